@@ -1,0 +1,43 @@
+/* net/upgrade.h - from an HTTP request to a WebSocket (RFC 6455 4.2): judge the request, write the answer.
+ *
+ * No extension and no subprotocol is agreed to: a client that offers some gets none, which the RFC allows.
+ * Pure functions; results are filled in place and hold only static strings. */
+#pragma once
+
+#include "net/http.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    UPGRADE_ACCEPT_BYTES = 28,      /* base64 of a SHA-1 */
+    UPGRADE_ANSWER_BYTES_MAX = 512, /* every answer of upgrade_answer() fits */
+};
+
+struct upgrade {
+    unsigned status;                       /* 101: go ahead; 400, 403, 405 or 426: refused */
+    char accept[UPGRADE_ACCEPT_BYTES + 1]; /* 101: the Sec-WebSocket-Accept value */
+    const char *text;                      /* refused: cause and cure in a sentence, for the answer's body */
+    const char *extra_headers;             /* refused: header lines the status demands, or NULL */
+};
+
+/* Does the request ask for a WebSocket at all (Upgrade lists "websocket"), well or badly? Others are plain HTTP. */
+bool upgrade_is_asked(const struct http_request *request);
+
+/* Judges a complete request.
+ *   method GET                                          else 405, Allow: GET
+ *   HTTP/1.1, Upgrade lists websocket                   else 426
+ *   Connection lists upgrade                            else 400
+ *   Sec-WebSocket-Version at most once, and it is 13    else 400, and 426
+ *   Sec-WebSocket-Key exactly once, base64 of 16 bytes  else 400
+ *   Origin at most once, and on the allow-list          else 400, and 403
+ * A 426 says what it takes: Upgrade: websocket and Sec-WebSocket-Version: 13.
+ * origins: exact origins such as "https://example.com:8443" (compared in any case) or "*" for all; origins_count 0:
+ * everybody may come. A request without Origin passes any list: browsers always send one, and the list protects
+ * their users from foreign pages; a program can write whatever it likes there. */
+void upgrade_check(const struct http_request *request, const char *const *origins, size_t origins_count,
+                   struct upgrade *result);
+
+/* Writes the whole answer: the 101, or the refusal with its text as body and "Connection: close". Returns its bytes;
+ * 0 when max is too small, which UPGRADE_ANSWER_BYTES_MAX never is. */
+size_t upgrade_answer(const struct upgrade *upgrade, char *to, size_t max);
