@@ -1,8 +1,7 @@
 /* net/http.h - reads one HTTP/1.x request at a time (RFC 9112), cut at any byte, and formats the heads of answers.
  *
  * llhttp, in its strict mode, decides what is well-formed. The raw head is kept as it came and the body, unchunked,
- * behind it in the same buffer; every view of a request points into that buffer. There is no table of headers: a
- * look-up walks the header lines, of which there are at most HTTP_HEADERS_MAX.
+ * behind it in the same buffer; the views of a request (net/http_request) point into that buffer.
  *
  * Memory:  one buffer, from 1 KiB doubling up to head_bytes_max + body_bytes_max.
  * Threads: one thread at a time. Only this file and http.c know llhttp. */
@@ -10,6 +9,7 @@
 
 #include "core/bytes.h"
 #include "core/rc.h"
+#include "net/http_request.h"
 
 #include <llhttp.h>
 #include <stdbool.h>
@@ -20,56 +20,6 @@ enum {
     HTTP_HEADERS_MAX = 100,
     HTTP_HEAD_BYTES_MAX = 16 * 1024, /* what a server sets who has no reason for another bound */
 };
-
-/* A view of text that somebody else owns; not terminated by a zero. */
-struct http_text {
-    const char *at; /* NULL: there is none, which is not the same as an empty one */
-    size_t count;
-};
-
-/* Exactly equal? Equal but for the case of ASCII letters? `b` is terminated by a zero. */
-bool http_text_is(struct http_text a, const char *b);
-bool http_text_is_nocase(struct http_text a, const char *b);
-
-enum http_method {
-    HTTP_METHOD_GET,
-    HTTP_METHOD_HEAD,
-    HTTP_METHOD_POST,
-    HTTP_METHOD_PUT,
-    HTTP_METHOD_DELETE,
-    HTTP_METHOD_OPTIONS,
-    HTTP_METHOD_PATCH,
-    HTTP_METHOD_OTHER, /* one that llhttp knows and we do not; `method_text` names it */
-};
-
-/* A complete request. Its views live until the reader is fed, reset or freed. */
-struct http_request {
-    enum http_method method;
-    struct http_text method_text;
-    struct http_text
-        path; /* before '?', as sent (percent-encoded); of http://host/path only the path, at least "/" */
-    struct http_text query;   /* behind '?', as sent; NULL without a '?' */
-    struct http_text headers; /* the raw header lines, each with its CRLF */
-    struct http_text body;    /* empty when there is none */
-    uint8_t version_minor;    /* of HTTP/1.x: 0 or 1 */
-    bool keep_alive;          /* may another request follow on this connection? */
-};
-
-/* One header line; the value has no white space around it. Start with a zeroed one. */
-struct http_header {
-    struct http_text name;
-    struct http_text value;
-};
-
-/* The header line after *header, in the order sent; false behind the last. */
-bool http_header_next(const struct http_request *request, struct http_header *header);
-
-/* The value of the first header `name` (any case); at == NULL when there is none. */
-struct http_text http_request_header(const struct http_request *request, const char *name);
-/* How many header lines of that name there are: 2 where only one may stand is the sender's error. */
-unsigned http_request_header_count(const struct http_request *request, const char *name);
-/* Does any line of a list header ("Connection: keep-alive, Upgrade"; RFC 9110 5.6.1) hold this token, in any case? */
-bool http_request_header_has(const struct http_request *request, const char *name, const char *token);
 
 /* Fields are the reader's own. */
 struct http_reader {
@@ -116,6 +66,6 @@ const char *http_status_text(unsigned status);
 
 /* Writes the head of an answer up to and with the empty line. content_type NULL: no such header. extra_headers: whole
  * lines, each with its CRLF, or NULL. 1xx, 204 and 304 get no Content-Length (RFC 9110 8.6). Date is not written:
- * here is no clock. Returns the bytes written (no zero behind them), or 0 when max is too small. */
+ * here is no clock. Returns the bytes written, or 0 when they and the zero behind them are more than max. */
 size_t http_answer_head(char *to, size_t max, unsigned status, const char *content_type, size_t body_bytes,
                         bool keep_alive, const char *extra_headers);

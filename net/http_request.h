@@ -1,0 +1,64 @@
+/* net/http_request.h - one HTTP/1.x request as views into its raw head, and how to look things up in it.
+ *
+ * There is no table of headers: a look-up walks the header lines, of which net/http lets through HTTP_HEADERS_MAX.
+ * net/http fills requests; their views live as long as it says there. Nothing is allocated here. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A view of text that somebody else owns; not terminated by a zero. */
+struct http_text {
+    const char *at; /* NULL: there is none, which is not the same as an empty one */
+    size_t count;
+};
+
+/* Exactly equal? Equal but for the case of ASCII letters? `b` is terminated by a zero. */
+bool http_text_is(struct http_text a, const char *b);
+bool http_text_is_nocase(struct http_text a, const char *b);
+
+enum http_method {
+    HTTP_METHOD_GET,
+    HTTP_METHOD_HEAD,
+    HTTP_METHOD_POST,
+    HTTP_METHOD_PUT,
+    HTTP_METHOD_DELETE,
+    HTTP_METHOD_OPTIONS,
+    HTTP_METHOD_PATCH,
+    HTTP_METHOD_OTHER, /* one that llhttp knows and we do not; `method_text` names it */
+};
+
+/* A complete request. Its views live until the reader is fed, reset or freed. */
+struct http_request {
+    enum http_method method;
+    struct http_text method_text;
+    struct http_text
+        path; /* before '?', as sent (percent-encoded); of http://host/path only the path, at least "/" */
+    struct http_text query;   /* behind '?', as sent; NULL without a '?' */
+    struct http_text headers; /* the raw header lines, each with its CRLF */
+    struct http_text body;    /* empty when there is none */
+    uint8_t version_minor;    /* of HTTP/1.x: 0 or 1 */
+    bool keep_alive;          /* may another request follow on this connection? */
+};
+
+/* One header line; the value has no white space around it. Start with a zeroed one. */
+struct http_header {
+    struct http_text name;
+    struct http_text value;
+};
+
+/* The header line after *header, in the order sent; false behind the last. */
+bool http_header_next(const struct http_request *request, struct http_header *header);
+
+/* The value of the first header `name` (any case); at == NULL when there is none. */
+struct http_text http_request_header(const struct http_request *request, const char *name);
+/* How many header lines of that name there are: 2 where only one may stand is the sender's error. */
+unsigned http_request_header_count(const struct http_request *request, const char *name);
+/* Does any line of a list header ("Connection: keep-alive, Upgrade"; RFC 9110 5.6.1) hold this token, in any case? */
+bool http_request_header_has(const struct http_request *request, const char *name, const char *token);
+
+/* For net/http: sets method_text, path, query and headers from a head that llhttp has passed, its empty line
+ * included. False for the two things that llhttp passes and we refuse: a protocol that is not HTTP (RTSP, ICE), a
+ * fragment in the target. Empty lines before the request line are skipped (RFC 9112 2.2). */
+bool http_request_set_head(struct http_request *request, const char *head, size_t head_bytes);
