@@ -4,7 +4,7 @@
  * Pure functions; results are filled in place and hold only static strings. */
 #pragma once
 
-#include "net/http.h"
+#include "net/http_request.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@ enum {
 };
 
 struct upgrade {
-    unsigned status;                       /* 101: go ahead; 400, 403, 405 or 426: refused */
+    unsigned status;                       /* 101: go ahead; 400, 403, 405, 426: refused (500: no SHA-1) */
     char accept[UPGRADE_ACCEPT_BYTES + 1]; /* 101: the Sec-WebSocket-Accept value */
     const char *text;                      /* refused: cause and cure in a sentence, for the answer's body */
     const char *extra_headers;             /* refused: header lines the status demands, or NULL */

@@ -1,0 +1,157 @@
+/* net/upgrade.c - is this request a good WebSocket handshake, and what is the answer?
+ *
+ * Refusals are one table of sentences: whoever reads one has an integration to mend and little else to go by. */
+#include "net/upgrade.h"
+
+#include "net/http.h"
+
+#include <mbedtls/base64.h>
+#include <mbedtls/sha1.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { KEY_BYTES = 16, KEY_TEXT_BYTES = 24, SHA1_BYTES = 20 };
+
+static const char accept_suffix[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 1.3 */
+
+/* RFC 9110 7.8: whoever sends Upgrade lists it in Connection. */
+static const char upgrade_headers[] = "Connection: Upgrade\r\n"
+                                      "Upgrade: websocket\r\n"
+                                      "Sec-WebSocket-Version: 13\r\n";
+
+static void refuse(struct upgrade *result, unsigned status, const char *text)
+{
+    result->status = status;
+    result->text = text;
+    if (status == 405) result->extra_headers = "Allow: GET\r\n";
+    if (status == 426) result->extra_headers = upgrade_headers;
+}
+
+bool upgrade_is_asked(const struct http_request *request)
+{
+    return http_request_header_has(request, "upgrade", "websocket");
+}
+
+/* RFC 6455 4.1, points 1 to 5: method, version, Upgrade, Connection. */
+static bool check_request(const struct http_request *request, struct upgrade *result)
+{
+    if (request->method != HTTP_METHOD_GET) {
+        refuse(result, 405, "A WebSocket is opened with GET; no other method will do.\n");
+    } else if (request->version_minor < 1) {
+        refuse(result, 426,
+               "A WebSocket needs HTTP/1.1, this request is HTTP/1.0. If a proxy stands in front, make it speak "
+               "HTTP/1.1 (nginx: proxy_http_version 1.1;).\n");
+    } else if (!upgrade_is_asked(request)) {
+        refuse(result, 426,
+               "This address speaks WebSocket: send \"Upgrade: websocket\". A proxy in front has to pass it on.\n");
+    } else if (!http_request_header_has(request, "connection", "upgrade")) {
+        refuse(result, 400,
+               "\"Connection: Upgrade\" is missing. If a proxy stands in front, let it pass on Upgrade and "
+               "Connection.\n");
+    }
+    return result->status == 0;
+}
+
+static bool check_version(const struct http_request *request, struct upgrade *result)
+{
+    unsigned count = http_request_header_count(request, "sec-websocket-version");
+    struct http_text version = http_request_header(request, "sec-websocket-version");
+    if (count > 1) {
+        refuse(result, 400, "Sec-WebSocket-Version is sent more than once; send it once, as 13.\n");
+    } else if (!http_text_is(version, "13")) {
+        refuse(result, 426, "Sec-WebSocket-Version has to be 13, the version of RFC 6455.\n");
+    }
+    return result->status == 0;
+}
+
+/* Is this the base64 of 16 bytes? */
+static bool is_key(struct http_text text)
+{
+    unsigned char key[KEY_BYTES + 2]; /* as much as KEY_TEXT_BYTES can hold */
+    size_t count = 0;
+    if (text.count != KEY_TEXT_BYTES) return false;
+    int failed = mbedtls_base64_decode(key, sizeof key, &count, (const unsigned char *)text.at, text.count);
+    return failed == 0 && count == KEY_BYTES;
+}
+
+static bool check_key(const struct http_request *request, struct upgrade *result)
+{
+    unsigned count = http_request_header_count(request, "sec-websocket-key");
+    if (count > 1) {
+        refuse(result, 400, "Sec-WebSocket-Key is sent more than once; send it once.\n");
+    } else if (!is_key(http_request_header(request, "sec-websocket-key"))) {
+        refuse(result, 400, "Sec-WebSocket-Key has to be 16 random bytes in base64, 24 characters.\n");
+    }
+    return result->status == 0;
+}
+
+static bool is_allowed(struct http_text origin, const char *const *origins, size_t origins_count)
+{
+    for (size_t i = 0; i < origins_count; i++) {
+        if (strcmp(origins[i], "*") == 0 || http_text_is_nocase(origin, origins[i])) return true;
+    }
+    return origins_count == 0;
+}
+
+static bool check_origin(const struct http_request *request, const char *const *origins, size_t origins_count,
+                         struct upgrade *result)
+{
+    unsigned count = http_request_header_count(request, "origin");
+    if (count > 1) {
+        refuse(result, 400, "Origin is sent more than once; send it once or not at all.\n");
+    } else if (count == 1 && !is_allowed(http_request_header(request, "origin"), origins, origins_count)) {
+        refuse(result, 403,
+               "Pages of this origin may not open a WebSocket here. Whoever runs this server can allow it: the "
+               "list of origins has to name it exactly, with scheme and port.\n");
+    }
+    return result->status == 0;
+}
+
+/* RFC 6455 4.2.2, point 5.4: base64 of the SHA-1 of the key's text and a fixed suffix. */
+static bool make_accept(struct http_text key, char *accept)
+{
+    unsigned char text[KEY_TEXT_BYTES + sizeof accept_suffix - 1], digest[SHA1_BYTES];
+    size_t count;
+    memcpy(text, key.at, KEY_TEXT_BYTES);
+    memcpy(text + KEY_TEXT_BYTES, accept_suffix, sizeof accept_suffix - 1);
+    return mbedtls_sha1(text, sizeof text, digest) == 0 &&
+           mbedtls_base64_encode((unsigned char *)accept, UPGRADE_ACCEPT_BYTES + 1, &count, digest, sizeof digest) ==
+               0;
+}
+
+void upgrade_check(const struct http_request *request, const char *const *origins, size_t origins_count,
+                   struct upgrade *result)
+{
+    *result = (struct upgrade){0};
+    if (!check_request(request, result) || !check_version(request, result) || !check_key(request, result) ||
+        !check_origin(request, origins, origins_count, result))
+        return;
+    if (make_accept(http_request_header(request, "sec-websocket-key"), result->accept)) {
+        result->status = 101;
+    } else {
+        refuse(result, 500, "The server cannot compute the answer to Sec-WebSocket-Key.\n");
+    }
+}
+
+static size_t switch_answer(const struct upgrade *upgrade, char *to, size_t max)
+{
+    int count = snprintf(to, max,
+                         "HTTP/1.1 101 %s\r\n"
+                         "Upgrade: websocket\r\n"
+                         "Connection: Upgrade\r\n"
+                         "Sec-WebSocket-Accept: %s\r\n"
+                         "\r\n",
+                         http_status_text(101), upgrade->accept);
+    return count > 0 && (size_t)count < max ? (size_t)count : 0;
+}
+
+size_t upgrade_answer(const struct upgrade *upgrade, char *to, size_t max)
+{
+    if (upgrade->status == 101) return switch_answer(upgrade, to, max);
+    size_t body = strlen(upgrade->text);
+    size_t head =
+        http_answer_head(to, max, upgrade->status, "text/plain; charset=utf-8", body, false, upgrade->extra_headers);
+    if (head == 0 || max - head < body) return 0;
+    memcpy(to + head, upgrade->text, body);
+    return head + body;
+}

@@ -1,0 +1,163 @@
+/* tests/net/test_upgrade.c - the RFC's own handshake, its spellings, and each way to get it wrong. */
+#include "net/http.h"
+#include "net/upgrade.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KEY     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" /* RFC 6455 1.3 */
+#define VERSION "Sec-WebSocket-Version: 13\r\n"
+#define ASK     "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+
+static const char *const two_origins[] = {"https://example.com", "http://localhost:8080"};
+
+/* Judges "GET / HTTP/1.1", a Host and these headers, or `line` in place of the first. */
+static struct upgrade judge(const char *line, const char *headers, const char *const *origins, size_t origins_count)
+{
+    char input[2048];
+    struct http_reader reader;
+    struct upgrade upgrade;
+    int count = snprintf(input, sizeof input, "%s\r\nHost: x\r\n%s\r\n", line, headers);
+    struct bytes in = bytes_of(input, (size_t)count);
+    http_reader_init(&reader, sizeof input, 0);
+    cr_assert_eq(http_reader_feed(&reader, &in), RC_OK, "%s", input);
+    upgrade_check(http_reader_request(&reader), origins, origins_count, &upgrade);
+    http_reader_fini(&reader);
+    return upgrade;
+}
+
+Test(upgrade, the_example_of_the_rfc_gets_its_accept_key, .timeout = 5)
+{
+    char answer[UPGRADE_ANSWER_BYTES_MAX];
+    struct upgrade upgrade = judge("GET /chat HTTP/1.1", ASK KEY VERSION, NULL, 0);
+    cr_assert_eq(upgrade.status, 101);
+    cr_expect_str_eq(upgrade.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    static const char expected[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                                   "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    size_t count = upgrade_answer(&upgrade, answer, sizeof answer);
+    cr_expect_eq(count, sizeof expected - 1);
+    cr_expect_arr_eq(answer, expected, sizeof expected - 1);
+    cr_expect_eq(upgrade_answer(&upgrade, answer, count), 0, "no room for the zero");
+}
+
+Test(upgrade, every_good_spelling_is_taken, .timeout = 5)
+{
+    static const char *const rows[] = {
+        ASK KEY VERSION "Sec-WebSocket-Protocol: chat, superchat\r\n",
+        ASK KEY VERSION "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n",
+        "upgrade: WebSocket\r\nconnection: upgrade\r\n" KEY VERSION,
+        "UPGRADE:websocket\r\nCONNECTION:UPGRADE\r\nsec-websocket-key:dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-"
+        "version:13\r\n",
+        "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n" KEY VERSION, /* Firefox */
+        "Upgrade: h2c, websocket\r\nConnection: Upgrade\r\n" KEY VERSION,
+        "Upgrade: h2c\r\nUpgrade: websocket\r\nConnection: keep-alive\r\nConnection: upgrade\r\n" KEY VERSION,
+        "Upgrade: \t websocket \t\r\nConnection:\tUpgrade ,\r\n" KEY "Sec-WebSocket-Version:   13  \r\n",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct upgrade upgrade = judge("GET / HTTP/1.1", rows[i], NULL, 0);
+        cr_expect_eq(upgrade.status, 101, "row %zu: %u %s", i, upgrade.status, upgrade.text);
+    }
+}
+
+Test(upgrade, every_wrong_request_gets_its_status_and_an_answer_that_fits, .timeout = 5)
+{
+    static const struct {
+        const char *line, *headers;
+        unsigned status;
+        const char *answer_has;
+    } rows[] = {
+        {"POST / HTTP/1.1", ASK KEY VERSION, 405, "\r\nAllow: GET\r\n"},
+        {"HEAD / HTTP/1.1", ASK KEY VERSION, 405, "\r\nAllow: GET\r\n"},
+        {"GET / HTTP/1.0", ASK KEY VERSION, 426, "proxy_http_version 1.1"},
+        {"GET / HTTP/1.1", "", 426, "\r\nUpgrade: websocket\r\n"},
+        {"GET / HTTP/1.1", "Connection: Upgrade\r\n" KEY VERSION, 426, "\r\nConnection: Upgrade\r\n"},
+        {"GET / HTTP/1.1", "Upgrade: h2c\r\nConnection: Upgrade\r\n" KEY VERSION, 426, "\r\nUpgrade: websocket\r\n"},
+        {"GET / HTTP/1.1", "Upgrade: websockets\r\nConnection: Upgrade\r\n" KEY VERSION, 426, "Upgrade: websocket"},
+        {"GET / HTTP/1.1", "Upgrade: websocket\r\n" KEY VERSION, 400, "\"Connection: Upgrade\" is missing"},
+        {"GET / HTTP/1.1", "Upgrade: websocket\r\nConnection: close\r\n" KEY VERSION, 400, "Connection"},
+        {"GET / HTTP/1.1", ASK KEY, 426, "\r\nSec-WebSocket-Version: 13\r\n"},
+        {"GET / HTTP/1.1", ASK KEY "Sec-WebSocket-Version: 8\r\n", 426, "\r\nSec-WebSocket-Version: 13\r\n"},
+        {"GET / HTTP/1.1", ASK KEY "Sec-WebSocket-Version: 13, 8\r\n", 426, "\r\nSec-WebSocket-Version: 13\r\n"},
+        {"GET / HTTP/1.1", ASK KEY VERSION VERSION, 400, "more than once"},
+        {"GET / HTTP/1.1", ASK VERSION, 400, "Sec-WebSocket-Key"},
+        {"GET / HTTP/1.1", ASK VERSION KEY KEY, 400, "more than once"},
+        {"GET / HTTP/1.1", ASK VERSION "Sec-WebSocket-Key:\r\n", 400, "16 random bytes"},
+        {"GET / HTTP/1.1", ASK VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n", 400, "16 random bytes"},
+        {"GET / HTTP/1.1", ASK VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZS4=\r\n", 400,
+         "16 random bytes"}, /* 17 */
+        {"GET / HTTP/1.1", ASK VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZS4u\r\n", 400,
+         "16 random bytes"}, /* 18 */
+        {"GET / HTTP/1.1", ASK VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j*Q==\r\n", 400, "16 random bytes"},
+        {"GET / HTTP/1.1", ASK KEY VERSION "Origin: http://evil.example\r\n", 403, "list of origins"},
+        {"GET / HTTP/1.1", ASK KEY VERSION "Origin: https://example.com\r\nOrigin: https://example.com\r\n", 400,
+         "Origin"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char answer[UPGRADE_ANSWER_BYTES_MAX + 1], status_line[16];
+        struct upgrade upgrade = judge(rows[i].line, rows[i].headers, two_origins, 2);
+        cr_expect_eq(upgrade.status, rows[i].status, "row %zu: %u", i, upgrade.status);
+        size_t count = upgrade_answer(&upgrade, answer, UPGRADE_ANSWER_BYTES_MAX);
+        cr_assert_gt(count, 0, "row %zu", i);
+        answer[count] = '\0';
+        snprintf(status_line, sizeof status_line, "HTTP/1.1 %u ", rows[i].status);
+        cr_expect_eq(strncmp(answer, status_line, strlen(status_line)), 0, "row %zu: %s", i, answer);
+        cr_expect_not_null(strstr(answer, rows[i].answer_has), "row %zu: %s", i, answer);
+        cr_expect_not_null(strstr(answer, "\r\nConnection: close\r\n"), "row %zu", i);
+        cr_expect_eq(upgrade_answer(&upgrade, answer, count - 1), 0, "row %zu: no room", i);
+    }
+}
+
+Test(upgrade, a_request_for_a_page_is_told_from_one_for_a_socket, .timeout = 5)
+{
+    static const struct {
+        const char *headers;
+        bool is_asked;
+    } rows[] = {
+        {"", false},
+        {"Connection: Upgrade\r\nUpgrade: h2c\r\n", false},
+        {"Sec-WebSocket-Version: 13\r\n", false},
+        {"Upgrade: WebSocket\r\n", true}, /* badly, but asked */
+        {"Upgrade: h2c\r\nUpgrade: a, websocket\r\n", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char input[256];
+        struct http_reader reader;
+        int count = snprintf(input, sizeof input, "GET / HTTP/1.1\r\nHost: x\r\n%s\r\n", rows[i].headers);
+        struct bytes in = bytes_of(input, (size_t)count);
+        http_reader_init(&reader, sizeof input, 0);
+        cr_assert_eq(http_reader_feed(&reader, &in), RC_OK);
+        cr_expect_eq(upgrade_is_asked(http_reader_request(&reader)), rows[i].is_asked, "row %zu", i);
+        http_reader_fini(&reader);
+    }
+}
+
+Test(upgrade, the_origin_list_judges_browsers_and_lets_programs_in, .timeout = 5)
+{
+    static const char *const any[] = {"*"};
+    static const struct {
+        const char *origin;
+        const char *const *origins;
+        size_t origins_count;
+        unsigned status;
+    } rows[] = {
+        {"", two_origins, 2, 101},
+        {"Origin: https://example.com\r\n", two_origins, 2, 101},
+        {"origin: HTTPS://Example.COM\r\n", two_origins, 2, 101},
+        {"Origin: http://localhost:8080\r\n", two_origins, 2, 101},
+        {"Origin: http://localhost\r\n", two_origins, 2, 403},
+        {"Origin: http://example.com\r\n", two_origins, 2, 403},
+        {"Origin: https://example.com:8443\r\n", two_origins, 2, 403},
+        {"Origin: https://example.com.evil.example\r\n", two_origins, 2, 403},
+        {"Origin: null\r\n", two_origins, 2, 403},
+        {"Origin:\r\n", two_origins, 2, 403},
+        {"Origin: http://anywhere.example\r\n", any, 1, 101},
+        {"Origin: http://anywhere.example\r\n", NULL, 0, 101},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char headers[512];
+        snprintf(headers, sizeof headers, ASK KEY VERSION "%s", rows[i].origin);
+        struct upgrade upgrade = judge("GET / HTTP/1.1", headers, rows[i].origins, rows[i].origins_count);
+        cr_expect_eq(upgrade.status, rows[i].status, "row %zu", i);
+    }
+}
