@@ -1,0 +1,87 @@
+/* server/address.c - socket addresses from and to text, without asking any name service. */
+#include "server/address.h"
+
+#include <arpa/inet.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One to five digits, nothing else: strtoul() alone would take blanks and signs. */
+static enum rc port_read(const char *text, in_port_t *port_r)
+{
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 5 || text[digits] != '\0') return RC_EINVAL;
+    unsigned long port = strtoul(text, NULL, 10);
+    if (port > UINT16_MAX) return RC_EINVAL;
+    *port_r = htons((uint16_t)port);
+    return RC_OK;
+}
+
+static bool v4_read(const char *host, struct sockaddr_in *v4)
+{
+    v4->sin_family = AF_INET;
+    if (strcmp(host, "*") == 0) {
+        v4->sin_addr.s_addr = htonl(INADDR_ANY);
+        return true;
+    }
+    return inet_pton(AF_INET, host, &v4->sin_addr) == 1;
+}
+
+static bool v6_read(const char *host, struct sockaddr_in6 *v6)
+{
+    v6->sin6_family = AF_INET6;
+    return inet_pton(AF_INET6, host, &v6->sin6_addr) == 1;
+}
+
+enum rc address_read(const char *text, struct address *address_r)
+{
+    char host[INET6_ADDRSTRLEN];
+    bool is_v6 = text[0] == '[';
+    const char *from = is_v6 ? text + 1 : text;
+    const char *end = strchr(from, is_v6 ? ']' : ':');
+    if (end == NULL || (size_t)(end - from) >= sizeof host) return RC_EINVAL;
+    memcpy(host, from, (size_t)(end - from));
+    host[end - from] = '\0';
+    if (is_v6) end++;
+    if (*end != ':') return RC_EINVAL;
+
+    in_port_t port = 0;
+    if (rc_is_error(port_read(end + 1, &port))) return RC_EINVAL;
+    union {
+        struct sockaddr_storage storage;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } any;
+    memset(&any, 0, sizeof any);
+    if (!(is_v6 ? v6_read(host, &any.v6) : v4_read(host, &any.v4))) return RC_EINVAL;
+    if (is_v6)
+        any.v6.sin6_port = port;
+    else
+        any.v4.sin_port = port;
+    *address_r = (struct address){.storage = any.storage, .bytes = is_v6 ? sizeof any.v6 : sizeof any.v4};
+    return RC_OK;
+}
+
+const char *address_format(const struct address *address, char text_r[ADDRESS_TEXT_MAX])
+{
+    char host[INET6_ADDRSTRLEN];
+    if (address->storage.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->storage;
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
+        snprintf(text_r, ADDRESS_TEXT_MAX, "%s:%u", host, ntohs(v4->sin_port));
+    } else if (address->storage.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address->storage;
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+        snprintf(text_r, ADDRESS_TEXT_MAX, "[%s]:%u", host, ntohs(v6->sin6_port));
+    } else {
+        snprintf(text_r, ADDRESS_TEXT_MAX, "?");
+    }
+    return text_r;
+}
+
+bool address_is_equal(const struct address *one, const struct address *other)
+{
+    char one_text[ADDRESS_TEXT_MAX], other_text[ADDRESS_TEXT_MAX];
+    return strcmp(address_format(one, one_text), address_format(other, other_text)) == 0;
+}

@@ -1,0 +1,62 @@
+/* server/option_value.h - the types of options: how each is kept, read from text and given back.
+ *
+ * A new type is a typedef option_<type> here and an object option_type_<type>. Start-up only; one thread. */
+#pragma once
+
+#include "core/rc.h"
+#include "server/address.h"
+#include "server/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define KIB     UINT64_C(1024)
+#define MIB     (1024 * KIB)
+#define GIB     (1024 * MIB)
+#define HOUR_MS UINT64_C(3600000)
+
+/* Lists own their items; `items` is NULL while `count` is 0. */
+struct text_list {
+    char **items;
+    uint32_t count;
+};
+
+struct address_list {
+    struct address *items;
+    uint32_t count;
+};
+
+typedef uint32_t option_count;        /* 0, 250 */
+typedef uint32_t option_power_of_two; /* 64, 128 */
+typedef uint64_t option_bytes;        /* 65536, 64KiB, 1MiB, 2GiB */
+typedef uint32_t option_ms;           /* 500, 500ms, 10s, 2m; kept in milliseconds */
+typedef bool option_bool;             /* yes, no, true, false, 1, 0; the flag alone means yes */
+typedef bool option_action;           /* a flag only: it asks for something else than to run */
+typedef enum log_level option_level;
+typedef struct text_list option_text_list;
+typedef struct address_list option_address_list;
+
+struct option_bounds {
+    uint64_t min; /* of a number; of a list the number of entries */
+    uint64_t max;
+};
+
+/* Where a reader says what is wrong with a value and what to give instead. */
+struct option_error {
+    char *text;
+    size_t size;
+};
+
+struct option_type {
+    /* Reads `text` into *value; a list gets one more entry. RC_OK, or RC_EINVAL or RC_ENOMEM with *error written and
+     * *value as it was. */
+    enum rc (*read)(const char *text, struct option_bounds bounds, void *value, struct option_error *error);
+    void (*fini)(void *value); /* gives back and zeroes; NULL when the type owns nothing. Lists have one. */
+    bool is_list;              /* several values: the flag again, commas or spaces in the environment */
+    bool may_stand_alone;      /* the flag without a value means yes */
+    bool is_action;            /* neither value nor environment */
+};
+
+extern const struct option_type option_type_count, option_type_power_of_two, option_type_bytes, option_type_ms,
+    option_type_bool, option_type_action, option_type_level, option_type_text_list, option_type_address_list;
