@@ -5,9 +5,9 @@
  * Threads:  any thread may log at any time. One that called log_thread_init() never waits for stderr while the log
  *           runs: its lines go through a queue of its own to the log thread, and a full queue drops the line, counts
  *           it and says so later. Every other thread, and everyone before log_start() and after log_stop(), writes
- *           directly and waits at most a second for stderr before the line is dropped and counted.
+ *           directly and waits at most a second for a stuck stderr before lines are dropped and counted.
  * Order:    a thread's lines stay in order; between threads the order is that of arrival, roughly.
- * Bounds:   LOG_LINE_BYTES_MAX a line (cut with "..."), LOG_QUEUE_LINES lines a thread, LOG_THREADS_MAX threads, and
+ * Bounds:   LOG_LINE_BYTES_MAX a line (cut with "…"), LOG_QUEUE_LINES lines a thread, LOG_THREADS_MAX threads, and
  *           LOG_SITE_LINES_MAX lines a second from one place in the code on one thread: the others are counted, and
  *           the count is a line of its own once the second is over and the thread logs again, or at its fini.
  * Content:  control characters and bytes that are not UTF-8 come out as \xNN, so that no peer can forge a line.
