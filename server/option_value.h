@@ -52,11 +52,17 @@ struct option_type {
     /* Reads `text` into *value; a list gets one more entry. RC_OK, or RC_EINVAL or RC_ENOMEM with *error written and
      * *value as it was. */
     enum rc (*read)(const char *text, struct option_bounds bounds, void *value, struct option_error *error);
-    void (*fini)(void *value); /* gives back and zeroes; NULL when the type owns nothing. Lists have one. */
-    bool is_list;              /* several values: the flag again, commas or spaces in the environment */
-    bool may_stand_alone;      /* the flag without a value means yes */
-    bool is_action;            /* neither value nor environment */
+    uint32_t (*count)(const void *value); /* entries; only lists have it */
+    void (*fini)(void *value);            /* gives back and zeroes; NULL when the type owns nothing */
+    bool may_stand_alone;                 /* the flag without a value means yes */
+    bool is_action;                       /* neither value nor environment */
 };
+
+/* Several values: the flag again, commas or blanks in the environment. */
+static inline bool option_type_is_list(const struct option_type *type)
+{
+    return type->count != NULL;
+}
 
 extern const struct option_type option_type_count, option_type_power_of_two, option_type_bytes, option_type_ms,
     option_type_bool, option_type_action, option_type_level, option_type_text_list, option_type_address_list;

@@ -1,0 +1,209 @@
+/* server/option_value.c - values of options from text: strict, so that a slip is told and not guessed around. */
+#include "server/option_value.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define SHOWN "\"%.60s\"" /* how an error quotes what was given: enough to recognise it, never a screenful */
+
+struct suffix {
+    const char *text;
+    uint64_t factor;
+};
+
+/* Largest first, the plain unit last. */
+static const struct suffix plain_suffixes[] = {{"", 1}, {NULL, 0}};
+static const struct suffix byte_suffixes[] = {{"GiB", GIB}, {"MiB", MIB}, {"KiB", KIB}, {"", 1}, {NULL, 0}};
+static const struct suffix time_suffixes[] = {{"h", HOUR_MS}, {"m", 60 * 1000}, {"s", 1000},
+                                              {"ms", 1},      {"", 1},          {NULL, 0}};
+
+__attribute__((format(printf, 2, 3))) static enum rc refuse(struct option_error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->text, error->size, format, arguments);
+    va_end(arguments);
+    return RC_EINVAL;
+}
+
+static enum rc out_of_memory(struct option_error *error)
+{
+    refuse(error, "out of memory");
+    return RC_ENOMEM;
+}
+
+/* RC_OK, RC_EINVAL: not digits and a known suffix, RC_ETOOBIG: does not fit 64 bits. */
+static enum rc number_read(const char *text, const struct suffix *suffixes, uint64_t *number_r)
+{
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0) return RC_EINVAL;
+    while (suffixes->text != NULL && strcasecmp(text + digits, suffixes->text) != 0)
+        suffixes++;
+    if (suffixes->text == NULL) return RC_EINVAL;
+
+    errno = 0;
+    uint64_t number = strtoull(text, NULL, 10);
+    if (errno == ERANGE || __builtin_mul_overflow(number, suffixes->factor, number_r)) return RC_ETOOBIG;
+    return RC_OK;
+}
+
+/* Writes the number in the largest unit that holds it whole. */
+static const char *number_format(uint64_t number, const struct suffix *suffixes, char text_r[32])
+{
+    while (suffixes->text[0] != '\0' && (number == 0 || number % suffixes->factor != 0))
+        suffixes++;
+    snprintf(text_r, 32, "%llu%s", (unsigned long long)(number / suffixes->factor), suffixes->text);
+    return text_r;
+}
+
+/* Reads a number and holds it to its bounds; `kind` names what it should be, `give` what to give. */
+static enum rc bounded_read(const char *text, struct option_bounds bounds, const struct suffix *suffixes,
+                            const char *kind, const char *give, uint64_t *number_r, struct option_error *error)
+{
+    uint64_t number = 0;
+    char min[32], max[32];
+    number_format(bounds.min, suffixes, min);
+    number_format(bounds.max, suffixes, max);
+    enum rc rc = number_read(text, suffixes, &number);
+    if (rc == RC_EINVAL) return refuse(error, SHOWN " is not a %s; give %s%s to %s", text, kind, give, min, max);
+    if (rc != RC_OK || number < bounds.min || number > bounds.max)
+        return refuse(error, SHOWN " is out of bounds; give %s%s to %s", text, give, min, max);
+    *number_r = number;
+    return RC_OK;
+}
+
+static enum rc count_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    uint64_t number;
+    enum rc rc = bounded_read(text, bounds, plain_suffixes, "number", "", &number, error);
+    if (rc == RC_OK) *(option_count *)value = (option_count)number;
+    return rc;
+}
+
+static enum rc power_of_two_read(const char *text, struct option_bounds bounds, void *value,
+                                 struct option_error *error)
+{
+    uint64_t number;
+    enum rc rc = bounded_read(text, bounds, plain_suffixes, "number", "a power of two from ", &number, error);
+    if (rc != RC_OK) return rc;
+    if ((number & (number - 1)) != 0) {
+        uint64_t below = UINT64_C(1) << (63 - __builtin_clzll(number));
+        return refuse(error, SHOWN " is not a power of two; give %llu or %llu", text, (unsigned long long)below,
+                      (unsigned long long)(below * 2));
+    }
+    *(option_power_of_two *)value = (option_power_of_two)number;
+    return RC_OK;
+}
+
+static enum rc bytes_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    uint64_t number;
+    enum rc rc = bounded_read(text, bounds, byte_suffixes, "size (65536, 64KiB, 1MiB)", "", &number, error);
+    if (rc == RC_OK) *(option_bytes *)value = number;
+    return rc;
+}
+
+static enum rc ms_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    uint64_t number;
+    enum rc rc = bounded_read(text, bounds, time_suffixes, "time (500ms, 10s, 2m)", "", &number, error);
+    if (rc == RC_OK) *(option_ms *)value = (option_ms)number;
+    return rc;
+}
+
+static enum rc bool_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    (void)bounds;
+    static const char *const words[][2] = {{"no", "yes"}, {"false", "true"}, {"0", "1"}};
+    for (size_t pair = 0; pair < sizeof words / sizeof words[0]; pair++) {
+        for (int answer = 0; answer < 2; answer++) {
+            if (strcasecmp(text, words[pair][answer]) != 0) continue;
+            *(option_bool *)value = answer == 1;
+            return RC_OK;
+        }
+    }
+    return refuse(error, SHOWN " is neither yes nor no; give one of them", text);
+}
+
+static enum rc level_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    (void)bounds;
+    if (log_level_read(text, value) == RC_OK) return RC_OK;
+    return refuse(error, SHOWN " is not a level; give error, warn, info or debug", text);
+}
+
+static enum rc text_list_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    struct text_list *list = value;
+    if (text[0] == '\0') return refuse(error, "the value is empty; leave the option out instead");
+    if (list->count >= bounds.max)
+        return refuse(error, "more than %llu values; give fewer", (unsigned long long)bounds.max);
+    char **items = reallocarray(list->items, list->count + 1, sizeof items[0]);
+    if (items == NULL) return out_of_memory(error);
+    list->items = items; /* before the copy below, which may fail too */
+    if ((items[list->count] = strdup(text)) == NULL) return out_of_memory(error);
+    list->count++;
+    return RC_OK;
+}
+
+static uint32_t text_list_count(const void *value)
+{
+    return ((const struct text_list *)value)->count;
+}
+
+static void text_list_fini(void *value)
+{
+    struct text_list *list = value;
+    for (uint32_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct text_list){0};
+}
+
+static enum rc address_list_read(const char *text, struct option_bounds bounds, void *value,
+                                 struct option_error *error)
+{
+    struct address_list *list = value;
+    struct address address;
+    if (rc_is_error(address_read(text, &address)))
+        return refuse(
+            error, SHOWN " is not an address; give ADDR:PORT in numbers: 127.0.0.1:8080, [::1]:8080, *:8080", text);
+    for (uint32_t i = 0; i < list->count; i++)
+        if (address_is_equal(&list->items[i], &address))
+            return refuse(error, SHOWN " is there twice; give it once", text);
+    if (list->count >= bounds.max)
+        return refuse(error, "more than %llu addresses; give fewer", (unsigned long long)bounds.max);
+    struct address *items = reallocarray(list->items, list->count + 1, sizeof items[0]);
+    if (items == NULL) return out_of_memory(error);
+    items[list->count++] = address;
+    list->items = items;
+    return RC_OK;
+}
+
+static uint32_t address_list_count(const void *value)
+{
+    return ((const struct address_list *)value)->count;
+}
+
+static void address_list_fini(void *value)
+{
+    struct address_list *list = value;
+    free(list->items);
+    *list = (struct address_list){0};
+}
+
+const struct option_type option_type_count = {.read = count_read};
+const struct option_type option_type_power_of_two = {.read = power_of_two_read};
+const struct option_type option_type_bytes = {.read = bytes_read};
+const struct option_type option_type_ms = {.read = ms_read};
+const struct option_type option_type_bool = {.read = bool_read, .may_stand_alone = true};
+const struct option_type option_type_action = {.read = bool_read, .may_stand_alone = true, .is_action = true};
+const struct option_type option_type_level = {.read = level_read};
+const struct option_type option_type_text_list = {
+    .read = text_list_read, .count = text_list_count, .fini = text_list_fini};
+const struct option_type option_type_address_list = {
+    .read = address_list_read, .count = address_list_count, .fini = address_list_fini};

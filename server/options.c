@@ -1,0 +1,309 @@
+/* server/options.c - defaults, environment and flags into one struct; every error names its cure. */
+#include "server/options_row.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_BYTES_MAX 32 /* of any option, with the closing zero */
+#define PREFIX         "RINGCAST_"
+#define PREFIX_LENGTH  (sizeof PREFIX - 1)
+
+const struct option_row option_rows[OPTIONS_COUNT] = {
+#define OPTION_GROUP(title)
+#define OPTION(type_, name_, default_, min_, max_, unit_, help_)  \
+    [OPTION_##name_] = {.name = #name_,                           \
+                        .value_default = (default_),              \
+                        .unit = (unit_),                          \
+                        .help = (help_),                          \
+                        .type = &option_type_##type_,             \
+                        .bounds = {.min = (min_), .max = (max_)}, \
+                        .offset = offsetof(struct options, name_)},
+#include "server/options.def"
+#undef OPTION
+#undef OPTION_GROUP
+};
+
+char option_spell_flag(char letter)
+{
+    return letter == '_' ? '-' : letter;
+}
+
+char option_spell_variable(char letter)
+{
+    return (char)toupper((unsigned char)letter);
+}
+
+const char *option_spell(const char *name, char (*spell)(char), char *text_r, size_t size)
+{
+    size_t at = 0;
+    for (; name[at] != '\0' && at + 1 < size; at++)
+        text_r[at] = spell(name[at]);
+    text_r[at] = '\0';
+    return text_r;
+}
+
+/* The option whose name, spelled so, is the `length` characters at `given`; OPTIONS_COUNT when there is none. */
+static enum option_id find(const char *given, size_t length, char (*spell)(char))
+{
+    char name[NAME_BYTES_MAX];
+    enum option_id id = 0;
+    for (; id < OPTIONS_COUNT; id++) {
+        option_spell(option_rows[id].name, spell, name, sizeof name);
+        if (strlen(name) == length && memcmp(name, given, length) == 0) break;
+    }
+    return id;
+}
+
+/* How many letters to add, drop or change until one name is the other (Levenshtein, one row at a time). */
+static size_t distance(const char *one, const char *other)
+{
+    size_t row[NAME_BYTES_MAX];
+    size_t width = strlen(other);
+    assert(width < NAME_BYTES_MAX);
+    for (size_t column = 0; column <= width; column++)
+        row[column] = column;
+    for (size_t line = 1; one[line - 1] != '\0'; line++) {
+        size_t diagonal = row[0];
+        row[0] = line;
+        for (size_t column = 1; column <= width; column++) {
+            size_t best = diagonal + (one[line - 1] != other[column - 1]);
+            if (row[column] + 1 < best) best = row[column] + 1;
+            if (row[column - 1] + 1 < best) best = row[column - 1] + 1;
+            diagonal = row[column];
+            row[column] = best;
+        }
+    }
+    return row[width];
+}
+
+static char spell_row(char letter)
+{
+    return letter == '-' ? '_' : (char)tolower((unsigned char)letter);
+}
+
+/* The option that a misspelled name most likely meant, OPTIONS_COUNT when none is near: up to a third may be wrong.
+ */
+static enum option_id find_closest(const char *given, size_t length)
+{
+    char name[NAME_BYTES_MAX];
+    option_spell(given, spell_row, name, length < sizeof name ? length + 1 : sizeof name);
+    enum option_id closest = OPTIONS_COUNT;
+    size_t wrong_max = strlen(name) / 3 + 1;
+    for (enum option_id id = 0; id < OPTIONS_COUNT; id++) {
+        size_t wrong = distance(name, option_rows[id].name);
+        if (wrong >= wrong_max) continue;
+        wrong_max = wrong;
+        closest = id;
+    }
+    return closest;
+}
+
+/* Notes where the value comes from now; the entries that a list had from another place go. */
+static void *claim(struct options *options, enum option_id id, enum option_source source)
+{
+    const struct option_row *row = &option_rows[id];
+    void *value = (char *)options + row->offset;
+    if (option_type_is_list(row->type) && options->sources[id] != source) row->type->fini(value);
+    options->sources[id] = source;
+    return value;
+}
+
+/* One entry of a list, or the whole value of anything else. */
+static enum rc set(struct options *options, enum option_id id, enum option_source source, const char *text,
+                   struct option_error *error)
+{
+    void *value = claim(options, id, source);
+    return option_rows[id].type->read(text, option_rows[id].bounds, value, error);
+}
+
+/* A value that holds all entries of a list, between commas and blanks. */
+static enum rc set_all(struct options *options, enum option_id id, enum option_source source, const char *text,
+                       struct option_error *error)
+{
+    if (!option_type_is_list(option_rows[id].type)) return set(options, id, source, text, error);
+    claim(options, id, source); /* also when no entry follows */
+    char *entries = strdup(text);
+    enum rc rc = entries != NULL ? RC_OK : RC_ENOMEM;
+    if (entries == NULL) snprintf(error->text, error->size, "out of memory");
+    char *rest = entries;
+    for (char *entry; rc == RC_OK && (entry = strsep(&rest, ", \t")) != NULL;)
+        if (entry[0] != '\0') rc = set(options, id, source, entry, error);
+    free(entries);
+    return rc;
+}
+
+/* Begins an error text with where the value came from; the rest of the space is the reader's. */
+static struct option_error error_begin(struct option_error whole, const char *prefix, const char *name, size_t length)
+{
+    int written = snprintf(whole.text, whole.size, "%s%.*s: ", prefix, (int)length, name);
+    size_t used = written < 0 ? 0 : (size_t)written;
+    if (used >= whole.size) used = whole.size - 1;
+    return (struct option_error){.text = whole.text + used, .size = whole.size - used};
+}
+
+static enum rc read_defaults(struct options *options, struct option_error whole)
+{
+    enum rc rc = RC_OK;
+    for (enum option_id id = 0; rc == RC_OK && id < OPTIONS_COUNT; id++) {
+        const char *name = option_rows[id].name;
+        struct option_error error = error_begin(whole, "default of ", name, strlen(name));
+        rc = set_all(options, id, OPTION_DEFAULT, option_rows[id].value_default, &error);
+        assert(rc != RC_EINVAL); /* options.def gives a default that its own row refuses */
+    }
+    return rc;
+}
+
+static void warn_of_variable(struct options *options, const char *given, size_t length)
+{
+    char name[NAME_BYTES_MAX];
+    if (options->warning[0] != '\0') return; /* the first is enough: others come in crowds and mean nothing */
+    enum option_id meant = find_closest(given, length);
+    int shown = length < 60 ? (int)length : 60;
+    if (meant == OPTIONS_COUNT || option_rows[meant].type->is_action)
+        snprintf(options->warning, sizeof options->warning, PREFIX "%.*s in the environment is no option", shown,
+                 given);
+    else
+        snprintf(options->warning, sizeof options->warning,
+                 PREFIX "%.*s in the environment is no option; did you mean " PREFIX "%s?", shown, given,
+                 option_spell(option_rows[meant].name, option_spell_variable, name, sizeof name));
+}
+
+static enum rc read_variable(struct options *options, const char *variable, struct option_error whole)
+{
+    const char *name = variable + PREFIX_LENGTH;
+    size_t length = strcspn(name, "=");
+    enum option_id id = find(name, length, option_spell_variable);
+    if (id == OPTIONS_COUNT || option_rows[id].type->is_action) {
+        warn_of_variable(options, name, length);
+        return RC_OK;
+    }
+    const char *value = name + length;
+    if (value[0] == '\0' || value[1] == '\0') return RC_OK; /* empty: not given */
+    struct option_error error = error_begin(whole, PREFIX, name, length);
+    return set_all(options, id, OPTION_ENVIRONMENT, value + 1, &error);
+}
+
+static enum rc read_environment(struct options *options, char *const envp[], struct option_error error)
+{
+    enum rc rc = RC_OK;
+    for (; rc == RC_OK && envp != NULL && *envp != NULL; envp++)
+        if (strncmp(*envp, PREFIX, PREFIX_LENGTH) == 0) rc = read_variable(options, *envp, error);
+    return rc;
+}
+
+static enum rc refuse_flag(const char *name, size_t length, struct option_error error)
+{
+    char closest[NAME_BYTES_MAX];
+    enum option_id meant = find_closest(name, length);
+    int shown = length < 60 ? (int)length : 60;
+    if (meant == OPTIONS_COUNT)
+        snprintf(error.text, error.size, "unknown option --%.*s; see --help", shown, name);
+    else
+        snprintf(error.text, error.size, "unknown option --%.*s; did you mean --%s? See --help", shown, name,
+                 option_spell(option_rows[meant].name, option_spell_flag, closest, sizeof closest));
+    return RC_EINVAL;
+}
+
+/* Reads the flag at argv[*at] and leaves *at on the last argument that it took. */
+static enum rc read_flag(struct options *options, int argc, char *const argv[], int *at, struct option_error whole)
+{
+    const char *name = argv[*at] + 2;
+    if (strncmp(argv[*at], "--", 2) != 0 || name[0] == '\0') {
+        snprintf(whole.text, whole.size, "unexpected argument \"%.60s\"; options begin with --, see --help",
+                 argv[*at]);
+        return RC_EINVAL;
+    }
+    size_t length = strcspn(name, "=");
+    enum option_id id = find(name, length, option_spell_flag);
+    if (id == OPTIONS_COUNT) return refuse_flag(name, length, whole);
+
+    struct option_error error = error_begin(whole, "--", name, length);
+    const struct option_row *row = &option_rows[id];
+    if (row->type->is_action) { /* alone it was seen by find_action() */
+        snprintf(error.text, error.size, "takes no value; give it alone");
+        return RC_EINVAL;
+    }
+    if (name[length] == '=') return set(options, id, OPTION_FLAG, name + length + 1, &error);
+    if (row->type->may_stand_alone) return set(options, id, OPTION_FLAG, "yes", &error);
+    if (*at + 1 >= argc || strncmp(argv[*at + 1], "--", 2) == 0) {
+        snprintf(error.text, error.size, "the value is missing; give --%.*s %s", (int)length, name, row->unit);
+        return RC_EINVAL;
+    }
+    return set(options, id, OPTION_FLAG, argv[++*at], &error);
+}
+
+/* --help and --version work beside any mistake: whoever asks for help is about to mend it. */
+static bool find_action(struct options *options, int argc, char *const argv[])
+{
+    for (int at = 1; at < argc; at++) {
+        if (strncmp(argv[at], "--", 2) != 0) continue;
+        enum option_id id = find(argv[at] + 2, strlen(argv[at] + 2), option_spell_flag);
+        if (id == OPTIONS_COUNT || !option_rows[id].type->is_action) continue;
+        *(option_action *)((char *)options + option_rows[id].offset) = true;
+        return true;
+    }
+    return false;
+}
+
+/* A list may have come out with too few entries: "," in the environment. */
+static enum rc check_lists(const struct options *options, struct option_error error)
+{
+    for (enum option_id id = 0; id < OPTIONS_COUNT; id++) {
+        const struct option_row *row = &option_rows[id];
+        char name[NAME_BYTES_MAX];
+        if (!option_type_is_list(row->type)) continue;
+        if (row->type->count((const char *)options + row->offset) >= row->bounds.min) continue;
+        snprintf(error.text, error.size, PREFIX "%s: holds no value; give %s",
+                 option_spell(row->name, option_spell_variable, name, sizeof name), row->unit);
+        return RC_EINVAL;
+    }
+    return RC_OK;
+}
+
+static void make_printable(char *text)
+{
+    for (; *text != '\0'; text++)
+        if (iscntrl((unsigned char)*text)) *text = '?';
+}
+
+enum rc options_read(struct options *options, int argc, char *const argv[], char *const envp[], char *error_r,
+                     size_t error_size)
+{
+    assert(error_size > 0);
+    *options = (struct options){0};
+    error_r[0] = '\0';
+    if (find_action(options, argc, argv)) return RC_OK;
+
+    struct option_error error = {.text = error_r, .size = error_size};
+    enum rc rc = read_defaults(options, error);
+    if (rc == RC_OK) rc = read_environment(options, envp, error);
+    for (int at = 1; rc == RC_OK && at < argc; at++)
+        rc = read_flag(options, argc, argv, &at, error);
+    if (rc == RC_OK) rc = check_lists(options, error);
+    make_printable(rc == RC_OK ? options->warning : error_r);
+    if (rc != RC_OK) {
+        options_fini(options);
+        return rc;
+    }
+    error_r[0] = '\0';
+    /* A reader that takes a message while the one before it still waits is not slow. */
+    uint64_t two_messages = 2 * options->message_bytes_max;
+    if (!options_is_set(options, OPTION_outbox_bytes_max) && options->outbox_bytes_max < two_messages)
+        options->outbox_bytes_max = two_messages;
+    return RC_OK;
+}
+
+void options_fini(struct options *options)
+{
+    for (enum option_id id = 0; id < OPTIONS_COUNT; id++)
+        if (option_rows[id].type->fini != NULL) option_rows[id].type->fini((char *)options + option_rows[id].offset);
+    *options = (struct options){0};
+}
+
+bool options_is_set(const struct options *options, enum option_id id)
+{
+    assert(id < OPTIONS_COUNT);
+    return options->sources[id] != OPTION_DEFAULT;
+}

@@ -1,0 +1,22 @@
+/* server/options_row.h - the option table as rows, for the files that read and show options; nobody else needs it. */
+#pragma once
+
+#include "server/options.h"
+
+struct option_row {
+    const char *name; /* message_bytes_max */
+    const char *value_default;
+    const char *unit;
+    const char *help;
+    const struct option_type *type;
+    struct option_bounds bounds;
+    size_t offset; /* of the value in struct options */
+};
+
+extern const struct option_row option_rows[OPTIONS_COUNT];
+
+/* How one character of a row's name is spelled in a flag and in a variable. */
+char option_spell_flag(char letter);
+char option_spell_variable(char letter);
+/* Writes the whole name spelled so, cut to `size` with its closing zero; returns text_r. */
+const char *option_spell(const char *name, char (*spell)(char), char *text_r, size_t size);

@@ -1,0 +1,91 @@
+/* tests/server/test_address.c - addresses are read strictly and written the way they are read. */
+#include "server/address.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+Test(address, is_written_the_way_it_is_read, .timeout = 10)
+{
+    static const struct {
+        const char *given, *shown;
+        int family;
+    } cases[] = {
+        {"127.0.0.1:8080", "127.0.0.1:8080", AF_INET},
+        {"255.255.255.255:65535", "255.255.255.255:65535", AF_INET},
+        {"*:80", "0.0.0.0:80", AF_INET},
+        {"10.0.0.1:0", "10.0.0.1:0", AF_INET},
+        {"[::1]:8080", "[::1]:8080", AF_INET6},
+        {"[::]:1", "[::]:1", AF_INET6},
+        {"[2001:DB8:0:0::1]:443", "[2001:db8::1]:443", AF_INET6},
+        {"[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]:65535", "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535",
+         AF_INET6},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct address address = {0};
+        char text[ADDRESS_TEXT_MAX];
+        cr_assert_eq(address_read(cases[i].given, &address), RC_OK, "%s", cases[i].given);
+        cr_expect_eq(address.storage.ss_family, cases[i].family);
+        cr_expect_eq(address.bytes,
+                     cases[i].family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+        cr_expect_str_eq(address_format(&address, text), cases[i].shown);
+    }
+}
+
+Test(address, that_is_not_one_is_refused_and_nothing_written, .timeout = 10)
+{
+    static const char *const cases[] = {
+        "",
+        ":",
+        ":8080",
+        "8080",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:65536",
+        "1.2.3:80",
+        "1.2.3.4.5:8",
+        "localhost:80",
+        "127.0.0.1:8x",
+        "127.0.0.1: 80",
+        "127.0.0.1:+80",
+        "127.0.0.1:-1",
+        "[::1]",
+        "[::1]:",
+        "[::1]8080",
+        "::1:8080",
+        "[::1:8080",
+        "[127.0.0.1]:8",
+        "[]:80",
+        "[*]:80",
+        "**:80",
+        " 127.0.0.1:80",
+        "127.0.0.1:080080",
+        "[1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc]:80",
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct address address, before;
+        memset(&address, 0x5a, sizeof address);
+        memset(&before, 0x5a, sizeof before);
+        cr_expect_eq(address_read(cases[i], &address), RC_EINVAL, "%s", cases[i]);
+        cr_expect(memcmp(&address, &before, sizeof address) == 0, "%s", cases[i]);
+    }
+}
+
+Test(address, is_equal_to_itself_only, .timeout = 10)
+{
+    static const char *const texts[] = {"127.0.0.1:80", "127.0.0.1:81", "127.0.0.2:80", "0.0.0.0:80", "[::]:80"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        for (size_t j = 0; j < sizeof texts / sizeof texts[0]; j++) {
+            struct address one, other;
+            cr_assert_eq(address_read(texts[i], &one), RC_OK);
+            cr_assert_eq(address_read(texts[j], &other), RC_OK);
+            cr_expect_eq(address_is_equal(&one, &other), i == j, "%s and %s", texts[i], texts[j]);
+        }
+    }
+}
+
+Test(address, of_another_family_is_a_question_mark, .timeout = 10)
+{
+    struct address address = {.storage.ss_family = AF_UNIX};
+    char text[ADDRESS_TEXT_MAX];
+    cr_expect_str_eq(address_format(&address, text), "?");
+}

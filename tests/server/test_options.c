@@ -1,0 +1,340 @@
+/* tests/server/test_options.c - what the operator gives is what the server gets, or one line says what to give. */
+#include "server/options.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char error[OPTIONS_ERROR_BYTES];
+
+/* A command line or an environment from a list of words. */
+#define WORDS(...) ((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+
+static enum rc read_both(struct options *options, const char *const words[], const char *const envp[])
+{
+    const char *argv[64] = {"ringcast"};
+    int argc = 1;
+    for (; *words != NULL; words++)
+        argv[argc++] = *words;
+    return options_read(options, argc, (char *const *)argv, (char *const *)envp, error, sizeof error);
+}
+
+static enum rc read_flags(struct options *options, const char *const words[])
+{
+    return read_both(options, words, NULL);
+}
+
+static const char *shown(const struct address_list *list, uint32_t index)
+{
+    static char text[ADDRESS_TEXT_MAX];
+    return index < list->count ? address_format(&list->items[index], text) : "none";
+}
+
+Test(options, without_any_given_are_the_defaults, .timeout = 10)
+{
+    struct options options;
+    cr_assert_eq(read_flags(&options, WORDS()), RC_OK, "%s", error);
+    cr_expect_eq(options.listen.count, 1);
+    cr_expect_str_eq(shown(&options.listen, 0), "0.0.0.0:8080");
+    cr_expect_eq(options.origin.count, 0);
+    cr_expect_eq(options.lobby_echo, false);
+    cr_expect_eq(options.shards, 0);
+    cr_expect_eq(options.message_bytes_max, 64 * KIB);
+    cr_expect_eq(options.outbox_bytes_max, 1 * MIB);
+    cr_expect_eq(options.handshake_ms_max, 10000);
+    cr_expect_eq(options.mailbox_letters, 2048);
+    cr_expect_eq(options.log_level, LOG_LEVEL_INFO);
+    cr_expect_eq(options.help || options.version, false);
+    cr_expect_str_eq(options.warning, "");
+    for (enum option_id id = 0; id < OPTIONS_COUNT; id++)
+        cr_expect_not(options_is_set(&options, id));
+    options_fini(&options);
+}
+
+Test(options, are_taken_from_flags_in_both_spellings, .timeout = 10)
+{
+    struct options options;
+    cr_assert_eq(read_flags(&options, WORDS("--shards", "4", "--message-bytes-max=1MiB", "--ping-ms", "2m",
+                                            "--lobby-echo", "--log-level=debug", "--shards", "5")),
+                 RC_OK, "%s", error);
+    cr_expect_eq(options.shards, 5, "the last one wins");
+    cr_expect_eq(options.message_bytes_max, 1 * MIB);
+    cr_expect_eq(options.ping_ms, 120000);
+    cr_expect_eq(options.lobby_echo, true);
+    cr_expect_eq(options.log_level, LOG_LEVEL_DEBUG);
+    cr_expect(options_is_set(&options, OPTION_shards) && options_is_set(&options, OPTION_lobby_echo));
+    cr_expect_not(options_is_set(&options, OPTION_outbox_bytes_max));
+    options_fini(&options);
+}
+
+Test(options, values_are_read_in_every_unit, .timeout = 10)
+{
+    static const struct {
+        const char *flag;
+        uint64_t value;
+    } cases[] = {
+        {"--message-bytes-max=1", 1},
+        {"--message-bytes-max=65536", 65536},
+        {"--message-bytes-max=64KiB", 65536},
+        {"--message-bytes-max=64kib", 65536},
+        {"--message-bytes-max=64MiB", 64 * MIB},
+    };
+    static const struct {
+        const char *flag;
+        uint32_t value;
+    } times[] = {{"--ping-ms=10", 10},     {"--ping-ms=500ms", 500},  {"--ping-ms=10s", 10000},
+                 {"--ping-ms=2m", 120000}, {"--ping-ms=1h", 3600000}, {"--ping-ms=60m", 3600000}};
+    struct options options;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cr_assert_eq(read_flags(&options, WORDS(cases[i].flag)), RC_OK, "%s", error);
+        cr_expect_eq(options.message_bytes_max, cases[i].value, "%s", cases[i].flag);
+        options_fini(&options);
+    }
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        cr_assert_eq(read_flags(&options, WORDS(times[i].flag)), RC_OK, "%s", error);
+        cr_expect_eq(options.ping_ms, times[i].value, "%s", times[i].flag);
+        options_fini(&options);
+    }
+}
+
+Test(options, switches_take_yes_and_no_in_three_spellings, .timeout = 10)
+{
+    static const struct {
+        const char *flag, *variable;
+        bool value;
+    } cases[] = {
+        {"--lobby-echo=yes", "RINGCAST_LOBBY_ECHO=yes", true},
+        {"--lobby-echo=no", "RINGCAST_LOBBY_ECHO=no", false},
+        {"--lobby-echo=1", "RINGCAST_LOBBY_ECHO=1", true},
+        {"--lobby-echo=0", "RINGCAST_LOBBY_ECHO=0", false},
+        {"--lobby-echo=true", "RINGCAST_LOBBY_ECHO=TRUE", true},
+        {"--lobby-echo=false", "RINGCAST_LOBBY_ECHO=False", false},
+    };
+    struct options options;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cr_assert_eq(read_flags(&options, WORDS(cases[i].flag)), RC_OK, "%s", error);
+        cr_expect_eq(options.lobby_echo, cases[i].value, "%s", cases[i].flag);
+        options_fini(&options);
+        cr_assert_eq(read_both(&options, WORDS(), WORDS(cases[i].variable)), RC_OK, "%s", error);
+        cr_expect_eq(options.lobby_echo, cases[i].value, "%s", cases[i].variable);
+        options_fini(&options);
+    }
+}
+
+Test(options, of_a_flag_win_over_the_environment_and_that_over_defaults, .timeout = 10)
+{
+    struct options options;
+    cr_assert_eq(read_both(&options, WORDS("--shards=2", "--lobby-echo=no"),
+                           WORDS("RINGCAST_SHARDS=3", "RINGCAST_PING_MS=1s", "RINGCAST_LOBBY_ECHO=yes",
+                                 "RINGCAST_HEAD_BYTES_MAX=")),
+                 RC_OK, "%s", error);
+    cr_expect_eq(options.shards, 2);
+    cr_expect_eq(options.ping_ms, 1000);
+    cr_expect_eq(options.lobby_echo, false);
+    cr_expect_eq(options.head_bytes_max, 16 * KIB, "an empty variable is none");
+    cr_expect(options_is_set(&options, OPTION_ping_ms));
+    cr_expect_not(options_is_set(&options, OPTION_head_bytes_max));
+    options_fini(&options);
+}
+
+Test(options, lists_grow_in_one_place_and_are_replaced_by_the_next, .timeout = 10)
+{
+    struct options options;
+    const char *const variables[] = {"RINGCAST_LISTEN=127.0.0.1:1, [::1]:2 127.0.0.1:3,", "RINGCAST_ORIGIN=http://a",
+                                     NULL};
+    cr_assert_eq(read_both(&options, WORDS("--origin", "http://b", "--origin=http://c, d"), variables), RC_OK, "%s",
+                 error);
+    cr_expect_eq(options.listen.count, 3);
+    cr_expect_str_eq(shown(&options.listen, 0), "127.0.0.1:1");
+    cr_expect_str_eq(shown(&options.listen, 1), "[::1]:2");
+    cr_expect_str_eq(shown(&options.listen, 2), "127.0.0.1:3");
+    cr_assert_eq(options.origin.count, 2);
+    cr_expect_str_eq(options.origin.items[0], "http://b");
+    cr_expect_str_eq(options.origin.items[1], "http://c, d", "a flag holds one value");
+    options_fini(&options);
+
+    cr_assert_eq(read_both(&options, WORDS("--listen", "*:4"), variables), RC_OK, "%s", error);
+    cr_expect_eq(options.listen.count, 1);
+    cr_expect_str_eq(shown(&options.listen, 0), "0.0.0.0:4");
+    options_fini(&options);
+}
+
+Test(options, outbox_grows_with_the_messages_unless_it_is_given, .timeout = 10)
+{
+    struct options options;
+    cr_assert_eq(read_flags(&options, WORDS("--message-bytes-max=64MiB")), RC_OK, "%s", error);
+    cr_expect_eq(options.outbox_bytes_max, 128 * MIB);
+    options_fini(&options);
+    cr_assert_eq(read_flags(&options, WORDS("--message-bytes-max=64MiB", "--outbox-bytes-max=4294967295")), RC_OK);
+    cr_expect_eq(options.outbox_bytes_max, UINT32_MAX);
+    options_fini(&options);
+}
+
+Test(options, mistakes_in_flags_are_told_with_their_cure, .timeout = 10)
+{
+    static const struct {
+        const char *words[3];
+        const char *error;
+    } cases[] = {
+        {{"--shards", "abc"}, "--shards: \"abc\" is not a number; give 0 to 256"},
+        {{"--shards", "257"}, "--shards: \"257\" is out of bounds; give 0 to 256"},
+        {{"--shards", "-1"}, "--shards: \"-1\" is not a number; give 0 to 256"},
+        {{"--shards="}, "--shards: \"\" is not a number; give 0 to 256"},
+        {{"--shards= 4"}, "--shards: \" 4\" is not a number; give 0 to 256"},
+        {{"--shards=4s"}, "--shards: \"4s\" is not a number; give 0 to 256"},
+        {{"--shards=99999999999999999999"}, "--shards: \"99999999999999999999\" is out of bounds; give 0 to 256"},
+        {{"--shards"}, "--shards: the value is missing; give --shards THREADS"},
+        {{"--shards", "--lobby-echo"}, "--shards: the value is missing; give --shards THREADS"},
+        {{"--shard", "4"}, "unknown option --shard; did you mean --shards? See --help"},
+        {{"--shard=4"}, "unknown option --shard; did you mean --shards? See --help"},
+        {{"--lobby_echo"}, "unknown option --lobby_echo; did you mean --lobby-echo? See --help"},
+        {{"--max-message-size=1"}, "unknown option --max-message-size; see --help"},
+        {{"--=1"}, "unknown option --; see --help"},
+        {{"-h"}, "unexpected argument \"-h\"; options begin with --, see --help"},
+        {{"--"}, "unexpected argument \"--\"; options begin with --, see --help"},
+        {{"--lobby-echo", "yes"}, "unexpected argument \"yes\"; options begin with --, see --help"},
+        {{"--lobby-echo=maybe"}, "--lobby-echo: \"maybe\" is neither yes nor no; give one of them"},
+        {{"--help=yes"}, "--help: takes no value; give it alone"},
+        {{"--message-bytes-max=0"}, "--message-bytes-max: \"0\" is out of bounds; give 1 to 64MiB"},
+        {{"--message-bytes-max=65MiB"}, "--message-bytes-max: \"65MiB\" is out of bounds; give 1 to 64MiB"},
+        {{"--message-bytes-max=18446744073709551615GiB"},
+         "--message-bytes-max: \"18446744073709551615GiB\" is out of bounds; give 1 to 64MiB"},
+        {{"--message-bytes-max=64k"},
+         "--message-bytes-max: \"64k\" is not a size (65536, 64KiB, 1MiB); give 1 to 64MiB"},
+        {{"--ping-ms=1d"}, "--ping-ms: \"1d\" is not a time (500ms, 10s, 2m); give 10ms to 1h"},
+        {{"--ping-ms=61m"}, "--ping-ms: \"61m\" is out of bounds; give 10ms to 1h"},
+        {{"--mailbox-letters=100"}, "--mailbox-letters: \"100\" is not a power of two; give 64 or 128"},
+        {{"--mailbox-letters=32"},
+         "--mailbox-letters: \"32\" is out of bounds; give a power of two from 64 to 65536"},
+        {{"--log-level=loud"}, "--log-level: \"loud\" is not a level; give error, warn, info or debug"},
+        {{"--listen=8080"},
+         "--listen: \"8080\" is not an address; give ADDR:PORT in numbers: 127.0.0.1:8080, [::1]:8080, *:8080"},
+        {{"--listen=*:1", "--listen=0.0.0.0:1"}, "--listen: \"0.0.0.0:1\" is there twice; give it once"},
+        {{"--origin="}, "--origin: the value is empty; leave the option out instead"},
+        {{"--shards=1\n\x1b[2J"}, "--shards: \"1??[2J\" is not a number; give 0 to 256"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct options options;
+        cr_expect_eq(read_flags(&options, cases[i].words), RC_EINVAL, "%s", cases[i].words[0]);
+        cr_expect_str_eq(error, cases[i].error);
+        cr_expect(options.listen.items == NULL && options.origin.items == NULL, "nothing is left to give back");
+    }
+}
+
+Test(options, mistakes_in_the_environment_are_told_by_the_variable, .timeout = 10)
+{
+    static const struct {
+        const char *variable;
+        const char *error;
+    } cases[] = {
+        {"RINGCAST_SHARDS=abc", "RINGCAST_SHARDS: \"abc\" is not a number; give 0 to 256"},
+        {"RINGCAST_LISTEN=*:1,*:x",
+         "RINGCAST_LISTEN: \"*:x\" is not an address; give ADDR:PORT in numbers: 127.0.0.1:8080, [::1]:8080, *:8080"},
+        {"RINGCAST_LISTEN=, ,", "RINGCAST_LISTEN: holds no value; give ADDR:PORT"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct options options;
+        cr_expect_eq(read_both(&options, WORDS(), WORDS(cases[i].variable)), RC_EINVAL, "%s", cases[i].variable);
+        cr_expect_str_eq(error, cases[i].error);
+    }
+}
+
+Test(options, unknown_variables_are_only_worth_a_warning, .timeout = 10)
+{
+    static const struct {
+        const char *variable;
+        const char *warning;
+    } cases[] = {
+        {"RINGCAST_SHARD=4", "RINGCAST_SHARD in the environment is no option; did you mean RINGCAST_SHARDS?"},
+        {"RINGCAST_PORT_8080_TCP=tcp://10.0.0.1:8080", "RINGCAST_PORT_8080_TCP in the environment is no option"},
+        {"RINGCAST_shards=4", "RINGCAST_shards in the environment is no option; did you mean RINGCAST_SHARDS?"},
+        {"RINGCAST_HELP=yes", "RINGCAST_HELP in the environment is no option"},
+        {"RINGCAST=build/debug/bin/ringcast", ""},
+        {"RINGCASTER_SHARDS=x", ""},
+        {"SHARDS=x", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct options options;
+        cr_assert_eq(read_both(&options, WORDS(), WORDS(cases[i].variable)), RC_OK, "%s", error);
+        cr_expect_str_eq(options.warning, cases[i].warning);
+        cr_expect_eq(options.shards, 0);
+        cr_expect_not(options.help);
+        options_fini(&options);
+    }
+}
+
+Test(options, lists_have_a_bound, .timeout = 10)
+{
+    struct options options;
+    char variable[1024] = "RINGCAST_LISTEN=";
+    for (uint32_t port = 1; port <= 17; port++) {
+        cr_expect_eq(read_both(&options, WORDS(), WORDS(variable)), RC_OK, "%s", error);
+        cr_expect_eq(options.listen.count, port == 1 ? 1 : port - 1);
+        options_fini(&options);
+        snprintf(variable + strlen(variable), sizeof variable - strlen(variable), "*:%u,", port);
+    }
+    cr_expect_eq(read_both(&options, WORDS(), WORDS(variable)), RC_EINVAL);
+    cr_expect_str_eq(error, "RINGCAST_LISTEN: more than 16 addresses; give fewer");
+}
+
+Test(options, asking_for_help_works_beside_any_mistake, .timeout = 10)
+{
+    struct options options;
+    cr_expect_eq(read_both(&options, WORDS("--bogus", "--help"), WORDS("RINGCAST_SHARDS=abc")), RC_OK);
+    cr_expect(options.help && !options.version);
+    options_fini(&options);
+    cr_expect_eq(read_flags(&options, WORDS("--version")), RC_OK);
+    cr_expect(options.version && !options.help);
+    options_fini(&options);
+}
+
+Test(options, error_fits_the_space_that_is_there, .timeout = 10)
+{
+    const char *argv[] = {"ringcast", "--shards=abc", NULL};
+    for (size_t size = 1; size < 60; size++) {
+        struct options options;
+        char *small = malloc(size); /* the sanitizer watches its end */
+        cr_assert(small != NULL);
+        cr_expect_eq(options_read(&options, 2, (char *const *)argv, NULL, small, size), RC_EINVAL);
+        cr_expect_lt(strlen(small), size);
+        free(small);
+    }
+}
+
+/* Every row appears, its text whole, and no line is longer than a terminal that people use. */
+Test(options, help_names_every_option_within_100_columns, .timeout = 10)
+{
+    char *help = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&help, &bytes);
+    options_help(out);
+    fclose(out);
+#define OPTION_GROUP(title) cr_expect(strstr(help, "\n" title "\n") != NULL, "%s", title);
+#define OPTION(type, name, default_, min, max, unit, text)     \
+    {                                                          \
+        char flag[64] = "  --" #name;                          \
+        for (char *at = flag; (at = strchr(at, '_')) != NULL;) \
+            *at = '-';                                         \
+        if (unit[0] != '\0') strcat(strcat(flag, " "), unit);  \
+        const char *row = strstr(help, strcat(flag, " "));     \
+        cr_assert(row != NULL, "%s", flag);                    \
+        for (const char *word = text; *word != '\0';) {        \
+            size_t length = strcspn(word, " ");                \
+            row = memmem(row, strlen(row), word, length);      \
+            cr_assert(row != NULL, "%s: %s", flag, word);      \
+            word += length + (word[length] == ' ');            \
+        }                                                      \
+    }
+#include "server/options.def"
+#undef OPTION
+#undef OPTION_GROUP
+    cr_expect(strstr(help, "RINGCAST_MESSAGE_BYTES_MAX") != NULL);
+    cr_expect(strstr(help, "[64KiB]") != NULL);
+    for (const char *line = help; *line != '\0';) {
+        size_t length = strcspn(line, "\n");
+        cr_expect_leq(length, 100, "%.*s", (int)length, line);
+        cr_expect(length == 0 || line[length - 1] != ' ', "%.*s", (int)length, line);
+        line += length + 1;
+    }
+    free(help);
+}
