@@ -1,0 +1,70 @@
+/* core/name.c - the keyed hash of channel names (SipHash-1-3, Aumasson and Bernstein 2012) and their grammar. */
+#include "core/name.h"
+
+static uint64_t key[2];
+
+void name_set_key(uint64_t key_0, uint64_t key_1)
+{
+    key[0] = key_0;
+    key[1] = key_1;
+}
+
+static inline uint64_t rotate(uint64_t word, unsigned bits)
+{
+    return word << bits | word >> (64 - bits);
+}
+
+static inline void sip_round(uint64_t v[4])
+{
+    v[0] += v[1];
+    v[2] += v[3];
+    v[1] = rotate(v[1], 13) ^ v[0];
+    v[3] = rotate(v[3], 16) ^ v[2];
+    v[0] = rotate(v[0], 32);
+    v[2] += v[1];
+    v[0] += v[3];
+    v[1] = rotate(v[1], 17) ^ v[2];
+    v[3] = rotate(v[3], 21) ^ v[0];
+    v[2] = rotate(v[2], 32);
+}
+
+static uint64_t hash_text(const char *text, uint32_t length)
+{
+    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d, key[0] ^ 0x6c7967656e657261,
+                     key[1] ^ 0x7465646279746573};
+    uint64_t word;
+    uint32_t left = length;
+    for (; left >= sizeof word; text += sizeof word, left -= sizeof word) {
+        memcpy(&word, text, sizeof word);
+        v[3] ^= word;
+        sip_round(v);
+        v[0] ^= word;
+    }
+    word = 0;
+    memcpy(&word, text, left);
+    word |= (uint64_t)length << 56; /* the length closes the last word, so that "a" and "a\0" differ */
+    v[3] ^= word;
+    sip_round(v);
+    v[0] ^= word;
+    v[2] ^= 0xff;
+    sip_round(v);
+    sip_round(v);
+    sip_round(v);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+struct name name_of(const char *text, uint32_t length)
+{
+    return (struct name){.text = text, .length = length, .hash = hash_text(text, length)};
+}
+
+bool name_is_valid(const char *text, uint32_t length)
+{
+    if (length == 0 || length > NAME_BYTES_MAX) return false;
+    for (uint32_t i = 0; i < length; i++) {
+        char c = text[i];
+        bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!is_word && (c == '\0' || strchr("_-=@,.;", c) == NULL)) return false;
+    }
+    return true;
+}

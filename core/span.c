@@ -1,0 +1,33 @@
+/* core/span.c - growing and freeing of spans. */
+#include "core/span.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CAPACITY_MIN 240 /* with the head a whole number of malloc's steps */
+
+enum rc span_append(struct span **span, const uint8_t *bytes, uint32_t count)
+{
+    uint32_t have = *span != NULL ? (*span)->count : 0;
+    uint32_t capacity = *span != NULL ? (*span)->capacity : 0;
+    uint32_t needed = have + count;
+    if (needed > capacity || *span == NULL) {
+        if (capacity < CAPACITY_MIN) capacity = CAPACITY_MIN;
+        while (capacity < needed) {
+            capacity *= 2;
+        }
+        struct span *larger = realloc(*span, sizeof *larger + capacity);
+        if (larger == NULL) return RC_ENOMEM;
+        *larger = (struct span){.count = have, .capacity = capacity};
+        *span = larger;
+    }
+    if (count > 0) memcpy((*span)->bytes + have, bytes, count);
+    (*span)->count = needed;
+    return RC_OK;
+}
+
+void span_free(struct span **span)
+{
+    free(*span);
+    *span = NULL;
+}

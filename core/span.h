@@ -1,0 +1,19 @@
+/* core/span.h - bytes gathered until they are whole: a block that grows by doubling, or nothing.
+ *
+ * Most connections gather nothing most of the time, so the handle is one pointer. */
+#pragma once
+
+#include "core/rc.h"
+
+#include <stdint.h>
+
+struct span {
+    uint32_t count;
+    uint32_t capacity;
+    uint8_t bytes[];
+};
+
+/* Adds bytes; *span is NULL or a span. RC_ENOMEM: unchanged. */
+enum rc span_append(struct span **span, const uint8_t *bytes, uint32_t count);
+/* Accepts a pointer to NULL; leaves NULL. */
+void span_free(struct span **span);
