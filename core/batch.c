@@ -1,0 +1,51 @@
+/* core/batch.c - making and freeing of batches; joining them is the publisher's business (server/publish.c). */
+#include "core/batch.h"
+
+#include "core/message.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static struct batch *batch_make(uint32_t own_bytes, uint64_t now_ms)
+{
+    struct batch *batch = malloc(sizeof *batch + own_bytes);
+    if (batch != NULL) *batch = (struct batch){.references = 1, .made_ms = now_ms};
+    return batch;
+}
+
+struct batch *batch_of_message(struct message *message, uint64_t now_ms)
+{
+    struct batch *batch = batch_make(0, now_ms);
+    if (batch == NULL) return NULL;
+    batch->message = message;
+    batch->bytes = message->frame;
+    batch->count = message->frame_bytes;
+    batch->frames = 1;
+    return batch;
+}
+
+struct batch *batch_of_static(const void *bytes, uint32_t count, uint64_t now_ms)
+{
+    struct batch *batch = batch_make(0, now_ms);
+    if (batch == NULL) return NULL;
+    batch->bytes = bytes;
+    batch->count = count;
+    return batch;
+}
+
+struct batch *batch_new(uint32_t count, uint64_t now_ms, uint8_t **bytes_r)
+{
+    struct batch *batch = batch_make(count, now_ms);
+    if (batch == NULL) return NULL;
+    *bytes_r = (uint8_t *)(batch + 1);
+    batch->bytes = *bytes_r;
+    batch->count = count;
+    return batch;
+}
+
+void batch_free(struct counters *counters, struct batch *batch)
+{
+    assert(batch->references == 0);
+    if (batch->message != NULL) message_drop(counters, batch->message);
+    free(batch);
+}

@@ -1,0 +1,44 @@
+/* core/message.c - making, sharing and freeing of messages. */
+#include "core/message.h"
+
+#include "core/counters.h"
+
+#include <assert.h>
+#include <ck_pr.h>
+#include <stdlib.h>
+
+struct message *message_new(struct counters *counters, const struct name *channel, uint32_t frame_bytes)
+{
+    struct message *message = malloc(sizeof *message + channel->length + frame_bytes);
+    if (message == NULL) return NULL;
+    char *text = (char *)(message + 1);
+    memcpy(text, channel->text, channel->length);
+    *message = (struct message){
+        .references = 1,
+        .frame_bytes = frame_bytes,
+        .channel = {.text = text, .length = channel->length, .hash = channel->hash},
+        .frame = (uint8_t *)text + channel->length,
+    };
+    counter_add(counters, COUNTER_messages_live, 1);
+    return message;
+}
+
+void message_hold(struct message *message, uint32_t references)
+{
+    assert(ck_pr_load_uint(&message->references) > 0);
+    ck_pr_add_uint(&message->references, references);
+}
+
+void message_drop(struct counters *counters, struct message *message)
+{
+    /* The lone owner needs no atomic: nobody else can take a reference any more. */
+    if (ck_pr_load_uint(&message->references) > 1) {
+        bool is_last;
+        ck_pr_fence_release(); /* our reads of the frame come before anyone's free of it */
+        ck_pr_dec_uint_zero(&message->references, &is_last);
+        if (!is_last) return;
+    }
+    ck_pr_fence_acquire();
+    counter_subtract(counters, COUNTER_messages_live, 1);
+    free(message);
+}
