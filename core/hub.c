@@ -1,0 +1,110 @@
+/* core/hub.c - a chained hash table of channels, private to its shard. */
+#include "core/hub.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define CAPACITY_MIN 64
+
+enum rc hub_init(struct hub *hub, uint32_t shard, uint32_t shards)
+{
+    assert(shard < shards && shards <= SHARDS_MAX);
+    *hub = (struct hub){.shard = shard, .shards = shards, .capacity = CAPACITY_MIN};
+    hub->table = calloc(hub->capacity, sizeof(struct channel *));
+    return hub->table != NULL ? RC_OK : RC_ENOMEM;
+}
+
+static void channel_free(struct channel *channel)
+{
+    assert(channel->arrived_count == 0);
+    free(channel->slots);
+    free(channel->subscriptions);
+    free(channel->arrived);
+    free(channel);
+}
+
+void hub_fini(struct hub *hub)
+{
+    for (uint32_t i = 0; hub->table != NULL && i < hub->capacity; i++) {
+        while (hub->table[i] != NULL) {
+            struct channel *channel = hub->table[i];
+            hub->table[i] = channel->next;
+            channel_free(channel);
+        }
+    }
+    free(hub->table);
+    *hub = (struct hub){0};
+}
+
+uint32_t hub_home(const struct hub *hub, const struct name *name)
+{
+    /* The high half: the table uses the low bits, and homes should not thin out a home's table. */
+    return (uint32_t)((name->hash >> 32) % hub->shards);
+}
+
+static struct channel **place_of(const struct hub *hub, const struct name *name)
+{
+    struct channel **place = &hub->table[name->hash & (hub->capacity - 1)];
+    while (*place != NULL && !name_equals(&(*place)->name, name)) {
+        place = &(*place)->next;
+    }
+    return place;
+}
+
+struct channel *hub_find(const struct hub *hub, const struct name *name)
+{
+    return *place_of(hub, name);
+}
+
+/* Without the memory for a larger table, the old one goes on with longer chains. */
+static void grow(struct hub *hub)
+{
+    struct hub larger = *hub;
+    larger.capacity = 2 * hub->capacity;
+    larger.table = calloc(larger.capacity, sizeof(struct channel *));
+    if (larger.table == NULL) return;
+    for (uint32_t i = 0; i < hub->capacity; i++) {
+        while (hub->table[i] != NULL) {
+            struct channel *channel = hub->table[i];
+            hub->table[i] = channel->next;
+            struct channel **place = &larger.table[channel->name.hash & (larger.capacity - 1)];
+            channel->next = *place;
+            *place = channel;
+        }
+    }
+    free(hub->table);
+    *hub = larger;
+}
+
+struct channel *hub_make(struct hub *hub, const struct name *name)
+{
+    struct channel *channel = hub_find(hub, name);
+    if (channel != NULL) return channel;
+    if (hub->count == hub->capacity) grow(hub);
+    channel = malloc(sizeof *channel + name->length);
+    if (channel == NULL) return NULL;
+    char *text = (char *)(channel + 1);
+    memcpy(text, name->text, name->length);
+    uint32_t home = hub_home(hub, name);
+    struct channel **place = &hub->table[name->hash & (hub->capacity - 1)];
+    *channel = (struct channel){
+        .name = {.text = text, .length = name->length, .hash = name->hash},
+        .home = home,
+        .is_joined = home == hub->shard,
+        .next = *place,
+    };
+    *place = channel;
+    hub->count++;
+    return channel;
+}
+
+bool hub_drop_if_unused(struct hub *hub, struct channel *channel)
+{
+    if (channel->count > 0 || channel->arrived_count > 0 || channel->interested_count > 0) return false;
+    struct channel **place = place_of(hub, &channel->name);
+    assert(*place == channel);
+    *place = channel->next;
+    hub->count--;
+    channel_free(channel);
+    return true;
+}

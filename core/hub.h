@@ -1,0 +1,31 @@
+/* core/hub.h - a shard's channels, by name.
+ *
+ * Threads:   one shard.
+ * Ownership: the hub owns its channels. A channel stays while anyone local subscribes, a message waits in it, or (at
+ *            home) another shard is interested; hub_drop_if_unused() is called when one of these may have ended.
+ * Cost:      a lookup is one hash (in the name) and about one comparison; the table doubles when it is full. */
+#pragma once
+
+#include "core/channel.h"
+
+struct hub {
+    struct channel **table;
+    uint32_t capacity; /* power of two */
+    uint32_t count;
+    uint32_t shard; /* whose hub this is */
+    uint32_t shards;
+};
+
+enum rc hub_init(struct hub *hub, uint32_t shard, uint32_t shards);
+/* Frees channels that are left; no subscription may be used afterwards. Waiting messages were taken out before. */
+void hub_fini(struct hub *hub);
+
+/* The home shard of a name: the same on every shard. */
+uint32_t hub_home(const struct hub *hub, const struct name *name);
+
+/* NULL: no such channel here. */
+struct channel *hub_find(const struct hub *hub, const struct name *name);
+/* The channel of that name, made if it is not there yet. NULL: out of memory. */
+struct channel *hub_make(struct hub *hub, const struct name *name);
+/* Frees the channel if nothing needs it any more; says whether it did. */
+bool hub_drop_if_unused(struct hub *hub, struct channel *channel);
