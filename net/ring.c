@@ -1,0 +1,441 @@
+/* net/ring.c - set up, submit, wait, drain one io_uring.
+ *
+ * Not obvious: a send leaves no completion when it went whole (IOSQE_CQE_SKIP_SUCCESS). That is safe only together
+ * with MSG_WAITALL, which makes a short send a failure, and MSG_DONTWAIT, which reports it at once instead of
+ * waiting; the copy into the socket is over when the submit returns, so shared frames need no completion to be let
+ * go. */
+#include "net/ring.h"
+
+#include "net/receive_buffers.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+
+/* With deferred task work one call to the kernel runs at most 20 pending items (kernel 6.13); a turn that got so many
+ * asks again, this often at most, so that one send carries all that a busy turn has for a connection. */
+#define FETCH_ITEMS      20
+#define FETCHES_PER_TURN 16
+
+struct ring {
+    struct io_uring uring;
+    struct receive_buffers buffers;
+    /* Completions met while only failed sends were looked for; taken before those in the completion queue. */
+    struct io_uring_cqe *deferred;
+    uint32_t deferred_max;
+    uint32_t deferred_count;
+    uint32_t deferred_next;
+    uint32_t taken;   /* from the completion queue since the last call to the kernel */
+    uint32_t fetches; /* calls to fetch more in this turn */
+    uint64_t overflows;
+    bool is_set_up;
+};
+
+const char *op_name(enum op_kind kind)
+{
+    switch (kind) {
+#define OP(name, text) \
+    case OP_##name:    \
+        return #name;
+#include "net/op.def"
+#undef OP
+    case OP_KINDS_MAX:
+        break;
+    }
+    return "UNKNOWN";
+}
+
+static unsigned setup_flags(void)
+{
+    return IORING_SETUP_SINGLE_ISSUER   /* one thread per ring: the kernel takes no lock for others */
+           | IORING_SETUP_DEFER_TASKRUN /* completions are made when we ask, not by interrupting us */
+           | IORING_SETUP_SUBMIT_ALL    /* one refused operation does not hold back those behind it */
+           | IORING_SETUP_CQSIZE        /* room for an accept storm and a burst of receives */
+           | IORING_SETUP_CLAMP;        /* sizes beyond the kernel's are cut, not refused */
+}
+
+/* --- why it cannot be used here ------------------------------------------------------------------------------- */
+
+static void read_line(const char *path, char *line, int size)
+{
+    line[0] = '\0';
+    FILE *file = fopen(path, "r");
+    if (file == NULL) return;
+    if (fgets(line, size, file) == NULL) line[0] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    fclose(file);
+}
+
+static void explain(int error, char *reason, size_t size)
+{
+    struct utsname system;
+    char disabled[16], group[16];
+    struct rlimit locked = {0};
+    uname(&system);
+    read_line("/proc/sys/kernel/io_uring_disabled", disabled, sizeof disabled);
+    read_line("/proc/sys/kernel/io_uring_group", group, sizeof group);
+    switch (error) {
+    case ENOSYS:
+    case EPERM:
+    case EACCES:
+        snprintf(
+            reason, size,
+            "io_uring is not allowed here (%s; kernel %s, kernel.io_uring_disabled=%s, io_uring_group=%s): allow "
+            "it with sysctl kernel.io_uring_disabled=0, or in a container with a seccomp profile that permits "
+            "io_uring_setup, io_uring_enter and io_uring_register (--security-opt seccomp=profile.json)",
+            strerror(error), system.release, disabled[0] != '\0' ? disabled : "absent",
+            group[0] != '\0' ? group : "absent");
+        break;
+    case ENOMEM:
+        getrlimit(RLIMIT_MEMLOCK, &locked);
+        snprintf(reason, size,
+                 "no memory for an io_uring (kernel %s, RLIMIT_MEMLOCK %llu KiB): raise the limit of locked memory "
+                 "(ulimit -l, LimitMEMLOCK=infinity), start fewer --shards or free memory",
+                 system.release, (unsigned long long)locked.rlim_cur / 1024);
+        break;
+    case EINVAL:
+        snprintf(reason, size, "kernel %s lacks what the io_uring set-up needs: run Linux 6.1 or newer",
+                 system.release);
+        break;
+    default:
+        snprintf(reason, size, "io_uring failed: %s (kernel %s)", strerror(error), system.release);
+    }
+}
+
+static enum rc refuse(int error, char *reason, size_t size)
+{
+    explain(error, reason, size);
+    return error == ENOMEM ? RC_ENOMEM : RC_EKERNEL;
+}
+
+enum rc ring_probe(char *line_r, size_t line_size)
+{
+    struct io_uring uring;
+    struct io_uring_params params = {.flags = setup_flags(), .cq_entries = 64};
+    int result = io_uring_queue_init_params(8, &uring, &params);
+    if (result < 0) return refuse(-result, line_r, line_size);
+    static const struct {
+        unsigned op;
+        const char *name;
+    } needed[] = {{IORING_OP_ACCEPT, "ACCEPT"},     {IORING_OP_RECV, "RECV"},
+                  {IORING_OP_SEND, "SEND"},         {IORING_OP_POLL_ADD, "POLL_ADD"},
+                  {IORING_OP_CLOSE, "CLOSE"},       {IORING_OP_ASYNC_CANCEL, "ASYNC_CANCEL"},
+                  {IORING_OP_MSG_RING, "MSG_RING"}, {IORING_OP_SHUTDOWN, "SHUTDOWN"}};
+    struct utsname system;
+    uname(&system);
+    const char *missing = NULL;
+    struct io_uring_probe *probe = io_uring_get_probe_ring(&uring);
+    for (size_t i = 0; probe != NULL && i < sizeof needed / sizeof needed[0]; i++) {
+        if (!io_uring_opcode_supported(probe, (int)needed[i].op)) missing = needed[i].name;
+    }
+    if (probe == NULL) missing = "REGISTER_PROBE";
+    if (!(params.features & IORING_FEAT_EXT_ARG)) missing = "EXT_ARG";
+    if (!(params.features & IORING_FEAT_CQE_SKIP)) missing = "CQE_SKIP";
+    io_uring_free_probe(probe);
+    io_uring_queue_exit(&uring);
+    if (missing != NULL) {
+        snprintf(line_r, line_size, "io_uring of kernel %s lacks %s: run Linux 6.1 or newer", system.release,
+                 missing);
+        return RC_EKERNEL;
+    }
+    snprintf(line_r, line_size,
+             "io_uring of kernel %s: single issuer, deferred task work, direct descriptors, provided buffers, "
+             "features 0x%x",
+             system.release, params.features);
+    return RC_OK;
+}
+
+/* --- life ----------------------------------------------------------------------------------------------------- */
+
+enum rc ring_new(struct ring **ring_r, const struct ring_setup *setup, char *reason_r, size_t reason_size)
+{
+    int error = ENOMEM;
+    struct ring *ring = calloc(1, sizeof *ring);
+    if (ring == NULL) return refuse(ENOMEM, reason_r, reason_size);
+    /* Disabled: made here, where errors can be told, and enabled by the thread that will use it. */
+    struct io_uring_params params = {.flags = setup_flags() | IORING_SETUP_R_DISABLED,
+                                     .cq_entries = setup->completions};
+    int result = io_uring_queue_init_params(setup->submissions, &ring->uring, &params);
+    if (result < 0) {
+        free(ring);
+        return refuse(-result, reason_r, reason_size);
+    }
+    ring->is_set_up = true;
+    ring->deferred_max = params.cq_entries;
+    ring->deferred = malloc(ring->deferred_max * sizeof ring->deferred[0]);
+    if (ring->deferred == NULL) goto fail;
+    result = io_uring_register_files_sparse(&ring->uring, setup->slots);
+    if (result == -EMFILE) {
+        snprintf(reason_r, reason_size,
+                 "a table of %u connections is more than this process may have descriptors: raise RLIMIT_NOFILE "
+                 "(ulimit -n, LimitNOFILE=) or lower --connections-max",
+                 setup->slots);
+        ring_free(ring);
+        return RC_EKERNEL;
+    }
+    if (result < 0) {
+        error = -result;
+        goto fail;
+    }
+    if (receive_buffers_init(&ring->buffers, &ring->uring, setup->buffers, setup->buffer_bytes, &error) != RC_OK) {
+        goto fail;
+    }
+    *ring_r = ring;
+    return RC_OK;
+fail:
+    ring_free(ring);
+    return refuse(error, reason_r, reason_size);
+}
+
+void ring_free(struct ring *ring)
+{
+    if (ring == NULL) return;
+    if (ring->is_set_up) io_uring_queue_exit(&ring->uring);
+    receive_buffers_fini(&ring->buffers);
+    free(ring->deferred);
+    free(ring);
+}
+
+enum rc ring_enable(struct ring *ring)
+{
+    if (io_uring_enable_rings(&ring->uring) < 0) return RC_EKERNEL;
+    /* Spares a look-up of the ring's descriptor in every call; going without is only slower. */
+    io_uring_register_ring_fd(&ring->uring);
+    return RC_OK;
+}
+
+int ring_descriptor(const struct ring *ring)
+{
+    return ring->uring.ring_fd;
+}
+
+uint64_t ring_overflows(const struct ring *ring)
+{
+    return ring->overflows;
+}
+
+/* --- asking --------------------------------------------------------------------------------------------------- */
+
+/* Keeps what is in the completion queue for ring_next(), so that the kernel has room again. */
+static uint32_t set_completions_aside(struct ring *ring, struct send_failure *failures)
+{
+    struct io_uring_cqe *cqe;
+    unsigned head, seen = 0;
+    uint32_t failed = 0;
+    io_uring_for_each_cqe(&ring->uring, head, cqe)
+    {
+        if (failures != NULL && op_kind(cqe->user_data) == OP_SEND) {
+            failures[failed++] = (struct send_failure){.index = op_life(cqe->user_data), .result = cqe->res};
+        } else if (ring->deferred_count < ring->deferred_max) {
+            ring->deferred[ring->deferred_count++] = *cqe;
+        } else {
+            break; /* full: the rest stays where it is and comes in its turn */
+        }
+        seen++;
+    }
+    io_uring_cq_advance(&ring->uring, seen);
+    return failed;
+}
+
+/* Submits everything. Only a kernel without memory for a request makes this try again. */
+static void submit_all(struct ring *ring)
+{
+    while (io_uring_sq_ready(&ring->uring) > 0) {
+        if (io_uring_submit(&ring->uring) >= 0) continue;
+        if (io_uring_cq_has_overflow(&ring->uring)) io_uring_get_events(&ring->uring);
+        sched_yield();
+    }
+}
+
+static struct io_uring_sqe *take_sqe(struct ring *ring)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+    if (sqe == NULL) {
+        submit_all(ring);
+        sqe = io_uring_get_sqe(&ring->uring);
+        assert(sqe != NULL);
+    }
+    return sqe;
+}
+
+void ring_accept(struct ring *ring, int listener, uint32_t tag)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_multishot_accept_direct(sqe, listener, NULL, NULL, 0);
+    sqe->user_data = op_pack(OP_ACCEPT, 0, tag);
+}
+
+static void cancel(struct ring *ring, uint64_t user_data)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_cancel64(sqe, user_data, 0);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = op_pack(OP_CANCEL, 0, 0);
+}
+
+void ring_cancel_accept(struct ring *ring, uint32_t tag)
+{
+    cancel(ring, op_pack(OP_ACCEPT, 0, tag));
+}
+
+void ring_receive(struct ring *ring, uint32_t slot, uint32_t life)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_recv_multishot(sqe, (int)slot, NULL, 0, 0);
+    /* Poll first: a silent socket is the usual one, and a momentary lack of buffers does not end the receive. */
+    sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+    sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
+    sqe->buf_group = 0;
+    sqe->user_data = op_pack(OP_RECEIVE, life, slot);
+}
+
+void ring_cancel_receive(struct ring *ring, uint32_t slot, uint32_t life)
+{
+    cancel(ring, op_pack(OP_RECEIVE, life, slot));
+}
+
+void ring_give_back(struct ring *ring, uint16_t buffer)
+{
+    receive_buffers_give_back(&ring->buffers, buffer);
+}
+
+void ring_send(struct ring *ring, uint32_t slot, uint32_t index, const uint8_t *bytes, size_t count)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+    assert(sqe != NULL); /* ring_send_room() was asked: a submit in between would lose failures */
+    io_uring_prep_send(sqe, (int)slot, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL);
+    sqe->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = op_pack(OP_SEND, index, slot);
+}
+
+uint32_t ring_send_room(const struct ring *ring)
+{
+    return io_uring_sq_space_left(&ring->uring);
+}
+
+uint32_t ring_submit_sends(struct ring *ring, struct send_failure *failures_r)
+{
+    uint32_t failed = 0;
+    submit_all(ring);
+    if (io_uring_cq_ready(&ring->uring) > 0) failed = set_completions_aside(ring, failures_r);
+    return failed;
+}
+
+void ring_await_writable(struct ring *ring, uint32_t slot, uint32_t life)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_poll_add(sqe, (int)slot, POLLOUT);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    sqe->user_data = op_pack(OP_WRITABLE, life, slot);
+}
+
+void ring_cancel_writable(struct ring *ring, uint32_t slot, uint32_t life)
+{
+    cancel(ring, op_pack(OP_WRITABLE, life, slot));
+}
+
+void ring_shutdown(struct ring *ring, uint32_t slot, uint32_t life)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_shutdown(sqe, (int)slot, SHUT_WR);
+    sqe->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = op_pack(OP_SHUTDOWN, life, slot);
+}
+
+void ring_close(struct ring *ring, uint32_t slot)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_close_direct(sqe, slot);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = op_pack(OP_CLOSE, 0, slot);
+}
+
+void ring_doorbell(struct ring *ring, int other_descriptor)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_msg_ring(sqe, other_descriptor, 0, op_pack(OP_DOORBELL, 0, 0), 0);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = op_pack(OP_DOORBELL, 0, (uint32_t)other_descriptor);
+}
+
+void ring_watch(struct ring *ring, int descriptor)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_poll_multishot(sqe, descriptor, POLLIN);
+    sqe->user_data = op_pack(OP_SIGNAL, 0, (uint32_t)descriptor);
+}
+
+/* --- hearing -------------------------------------------------------------------------------------------------- */
+
+int ring_wait(struct ring *ring, uint64_t timeout_ms)
+{
+    int result;
+    receive_buffers_show(&ring->buffers);
+    ring->taken = 0;
+    ring->fetches = 0;
+    if (timeout_ms == 0 || ring->deferred_next < ring->deferred_count) {
+        result = io_uring_submit_and_get_events(&ring->uring);
+    } else {
+        struct io_uring_cqe *cqe;
+        struct __kernel_timespec timeout = {.tv_sec = (int64_t)(timeout_ms / 1000),
+                                            .tv_nsec = (int64_t)(timeout_ms % 1000) * 1000000};
+        result = io_uring_submit_and_wait_timeout(&ring->uring, &cqe, 1, &timeout, NULL);
+    }
+    /* Busy and "again" mean a full completion queue or no memory for a request: what was asked for stays queued. */
+    bool is_expected = result >= 0 || result == -ETIME || result == -EINTR || result == -EBUSY || result == -EAGAIN;
+    return is_expected ? 0 : -result;
+}
+
+/* Should the kernel be asked again in this turn? Yes if it held back completions, for want of room or by its limit.
+ */
+static bool fetch_more(struct ring *ring)
+{
+    bool has_overflow = io_uring_cq_has_overflow(&ring->uring);
+    if (has_overflow) ring->overflows++;
+    if (!has_overflow && (ring->taken < FETCH_ITEMS || ring->fetches == FETCHES_PER_TURN)) return false;
+    ring->taken = 0;
+    ring->fetches++;
+    receive_buffers_show(&ring->buffers);
+    io_uring_get_events(&ring->uring);
+    return io_uring_cq_ready(&ring->uring) > 0;
+}
+
+static void decode(const struct ring *ring, const struct io_uring_cqe *cqe, struct completion *completion)
+{
+    *completion = (struct completion){
+        .kind = op_kind(cqe->user_data),
+        .slot = op_slot(cqe->user_data),
+        .life = op_life(cqe->user_data),
+        .result = cqe->res,
+        .more = (cqe->flags & IORING_CQE_F_MORE) != 0,
+        .has_buffer = (cqe->flags & IORING_CQE_F_BUFFER) != 0,
+    };
+    if (completion->has_buffer) {
+        completion->buffer = (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+        completion->bytes =
+            bytes_of(receive_buffers_at(&ring->buffers, completion->buffer), cqe->res > 0 ? (size_t)cqe->res : 0);
+    }
+}
+
+bool ring_next(struct ring *ring, struct completion *completion_r)
+{
+    if (ring->deferred_next < ring->deferred_count) {
+        decode(ring, &ring->deferred[ring->deferred_next++], completion_r);
+        if (ring->deferred_next == ring->deferred_count) ring->deferred_next = ring->deferred_count = 0;
+        return true;
+    }
+    struct io_uring_cqe *cqe;
+    if (io_uring_peek_cqe(&ring->uring, &cqe) != 0) {
+        if (!fetch_more(ring) || io_uring_peek_cqe(&ring->uring, &cqe) != 0) return false;
+    }
+    ring->taken++;
+    decode(ring, cqe, completion_r);
+    io_uring_cqe_seen(&ring->uring, cqe);
+    return true;
+}
