@@ -1,0 +1,108 @@
+/* server/accept.c - one multishot accept for each listener, and what to do when it ends. */
+#include "server/accept.h"
+
+#include "net/ring.h"
+#include "server/connection.h"
+#include "server/log.h"
+#include "server/server.h"
+#include "server/shard.h"
+
+#include <ck_pr.h>
+#include <errno.h>
+#include <unistd.h>
+
+#define RETRY_MS 100
+
+static uint64_t open_now(const struct shard *shard)
+{
+    return ck_pr_load_64(&shard->server->connections_open);
+}
+
+static bool is_full(const struct shard *shard)
+{
+    return open_now(shard) >= shard->server->connections_max;
+}
+
+void accept_start(struct shard *shard)
+{
+    for (uint32_t i = 0; i < shard->options->listen.count; i++) {
+        if (shard->is_accepting[i] || shard->listeners[i] < 0) continue;
+        shard->is_accepting[i] = true;
+        ring_accept(shard->ring, shard->listeners[i], i);
+    }
+}
+
+static void cancel_all(struct shard *shard)
+{
+    for (uint32_t i = 0; i < shard->options->listen.count; i++) {
+        if (shard->is_accepting[i]) ring_cancel_accept(shard->ring, i);
+    }
+}
+
+static void hold(struct shard *shard)
+{
+    if (shard->accept_is_held || shard->is_draining) return;
+    shard->accept_is_held = true;
+    cancel_all(shard);
+    timer_set(&shard->timers, &shard->accept_timer, shard->now_ms + RETRY_MS);
+}
+
+void accept_timer(struct shard *shard)
+{
+    if (shard->is_draining) return;
+    if (open_now(shard) > shard->server->connections_max - (shard->server->connections_max + 49) / 50) {
+        timer_set(&shard->timers, &shard->accept_timer, shard->now_ms + RETRY_MS);
+        return;
+    }
+    shard->accept_is_held = false;
+    accept_start(shard);
+}
+
+static void close_listener(struct shard *shard, uint32_t listener)
+{
+    if (shard->listeners[listener] < 0 || shard->is_accepting[listener]) return;
+    close(shard->listeners[listener]);
+    shard->listeners[listener] = -1;
+}
+
+void accept_stop(struct shard *shard)
+{
+    timer_clear(&shard->timers, &shard->accept_timer);
+    cancel_all(shard);
+    for (uint32_t i = 0; i < shard->options->listen.count; i++) {
+        close_listener(shard, i);
+    }
+}
+
+static void welcome(struct shard *shard, uint32_t slot)
+{
+    bool is_refused = shard->is_draining || is_full(shard);
+    if (!is_refused) {
+        connection_accepted(shard, slot);
+        if (is_full(shard)) {
+            log_warn("connections_max reached: %llu connections are open, others wait",
+                     (unsigned long long)shard->server->connections_max);
+            hold(shard);
+        }
+        return;
+    }
+    ring_close(shard->ring, slot);
+    counter_add(&shard->counters, counter_of_close(CLOSE_REFUSED), 1);
+    hold(shard);
+}
+
+void accept_completed(struct shard *shard, const struct completion *completion)
+{
+    uint32_t listener = completion->slot;
+    if (completion->result >= 0) welcome(shard, (uint32_t)completion->result);
+    if (completion->more) return;
+    shard->is_accepting[listener] = false;
+    if (shard->is_draining) {
+        close_listener(shard, listener);
+    } else if (completion->result < 0 && completion->result != -ECANCELED) {
+        log_warn("accepting failed: %s; trying again in %d ms", strerror(-completion->result), RETRY_MS);
+        hold(shard);
+    } else if (!shard->accept_is_held) {
+        accept_start(shard);
+    }
+}

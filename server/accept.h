@@ -1,0 +1,20 @@
+/* server/accept.h - letting connections in, up to connections_max.
+ *
+ * At the limit a shard stops accepting; newcomers wait in the listeners' backlogs, and what came in the same breath
+ * is closed. It tries again every 100 ms and begins when a fiftieth of the places is free. */
+#pragma once
+
+#include <stdint.h>
+
+struct completion;
+struct shard;
+
+/* Starts accepting on all listeners. */
+void accept_start(struct shard *shard);
+/* Stops for good: the listeners are closed once the kernel has let go of them. */
+void accept_stop(struct shard *shard);
+
+/* An ACCEPT completed. */
+void accept_completed(struct shard *shard, const struct completion *completion);
+/* shard->accept_timer ran out. */
+void accept_timer(struct shard *shard);

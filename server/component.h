@@ -1,0 +1,45 @@
+/* server/component.h - a protocol: what is done with what clients say.
+ *
+ * The four calls are those of a Ratchet application. A component is chosen by the URL's path when a client asks for a
+ * WebSocket; adding a protocol means a file that implements this and a row in server/request.c.
+ * Threads:  each call comes on the connection's shard and must not block.
+ * Order:    on_open once; on_message for each whole message; on_error before on_close when something went wrong;
+ *           on_close once, for every connection whose on_open said RC_OK or RC_PENDING. */
+#pragma once
+
+#include "core/close_reason.h"
+#include "core/rc.h"
+#include "net/frame.h"
+#include "net/http.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct connection;
+struct shard;
+
+/* A whole message, unmasked; the bytes are the caller's and live during the call. */
+struct payload {
+    enum frame_opcode opcode; /* FRAME_TEXT (valid UTF-8) or FRAME_BINARY */
+    const uint8_t *bytes;
+    uint32_t count;
+};
+
+/* Why a WebSocket is refused before it begins: an HTTP status and a sentence of cause and cure. */
+struct refusal {
+    unsigned status;
+    const char *text;
+};
+
+struct component {
+    const char *name;
+    /* Is this path (as sent, without query) this component's? */
+    bool (*serves)(struct http_text path);
+    /* RC_OK: open. RC_PENDING: the component calls connection_open() later. RC_EINVAL: refused, *refusal_r says why.
+     * RC_ENOMEM: refused with 503. */
+    enum rc (*on_open)(struct shard *shard, struct connection *connection, const struct http_request *request,
+                       struct refusal *refusal_r);
+    void (*on_message)(struct shard *shard, struct connection *connection, const struct payload *payload);
+    void (*on_error)(struct shard *shard, struct connection *connection, enum close_reason reason);
+    void (*on_close)(struct shard *shard, struct connection *connection, enum close_reason reason);
+};

@@ -1,0 +1,379 @@
+/* server/connection.c - the life of a connection: states, closing, timers.
+ *
+ * Closing is asked for anywhere, also in the middle of a fan-out or a flush, so it never frees at once: the socket is
+ * given back by connection_operation_done() when the kernel holds nothing of it any more. */
+#include "server/connection.h"
+
+#include "core/span.h"
+#include "net/frame.h"
+#include "net/http.h"
+#include "net/ring.h"
+#include "server/component.h"
+#include "server/flush.h"
+#include "server/log.h"
+#include "server/publish.h"
+#include "server/receive.h"
+#include "server/request.h"
+#include "server/server.h"
+#include "server/shard.h"
+
+#include <assert.h>
+#include <ck_pr.h>
+#include <stdlib.h>
+
+#define LINGER_MS 2000 /* for the peer to read our last words and hang up */
+
+const char *connection_state_name(enum connection_state state)
+{
+    static const char *const names[CONNECTION_STATES_MAX] = {
+        [CONNECTION_FREE] = "FREE",         [CONNECTION_REQUEST] = "REQUEST", [CONNECTION_JOINING] = "JOINING",
+        [CONNECTION_OPEN] = "OPEN",         [CONNECTION_CLOSING] = "CLOSING", [CONNECTION_LINGERING] = "LINGERING",
+        [CONNECTION_DRAINING] = "DRAINING",
+    };
+    return names[state];
+}
+
+/* The only line that assigns a state. */
+static void enter(struct shard *shard, struct connection *connection, enum connection_state next)
+{
+    static const uint8_t arrows[CONNECTION_STATES_MAX] = {
+        [CONNECTION_FREE] = 1 << CONNECTION_REQUEST,
+        [CONNECTION_REQUEST] =
+            1 << CONNECTION_JOINING | 1 << CONNECTION_OPEN | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
+        [CONNECTION_JOINING] = 1 << CONNECTION_OPEN | 1 << CONNECTION_DRAINING,
+        [CONNECTION_OPEN] = 1 << CONNECTION_CLOSING | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
+        [CONNECTION_CLOSING] = 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
+        [CONNECTION_LINGERING] = 1 << CONNECTION_DRAINING,
+        [CONNECTION_DRAINING] = 1 << CONNECTION_FREE,
+    };
+    assert(owner_is_me(&shard->owner));
+    assert(arrows[connection->state] & 1 << next);
+    connection->state = next;
+}
+
+/* --- beginning -------------------------------------------------------------------------------------------------- */
+
+void connection_accepted(struct shard *shard, uint32_t slot)
+{
+    struct connection *connection = &shard->connections[slot];
+    uint32_t life = (connection->life + 1) & OP_LIFE_MASK;
+    assert(connection->state == CONNECTION_FREE);
+    *connection = (struct connection){.life = life, .heard_ms = shard->now_ms};
+    /* The slot's last connection may have left it in the list of dirty outboxes. */
+    shard->outboxes[slot] = (struct outbox){.marks = shard->outboxes[slot].marks & OUTBOX_DIRTY};
+    enter(shard, connection, CONNECTION_REQUEST);
+    if (slot >= shard->slots_used) shard->slots_used = slot + 1;
+    shard->open++;
+    ck_pr_inc_64(&shard->server->connections_open);
+    counter_add(&shard->counters, COUNTER_connections_accepted, 1);
+    counter_add(&shard->counters, COUNTER_connections_open, 1);
+    receive_start(shard, connection);
+    timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->handshake_ms_max);
+}
+
+static void free_reader(struct connection *connection)
+{
+    if (connection->http == NULL) return;
+    http_reader_fini(connection->http);
+    free(connection->http);
+    connection->http = NULL;
+}
+
+void connection_join(struct shard *shard, struct connection *connection)
+{
+    enter(shard, connection, CONNECTION_JOINING);
+}
+
+void connection_open(struct shard *shard, struct connection *connection)
+{
+    connection_say(shard, connection, request_upgrade_answer(shard, connection));
+    free_reader(connection);
+    if (connection->state == CONNECTION_DRAINING) return;
+    enter(shard, connection, CONNECTION_OPEN);
+    frame_reader_init(&connection->reader, (uint32_t)shard->options->message_bytes_max);
+    counter_add(&shard->counters, COUNTER_handshakes_done, 1);
+    connection_set_timer(shard, connection);
+    receive_held(shard, connection);
+}
+
+/* --- saying ------------------------------------------------------------------------------------------------------
+ */
+
+typedef enum rc append_fn(struct outbox *outbox, struct counters *counters, struct batch *batch);
+
+static enum rc append_message(struct outbox *outbox, struct counters *counters, struct batch *batch)
+{
+    (void)counters;
+    return outbox_append(outbox, batch);
+}
+
+static void say(struct shard *shard, struct connection *connection, struct batch *batch, append_fn *append)
+{
+    struct outbox *outbox = shard_outbox(shard, connection);
+    enum rc rc = RC_ENOMEM;
+    if (batch != NULL) {
+        uint64_t before = outbox->bytes;
+        rc = append(outbox, &shard->counters, batch);
+        counter_add(&shard->counters, COUNTER_outbox_bytes, outbox->bytes - before);
+        batch_drop(&shard->counters, batch);
+    }
+    if (rc == RC_OK) {
+        flush_later(shard, shard_slot(shard, connection));
+    } else {
+        connection_finish(shard, connection, CLOSE_NO_MEMORY);
+    }
+}
+
+void connection_say(struct shard *shard, struct connection *connection, struct batch *batch)
+{
+    say(shard, connection, batch, append_message);
+}
+
+void connection_say_control(struct shard *shard, struct connection *connection, struct batch *batch)
+{
+    say(shard, connection, batch, outbox_append_control);
+}
+
+static void clear_outbox(struct shard *shard, struct connection *connection, bool keep_begun)
+{
+    struct outbox *outbox = shard_outbox(shard, connection);
+    uint64_t before = outbox->bytes;
+    outbox_clear(outbox, &shard->counters, keep_begun);
+    counter_subtract(&shard->counters, COUNTER_outbox_bytes, before - outbox->bytes);
+}
+
+/* --- ending ------------------------------------------------------------------------------------------------------
+ */
+
+/* Tells the component and forgets what an open connection has; the socket stays. */
+static void leave(struct shard *shard, struct connection *connection, enum close_reason reason)
+{
+    if (connection->reason == CLOSE_NONE) connection->reason = reason;
+    const struct component *component = connection->component;
+    if (component != NULL) {
+        connection->component = NULL;
+        if (close_reason_is_error(reason)) component->on_error(shard, connection, reason);
+        component->on_close(shard, connection, reason);
+    }
+    span_free(&connection->message);
+    span_free(&connection->held);
+}
+
+static void say_close_frame(struct shard *shard, struct connection *connection, uint16_t code, const char *text)
+{
+    uint8_t payload[FRAME_CONTROL_BYTES_MAX], *to;
+    size_t count = frame_close_write(payload, code, text);
+    uint8_t header[FRAME_HEADER_BYTES_MAX];
+    size_t header_bytes = frame_header_write(header, FRAME_CLOSE, count);
+    struct batch *batch = batch_new((uint32_t)(header_bytes + count), shard->now_ms, &to);
+    if (batch != NULL) {
+        memcpy(to, header, header_bytes);
+        memcpy(to + header_bytes, payload, count);
+    }
+    shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
+    connection_say(shard, connection, batch);
+}
+
+/* After these the peer's frames are not read on: where they begin is unknown, or it is not worth looking. */
+static bool is_fault_of_frames(enum close_reason reason)
+{
+    return reason == CLOSE_BAD_FRAME || reason == CLOSE_BAD_TEXT || reason == CLOSE_TOO_BIG;
+}
+
+void connection_close(struct shard *shard, struct connection *connection, enum close_reason reason)
+{
+    if (connection->state != CONNECTION_OPEN || close_reason_code(reason) == 0) {
+        bool is_ending = connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_LINGERING;
+        /* A second reason does not hurry an end that is under way, but for those who do not take our last words. */
+        if (!is_ending || reason == CLOSE_SLOW_READER || reason == CLOSE_NO_MEMORY) {
+            connection_finish(shard, connection, reason);
+        }
+        return;
+    }
+    /* Bytes held and thrown away leave a gap: where the peer's next frame begins is unknown then. */
+    bool is_lost = is_fault_of_frames(reason) || connection->held != NULL;
+    leave(shard, connection, reason);
+    if (connection->state != CONNECTION_OPEN) return; /* leaving ran out of memory */
+    if (reason == CLOSE_SLOW_READER || reason == CLOSE_STALE_READER) clear_outbox(shard, connection, true);
+    enter(shard, connection, is_lost ? CONNECTION_LINGERING : CONNECTION_CLOSING);
+    timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->close_ms_max);
+    say_close_frame(shard, connection, close_reason_code(reason), close_reason_text(reason));
+}
+
+void connection_peer_closed(struct shard *shard, struct connection *connection, uint16_t code)
+{
+    connection->has_peer_closed = true;
+    if (connection->state == CONNECTION_OPEN) {
+        leave(shard, connection, CLOSE_PEER_CLOSED);
+        enter(shard, connection, CONNECTION_CLOSING);
+        timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->close_ms_max);
+        say_close_frame(shard, connection, code, NULL);
+    } else if (outbox_is_empty(shard_outbox(shard, connection))) {
+        connection_finish(shard, connection, connection->reason);
+    }
+}
+
+void connection_linger(struct shard *shard, struct connection *connection, enum close_reason reason)
+{
+    if (connection->state == CONNECTION_DRAINING) return; /* the answer could not be queued */
+    leave(shard, connection, reason);
+    enter(shard, connection, CONNECTION_LINGERING);
+    shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
+    timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->close_ms_max);
+}
+
+void connection_flushed(struct shard *shard, struct connection *connection)
+{
+    if (connection->has_ended || connection->has_peer_closed) {
+        connection_finish(shard, connection, connection->reason);
+    } else if (connection->state == CONNECTION_LINGERING) {
+        ring_shutdown(shard->ring, shard_slot(shard, connection), connection->life);
+        timer_set(&shard->timers, &connection->timer, shard->now_ms + LINGER_MS);
+    }
+}
+
+void connection_ended(struct shard *shard, struct connection *connection)
+{
+    connection->has_ended = true;
+    bool has_words = !outbox_is_empty(shard_outbox(shard, connection));
+    if (connection->state == CONNECTION_REQUEST && has_words) {
+        connection_linger(shard, connection, CLOSE_PEER_GONE); /* it may only have closed its half */
+    } else if (connection->state != CONNECTION_DRAINING &&
+               !(connection->state == CONNECTION_LINGERING && has_words)) {
+        connection_finish(shard, connection, CLOSE_PEER_GONE);
+    }
+}
+
+void connection_finish(struct shard *shard, struct connection *connection, enum close_reason reason)
+{
+    if (connection->state == CONNECTION_DRAINING || connection->state == CONNECTION_FREE) return;
+    uint32_t slot = shard_slot(shard, connection);
+    enter(shard, connection, CONNECTION_DRAINING); /* first: leaving may come back here */
+    leave(shard, connection, reason);
+    timer_clear(&shard->timers, &connection->timer);
+    free_reader(connection);
+    span_free(&connection->control);
+    clear_outbox(shard, connection, false);
+    if (connection->is_receiving) ring_cancel_receive(shard->ring, slot, connection->life);
+    if (connection->is_awaiting) ring_cancel_writable(shard->ring, slot, connection->life);
+    connection_operation_done(shard, connection);
+}
+
+void connection_operation_done(struct shard *shard, struct connection *connection)
+{
+    if (connection->state != CONNECTION_DRAINING) return;
+    if (connection->is_receiving || connection->is_awaiting) return;
+    /* Lists of slots still name it; they look at its state. */
+    if (connection->is_starved || connection->is_paused) return;
+    ring_close(shard->ring, shard_slot(shard, connection));
+    enter(shard, connection, CONNECTION_FREE);
+    shard->open--;
+    ck_pr_dec_64(&shard->server->connections_open);
+    counter_subtract(&shard->counters, COUNTER_connections_open, 1);
+    counter_add(&shard->counters, counter_of_close(connection->reason), 1);
+    log_debug("connection %u.%u ended: %s", shard_slot(shard, connection), connection->life,
+              close_reason_text(connection->reason));
+}
+
+/* --- not reading -------------------------------------------------------------------------------------------------
+ */
+
+void connection_pause(struct shard *shard, struct connection *connection)
+{
+    if (connection->is_paused || connection->state != CONNECTION_OPEN) return;
+    connection->is_paused = true;
+    slot_list_add(&shard->paused, shard_slot(shard, connection));
+    counter_add(&shard->counters, COUNTER_receives_paused, 1);
+    if (connection->is_receiving) ring_cancel_receive(shard->ring, shard_slot(shard, connection), connection->life);
+}
+
+void connection_resume(struct shard *shard, struct connection *connection)
+{
+    connection->is_paused = false;
+    connection_operation_done(shard, connection);
+    if (connection->state == CONNECTION_FREE || connection->state == CONNECTION_DRAINING) return;
+    receive_held(shard, connection);
+    if (!connection->is_receiving && !connection->has_ended) receive_start(shard, connection);
+}
+
+/* --- time ----------------------------------------------------------------------------------------------------------
+ */
+
+static bool is_pinged(const struct connection *connection)
+{
+    return connection->pinged_ms > connection->heard_ms;
+}
+
+/* When a silent connection is pinged: the same time for one, spread over a fifth for many that came together. */
+static uint64_t ping_at_ms(const struct shard *shard, const struct connection *connection)
+{
+    uint64_t ping_ms = shard->options->ping_ms;
+    uint64_t spread_ms = ping_ms / 5;
+    uint64_t scattered = shard_slot(shard, connection) * UINT64_C(2654435761); /* Knuth's multiplier */
+    return connection->heard_ms + ping_ms + (spread_ms > 0 ? scattered % spread_ms - spread_ms / 2 : 0);
+}
+
+static uint64_t silence_at_ms(const struct shard *shard, const struct connection *connection)
+{
+    if (is_pinged(connection)) return connection->pinged_ms + shard->options->pong_ms_max;
+    return ping_at_ms(shard, connection);
+}
+
+static uint64_t stale_at_ms(const struct shard *shard, const struct outbox *outbox)
+{
+    return outbox_is_empty(outbox) ? UINT64_MAX : outbox_made_ms(outbox) + shard->options->outbox_age_ms_max;
+}
+
+void connection_set_timer(struct shard *shard, struct connection *connection)
+{
+    if (connection->state != CONNECTION_OPEN) return; /* its deadline stands already */
+    uint64_t silence_ms = silence_at_ms(shard, connection);
+    uint64_t stale_ms = stale_at_ms(shard, shard_outbox(shard, connection));
+    timer_set(&shard->timers, &connection->timer, silence_ms < stale_ms ? silence_ms : stale_ms);
+}
+
+static void ping(struct shard *shard, struct connection *connection)
+{
+    static const uint8_t frame[] = {0x80 | FRAME_PING, 0};
+    connection->pinged_ms = shard->now_ms;
+    counter_add(&shard->counters, COUNTER_pings_sent, 1);
+    connection_say_control(shard, connection, batch_of_static(frame, sizeof frame, shard->now_ms));
+}
+
+/* An open connection's timer: is it silent, is its outbox too old? Both move on without touching the timer. */
+static void look(struct shard *shard, struct connection *connection)
+{
+    if (connection->is_paused) connection->heard_ms = shard->now_ms; /* it is we who do not listen */
+    if (stale_at_ms(shard, shard_outbox(shard, connection)) <= shard->now_ms) {
+        connection_close(shard, connection, CLOSE_STALE_READER);
+    } else if (silence_at_ms(shard, connection) > shard->now_ms) {
+        connection_set_timer(shard, connection);
+    } else if (is_pinged(connection)) {
+        connection_close(shard, connection, CLOSE_SILENT);
+    } else {
+        ping(shard, connection);
+        connection_set_timer(shard, connection);
+    }
+}
+
+void connection_timer(struct shard *shard, struct connection *connection)
+{
+    switch (connection->state) {
+    case CONNECTION_FREE:
+    case CONNECTION_DRAINING:
+        break;
+    case CONNECTION_REQUEST:
+    case CONNECTION_JOINING:
+        connection_finish(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);
+        break;
+    case CONNECTION_CLOSING:
+    case CONNECTION_LINGERING:
+        connection_finish(shard, connection, connection->reason);
+        break;
+    case CONNECTION_OPEN:
+        look(shard, connection);
+        break;
+    case CONNECTION_STATES_MAX:
+        __builtin_unreachable();
+    }
+}

@@ -1,0 +1,106 @@
+/* server/connection.h - one client from accept to reaped.
+ *
+ *   FREE -> REQUEST -> [JOINING ->] OPEN -> CLOSING -> DRAINING -> FREE
+ * REQUEST may answer and stay, or answer for the last time and go to LINGERING; any state but FREE may enter
+ * DRAINING. What a fan-out touches of a connection is not here but in the shard's array of outboxes, 32 bytes each;
+ * this struct is read when its client says something or a timer runs out. Threads:  the shard's. Slots: a
+ * connection's index, its outbox's index and its place in the ring's file table. */
+#pragma once
+
+#include "core/close_reason.h"
+#include "core/outbox.h"
+#include "core/timer_wheel.h"
+#include "net/frame_reader.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct component;
+struct http_reader;
+struct shard;
+struct span;
+struct subscription;
+
+enum connection_state {
+    CONNECTION_FREE,      /* no socket, no operation under way */
+    CONNECTION_REQUEST,   /* HTTP: reading a request, or between two */
+    CONNECTION_JOINING,   /* an upgrade waits for the component (a channel's home); what comes is held */
+    CONNECTION_OPEN,      /* frames both ways */
+    CONNECTION_CLOSING,   /* our close frame is said; wait for the peer's, or for the timer */
+    CONNECTION_LINGERING, /* all is said that we will say: once it is out, FIN; then wait for the peer's, or the timer
+                           */
+    CONNECTION_DRAINING,  /* nothing more is read or said; wait until no operation is under way */
+    CONNECTION_STATES_MAX
+};
+
+/* What a fan-out and a flush must know, kept in outbox.marks beside the outbox itself. */
+enum outbox_mark {
+    OUTBOX_DIRTY = 1 << 0,     /* in shard->dirty: to be flushed this turn */
+    OUTBOX_BLOCKED = 1 << 1,   /* the kernel took no more; a WRITABLE is under way */
+    OUTBOX_EXCLUDED = 1 << 2,  /* during one fan-out: published in it, does not get its own */
+    OUTBOX_WATCHED = 1 << 3,   /* connection_flushed() wants to know when it is empty */
+    OUTBOX_NO_MEMORY = 1 << 4, /* lost a message for want of memory: close it */
+};
+
+struct connection {
+    struct timer timer;                /* the state's deadline; OPEN: the next look at silence and outbox age */
+    struct frame_reader reader;        /* OPEN, CLOSING */
+    const struct component *component; /* JOINING, OPEN; NULL once on_close was called */
+    struct subscription *subscription; /* of a raw room; NULL: none */
+    struct http_reader *http;          /* REQUEST, JOINING: made at the first byte */
+    struct span *message;              /* a message of which not all has come */
+    struct span *control;              /* a control frame of which not all has come */
+    struct span *held;                 /* bytes that came while JOINING or paused */
+    uint64_t heard_ms;                 /* when bytes came last */
+    uint64_t pinged_ms;                /* when our last ping went out; 0: none yet */
+    uint32_t life;                     /* which use of the slot; 24 bits */
+    enum connection_state state : 8;
+    enum close_reason reason : 8; /* why it ends: the first reason given */
+    bool is_receiving : 1;        /* a RECEIVE is under way */
+    bool is_awaiting : 1;         /* a WRITABLE is under way */
+    bool is_paused : 1;           /* not read from: it causes letters that find their mailbox full */
+    bool is_starved : 1;          /* in shard->starved: its receive found no buffer */
+    bool has_ended : 1;           /* the peer sent its FIN: nothing more will come */
+    bool has_peer_closed : 1;     /* the peer's close frame has come */
+};
+
+const char *connection_state_name(enum connection_state state);
+
+/* A new socket in this slot. */
+void connection_accepted(struct shard *shard, uint32_t slot);
+
+/* REQUEST -> JOINING: the component will call connection_open(). */
+void connection_join(struct shard *shard, struct connection *connection);
+/* JOINING or REQUEST -> OPEN: answers 101 and goes on with what came meanwhile. */
+void connection_open(struct shard *shard, struct connection *connection);
+
+/* Says something: queues a batch and flushes it this turn. Takes over the caller's reference. A NULL batch (it could
+ * not be made) ends the connection for want of memory. */
+void connection_say(struct shard *shard, struct connection *connection, struct batch *batch);
+/* The same for a ping or pong, ahead of messages. */
+void connection_say_control(struct shard *shard, struct connection *connection, struct batch *batch);
+
+/* Ends it for this reason: with a close frame when the reason has a code and the connection is open, else at once. */
+void connection_close(struct shard *shard, struct connection *connection, enum close_reason reason);
+/* The peer's close frame has come: answers with its code (0: none was given) and closes. */
+void connection_peer_closed(struct shard *shard, struct connection *connection, uint16_t code);
+/* The last answer over HTTP has been queued: send it, then FIN. */
+void connection_linger(struct shard *shard, struct connection *connection, enum close_reason reason);
+/* Ends it now, whatever is unsaid. */
+void connection_finish(struct shard *shard, struct connection *connection, enum close_reason reason);
+
+/* The outbox of a WATCHED connection is empty. */
+void connection_flushed(struct shard *shard, struct connection *connection);
+/* Nothing more will come from the peer. */
+void connection_ended(struct shard *shard, struct connection *connection);
+/* An operation has completed for the last time: a DRAINING connection may be free now. */
+void connection_operation_done(struct shard *shard, struct connection *connection);
+
+/* Stops reading from it until the shard's letters have room again, or resumes. */
+void connection_pause(struct shard *shard, struct connection *connection);
+void connection_resume(struct shard *shard, struct connection *connection);
+
+/* Its timer ran out. */
+void connection_timer(struct shard *shard, struct connection *connection);
+/* Sets the timer for what comes first: a look at silence, or the outbox's age. */
+void connection_set_timer(struct shard *shard, struct connection *connection);

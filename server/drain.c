@@ -1,0 +1,34 @@
+/* server/drain.c - closing all connections without keeping any of them waiting for the others. */
+#include "server/drain.h"
+
+#include "server/accept.h"
+#include "server/connection.h"
+#include "server/server.h"
+#include "server/shard.h"
+
+#include <ck_pr.h>
+
+#define SLICE          512 /* connections told in one turn */
+#define OTHERS_WAIT_MS 20  /* how often to look whether the other shards are done */
+
+bool drain_go_on(struct shard *shard)
+{
+    if (!shard->is_draining) {
+        shard->is_draining = true;
+        shard->drain_until_ms = shard->now_ms + shard->options->drain_ms_max;
+        accept_stop(shard);
+    }
+    for (uint32_t told = 0; shard->drain_slot < shard->slots_used && told < SLICE; shard->drain_slot++) {
+        struct connection *connection = &shard->connections[shard->drain_slot];
+        if (connection->state == CONNECTION_FREE) continue;
+        connection_close(shard, connection, CLOSE_SERVER_STOP);
+        told++;
+    }
+    /* A shard without connections stays for the letters of the others. */
+    return ck_pr_load_64(&shard->server->connections_open) > 0 && shard->now_ms < shard->drain_until_ms;
+}
+
+uint64_t drain_sleep_ms(const struct shard *shard)
+{
+    return shard->drain_slot < shard->slots_used ? 0 : OTHERS_WAIT_MS;
+}

@@ -1,0 +1,14 @@
+/* server/fan_out.h - from a channel to the outboxes of its subscribers on this shard. */
+#pragma once
+
+struct channel;
+struct message;
+struct shard;
+
+/* Keeps a message for the end of the turn. Takes over a reference. */
+void fan_out_later(struct shard *shard, struct channel *channel, struct message *message);
+
+/* Puts what has arrived in this channel into its subscribers' outboxes. Before anyone joins or leaves, and: */
+void fan_out_settle(struct shard *shard, struct channel *channel);
+/* ... once a turn, for all channels. */
+void fan_out_settle_all(struct shard *shard);

@@ -1,0 +1,180 @@
+/* server/flush.c - outboxes to sockets, a chunk of sends at a time. */
+#include "server/flush.h"
+
+#include "net/ring.h"
+#include "server/connection.h"
+#include "server/shard.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define CHUNK_SENDS    256           /* in one submit: enough to hide its cost, few enough to stay in the caches */
+#define SCRATCH_BYTES  (1024 * 1024) /* for joined sends of one chunk */
+#define JOIN_BYTES_MAX (64 * 1024)   /* of one connection's joined send */
+#define PREFETCH_AHEAD 8
+
+struct flush_send {
+    uint32_t slot;
+    uint32_t asked; /* bytes */
+    int32_t result; /* bytes sent, or -errno */
+};
+
+struct flush_chunk {
+    uint32_t count;
+    uint32_t scratch_used;
+    struct flush_send sends[CHUNK_SENDS];
+    struct send_failure failures[CHUNK_SENDS];
+    uint8_t scratch[SCRATCH_BYTES];
+};
+
+struct flush_chunk *flush_chunk_new(void)
+{
+    return calloc(1, sizeof(struct flush_chunk));
+}
+
+void flush_chunk_free(struct flush_chunk *chunk)
+{
+    free(chunk);
+}
+
+void flush_later(struct shard *shard, uint32_t slot)
+{
+    struct outbox *outbox = &shard->outboxes[slot];
+    if (outbox->marks & OUTBOX_DIRTY) return;
+    outbox->marks |= OUTBOX_DIRTY;
+    slot_list_add(&shard->dirty, slot);
+}
+
+/* --- after a submit -------------------------------------------------------------------------------------------- */
+
+static bool is_too_slow(const struct shard *shard, const struct outbox *outbox)
+{
+    return outbox_behind_bytes(outbox) > shard->options->outbox_bytes_max;
+}
+
+static void block(struct shard *shard, struct connection *connection, struct outbox *outbox)
+{
+    uint32_t slot = shard_slot(shard, connection);
+    outbox->marks |= OUTBOX_BLOCKED;
+    connection->is_awaiting = true;
+    ring_await_writable(shard->ring, slot, connection->life);
+    if (is_too_slow(shard, outbox)) {
+        connection_close(shard, connection, CLOSE_SLOW_READER);
+    } else {
+        connection_set_timer(shard, connection);
+    }
+}
+
+static void sent(struct shard *shard, const struct flush_send *send)
+{
+    struct outbox *outbox = &shard->outboxes[send->slot];
+    uint32_t went = send->result > 0 ? (uint32_t)send->result : 0;
+    outbox_advance(outbox, &shard->counters, went);
+    if (went == send->asked) {
+        if (!outbox_is_empty(outbox)) {
+            flush_later(shard, send->slot);
+        } else if (outbox->marks & OUTBOX_WATCHED) {
+            connection_flushed(shard, &shard->connections[send->slot]);
+        }
+        return;
+    }
+    counter_add(&shard->counters, COUNTER_sends_short, 1);
+    struct connection *connection = &shard->connections[send->slot];
+    if (send->result < 0 && send->result != -EAGAIN) {
+        connection_finish(shard, connection, CLOSE_PEER_RESET);
+    } else {
+        block(shard, connection, outbox);
+    }
+}
+
+static void submit_chunk(struct shard *shard)
+{
+    struct flush_chunk *chunk = shard->chunk;
+    if (chunk->count == 0) return;
+    uint32_t failed = ring_submit_sends(shard->ring, chunk->failures);
+    for (uint32_t i = 0; i < failed; i++) {
+        chunk->sends[chunk->failures[i].index].result = chunk->failures[i].result;
+    }
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        if (chunk->sends[i].result > 0) bytes += (uint32_t)chunk->sends[i].result;
+    }
+    counter_add(&shard->counters, COUNTER_sends, chunk->count);
+    counter_add(&shard->counters, COUNTER_bytes_sent, bytes);
+    counter_subtract(&shard->counters, COUNTER_outbox_bytes, bytes);
+    /* Taken out first: what follows may ask the ring for more, but adds no sends. */
+    uint32_t count = chunk->count;
+    chunk->count = 0;
+    chunk->scratch_used = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        sent(shard, &chunk->sends[i]);
+    }
+}
+
+/* --- before it -------------------------------------------------------------------------------------------------- */
+
+/* What to send now: the first batch from where it lies, or several joined. */
+static const uint8_t *choose_bytes(struct flush_chunk *chunk, const struct outbox *outbox, size_t *count_r)
+{
+    const uint8_t *first = outbox_first_bytes(outbox, count_r);
+    if (outbox->rest == NULL || *count_r >= JOIN_BYTES_MAX) return first;
+    uint8_t *scratch = chunk->scratch + chunk->scratch_used;
+    *count_r = outbox_copy(outbox, scratch, JOIN_BYTES_MAX);
+    chunk->scratch_used += (uint32_t)*count_r;
+    return scratch;
+}
+
+static void add_send(struct shard *shard, uint32_t slot, const struct outbox *outbox)
+{
+    struct flush_chunk *chunk = shard->chunk;
+    bool is_full = chunk->count == CHUNK_SENDS || chunk->scratch_used > SCRATCH_BYTES - JOIN_BYTES_MAX;
+    if (is_full || ring_send_room(shard->ring) == 0) submit_chunk(shard);
+    size_t count;
+    const uint8_t *bytes = choose_bytes(chunk, outbox, &count);
+    /* What went whole leaves no word, so a send counts as whole until a failure is told. */
+    chunk->sends[chunk->count] =
+        (struct flush_send){.slot = slot, .asked = (uint32_t)count, .result = (int32_t)count};
+    ring_send(shard->ring, slot, chunk->count, bytes, count);
+    chunk->count++;
+}
+
+static void flush_outbox(struct shard *shard, uint32_t slot)
+{
+    struct outbox *outbox = &shard->outboxes[slot];
+    outbox->marks &= (uint16_t)~OUTBOX_DIRTY;
+    if (outbox->marks & OUTBOX_NO_MEMORY) {
+        outbox->marks &= (uint16_t)~OUTBOX_NO_MEMORY;
+        connection_close(shard, &shard->connections[slot], CLOSE_NO_MEMORY);
+    }
+    if (outbox_is_empty(outbox)) return;
+    if (!(outbox->marks & OUTBOX_BLOCKED)) {
+        add_send(shard, slot, outbox);
+    } else if (is_too_slow(shard, outbox)) {
+        connection_close(shard, &shard->connections[slot], CLOSE_SLOW_READER);
+    }
+}
+
+void flush_outboxes(struct shard *shard)
+{
+    while (shard->dirty.count > 0) {
+        /* Flushing makes others dirty: a close is said, a large outbox takes several sends. They come next round. */
+        struct slot_list round = shard->dirty;
+        shard->dirty = shard->flushing;
+        for (uint32_t i = 0; i < round.count; i++) {
+            if (i + PREFETCH_AHEAD < round.count) {
+                __builtin_prefetch(&shard->outboxes[round.slots[i + PREFETCH_AHEAD]], 1);
+            }
+            flush_outbox(shard, round.slots[i]);
+        }
+        submit_chunk(shard);
+        round.count = 0;
+        shard->flushing = round;
+    }
+}
+
+void flush_unblock(struct shard *shard, struct connection *connection)
+{
+    struct outbox *outbox = shard_outbox(shard, connection);
+    outbox->marks &= (uint16_t)~OUTBOX_BLOCKED;
+    flush_later(shard, shard_slot(shard, connection));
+}

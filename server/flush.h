@@ -1,0 +1,26 @@
+/* server/flush.h - the end of a turn: everything a connection has to say leaves in one send.
+ *
+ * Sends go to the kernel in chunks, at most one for each connection in a chunk, straight from the shared batch when
+ * an outbox holds one, joined in a scratch block when it holds several small ones. Success is silent; a connection
+ * whose socket took less is BLOCKED until it is writable again. */
+#pragma once
+
+#include <stdint.h>
+
+struct connection;
+struct outbox;
+struct shard;
+struct flush_chunk;
+
+/* NULL: out of memory. */
+struct flush_chunk *flush_chunk_new(void);
+void flush_chunk_free(struct flush_chunk *chunk);
+
+/* Puts the outbox on the list of those to flush. */
+void flush_later(struct shard *shard, uint32_t slot);
+
+/* Sends what all dirty outboxes hold, as far as the sockets take it. Closes slow readers. */
+void flush_outboxes(struct shard *shard);
+
+/* The socket of a BLOCKED connection takes bytes again. */
+void flush_unblock(struct shard *shard, struct connection *connection);

@@ -1,0 +1,67 @@
+/* server/limits.c - RLIMIT_NOFILE and the CPU set.
+ *
+ * Connections are no descriptors of the process but places in the rings' own tables; the kernel bounds the length of
+ * each table by RLIMIT_NOFILE all the same, so that limit says how many connections a shard can hold. */
+#include "server/limits.h"
+
+#include "core/channel.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#define SLOTS_MIN           16                  /* of a shard, below which it is of no use */
+#define SLOTS_MAX           (UINT32_C(1) << 20) /* the kernel's bound of a file table */
+#define DESCRIPTORS_BASE    32                  /* standard streams, log, what libraries open */
+#define DESCRIPTORS_A_SHARD 8                   /* ring, signal, listeners */
+
+static uint32_t cpus(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    uint32_t count = (uint32_t)CPU_COUNT(&set);
+    return count < SHARDS_MAX ? count : SHARDS_MAX;
+}
+
+static uint64_t raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}
+
+enum rc limits_settle(struct options *options, uint32_t *slots_max_r, char *warning_r, size_t warning_size,
+                      char *reason_r, size_t reason_size)
+{
+    warning_r[0] = '\0';
+    if (options->shards == 0) options->shards = cpus();
+    uint64_t descriptors = raise_descriptors();
+    uint64_t needed = DESCRIPTORS_BASE + (uint64_t)options->shards * (DESCRIPTORS_A_SHARD + options->listen.count);
+    if (descriptors < needed || descriptors < SLOTS_MIN) {
+        snprintf(reason_r, reason_size,
+                 "RLIMIT_NOFILE is %llu, but %u shards need at least %llu descriptors: raise it (ulimit -n, "
+                 "LimitNOFILE=) or start fewer --shards",
+                 (unsigned long long)descriptors, options->shards, (unsigned long long)needed);
+        return RC_EKERNEL;
+    }
+    uint64_t slots = descriptors < SLOTS_MAX ? descriptors : SLOTS_MAX;
+    /* Each shard may get more than its share, because the kernel spreads connections by hash: a sixteenth stays free.
+     */
+    uint64_t possible = options->shards * (slots - slots / 16);
+    if (options->connections_max == 0) {
+        options->connections_max = (uint32_t)possible;
+    } else if (options->connections_max > possible) {
+        snprintf(warning_r, warning_size,
+                 "connections_max is lowered from %u to %llu, because RLIMIT_NOFILE is %llu: raise it (ulimit -n, "
+                 "LimitNOFILE=) for more",
+                 options->connections_max, (unsigned long long)possible, (unsigned long long)descriptors);
+        options->connections_max = (uint32_t)possible;
+    }
+    /* All may come to one shard; and the one too many must find a place, to be told and closed. */
+    uint64_t wanted = (uint64_t)options->connections_max + options->connections_max / 16 + SLOTS_MIN;
+    *slots_max_r = (uint32_t)(wanted < slots ? wanted : slots);
+    return RC_OK;
+}

@@ -1,0 +1,145 @@
+/* server/main.c - the program: options, limits, shards; then wait for signals.
+ *
+ * Exit status: 0 after a drain, 1 when something else stands in the way of a start or a second signal cut the drain
+ * short, 2 for a bad option, 3 when io_uring cannot be used here. */
+#include "core/name.h"
+#include "net/ring.h"
+#include "server/address.h"
+#include "server/limits.h"
+#include "server/log.h"
+#include "server/options.h"
+#include "server/server.h"
+#include "server/web.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+    EXIT_STOPPED = 0,
+    EXIT_OTHER = 1,
+    EXIT_OPTION = 2,
+    EXIT_IO_URING = 3,
+};
+
+#define REASON_BYTES 600
+#define POLL_MS      20 /* how often to look whether a drain is over */
+
+static int complain(int status, const char *reason)
+{
+    fprintf(stderr, "ringcast: %s\n", reason);
+    return status;
+}
+
+static void choose_key(void)
+{
+    uint64_t key[2];
+    /* Before the kernel's pool is ready this waits, as it should: a guessed key would let clients choose collisions.
+     */
+    while (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key) {
+    }
+    name_set_key(key[0], key[1]);
+}
+
+/* Blocks what is waited for here, before any thread is made: they all inherit it. */
+static sigset_t block_signals(void)
+{
+    sigset_t set;
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    return set;
+}
+
+static void say_ready(const struct server *server)
+{
+    char text[ADDRESS_TEXT_MAX];
+    printf("ringcast %s listening on", RINGCAST_VERSION);
+    for (uint32_t i = 0; i < server->options->listen.count; i++) {
+        printf("%s http://%s", i > 0 ? " and" : "", address_format(&server->options->listen.items[i], text));
+    }
+    printf(", %u shards, up to %llu connections\n", server->shards_count,
+           (unsigned long long)server->connections_max);
+    fflush(stdout);
+}
+
+/* Drains on the first SIGTERM or SIGINT, and ends at once on the second. */
+static int wait_for_end(struct server *server, const sigset_t *signals)
+{
+    bool is_draining = false;
+    const struct timespec poll = {.tv_nsec = POLL_MS * 1000000};
+    for (;;) {
+        int number = is_draining ? sigtimedwait(signals, NULL, &poll) : sigwaitinfo(signals, NULL);
+        if (number == SIGUSR1) server_log_counters(server);
+        if (number == SIGTERM || number == SIGINT) {
+            if (is_draining) {
+                log_warn("stopping at once: a second signal came");
+                server_set_stage(server, SERVER_STOPPED);
+                return EXIT_OTHER;
+            }
+            log_info("draining: every client is told goodbye; signal again to stop at once");
+            is_draining = true;
+            server_set_stage(server, SERVER_DRAINING);
+        }
+        if (is_draining && server_has_ended(server)) return EXIT_STOPPED;
+    }
+}
+
+static int run(struct options *options, const sigset_t *signals)
+{
+    char reason[REASON_BYTES], warning[REASON_BYTES], ring_line[REASON_BYTES];
+    uint32_t slots_max;
+    struct server server;
+    if (ring_probe(ring_line, sizeof ring_line) != RC_OK) return complain(EXIT_IO_URING, ring_line);
+    if (limits_settle(options, &slots_max, warning, sizeof warning, reason, sizeof reason) != RC_OK) {
+        return complain(EXIT_OTHER, reason);
+    }
+    if (server_init(&server, options, slots_max, reason, sizeof reason) != RC_OK) return complain(EXIT_OTHER, reason);
+    if (log_start(options->log_level) != RC_OK) log_warn("no thread for the log: lines are written directly");
+    if (options->warning[0] != '\0') log_warn("%s", options->warning);
+    if (warning[0] != '\0') log_warn("%s", warning);
+    log_info("%s", ring_line);
+    int status = EXIT_OTHER;
+    if (server_start(&server, reason, sizeof reason) == RC_OK) {
+        say_ready(&server);
+        status = wait_for_end(&server, signals);
+        server_join(&server);
+        server_log_counters(&server);
+        log_info("stopped");
+    } else {
+        complain(status, reason);
+    }
+    log_stop();
+    server_fini(&server);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    char error[OPTIONS_ERROR_BYTES];
+    struct options options;
+    sigset_t signals = block_signals();
+    if (options_read(&options, argc, argv, environ, error, sizeof error) != RC_OK) {
+        return complain(EXIT_OPTION, error);
+    }
+    int status = EXIT_STOPPED;
+    if (options.help) {
+        options_help(stdout);
+    } else if (options.version) {
+        printf("ringcast %s\n", RINGCAST_VERSION);
+    } else if (web_init(options.lobby_echo) != RC_OK) {
+        status = complain(EXIT_OTHER, "out of memory while the page was made ready");
+    } else {
+        choose_key();
+        status = run(&options, &signals);
+        web_fini();
+    }
+    options_fini(&options);
+    return status;
+}

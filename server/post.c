@@ -1,0 +1,150 @@
+/* server/post.c - the sending and the taking side of all mailboxes of one shard.
+ *
+ * Not obvious: a sender may look at a sleep flag just before the receiver sets it. Both sides therefore fence between
+ * their own store and their look at the other's (store-load, which no store or load of its own gives): the sender
+ * between letter and flag, the receiver between flag and mailboxes. One of the two always sees the other. */
+#include "server/post.h"
+
+#include "core/mailbox.h"
+#include "core/message.h"
+#include "net/ring.h"
+#include "server/log.h"
+#include "server/publish.h"
+#include "server/server.h"
+#include "server/shard.h"
+
+#include <ck_pr.h>
+#include <stdlib.h>
+
+#define LETTERS_PER_BOX 512 /* in one turn: a busy sender does not keep the shard from its sockets */
+#define LETTERS_AT_ONCE 64
+
+enum rc post_send(struct shard *shard, uint32_t to, enum letter_kind kind, struct message *message, uint32_t serial)
+{
+    struct letter letter = {.message = message, .serial = serial, .kind = (uint8_t)kind};
+    enum rc rc = mailbox_send(server_mailbox(shard->server, letter_lane(kind), shard->index, to), &letter);
+    if (rc == RC_ENOMEM) {
+        log_error("out of memory: a letter between shards would be lost; give the machine more memory or lower the "
+                  "limits");
+        abort();
+    }
+    shard->to_wake[to / 64] |= UINT64_C(1) << to % 64;
+    counter_add(&shard->counters, COUNTER_letters_sent, 1);
+    if (rc == RC_PENDING) {
+        shard->letters_waiting++;
+        counter_add(&shard->counters, COUNTER_letters_spilled, 1);
+        counter_add(&shard->counters, COUNTER_letters_waiting, 1);
+    }
+    return rc;
+}
+
+static void take_letter(struct shard *shard, uint32_t from, const struct letter *letter)
+{
+    switch ((enum letter_kind)letter->kind) {
+    case LETTER_SUBSCRIBE:
+        publish_take_subscribe(shard, from, letter->message, letter->serial);
+        break;
+    case LETTER_UNSUBSCRIBE:
+        publish_take_unsubscribe(shard, from, letter->message);
+        break;
+    case LETTER_PUBLISH:
+        publish_in_order(shard, letter->message);
+        break;
+    case LETTER_SUBSCRIBED:
+        publish_take_subscribed(shard, letter->message, letter->serial);
+        break;
+    case LETTER_DELIVER:
+        publish_deliver(shard, letter->message);
+        break;
+    }
+}
+
+static void take_lane(struct shard *shard, enum letter_lane lane)
+{
+    struct letter letters[LETTERS_AT_ONCE];
+    uint32_t shards = shard->server->shards_count;
+    for (uint32_t i = 1; i < shards; i++) {
+        uint32_t from = (shard->index + i) % shards;
+        struct mailbox *mailbox = server_mailbox(shard->server, lane, from, shard->index);
+        for (uint32_t taken = 0; taken < LETTERS_PER_BOX;) {
+            /* A home that cannot deliver takes no further request; the letter in hand may still spill a few. */
+            if (lane == LETTER_LANE_REQUESTS && shard->letters_waiting > 0) return;
+            uint32_t count = mailbox_receive(mailbox, letters, LETTERS_AT_ONCE);
+            for (uint32_t k = 0; k < count; k++) {
+                take_letter(shard, from, &letters[k]);
+            }
+            taken += count;
+            if (count < LETTERS_AT_ONCE) break;
+        }
+    }
+}
+
+void post_take_letters(struct shard *shard)
+{
+    take_lane(shard, LETTER_LANE_DELIVERIES);
+    take_lane(shard, LETTER_LANE_REQUESTS);
+}
+
+void post_retry(struct shard *shard)
+{
+    uint32_t shards = shard->server->shards_count;
+    for (uint32_t to = 0; shard->letters_waiting > 0 && to < shards; to++) {
+        if (to == shard->index) continue;
+        for (enum letter_lane lane = 0; lane < LETTER_LANES_MAX; lane++) {
+            uint32_t moved = mailbox_unspill(server_mailbox(shard->server, lane, shard->index, to));
+            if (moved == 0) continue;
+            shard->letters_waiting -= moved;
+            counter_subtract(&shard->counters, COUNTER_letters_waiting, moved);
+            shard->to_wake[to / 64] |= UINT64_C(1) << to % 64;
+        }
+    }
+    /* Resuming reads what was held, which may pause the same connection again: only those now in the list. */
+    for (uint32_t left = shard->paused.count; shard->letters_waiting == 0 && left > 0; left--) {
+        uint32_t slot = shard->paused.slots[--shard->paused.count];
+        connection_resume(shard, &shard->connections[slot]);
+    }
+}
+
+void post_ring_doorbells(struct shard *shard)
+{
+    bool is_fenced = false;
+    for (uint32_t word = 0; word < SHARDS_MAX / 64; word++) {
+        while (shard->to_wake[word] != 0) {
+            uint32_t to = word * 64 + (uint32_t)__builtin_ctzll(shard->to_wake[word]);
+            shard->to_wake[word] &= shard->to_wake[word] - 1;
+            if (!is_fenced) ck_pr_fence_memory(); /* our letters, then their flags; see the top of this file */
+            is_fenced = true;
+            struct shard *other = &shard->server->shards[to];
+            if (!ck_pr_load_uint(&other->is_sleeping) || !ck_pr_fas_uint(&other->is_sleeping, 0)) continue;
+            ring_doorbell(shard->ring, ring_descriptor(other->ring));
+            counter_add(&shard->counters, COUNTER_doorbells_rung, 1);
+        }
+    }
+}
+
+static bool has_letters(const struct shard *shard)
+{
+    uint32_t shards = shard->server->shards_count;
+    for (uint32_t from = 0; from < shards; from++) {
+        if (from == shard->index) continue;
+        if (!mailbox_is_empty(server_mailbox(shard->server, LETTER_LANE_DELIVERIES, from, shard->index))) return true;
+        if (shard->letters_waiting > 0) continue; /* requests are left where they are */
+        if (!mailbox_is_empty(server_mailbox(shard->server, LETTER_LANE_REQUESTS, from, shard->index))) return true;
+    }
+    return false;
+}
+
+bool post_may_sleep(struct shard *shard)
+{
+    if (shard->server->shards_count == 1) return true;
+    ck_pr_store_uint(&shard->is_sleeping, 1);
+    ck_pr_fence_memory(); /* our flag, then their letters */
+    if (!has_letters(shard)) return true;
+    post_awake(shard);
+    return false;
+}
+
+void post_awake(struct shard *shard)
+{
+    ck_pr_store_uint(&shard->is_sleeping, 0);
+}

@@ -1,0 +1,33 @@
+/* server/post.h - letters between shards: sending, taking, waking.
+ *
+ * A letter goes into its mailbox at once; the doorbell of a sleeping receiver is rung once a turn. When a mailbox is
+ * full, letters wait in a spill list and the sender stops taking in what would cause more: it pauses the publishing
+ * connections, and leaves requests of other shards in their mailboxes. Deliveries are always taken, because they
+ * cause no letters; so mailboxes always move again, whoever is full. */
+#pragma once
+
+#include "core/letter.h"
+#include "core/rc.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct shard;
+
+/* Sends a letter; takes over one reference to the message. RC_PENDING: it waits in the spill list, so the caller
+ * should pause what caused it. Never refuses: without memory for a spilled letter the process ends, since a promise
+ * of order and delivery could not be kept. */
+enum rc post_send(struct shard *shard, uint32_t to, enum letter_kind kind, struct message *message, uint32_t serial);
+
+/* Takes letters from all mailboxes, a bounded number from each, and does what they say. */
+void post_take_letters(struct shard *shard);
+
+/* Moves waiting letters on; when none is left, paused connections are read again. */
+void post_retry(struct shard *shard);
+
+/* Wakes the shards that got letters and sleep. */
+void post_ring_doorbells(struct shard *shard);
+
+/* May this shard sleep? Says first, visibly to all, that it does; call post_awake() afterwards. */
+bool post_may_sleep(struct shard *shard);
+void post_awake(struct shard *shard);

@@ -1,0 +1,240 @@
+/* server/receive.c - the state machine's steps over received bytes.
+ *
+ * Bytes lie in a buffer lent for this turn. A message that lies whole in it goes to its component from there; one
+ * that does not is gathered. A connection that must not be read (it waits for its channel's home, or the mailboxes
+ * are full) has its bytes held until it may. */
+#include "server/receive.h"
+
+#include "core/span.h"
+#include "net/frame.h"
+#include "net/ring.h"
+#include "server/component.h"
+#include "server/request.h"
+#include "server/shard.h"
+
+#include <errno.h>
+
+enum step {
+    STEP_MORE, /* go on: there may be more to eat */
+    STEP_WAIT, /* all is eaten, or held, or of no interest */
+};
+
+static bool must_hold(const struct connection *connection)
+{
+    return connection->state == CONNECTION_JOINING || (connection->state == CONNECTION_OPEN && connection->is_paused);
+}
+
+void receive_start(struct shard *shard, struct connection *connection)
+{
+    connection->is_receiving = true;
+    ring_receive(shard->ring, shard_slot(shard, connection), connection->life);
+}
+
+/* --- frames ------------------------------------------------------------------------------------------------------
+ */
+
+static void pong(struct shard *shard, struct connection *connection, const uint8_t *payload, size_t count)
+{
+    uint8_t header[FRAME_HEADER_BYTES_MAX], *to;
+    size_t header_bytes = frame_header_write(header, FRAME_PONG, count);
+    struct batch *batch = batch_new((uint32_t)(header_bytes + count), shard->now_ms, &to);
+    if (batch != NULL) {
+        memcpy(to, header, header_bytes);
+        if (count > 0) memcpy(to + header_bytes, payload, count);
+    }
+    connection_say_control(shard, connection, batch);
+}
+
+static void take_control(struct shard *shard, struct connection *connection, enum frame_opcode opcode,
+                         const uint8_t *payload, size_t count)
+{
+    uint16_t code;
+    enum close_reason reason;
+    switch (opcode) {
+    case FRAME_PING:
+        if (connection->state == CONNECTION_OPEN) pong(shard, connection, payload, count);
+        break;
+    case FRAME_CLOSE:
+        reason = frame_close_read(payload, count, &code);
+        if (reason == CLOSE_PEER_CLOSED) {
+            connection_peer_closed(shard, connection, count == 0 ? 0 : code);
+        } else {
+            connection_close(shard, connection, reason);
+        }
+        break;
+    default: /* a pong, asked for or not (RFC 6455 5.5.3): that it came is all it says */
+        break;
+    }
+}
+
+static void receive_control(struct shard *shard, struct connection *connection, const struct frame_event *event)
+{
+    const struct bytes *piece = &event->payload;
+    if (event->is_first && event->is_last) {
+        take_control(shard, connection, event->opcode, piece->at, piece->count);
+        return;
+    }
+    if (span_append(&connection->control, piece->at, (uint32_t)piece->count) != RC_OK) {
+        connection_finish(shard, connection, CLOSE_NO_MEMORY);
+        return;
+    }
+    if (!event->is_last) return;
+    struct span *whole = connection->control;
+    connection->control = NULL; /* taking it may end the connection */
+    take_control(shard, connection, event->opcode, whole->bytes, whole->count);
+    span_free(&whole);
+}
+
+static void take_message(struct shard *shard, struct connection *connection, enum frame_opcode opcode,
+                         const uint8_t *bytes, size_t count)
+{
+    struct payload payload = {.opcode = opcode, .bytes = bytes, .count = (uint32_t)count};
+    counter_add(&shard->counters, COUNTER_messages_received, 1);
+    connection->component->on_message(shard, connection, &payload);
+}
+
+static void receive_data(struct shard *shard, struct connection *connection, const struct frame_event *event)
+{
+    const struct bytes *piece = &event->payload;
+    if (connection->state != CONNECTION_OPEN) return; /* only the peer's close frame is of interest */
+    if (event->is_first && event->is_last) {
+        take_message(shard, connection, event->opcode, piece->at, piece->count);
+        return;
+    }
+    if (span_append(&connection->message, piece->at, (uint32_t)piece->count) != RC_OK) {
+        connection_close(shard, connection, CLOSE_NO_MEMORY);
+        return;
+    }
+    if (!event->is_last) return;
+    struct span *whole = connection->message;
+    connection->message = NULL;
+    take_message(shard, connection, event->opcode, whole->bytes, whole->count);
+    span_free(&whole);
+}
+
+static enum step receive_frame(struct shard *shard, struct connection *connection, struct bytes *in)
+{
+    struct frame_event event;
+    if (must_hold(connection)) return STEP_WAIT;
+    switch (frame_reader_next(&connection->reader, in, &event)) {
+    case FRAME_EVENT_MORE:
+        return STEP_WAIT;
+    case FRAME_EVENT_DATA:
+        if (event.is_last) counter_add(&shard->counters, COUNTER_frames_received, 1);
+        receive_data(shard, connection, &event);
+        break;
+    case FRAME_EVENT_CONTROL:
+        if (event.is_last) counter_add(&shard->counters, COUNTER_frames_received, 1);
+        receive_control(shard, connection, &event);
+        break;
+    case FRAME_EVENT_BAD:
+        connection_close(shard, connection, event.reason);
+        return STEP_WAIT;
+    }
+    return STEP_MORE;
+}
+
+/* --- states ------------------------------------------------------------------------------------------------------
+ */
+
+static void receive(struct shard *shard, struct connection *connection, struct bytes *in)
+{
+    enum step step = STEP_MORE;
+    while (step == STEP_MORE) {
+        switch (connection->state) {
+        case CONNECTION_REQUEST:
+            step = request_receive(shard, connection, in) ? STEP_MORE : STEP_WAIT;
+            break;
+        case CONNECTION_OPEN:
+        case CONNECTION_CLOSING:
+            step = receive_frame(shard, connection, in);
+            break;
+        case CONNECTION_JOINING:
+        case CONNECTION_LINGERING:
+        case CONNECTION_DRAINING:
+        case CONNECTION_FREE:
+            step = STEP_WAIT;
+            break;
+        case CONNECTION_STATES_MAX:
+            __builtin_unreachable();
+        }
+    }
+}
+
+/* Takes bytes in, and holds what may not be read now. */
+static void take_in(struct shard *shard, struct connection *connection, struct bytes *in)
+{
+    if (connection->held == NULL) receive(shard, connection, in);
+    if (in->count == 0 || !must_hold(connection)) return;
+    /* Waiting for the home takes a few turns, and what a paused one still gets is on its way to a cancelled receive:
+     * more than this comes only from one who does not wait for our answer. */
+    uint32_t held = connection->held != NULL ? connection->held->count : 0;
+    if (connection->state == CONNECTION_JOINING && held + in->count > shard->options->head_bytes_max) {
+        connection_finish(shard, connection, CLOSE_BAD_FRAME);
+    } else if (span_append(&connection->held, in->at, (uint32_t)in->count) != RC_OK) {
+        connection_close(shard, connection, CLOSE_NO_MEMORY);
+    }
+}
+
+void receive_held(struct shard *shard, struct connection *connection)
+{
+    struct span *held = connection->held;
+    if (held == NULL) return;
+    connection->held = NULL;
+    struct bytes in = bytes_of(held->bytes, held->count);
+    take_in(shard, connection, &in);
+    span_free(&held);
+}
+
+/* --- completions --------------------------------------------------------------------------------------------------
+ */
+
+static void starve(struct shard *shard, struct connection *connection)
+{
+    counter_add(&shard->counters, COUNTER_receives_starved, 1);
+    if (connection->is_starved) return;
+    connection->is_starved = true;
+    slot_list_add(&shard->starved, shard_slot(shard, connection));
+}
+
+void receive_retry_starved(struct shard *shard)
+{
+    for (uint32_t i = 0; i < shard->starved.count; i++) {
+        struct connection *connection = &shard->connections[shard->starved.slots[i]];
+        connection->is_starved = false;
+        if (connection->state == CONNECTION_DRAINING) {
+            connection_operation_done(shard, connection);
+        } else if (!connection->is_receiving && !connection->is_paused) {
+            receive_start(shard, connection);
+        }
+    }
+    shard->starved.count = 0;
+}
+
+/* The receive has ended: why, and does another begin? */
+static void receive_stopped(struct shard *shard, struct connection *connection, int32_t result)
+{
+    connection->is_receiving = false;
+    if (connection->state == CONNECTION_DRAINING) {
+        connection_operation_done(shard, connection);
+    } else if (result == 0) {
+        connection_ended(shard, connection);
+    } else if (result == -ENOBUFS) {
+        starve(shard, connection);
+    } else if (result < 0 && result != -ECANCELED) {
+        connection_finish(shard, connection, CLOSE_PEER_RESET);
+    } else if (!connection->is_paused) {
+        receive_start(shard, connection); /* the kernel ended it for a reason of its own, or we resumed meanwhile */
+    }
+}
+
+void receive_completed(struct shard *shard, struct connection *connection, struct completion *completion)
+{
+    if (completion->result > 0) {
+        connection->heard_ms = shard->now_ms;
+        counter_add(&shard->counters, COUNTER_bytes_received, (uint64_t)completion->result);
+        take_in(shard, connection, &completion->bytes);
+    }
+    if (completion->has_buffer) ring_give_back(shard->ring, completion->buffer);
+    if (!completion->more) receive_stopped(shard, connection, completion->result);
+}

@@ -1,0 +1,18 @@
+/* server/receive.h - socket bytes -> HTTP request -> frames -> messages: the reading half of a connection. */
+#pragma once
+
+struct completion;
+struct connection;
+struct shard;
+
+/* Asks the ring for whatever comes. */
+void receive_start(struct shard *shard, struct connection *connection);
+
+/* A RECEIVE completed. Gives its buffer back. */
+void receive_completed(struct shard *shard, struct connection *connection, struct completion *completion);
+
+/* Takes in what was held while the connection could not be read; may hold a part again. */
+void receive_held(struct shard *shard, struct connection *connection);
+
+/* Starts receives again that found no buffer; once a turn, after the buffers were given back. */
+void receive_retry_starved(struct shard *shard);

@@ -1,0 +1,173 @@
+/* server/request.c - which request gets what: a component, a page, or a refusal that says why. */
+#include "server/request.h"
+
+#include "core/batch.h"
+#include "net/http.h"
+#include "net/upgrade.h"
+#include "server/component.h"
+#include "server/connection.h"
+#include "server/lobby.h"
+#include "server/receive.h"
+#include "server/shard.h"
+#include "server/web.h"
+
+#include <stdlib.h>
+
+#define HEAD_BYTES_MAX 1024 /* of an answer's head */
+#define BODY_BYTES_MAX 0    /* nothing here takes a body */
+
+static const struct component *const components[] = {&lobby};
+
+static const struct component *component_for(struct http_text path)
+{
+    for (size_t i = 0; i < sizeof components / sizeof components[0]; i++) {
+        if (components[i]->serves(path)) return components[i];
+    }
+    return NULL;
+}
+
+/* --- answers ------------------------------------------------------------------------------------------------------
+ */
+
+/* An answer with a sentence as body, after which the connection ends. */
+static void refuse(struct shard *shard, struct connection *connection, unsigned status, const char *text,
+                   const char *extra_headers)
+{
+    char head[HEAD_BYTES_MAX];
+    size_t text_bytes = strlen(text);
+    size_t head_bytes = http_answer_head(head, sizeof head, status, "text/plain; charset=utf-8", text_bytes + 1,
+                                         false, extra_headers);
+    uint8_t *to;
+    struct batch *batch = batch_new((uint32_t)(head_bytes + text_bytes + 1), shard->now_ms, &to);
+    if (batch != NULL) {
+        memcpy(to, head, head_bytes);
+        memcpy(to + head_bytes, text, text_bytes);
+        to[head_bytes + text_bytes] = '\n';
+    }
+    counter_add(&shard->counters, COUNTER_http_refused, 1);
+    connection_say(shard, connection, batch);
+    connection_linger(shard, connection, CLOSE_HTTP_REFUSED);
+}
+
+static const char *malformed_text(unsigned status)
+{
+    switch (status) {
+    case 413:
+        return "The request's body is too large here.";
+    case 417:
+        return "The only expectation understood is 100-continue.";
+    case 431:
+        return "The request's head is too large: send fewer or shorter headers (--head-bytes-max).";
+    case 501:
+        return "This method or transfer coding is not known here.";
+    case 503:
+        return "The server is out of memory: try again later.";
+    case 505:
+        return "Speak HTTP/1.1.";
+    default:
+        return "This is not a well-formed HTTP/1.1 request (RFC 9112).";
+    }
+}
+
+struct batch *request_upgrade_answer(struct shard *shard, const struct connection *connection)
+{
+    struct upgrade upgrade;
+    char answer[UPGRADE_ANSWER_BYTES_MAX];
+    uint8_t *to;
+    upgrade_check(http_reader_request(connection->http), NULL, 0, &upgrade); /* its origin was judged before */
+    size_t count = upgrade_answer(&upgrade, answer, sizeof answer);
+    struct batch *batch = batch_new((uint32_t)count, shard->now_ms, &to);
+    if (batch != NULL) memcpy(to, answer, count);
+    return batch;
+}
+
+/* --- requests -----------------------------------------------------------------------------------------------------
+ */
+
+static void upgrade(struct shard *shard, struct connection *connection, const struct http_request *request)
+{
+    const struct component *component = component_for(request->path);
+    if (component == NULL) {
+        refuse(shard, connection, 404, "No WebSocket here: connect to / or /room/NAME.", NULL);
+        return;
+    }
+    struct upgrade upgrade;
+    upgrade_check(request, (const char *const *)shard->options->origin.items, shard->options->origin.count, &upgrade);
+    if (upgrade.status != 101) {
+        refuse(shard, connection, upgrade.status, upgrade.text, upgrade.extra_headers);
+        return;
+    }
+    struct refusal refusal = {.status = 503, .text = malformed_text(503)};
+    enum rc rc = component->on_open(shard, connection, request, &refusal);
+    if (rc_is_error(rc)) {
+        refuse(shard, connection, refusal.status, refusal.text, NULL);
+        return;
+    }
+    connection->component = component;
+    if (rc == RC_PENDING) {
+        connection_join(shard, connection);
+    } else {
+        connection_open(shard, connection);
+    }
+}
+
+/* A page, and ready for the next request; or, when the client wants no next one, the end. */
+static void answer_page(struct shard *shard, struct connection *connection, const struct http_request *request,
+                        const struct web_page *page)
+{
+    const struct web_answer *answer = request->keep_alive ? &page->stay : &page->leave;
+    uint32_t count = request->method == HTTP_METHOD_HEAD ? answer->head_bytes : answer->bytes;
+    connection_say(shard, connection, batch_of_static(answer->text, count, shard->now_ms));
+    if (!request->keep_alive) {
+        connection_linger(shard, connection, CLOSE_HTTP_DONE);
+    } else if (connection->state == CONNECTION_REQUEST) {
+        http_reader_reset(connection->http);
+        timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->handshake_ms_max);
+    }
+}
+
+static void plain(struct shard *shard, struct connection *connection, const struct http_request *request)
+{
+    const struct web_page *page = web_find(request->path);
+    if (page == NULL && lobby.serves(request->path)) page = web_chat();
+    if (page == NULL) {
+        refuse(shard, connection, 404, "Nothing is here: the chat is at /.", NULL);
+    } else if (request->method != HTTP_METHOD_GET && request->method != HTTP_METHOD_HEAD) {
+        refuse(shard, connection, 405, "Only GET and HEAD are answered here.", "Allow: GET, HEAD\r\n");
+    } else {
+        answer_page(shard, connection, request, page);
+    }
+}
+
+static bool make_reader(const struct shard *shard, struct connection *connection)
+{
+    if (connection->http != NULL) return true;
+    connection->http = malloc(sizeof *connection->http);
+    if (connection->http == NULL) return false;
+    http_reader_init(connection->http, (uint32_t)shard->options->head_bytes_max, BODY_BYTES_MAX);
+    return true;
+}
+
+bool request_receive(struct shard *shard, struct connection *connection, struct bytes *in)
+{
+    if (in->count == 0) return false;
+    if (!make_reader(shard, connection)) {
+        connection_finish(shard, connection, CLOSE_NO_MEMORY);
+        return false;
+    }
+    enum rc rc = http_reader_feed(connection->http, in);
+    if (rc == RC_MORE) return false;
+    counter_add(&shard->counters, COUNTER_http_requests, 1);
+    if (rc_is_error(rc)) {
+        unsigned status = http_reader_status(connection->http);
+        refuse(shard, connection, status, malformed_text(status), NULL);
+        return false;
+    }
+    const struct http_request *request = http_reader_request(connection->http);
+    if (upgrade_is_asked(request)) {
+        upgrade(shard, connection, request);
+    } else {
+        plain(shard, connection, request);
+    }
+    return true;
+}

@@ -1,0 +1,170 @@
+/* server/server.c - the shards together: the matrix of mailboxes, start, stop. */
+#include "server/server.h"
+
+#include "core/message.h"
+#include "net/listener.h"
+#include "server/address.h"
+#include "server/log.h"
+
+#include <ck_pr.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- life ----------------------------------------------------------------------------------------------------------
+ */
+
+static enum rc make_mailboxes(struct server *server)
+{
+    uint32_t shards = server->shards_count;
+    server->mailboxes = calloc((size_t)LETTER_LANES_MAX * shards * shards, sizeof(struct mailbox *));
+    if (server->mailboxes == NULL) return RC_ENOMEM;
+    for (enum letter_lane lane = 0; lane < LETTER_LANES_MAX; lane++) {
+        for (uint32_t i = 0; i < shards * shards; i++) {
+            if (i / shards == i % shards) continue; /* nobody writes to itself */
+            struct mailbox *mailbox = mailbox_new(server->options->mailbox_letters);
+            if (mailbox == NULL) return RC_ENOMEM;
+            server->mailboxes[(size_t)lane * shards * shards + i] = mailbox;
+        }
+    }
+    return RC_OK;
+}
+
+/* Drops what is still in a mailbox, in its ring and behind it. */
+static void empty_mailbox(struct server *server, struct mailbox *mailbox)
+{
+    struct letter letter;
+    do {
+        while (mailbox_receive(mailbox, &letter, 1) == 1) {
+            message_drop(&server->shards[0].counters, letter.message);
+        }
+    } while (mailbox_unspill(mailbox) > 0);
+}
+
+static void free_mailboxes(struct server *server)
+{
+    size_t count = (size_t)LETTER_LANES_MAX * server->shards_count * server->shards_count;
+    for (size_t i = 0; server->mailboxes != NULL && i < count; i++) {
+        if (server->mailboxes[i] == NULL) continue;
+        empty_mailbox(server, server->mailboxes[i]);
+        mailbox_free(server->mailboxes[i]);
+    }
+    free(server->mailboxes);
+}
+
+/* Finds out first what would go wrong; ports that the kernel is to choose are the same for all shards from here on.
+ */
+static enum rc check_addresses(struct options *options, char *reason_r, size_t reason_size)
+{
+    char reason[256], text[ADDRESS_TEXT_MAX];
+    for (uint32_t i = 0; i < options->listen.count; i++) {
+        struct address *address = &options->listen.items[i];
+        enum rc rc = listener_check(&address->storage, reason, sizeof reason);
+        if (rc == RC_OK) continue;
+        snprintf(reason_r, reason_size, "cannot listen on %s: %s", address_format(address, text), reason);
+        return rc;
+    }
+    return RC_OK;
+}
+
+enum rc server_init(struct server *server, struct options *options, uint32_t slots_max, char *reason_r,
+                    size_t reason_size)
+{
+    *server = (struct server){
+        .options = options,
+        .shards_count = options->shards,
+        .slots_max = slots_max,
+        .connections_max = options->connections_max,
+    };
+    enum rc rc = check_addresses(options, reason_r, reason_size);
+    if (rc != RC_OK) return rc;
+    snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --mailbox-letters");
+    size_t bytes = options->shards * sizeof(struct shard);
+    server->shards = aligned_alloc(_Alignof(struct shard), bytes);
+    if (server->shards == NULL) return RC_ENOMEM;
+    memset(server->shards, 0, bytes);
+    rc = make_mailboxes(server);
+    for (uint32_t i = 0; rc == RC_OK && i < options->shards; i++) {
+        rc = shard_init(&server->shards[i], i, server, reason_r, reason_size);
+    }
+    if (rc != RC_OK) server_fini(server);
+    return rc;
+}
+
+void server_fini(struct server *server)
+{
+    if (server->shards == NULL) return;
+    free_mailboxes(server);
+    for (uint32_t i = 0; i < server->shards_count; i++) {
+        shard_fini(&server->shards[i]);
+    }
+    free(server->shards);
+    *server = (struct server){0};
+}
+
+/* --- start and stop ------------------------------------------------------------------------------------------------
+ */
+
+enum rc server_start(struct server *server, char *reason_r, size_t reason_size)
+{
+    for (uint32_t i = 0; i < server->shards_count; i++) {
+        enum rc rc = shard_start(&server->shards[i]);
+        if (rc == RC_OK) continue;
+        snprintf(reason_r, reason_size, "no thread for shard %u: raise the limit of tasks (ulimit -u, TasksMax=)", i);
+        server_set_stage(server, SERVER_STOPPED);
+        server_join(server);
+        return rc;
+    }
+    return RC_OK;
+}
+
+void server_set_stage(struct server *server, enum server_stage stage)
+{
+    ck_pr_store_uint(&server->stage, stage);
+    for (uint32_t i = 0; i < server->shards_count; i++) {
+        if (server->shards[i].has_thread) shard_signal(&server->shards[i]);
+    }
+}
+
+bool server_has_ended(const struct server *server)
+{
+    for (uint32_t i = 0; i < server->shards_count; i++) {
+        if (server->shards[i].has_thread && !ck_pr_load_uint(&server->shards[i].has_ended)) return false;
+    }
+    return true;
+}
+
+void server_join(struct server *server)
+{
+    for (uint32_t i = 0; i < server->shards_count; i++) {
+        if (server->shards[i].has_thread) pthread_join(server->shards[i].thread, NULL);
+        server->shards[i].has_thread = false;
+    }
+}
+
+/* --- counters ------------------------------------------------------------------------------------------------------
+ */
+
+void server_log_counters(const struct server *server)
+{
+    const struct counters *sets[SHARDS_MAX];
+    for (uint32_t i = 0; i < server->shards_count; i++) {
+        sets[i] = &server->shards[i].counters;
+    }
+    /* A line holds about ten; names and values stay together. */
+    char line[400] = "counters:";
+    size_t used = strlen(line);
+    for (enum counter counter = 0; counter < COUNTERS_MAX; counter++) {
+        char item[80];
+        uint64_t value = counters_sum(sets, server->shards_count, counter);
+        if (value == 0) continue;
+        int count = snprintf(item, sizeof item, " %s=%llu", counter_name(counter), (unsigned long long)value);
+        if (used + (size_t)count >= sizeof line) {
+            log_info("%s", line);
+            used = strlen("counters:");
+        }
+        memcpy(line + used, item, (size_t)count + 1);
+        used += (size_t)count;
+    }
+    log_info("%s", line);
+}

@@ -1,0 +1,50 @@
+/* server/server.h - the shards, the mailboxes between them, start and stop.
+ *
+ * Threads:   the main thread makes, starts, stops and frees; shards read what does not change and the atomics. */
+#pragma once
+
+#include "core/mailbox.h"
+#include "server/options.h"
+#include "server/shard.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+/* What the main thread wants of the shards. Only ever grows. */
+enum server_stage {
+    SERVER_RUNNING,
+    SERVER_DRAINING, /* accept nobody, close everybody, then end */
+    SERVER_STOPPED,  /* end now */
+};
+
+struct server {
+    struct options *options;
+    uint32_t shards_count;
+    uint32_t slots_max; /* of each shard */
+    struct shard *shards;
+    struct mailbox **mailboxes; /* by lane, from and to; NULL on the diagonal */
+    uint64_t connections_max;
+    uint32_t stage;            /* atomic: enum server_stage */
+    uint64_t connections_open; /* atomic, over all shards: changed at accept and close only */
+};
+
+/* Takes options->shards and options->connections_max as settled by server/limits.h. Every error has a sentence. */
+enum rc server_init(struct server *server, struct options *options, uint32_t slots_max, char *reason_r,
+                    size_t reason_size);
+enum rc server_start(struct server *server, char *reason_r, size_t reason_size);
+/* Asks the shards to drain or stop; returns at once. */
+void server_set_stage(struct server *server, enum server_stage stage);
+/* Have all shards left their loops? */
+bool server_has_ended(const struct server *server);
+/* Waits for the threads; set a stage before. */
+void server_join(struct server *server);
+void server_fini(struct server *server);
+
+/* Logs every counter that is not 0, one line in all. */
+void server_log_counters(const struct server *server);
+
+static inline struct mailbox *server_mailbox(const struct server *server, enum letter_lane lane, uint32_t from,
+                                             uint32_t to)
+{
+    return server->mailboxes[(lane * server->shards_count + from) * server->shards_count + to];
+}

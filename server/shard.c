@@ -1,0 +1,167 @@
+/* server/shard.c - making a shard, running its thread, taking it apart. */
+#include "server/shard.h"
+
+#include "core/memory.h"
+#include "net/listener.h"
+#include "net/ring.h"
+#include "server/accept.h"
+#include "server/clock.h"
+#include "server/fan_out.h"
+#include "server/log.h"
+#include "server/server.h"
+#include "server/turn.h"
+
+#include <ck_pr.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define RING_SUBMISSIONS 4096
+#define RING_COMPLETIONS 32768 /* an accept storm (a backlog of 4096) beside a busy turn */
+#define RECEIVE_BYTES    2048  /* of a receive buffer: a chat message, a handshake; larger ones come in several */
+
+static enum rc make_ring(struct shard *shard, char *reason_r, size_t reason_size)
+{
+    struct ring_setup setup = {
+        .submissions = RING_SUBMISSIONS,
+        .completions = RING_COMPLETIONS,
+        .slots = shard->slots_max,
+        .buffers = shard->options->receive_buffers,
+        .buffer_bytes = RECEIVE_BYTES,
+    };
+    return ring_new(&shard->ring, &setup, reason_r, reason_size);
+}
+
+static enum rc make_listeners(struct shard *shard, char *reason_r, size_t reason_size)
+{
+    uint32_t count = shard->options->listen.count;
+    shard->listeners = malloc(count * sizeof shard->listeners[0]);
+    shard->is_accepting = calloc(count, sizeof shard->is_accepting[0]);
+    if (shard->listeners == NULL || shard->is_accepting == NULL) return RC_ENOMEM;
+    for (uint32_t i = 0; i < count; i++) {
+        shard->listeners[i] = -1;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct address *address = &shard->options->listen.items[i];
+        enum rc rc = listener_open(&address->storage, &shard->listeners[i], reason_r, reason_size);
+        if (rc != RC_OK) return rc;
+    }
+    return RC_OK;
+}
+
+static enum rc make_tables(struct shard *shard)
+{
+    enum rc rc;
+    uint32_t slots = shard->slots_max;
+    shard->connections = memory_reserve(slots, sizeof shard->connections[0]);
+    shard->outboxes = memory_reserve(slots, sizeof shard->outboxes[0]);
+    shard->chunk = flush_chunk_new();
+    if (shard->connections == NULL || shard->outboxes == NULL || shard->chunk == NULL) return RC_ENOMEM;
+    if ((rc = slot_list_init(&shard->dirty, slots)) != RC_OK) return rc;
+    if ((rc = slot_list_init(&shard->flushing, slots)) != RC_OK) return rc;
+    if ((rc = slot_list_init(&shard->starved, slots)) != RC_OK) return rc;
+    if ((rc = slot_list_init(&shard->paused, slots)) != RC_OK) return rc;
+    if ((rc = pool_init(&shard->subscriptions, sizeof(struct subscription), slots)) != RC_OK) return rc;
+    return hub_init(&shard->hub, shard->index, shard->server->shards_count);
+}
+
+enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, char *reason_r, size_t reason_size)
+{
+    *shard = (struct shard){
+        .index = index,
+        .server = server,
+        .options = server->options,
+        .slots_max = server->slots_max,
+        .signal_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+    };
+    snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --connections-max");
+    enum rc rc = make_tables(shard);
+    if (rc == RC_OK && shard->signal_descriptor < 0) {
+        snprintf(reason_r, reason_size, "no descriptor is left: raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)");
+        rc = RC_EKERNEL;
+    }
+    if (rc == RC_OK) rc = make_ring(shard, reason_r, reason_size);
+    if (rc == RC_OK) rc = make_listeners(shard, reason_r, reason_size);
+    if (rc != RC_OK) shard_fini(shard);
+    return rc;
+}
+
+void shard_fini(struct shard *shard)
+{
+    if (shard->server == NULL) return;
+    ring_free(shard->ring); /* first: the kernel may write to our memory until then */
+    hub_fini(&shard->hub);
+    for (uint32_t i = 0; shard->listeners != NULL && i < shard->options->listen.count; i++) {
+        if (shard->listeners[i] >= 0) close(shard->listeners[i]);
+    }
+    if (shard->signal_descriptor >= 0) close(shard->signal_descriptor);
+    free(shard->listeners);
+    free(shard->is_accepting);
+    free(shard->active);
+    flush_chunk_free(shard->chunk);
+    pool_fini(&shard->subscriptions);
+    slot_list_fini(&shard->dirty);
+    slot_list_fini(&shard->flushing);
+    slot_list_fini(&shard->starved);
+    slot_list_fini(&shard->paused);
+    memory_release(shard->connections, shard->slots_max, sizeof shard->connections[0]);
+    memory_release(shard->outboxes, shard->slots_max, sizeof shard->outboxes[0]);
+    *shard = (struct shard){.signal_descriptor = -1};
+}
+
+/* --- the thread ----------------------------------------------------------------------------------------------------
+ */
+
+static void begin(struct shard *shard)
+{
+    owner_take(&shard->owner);
+    shard->now_ms = monotonic_ms();
+    timer_wheel_init(&shard->timers, shard->now_ms);
+    if (ring_enable(shard->ring) != RC_OK) {
+        log_error("io_uring: the ring could not be enabled; this shard accepts nobody");
+        return;
+    }
+    ring_watch(shard->ring, shard->signal_descriptor);
+    accept_start(shard);
+}
+
+/* Gives back what is left when the time to say goodbye is over; the sockets close with the ring. */
+static void end(struct shard *shard)
+{
+    fan_out_settle_all(shard);
+    for (uint32_t slot = 0; slot < shard->slots_used; slot++) {
+        connection_finish(shard, &shard->connections[slot], CLOSE_SERVER_STOP);
+    }
+}
+
+static void *run(void *argument)
+{
+    struct shard *shard = argument;
+    char name[16];
+    snprintf(name, sizeof name, "shard %u", shard->index);
+    pthread_setname_np(pthread_self(), name);
+    log_thread_init(name);
+    begin(shard);
+    while (turn_run(shard)) {
+    }
+    end(shard);
+    log_thread_fini();
+    ck_pr_store_uint(&shard->has_ended, 1);
+    return NULL;
+}
+
+enum rc shard_start(struct shard *shard)
+{
+    int error = pthread_create(&shard->thread, NULL, run, shard);
+    shard->has_thread = error == 0;
+    return shard->has_thread ? RC_OK : RC_EKERNEL;
+}
+
+void shard_signal(struct shard *shard)
+{
+    uint64_t one = 1;
+    /* It can only fail when the counter is full of signals that have been seen already. */
+    ssize_t written = write(shard->signal_descriptor, &one, sizeof one);
+    (void)written;
+}

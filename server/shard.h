@@ -1,0 +1,94 @@
+/* server/shard.h - what one thread owns: a ring, the connections that came in on it, its view of the channels.
+ *
+ * Threads:   everything here is the shard's thread's own, but for what says otherwise. Other shards reach it through
+ *            mailboxes (server/post.h), the main thread through server->stage and the shard's signal descriptor.
+ * Memory:    arrays are indexed by slot and reserved for slots_max; memory is touched as connections come. */
+#pragma once
+
+#include "core/counters.h"
+#include "core/hub.h"
+#include "core/outbox.h"
+#include "core/owner.h"
+#include "core/pool.h"
+#include "core/slot_list.h"
+#include "core/timer_wheel.h"
+#include "server/connection.h"
+#include "server/flush.h"
+#include "server/options.h"
+
+#include <pthread.h>
+#include <stdint.h>
+
+struct ring;
+struct server;
+
+struct shard {
+    uint32_t index;
+    struct server *server;
+    const struct options *options; /* the server's, never changed while shards run */
+    struct owner owner;
+    pthread_t thread;
+    bool has_thread;
+
+    struct ring *ring;
+    uint64_t now_ms; /* monotonic, read once a turn */
+    bool has_more;   /* the last turn left completions for the next */
+    struct timer_wheel timers;
+
+    uint32_t slots_max;
+    struct connection *connections;
+    struct outbox *outboxes;
+    uint32_t slots_used;       /* slots from here on were never used */
+    uint32_t open;             /* connections that are not free */
+    struct slot_list dirty;    /* outboxes to flush this turn */
+    struct slot_list flushing; /* empty; changes places with dirty in each round of a flush */
+    struct slot_list starved;  /* receives to start again: there was no buffer */
+    struct slot_list paused;   /* connections not read from while letters wait */
+    struct flush_chunk *chunk; /* the sends of one submit */
+
+    struct hub hub;
+    uint32_t join_serial; /* of the latest SUBSCRIBE this shard sent */
+    struct pool subscriptions;
+    struct channel **active; /* channels with messages that arrived this turn */
+    uint32_t active_count;
+    uint32_t active_capacity;
+
+    uint64_t letters_waiting;          /* in the spill lists of all outgoing mailboxes */
+    uint64_t to_wake[SHARDS_MAX / 64]; /* shards that got letters since their doorbells were last looked at */
+
+    int *listeners;            /* one descriptor for each --listen; -1 once closed */
+    uint8_t *is_accepting;     /* an ACCEPT is under way */
+    struct timer accept_timer; /* when to try again */
+    bool accept_is_held;       /* at connections_max, or the kernel was short of something */
+
+    bool is_draining;
+    uint32_t drain_slot; /* next to be closed */
+    uint64_t drain_until_ms;
+    int signal_descriptor; /* eventfd: the main thread writes, the ring watches */
+
+    struct counters counters; /* any thread may read */
+    /* Set before sleeping, cleared by whoever wakes it. Alone on its lines: every other shard reads it. */
+    _Alignas(128) uint32_t is_sleeping;
+    _Alignas(128) uint32_t has_ended; /* atomic: the thread has left its loop */
+};
+
+/* Makes everything but the thread; main thread. On error nothing is left and reason_r says why. */
+enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, char *reason_r, size_t reason_size);
+/* The thread has ended, or was never started. */
+void shard_fini(struct shard *shard);
+
+/* Starts the thread, which runs turns until the server stops. */
+enum rc shard_start(struct shard *shard);
+
+/* Any thread: makes the shard look at server->stage. */
+void shard_signal(struct shard *shard);
+
+static inline uint32_t shard_slot(const struct shard *shard, const struct connection *connection)
+{
+    return (uint32_t)(connection - shard->connections);
+}
+
+static inline struct outbox *shard_outbox(struct shard *shard, const struct connection *connection)
+{
+    return &shard->outboxes[shard_slot(shard, connection)];
+}

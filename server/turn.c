@@ -1,0 +1,164 @@
+/* server/turn.c - the loop's body. Nothing in it blocks but the one wait at its top. */
+#include "server/turn.h"
+
+#include "net/ring.h"
+#include "server/accept.h"
+#include "server/clock.h"
+#include "server/connection.h"
+#include "server/drain.h"
+#include "server/fan_out.h"
+#include "server/flush.h"
+#include "server/log.h"
+#include "server/post.h"
+#include "server/receive.h"
+#include "server/server.h"
+#include "server/shard.h"
+
+#include <ck_pr.h>
+#include <errno.h>
+#include <stddef.h>
+
+#define COMPLETIONS_PER_TURN_MAX 4096 /* then others have their turn: letters, timers, sends */
+#define TIMERS_PER_TURN_MAX      1024
+#define SLEEP_MS_MAX             1000
+#define LETTERS_RETRY_MS         1 /* nobody tells us when a full mailbox has room again */
+
+/* --- waking up ----------------------------------------------------------------------------------------------------
+ */
+
+static uint64_t sleep_ms(struct shard *shard)
+{
+    /* Left over: completions beyond the bound, connections made dirty by the last flush. */
+    if (shard->has_more || shard->dirty.count > 0 || shard->starved.count > 0) return 0;
+    if (shard->letters_waiting > 0) return LETTERS_RETRY_MS;
+    uint64_t wake_at_ms = timer_wheel_wake_at_ms(&shard->timers);
+    if (wake_at_ms <= shard->now_ms) return 0;
+    uint64_t ms = wake_at_ms - shard->now_ms;
+    uint64_t most_ms = shard->is_draining ? drain_sleep_ms(shard) : SLEEP_MS_MAX;
+    return ms < most_ms ? ms : most_ms;
+}
+
+static void turn_sleep(struct shard *shard)
+{
+    uint64_t ms = sleep_ms(shard);
+    if (ms > 0 && !post_may_sleep(shard)) ms = 0;
+    int error = ring_wait(shard->ring, ms);
+    if (ms > 0) post_awake(shard);
+    shard->now_ms = monotonic_ms();
+    if (error != 0) log_error("io_uring: waiting failed: %s", strerror(error));
+}
+
+/* --- completions --------------------------------------------------------------------------------------------------
+ */
+
+/* The connection a completion is about; NULL when it is of an earlier life of the slot. */
+static struct connection *connection_of(struct shard *shard, const struct completion *completion)
+{
+    struct connection *connection = &shard->connections[completion->slot];
+    if (connection->state != CONNECTION_FREE && connection->life == completion->life) return connection;
+    counter_add(&shard->counters, COUNTER_stale_completions, 1);
+    if (completion->has_buffer) ring_give_back(shard->ring, completion->buffer);
+    return NULL;
+}
+
+static void writable(struct shard *shard, struct connection *connection)
+{
+    connection->is_awaiting = false;
+    if (connection->state == CONNECTION_DRAINING) {
+        connection_operation_done(shard, connection);
+    } else {
+        flush_unblock(shard, connection);
+    }
+}
+
+static void take_completion(struct shard *shard, struct completion *completion)
+{
+    struct connection *connection;
+    switch (completion->kind) {
+    case OP_ACCEPT:
+        accept_completed(shard, completion);
+        break;
+    case OP_RECEIVE:
+        connection = connection_of(shard, completion);
+        if (connection != NULL) receive_completed(shard, connection, completion);
+        break;
+    case OP_WRITABLE:
+        connection = connection_of(shard, completion);
+        if (connection != NULL) writable(shard, connection);
+        break;
+    case OP_DOORBELL:
+        /* Ours rang and was not heard, for want of memory: again. Otherwise somebody rang: letters are taken anyway.
+         */
+        if (completion->result == -ENOMEM) ring_doorbell(shard->ring, (int)completion->slot);
+        break;
+    case OP_SIGNAL:
+        if (!completion->more) ring_watch(shard->ring, shard->signal_descriptor);
+        break;
+    case OP_CANCEL:   /* nothing was left to cancel */
+    case OP_SHUTDOWN: /* the peer was faster */
+    case OP_CLOSE:
+        break;
+    case OP_SEND:
+    case OP_KINDS_MAX:
+        log_error("a completion of an unexpected kind: %s, result %d", op_name(completion->kind), completion->result);
+        break;
+    }
+}
+
+static void turn_take_completions(struct shard *shard)
+{
+    struct completion completion;
+    uint32_t count = 0;
+    while (count < COMPLETIONS_PER_TURN_MAX && ring_next(shard->ring, &completion)) {
+        take_completion(shard, &completion);
+        count++;
+    }
+    shard->has_more = count == COMPLETIONS_PER_TURN_MAX;
+    receive_retry_starved(shard);
+    uint64_t overflows = ring_overflows(shard->ring);
+    uint64_t counted = counter_get(&shard->counters, COUNTER_cq_overflows);
+    if (overflows > counted) counter_add(&shard->counters, COUNTER_cq_overflows, overflows - counted);
+}
+
+/* --- time ----------------------------------------------------------------------------------------------------------
+ */
+
+static void turn_run_timers(struct shard *shard)
+{
+    struct timer *timer;
+    for (uint32_t i = 0; i < TIMERS_PER_TURN_MAX; i++) {
+        timer = timer_wheel_expire(&shard->timers, shard->now_ms);
+        if (timer == NULL) return;
+        if (timer == &shard->accept_timer) {
+            accept_timer(shard);
+        } else {
+            connection_timer(shard, (struct connection *)((char *)timer - offsetof(struct connection, timer)));
+        }
+    }
+}
+
+/* --- the turn ------------------------------------------------------------------------------------------------------
+ */
+
+bool turn_run(struct shard *shard)
+{
+    turn_sleep(shard);            /* the only place that sleeps */
+    turn_take_completions(shard); /* bytes in -> frames -> messages -> letters */
+    post_retry(shard);            /* letters that found a mailbox full */
+    post_take_letters(shard);     /* of other shards: into order, or to our subscribers */
+    turn_run_timers(shard);
+    fan_out_settle_all(shard);  /* what arrived -> outboxes */
+    post_ring_doorbells(shard); /* before the sends: others work while we send */
+    flush_outboxes(shard);      /* one send for each connection that has something to say */
+    post_ring_doorbells(shard); /* closing told a home that somebody left */
+    counter_add(&shard->counters, COUNTER_turns, 1);
+    switch ((enum server_stage)ck_pr_load_uint(&shard->server->stage)) {
+    case SERVER_RUNNING:
+        return true;
+    case SERVER_DRAINING:
+        return drain_go_on(shard);
+    case SERVER_STOPPED:
+        return false;
+    }
+    __builtin_unreachable();
+}

@@ -1,0 +1,9 @@
+/* server/turn.h - one pass of a shard's loop; top to bottom it is the life of a message. */
+#pragma once
+
+#include <stdbool.h>
+
+struct shard;
+
+/* Sleeps until there is something to do, and does it. False: the shard is to end. */
+bool turn_run(struct shard *shard);

@@ -1,0 +1,32 @@
+/* server/web.h - the chat page and what it is made of: the files of server/web, embedded in the program.
+ *
+ * Whole answers, head and body, are made once at start and shared by all shards; connections send them from where
+ * they lie. */
+#pragma once
+
+#include "core/rc.h"
+#include "net/http.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* An answer as it goes to the socket. HEAD is answered with the first head_bytes. */
+struct web_answer {
+    char *text;
+    uint32_t bytes;
+    uint32_t head_bytes;
+};
+
+struct web_page {
+    struct web_answer stay;  /* the connection is kept for another request */
+    struct web_answer leave; /* the connection ends after it */
+};
+
+/* Main thread, before the shards start. lobby_echo is what the page is told about this server. */
+enum rc web_init(bool lobby_echo);
+void web_fini(void);
+
+/* The page for this path; NULL: none. */
+const struct web_page *web_find(struct http_text path);
+/* The chat itself, which stands at / and at every room. */
+const struct web_page *web_chat(void);
