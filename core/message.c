@@ -2,6 +2,7 @@
 #include "core/message.h"
 
 #include "core/counters.h"
+#include "core/tsan.h"
 
 #include <assert.h>
 #include <ck_pr.h>
@@ -34,11 +35,13 @@ void message_drop(struct counters *counters, struct message *message)
     /* The lone owner needs no atomic: nobody else can take a reference any more. */
     if (ck_pr_load_uint(&message->references) > 1) {
         bool is_last;
+        TSAN_RELEASE(message);
         ck_pr_fence_release(); /* our reads of the frame come before anyone's free of it */
         ck_pr_dec_uint_zero(&message->references, &is_last);
         if (!is_last) return;
     }
     ck_pr_fence_acquire();
+    TSAN_ACQUIRE(message);
     counter_subtract(counters, COUNTER_messages_live, 1);
     free(message);
 }

@@ -24,8 +24,9 @@ struct server {
     struct shard *shards;
     struct mailbox **mailboxes; /* by lane, from and to; NULL on the diagonal */
     uint64_t connections_max;
-    uint32_t stage;            /* atomic: enum server_stage */
-    uint64_t connections_open; /* atomic, over all shards: changed at accept and close only */
+    uint32_t stage; /* atomic: enum server_stage */
+    /* Atomic, over all shards; changed at accept and close only, on lines of its own. */
+    _Alignas(128) uint64_t connections_open;
 };
 
 /* Takes options->shards and options->connections_max as settled by server/limits.h. Every error has a sentence. */
