@@ -9,8 +9,9 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const STEADY_AFTER_MS = 10_000;     /* a connection that lasted this long starts the delays afresh */
 const NAME_LENGTH_MAX = 32;
 
-const CLOSE_WORDS = {               /* close codes (RFC 6455 7.4.1 and the IANA registry) that tell a person something */
-  1001: 'The server closed the connection',
+/* Close codes that tell a person something (RFC 6455 7.4.1 and its IANA registry). */
+const CLOSE_WORDS = {
+  1001: 'The server stopped',
   1009: 'The server refused a message as too long',
   1013: 'The server is busy',
 };

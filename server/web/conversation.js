@@ -4,7 +4,7 @@
 const GROUP_WITHIN_MS = 5 * 60_000; /* the name is not repeated within this time */
 const MESSAGES_MAX = 2000;          /* kept in the document; the oldest leave first */
 const BOTTOM_SLACK_PX = 48;
-const HUES = 8;                     /* sender colours in chat.css */
+const HUES = 8;                     /* sender colours in conversation.css */
 
 const $ = (id) => document.getElementById(id);
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
