@@ -1,0 +1,80 @@
+/* tests/e2e/server.mjs - starts the server under test (environment variable RINGCAST, an absolute path) on a free
+ * loopback port and waits for its ready line. A server that a test leaves behind dies with the test process. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import net from 'node:net';
+
+const READY = /listening on http:\/\/\S+:(\d+)/;
+const READY_WITHIN_MS = 15_000;
+const running = new Set();
+
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/* A port that was free a moment ago. */
+export async function freePort() {
+  const probe = net.createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
+/* Starts the server with further arguments. Resolves once it listens; rejects, with what it wrote, when it ends before
+ * that or takes too long. `port` serves to start again where an earlier server was.
+ *   stop()    SIGTERM, resolves to { code, signal } of the exit
+ *   kill()    SIGKILL, the same
+ *   stderr()  what it has written to stderr so far */
+export async function startServer(args = [], { port } = {}) {
+  const binary = process.env.RINGCAST;
+  if (!binary) throw new Error('set RINGCAST to the absolute path of the server binary');
+  const listenPort = port ?? await freePort();
+  const child = spawn(binary, ['--listen', `127.0.0.1:${listenPort}`, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  const ended = new Promise((resolve) => {
+    child.once('exit', (code, signal) => {
+      running.delete(child);
+      resolve({ code, signal });
+    });
+  });
+  const written = { stdout: '', stderr: '' };
+  await ready(child, written);
+  const end = (signal) => {
+    child.kill(signal);
+    return ended;
+  };
+  return {
+    port: listenPort,
+    url: `http://127.0.0.1:${listenPort}`,
+    pid: child.pid,
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+    stderr: () => written.stderr,
+  };
+}
+
+function ready(child, written) {
+  return new Promise((resolve, reject) => {
+    const fail = (why) => {
+      clearTimeout(timer);
+      child.kill('SIGKILL');
+      reject(new Error(`${why}\n${written.stdout}${written.stderr}`));
+    };
+    const timer = setTimeout(() => fail(`no ready line within ${READY_WITHIN_MS} ms`), READY_WITHIN_MS);
+    child.once('error', (error) => fail(`cannot start the server: ${error.message}`));
+    const endedEarly = (code, signal) => fail(`the server ended before it was ready (${signal ?? code})`);
+    child.once('exit', endedEarly);
+    for (const name of ['stdout', 'stderr']) {
+      child[name].setEncoding('utf8').on('data', (text) => {
+        written[name] += text;
+        if (!READY.test(written[name])) return;
+        clearTimeout(timer);
+        child.off('exit', endedEarly);
+        resolve();
+      });
+    }
+  });
+}
