@@ -360,7 +360,7 @@ Test(frame_reader, random_streams_mean_the_same_in_random_slices, .timeout = 60)
         if (rand() % 4 == 0) input.bytes[(size_t)rand() % input.count] ^= (uint8_t)(1 << rand() % 8);
         if (rand() % 4 == 0) input.count -= (size_t)rand() % 4;
         char whole[WORDS_MAX];
-        strcpy(whole, run(input.bytes, input.count, NULL, 0)->text);
+        snprintf(whole, sizeof whole, "%s", run(input.bytes, input.count, NULL, 0)->text);
 
         size_t cuts[8];
         for (size_t i = 0, at = 0; i < 8; i++)

@@ -5,35 +5,50 @@
 #include "net/http.h"
 
 #include <criterion/criterion.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { HEAD_MAX = 512, BODY_MAX = 32, WORDS_MAX = 8192 };
 
-static void describe(const struct http_request *request, struct bytes rest, char *words)
+/* Text that grows by formatted parts. */
+struct words {
+    char text[WORDS_MAX];
+    size_t count;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct words *words, const char *format, ...)
+{
+    va_list parts;
+    va_start(parts, format);
+    int count = vsnprintf(words->text + words->count, sizeof words->text - words->count, format, parts);
+    va_end(parts);
+    words->count += (size_t)count;
+    cr_assert_lt(words->count, sizeof words->text);
+}
+
+static void describe(const struct http_request *request, struct bytes rest, struct words *words)
 {
     static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "other"};
-    char *at = words;
-    at += sprintf(at, "%s %.*s", methods[request->method], (int)request->path.count, request->path.at);
-    if (request->query.at != NULL) at += sprintf(at, "?%.*s", (int)request->query.count, request->query.at);
-    at += sprintf(at, " HTTP/1.%u %s ", request->version_minor, request->keep_alive ? "keep" : "close");
+    add(words, "%s %.*s", methods[request->method], (int)request->path.count, request->path.at);
+    if (request->query.at != NULL) add(words, "?%.*s", (int)request->query.count, request->query.at);
+    add(words, " HTTP/1.%u %s ", request->version_minor, request->keep_alive ? "keep" : "close");
     struct http_header header = {0};
     while (http_header_next(request, &header))
-        at += sprintf(at, "[%.*s=%.*s]", (int)header.name.count, header.name.at, (int)header.value.count,
-                      header.value.at);
-    at += sprintf(at, " {%.*s}", (int)request->body.count, request->body.at);
-    sprintf(at, "|%.*s", (int)rest.count, (const char *)rest.at);
+        add(words, "[%.*s=%.*s]", (int)header.name.count, header.name.at, (int)header.value.count, header.value.at);
+    add(words, " {%.*s}", (int)request->body.count, request->body.at);
+    add(words, "|%.*s", (int)rest.count, (const char *)rest.at);
 }
 
 /* Feeds `input` up to `first`, then the rest in slices of `step` bytes; what a slice leaves goes to the rest. Each
  * slice is a block of its own, so that the sanitizer sees reads behind it. */
 static const char *run(const char *input, size_t count, size_t first, size_t step)
 {
-    static char words[WORDS_MAX];
+    static struct words words;
     struct http_reader reader;
+    words = (struct words){.count = 0};
     http_reader_init(&reader, HEAD_MAX, BODY_MAX);
-    strcpy(words, "more");
     for (size_t from = 0, to = first; from < count; from = to, to = count - from < step ? count : from + step) {
         uint8_t *slice = malloc(to - from + 1);
         memcpy(slice, input + from, to - from);
@@ -43,9 +58,9 @@ static const char *run(const char *input, size_t count, size_t first, size_t ste
         free(slice);
         if (rc == RC_OK) {
             struct bytes rest = bytes_of((uint8_t *)(uintptr_t)input + to - left, count - to + left);
-            describe(http_reader_request(&reader), rest, words);
+            describe(http_reader_request(&reader), rest, &words);
         } else if (rc_is_error(rc)) {
-            sprintf(words, "status %u", http_reader_status(&reader));
+            add(&words, "status %u", http_reader_status(&reader));
             cr_assert_eq(http_reader_feed(&reader, &in), rc, "stays in error");
         } else {
             cr_assert_eq(left, 0);
@@ -54,7 +69,8 @@ static const char *run(const char *input, size_t count, size_t first, size_t ste
         break;
     }
     http_reader_fini(&reader);
-    return words;
+    if (words.count == 0) add(&words, "more");
+    return words.text;
 }
 
 #define HOST "Host: x\r\n"
@@ -172,7 +188,7 @@ Test(http, a_head_may_fill_its_bound_and_not_pass_it, .timeout = 10)
         for (size_t over = 0; over < 2; over++) {
             char filling[HEAD_MAX + 1] = "", input[2 * HEAD_MAX];
             memset(filling, 'f', HEAD_MAX + over - (strlen(forms[i]) - 2));
-            int count = sprintf(input, forms[i], filling);
+            int count = snprintf(input, sizeof input, forms[i], filling);
             cr_assert_eq(count, HEAD_MAX + (int)over);
             for (size_t step = 1; step < HEAD_MAX + 2; step += 100) {
                 const char *words = run(input, (size_t)count, step, step);
@@ -182,30 +198,31 @@ Test(http, a_head_may_fill_its_bound_and_not_pass_it, .timeout = 10)
     }
 }
 
-static const char *run_with_headers(unsigned headers)
+/* How a request with so many headers fares: the status, or 200. */
+static unsigned status_with_headers(unsigned headers)
 {
-    static char input[16 * 1024];
-    static char words[32];
-    char *at = input + sprintf(input, "GET / HTTP/1.1\r\n" HOST);
+    struct words input = {.count = 0};
+    add(&input, "GET / HTTP/1.1\r\n" HOST);
     for (unsigned i = 1; i < headers; i++)
-        at += sprintf(at, "A: b\r\n");
-    at += sprintf(at, "\r\n");
+        add(&input, "A: b\r\n");
+    add(&input, "\r\n");
     struct http_reader reader;
     http_reader_init(&reader, HTTP_HEAD_BYTES_MAX, 0);
-    struct bytes in = bytes_of(input, (size_t)(at - input));
-    enum rc rc = http_reader_feed(&reader, &in);
-    if (rc == RC_OK)
-        sprintf(words, "%u", http_request_header_count(http_reader_request(&reader), "a"));
-    else
-        sprintf(words, "status %u", http_reader_status(&reader));
+    struct bytes in = bytes_of(input.text, input.count);
+    unsigned status = 200;
+    if (http_reader_feed(&reader, &in) == RC_OK) {
+        cr_expect_eq(http_request_header_count(http_reader_request(&reader), "a"), headers - 1);
+    } else {
+        status = http_reader_status(&reader);
+    }
     http_reader_fini(&reader);
-    return words;
+    return status;
 }
 
 Test(http, a_hundred_headers_pass_and_one_more_does_not, .timeout = 5)
 {
-    cr_expect_str_eq(run_with_headers(100), "99");
-    cr_expect_str_eq(run_with_headers(101), "status 431");
+    cr_expect_eq(status_with_headers(100), 200);
+    cr_expect_eq(status_with_headers(101), 431);
 }
 
 /* Chunk extensions cost nothing to send and are not kept; they come to an end all the same. */
