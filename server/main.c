@@ -133,8 +133,8 @@ int main(int argc, char **argv)
         options_help(stdout);
     } else if (options.version) {
         printf("ringcast %s\n", RINGCAST_VERSION);
-    } else if (web_init(options.lobby_echo) != RC_OK) {
-        status = complain(EXIT_OTHER, "out of memory while the page was made ready");
+    } else if (web_init(&options) != RC_OK) {
+        status = complain(EXIT_OTHER, "the page could not be made ready: out of memory");
     } else {
         choose_key();
         status = run(&options, &signals);

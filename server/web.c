@@ -3,6 +3,7 @@
 
 #include "server/web_files.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,11 +19,6 @@ static const char headers[] =
     "Cache-Control: no-cache\r\n";
 
 static const char chat_path[] = "/index.html";
-
-/* The one place in index.html that depends on how the server was started; both have the same length but for a byte.
- */
-static const char echo_off[] = "name=\"ringcast-lobby-echo\" content=\"no\"";
-static const char echo_on[] = "name=\"ringcast-lobby-echo\" content=\"yes\"";
 
 static struct web_page pages[PAGES_MAX];
 static const struct web_page *chat;
@@ -62,31 +58,58 @@ static enum rc make_page(struct web_page *page, const char *path, const char *bo
     return rc == RC_OK ? make_answer(&page->leave, path, body, count, false) : rc;
 }
 
-/* The chat page with the word about echo turned to yes. */
-static enum rc make_echo_page(struct web_page *page, const struct web_file *file)
+/* A body under way: text that is replaced piece by piece. */
+struct body {
+    char *text;
+    size_t count;
+};
+
+/* Puts `value` into <meta name="NAME" content="...">. RC_ENOENT: there is no such line. */
+static enum rc fill_in(struct body *body, const char *name, const char *value)
 {
-    const char *at = memmem(file->bytes, file->count, echo_off, strlen(echo_off));
-    if (at == NULL) return RC_EINVAL;
-    size_t before = (size_t)(at - (const char *)file->bytes);
-    size_t after = file->count - before - strlen(echo_off);
-    char *body = malloc(before + strlen(echo_on) + after);
-    if (body == NULL) return RC_ENOMEM;
-    memcpy(body, file->bytes, before);
-    memcpy(body + before, echo_on, strlen(echo_on));
-    memcpy(body + before + strlen(echo_on), at + strlen(echo_off), after);
-    enum rc rc = make_page(page, file->path, body, before + strlen(echo_on) + after);
-    free(body);
+    char before[80];
+    int before_bytes = snprintf(before, sizeof before, "<meta name=\"%s\" content=\"", name);
+    const char *start = memmem(body->text, body->count, before, (size_t)before_bytes);
+    if (start == NULL) return RC_ENOENT;
+    start += before_bytes;
+    size_t head = (size_t)(start - body->text);
+    const char *end = memchr(start, '"', body->count - head);
+    if (end == NULL) return RC_ENOENT;
+    size_t tail = body->count - (size_t)(end - body->text);
+    struct body filled = {.count = head + strlen(value) + tail};
+    filled.text = malloc(filled.count);
+    if (filled.text == NULL) return RC_ENOMEM;
+    memcpy(filled.text, body->text, head);
+    memcpy(filled.text + head, value, strlen(value));
+    memcpy(filled.text + head + strlen(value), end, tail);
+    free(body->text);
+    *body = filled;
+    return RC_OK;
+}
+
+/* The chat page is told what it must know of this server. */
+static enum rc make_chat(struct web_page *page, const struct web_file *file, const struct options *options)
+{
+    char bytes_max[24];
+    snprintf(bytes_max, sizeof bytes_max, "%llu", (unsigned long long)options->message_bytes_max);
+    struct body body = {.text = malloc(file->count), .count = file->count};
+    if (body.text == NULL) return RC_ENOMEM;
+    memcpy(body.text, file->bytes, file->count);
+    enum rc rc = fill_in(&body, "ringcast-lobby-echo", options->lobby_echo ? "yes" : "no");
+    if (rc == RC_OK) rc = fill_in(&body, "ringcast-message-bytes-max", bytes_max);
+    if (rc == RC_OK) rc = make_page(page, file->path, body.text, body.count);
+    free(body.text);
     return rc;
 }
 
-enum rc web_init(bool lobby_echo)
+enum rc web_init(const struct options *options)
 {
     if (web_files_count > PAGES_MAX) return RC_EFULL;
     for (size_t i = 0; i < web_files_count; i++) {
         const struct web_file *file = &web_files[i];
         bool is_chat = strcmp(file->path, chat_path) == 0;
-        enum rc rc = is_chat && lobby_echo ? make_echo_page(&pages[i], file)
-                                           : make_page(&pages[i], file->path, (const char *)file->bytes, file->count);
+        enum rc rc = is_chat ? make_chat(&pages[i], file, options)
+                             : make_page(&pages[i], file->path, (const char *)file->bytes, file->count);
         if (rc != RC_OK) {
             web_fini();
             return rc;

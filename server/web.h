@@ -6,8 +6,8 @@
 
 #include "core/rc.h"
 #include "net/http.h"
+#include "server/options.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* An answer as it goes to the socket. HEAD is answered with the first head_bytes. */
@@ -22,8 +22,9 @@ struct web_page {
     struct web_answer leave; /* the connection ends after it */
 };
 
-/* Main thread, before the shards start. lobby_echo is what the page is told about this server. */
-enum rc web_init(bool lobby_echo);
+/* Main thread, before the shards start. What the page must know of the server comes from the options. RC_ENOENT: the
+ * embedded page is not what this file expects. */
+enum rc web_init(const struct options *options);
 void web_fini(void);
 
 /* The page for this path; NULL: none. */
