@@ -86,7 +86,7 @@ static uint32_t sum_before(const char *text, const char *after)
         const char *number = at;
         while (number > text && number[-1] >= '0' && number[-1] <= '9')
             number--;
-        sum += (uint32_t)atoi(number);
+        sum += (uint32_t)strtoul(number, NULL, 10);
     }
     return sum;
 }

@@ -310,20 +310,20 @@ Test(options, help_names_every_option_within_100_columns, .timeout = 10)
     options_help(out);
     fclose(out);
 #define OPTION_GROUP(title) cr_expect(strstr(help, "\n" title "\n") != NULL, "%s", title);
-#define OPTION(type, name, default_, min, max, unit, text)     \
-    {                                                          \
-        char flag[64] = "  --" #name;                          \
-        for (char *at = flag; (at = strchr(at, '_')) != NULL;) \
-            *at = '-';                                         \
-        if (unit[0] != '\0') strcat(strcat(flag, " "), unit);  \
-        const char *row = strstr(help, strcat(flag, " "));     \
-        cr_assert(row != NULL, "%s", flag);                    \
-        for (const char *word = text; *word != '\0';) {        \
-            size_t length = strcspn(word, " ");                \
-            row = memmem(row, strlen(row), word, length);      \
-            cr_assert(row != NULL, "%s: %s", flag, word);      \
-            word += length + (word[length] == ' ');            \
-        }                                                      \
+#define OPTION(type, name, default_, min, max, unit, text)                                   \
+    {                                                                                        \
+        char flag[64];                                                                       \
+        snprintf(flag, sizeof flag, "  --%s%s%s ", #name, unit[0] != '\0' ? " " : "", unit); \
+        for (char *at = flag; (at = strchr(at, '_')) != NULL;)                               \
+            *at = '-';                                                                       \
+        const char *row = strstr(help, flag);                                                \
+        cr_assert(row != NULL, "%s", flag);                                                  \
+        for (const char *word = text; *word != '\0';) {                                      \
+            size_t length = strcspn(word, " ");                                              \
+            row = memmem(row, strlen(row), word, length);                                    \
+            cr_assert(row != NULL, "%s: %s", flag, word);                                    \
+            word += length + (word[length] == ' ');                                          \
+        }                                                                                    \
     }
 #include "server/options.def"
 #undef OPTION
