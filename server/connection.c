@@ -131,7 +131,10 @@ void connection_say(struct shard *shard, struct connection *connection, struct b
 
 void connection_say_control(struct shard *shard, struct connection *connection, struct batch *batch)
 {
-    say(shard, connection, batch, outbox_append_control);
+    /* RFC 6455 4.2.2: no frame before the answer to the handshake, which waits in the outbox when a ping came right
+     * behind the request. */
+    if (outbox_is_empty(shard_outbox(shard, connection))) connection->has_answered = true;
+    say(shard, connection, batch, connection->has_answered ? outbox_append_control : append_message);
 }
 
 static void clear_outbox(struct shard *shard, struct connection *connection, bool keep_begun)

@@ -62,6 +62,7 @@ struct connection {
     bool is_starved : 1;          /* in shard->starved: its receive found no buffer */
     bool has_ended : 1;           /* the peer sent its FIN: nothing more will come */
     bool has_peer_closed : 1;     /* the peer's close frame has come */
+    bool has_answered : 1;        /* seen to be so: nothing of HTTP is left in the outbox */
 };
 
 const char *connection_state_name(enum connection_state state);
@@ -77,7 +78,7 @@ void connection_open(struct shard *shard, struct connection *connection);
 /* Says something: queues a batch and flushes it this turn. Takes over the caller's reference. A NULL batch (it could
  * not be made) ends the connection for want of memory. */
 void connection_say(struct shard *shard, struct connection *connection, struct batch *batch);
-/* The same for a ping or pong, ahead of messages. */
+/* The same for a ping or pong, ahead of messages but not of answers over HTTP. */
 void connection_say_control(struct shard *shard, struct connection *connection, struct batch *batch);
 
 /* Ends it for this reason: with a close frame when the reason has a code and the connection is open, else at once. */
