@@ -151,6 +151,8 @@ static const struct row bad[] = {
     {"get / HTTP/1.1\r\nHost: x\r\n\r\n", "status 501"},
     {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "status 501"},
     {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", "status 501"},
+    {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding:\r\n\r\n", "status 501"},
+    {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", "status 400"},
     {"GET / HTTP/2.0\r\nHost: x\r\n\r\n", "status 505"},
     {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "status 505"},
     {"GET / HTTP/1.2\r\nHost: x\r\n\r\n", "status 505"},
@@ -304,6 +306,13 @@ Test(http, a_client_that_waits_for_100_is_told_of_once, .timeout = 5)
     cr_expect_not(http_reader_take_continue(&reader));
     in = bytes_of(body, 2);
     cr_expect_eq(http_reader_feed(&reader, &in), RC_OK);
+
+    http_reader_reset(&reader); /* and not one who did not wait */
+    in = bytes_of(head, sizeof head - 1);
+    cr_expect_eq(http_reader_feed(&reader, &in), RC_MORE);
+    in = bytes_of(body, 1);
+    cr_expect_eq(http_reader_feed(&reader, &in), RC_MORE);
+    cr_expect_not(http_reader_take_continue(&reader));
     http_reader_fini(&reader);
 }
 
