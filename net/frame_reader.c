@@ -117,7 +117,6 @@ static void open_frame(struct frame_reader *reader, const uint8_t *from, const s
     if (reader->opcode == FRAME_CONTINUATION) return;
     reader->message_opcode = reader->opcode;
     reader->message_has_begun = false;
-    reader->utf8 = (struct utf8){0};
 }
 
 /* Goes on with a header whose start is kept, or begins to keep one. */

@@ -25,7 +25,7 @@ struct frame_reader {
     uint32_t message_bytes; /* promised by the headers of the open message so far */
     uint32_t left;          /* payload bytes of the open frame still to come */
     uint32_t mask;
-    struct utf8 utf8;                              /* of the open text message */
+    struct utf8 utf8;                              /* of the open text message; whole between two */
     enum close_reason bad : 8;                     /* why the reader gave up; CLOSE_NONE: it did not */
     uint8_t header[FRAME_CLIENT_HEADER_BYTES_MAX]; /* the start of a header cut by the end of an input */
     uint8_t header_count;
