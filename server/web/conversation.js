@@ -4,6 +4,7 @@
 const GROUP_WITHIN_MS = 5 * 60_000; /* the name is not repeated within this time */
 const MESSAGES_MAX = 2000;          /* kept in the document; the oldest leave first */
 const BOTTOM_SLACK_PX = 48;
+const ROUNDING_PX = 2;
 const HUES = 8;                     /* sender colours in conversation.css */
 
 const $ = (id) => document.getElementById(id);
@@ -76,13 +77,16 @@ function scrollSoon() {
   });
 }
 
-/* Growth below the reader is no scrolling: only moving up stops the following, only reaching the bottom resumes it. */
+/* Any step up stops the following, however small: snapping back would fight the reader's hand. Coming down to the
+ * bottom, or near it, resumes it. Growth below the reader is no step at all. */
 function readerScrolled() {
   const log = $('log');
+  const below = log.scrollHeight - log.scrollTop - log.clientHeight;
   const movedUp = log.scrollTop < scrolledTo;
   scrolledTo = log.scrollTop;
-  if (log.scrollHeight - log.scrollTop - log.clientHeight < BOTTOM_SLACK_PX) follow();
-  else if (movedUp) setFollowing(false);
+  if (movedUp) setFollowing(below <= ROUNDING_PX);    /* a taller log moves up too, and stays at the bottom */
+  else if (below < BOTTOM_SLACK_PX) setFollowing(true);
+  if (following) showUnread(0);
 }
 
 function setFollowing(yes) {
