@@ -37,20 +37,6 @@ struct ring {
     bool is_set_up;
 };
 
-const char *op_name(enum op_kind kind)
-{
-    switch (kind) {
-#define OP(name, text) \
-    case OP_##name:    \
-        return #name;
-#include "net/op.def"
-#undef OP
-    case OP_KINDS_MAX:
-        break;
-    }
-    return "UNKNOWN";
-}
-
 static unsigned setup_flags(void)
 {
     return IORING_SETUP_SINGLE_ISSUER   /* one thread per ring: the kernel takes no lock for others */
