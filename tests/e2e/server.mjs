@@ -27,6 +27,7 @@ export async function freePort() {
  * that or takes too long. `port` serves to start again where an earlier server was.
  *   stop()    SIGTERM, resolves to { code, signal } of the exit
  *   kill()    SIGKILL, the same
+ *   ended     resolves to the same once it has ended, whoever ended it
  *   stderr()  what it has written to stderr so far */
 export async function startServer(args = [], { port } = {}) {
   const binary = process.env.RINGCAST;
@@ -52,6 +53,7 @@ export async function startServer(args = [], { port } = {}) {
     pid: child.pid,
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
+    ended,
     stderr: () => written.stderr,
   };
 }
