@@ -132,7 +132,7 @@ void web_fini(void)
 const struct web_page *web_find(struct http_text path)
 {
     for (size_t i = 0; i < web_files_count; i++) {
-        if (http_text_is(path, web_files[i].path)) return &pages[i];
+        if (&pages[i] != chat && http_text_is(path, web_files[i].path)) return &pages[i];
     }
     return NULL;
 }

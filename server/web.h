@@ -27,7 +27,7 @@ struct web_page {
 enum rc web_init(const struct options *options);
 void web_fini(void);
 
-/* The page for this path; NULL: none. */
+/* The file at this path; NULL: none. The chat's own is not among them: it connects to the address it stands at. */
 const struct web_page *web_find(struct http_text path);
 /* The chat itself, which stands at / and at every room. */
 const struct web_page *web_chat(void);
