@@ -1,0 +1,185 @@
+/* tests/support/fake_kernel.c - time, chance, and whose turn it is; listeners that are no sockets. */
+#include "net/listener.h"
+#include "server/clock.h"
+#include "tests/support/fake_ring.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define RINGS_MAX 64
+
+static struct ring *rings[RINGS_MAX];
+static uint32_t rings_count;
+static uint64_t now_ms, random_state;
+
+static pthread_mutex_t baton = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t passed = PTHREAD_COND_INITIALIZER;
+static pthread_key_t thread_ring;
+static bool has_key;
+
+/* --- time, chance ------------------------------------------------------------------------------------------------
+ */
+
+uint64_t monotonic_ms(void)
+{
+    return now_ms;
+}
+
+uint64_t fake_now_ms(void)
+{
+    return now_ms;
+}
+
+uint32_t fake_random(uint32_t below)
+{
+    /* xorshift64* (Vigna 2016) */
+    random_state ^= random_state >> 12;
+    random_state ^= random_state << 25;
+    random_state ^= random_state >> 27;
+    return (uint32_t)((random_state * UINT64_C(2685821657736338717)) >> 33) % below;
+}
+
+/* --- whose turn it is --------------------------------------------------------------------------------------------
+ */
+
+static void set_state(struct ring *ring, enum thread_state state)
+{
+    pthread_mutex_lock(&baton);
+    ring->state = state;
+    pthread_cond_broadcast(&passed);
+    while (state == THREAD_WAITS && ring->state != THREAD_RUNS) {
+        pthread_cond_wait(&passed, &baton);
+    }
+    pthread_mutex_unlock(&baton);
+}
+
+static void thread_ended(void *ring)
+{
+    set_state(ring, THREAD_ENDED);
+}
+
+void fake_kernel_add(struct ring *ring)
+{
+    assert(rings_count < RINGS_MAX);
+    rings[rings_count++] = ring;
+}
+
+struct ring *fake_kernel_ring(int descriptor)
+{
+    return rings[descriptor - FAKE_DESCRIPTOR];
+}
+
+int fake_kernel_descriptor(const struct ring *ring)
+{
+    uint32_t index = 0;
+    while (rings[index] != ring) {
+        index++;
+    }
+    return FAKE_DESCRIPTOR + (int)index;
+}
+
+void fake_kernel_wait(struct ring *ring)
+{
+    pthread_setspecific(thread_ring, ring);
+    set_state(ring, THREAD_WAITS);
+}
+
+void fake_kernel_init(uint64_t seed)
+{
+    if (!has_key) pthread_key_create(&thread_ring, thread_ended);
+    has_key = true;
+    rings_count = 0;
+    now_ms = 1000000;
+    random_state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+}
+
+static bool is_signalled(struct ring *ring)
+{
+    uint64_t count;
+    return ring->watched >= 0 && read(ring->watched, &count, sizeof count) == sizeof count;
+}
+
+/* A ring whose thread can go on now, chosen by the seed; NULL: none. */
+static struct ring *choose(void)
+{
+    struct ring *ready[RINGS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rings_count; i++) {
+        struct ring *ring = rings[i];
+        if (ring->state == THREAD_ENDED) continue;
+        if (is_signalled(ring))
+            fake_ring_complete(ring, (struct completion){.kind = OP_SIGNAL, .more = fake_random(2)});
+        if (ring->wake_at_ms <= now_ms || fake_ring_has_events(ring)) ready[count++] = ring;
+    }
+    return count > 0 ? ready[fake_random(count)] : NULL;
+}
+
+static uint64_t next_wake_ms(void)
+{
+    uint64_t at_ms = FAKE_FOREVER;
+    for (uint32_t i = 0; i < rings_count; i++) {
+        if (rings[i]->state != THREAD_ENDED && rings[i]->wake_at_ms < at_ms) at_ms = rings[i]->wake_at_ms;
+    }
+    return at_ms;
+}
+
+static void await_threads(void)
+{
+    for (uint32_t i = 0; i < rings_count; i++) {
+        while (rings[i]->state == THREAD_UNBORN || rings[i]->state == THREAD_RUNS) {
+            pthread_cond_wait(&passed, &baton);
+        }
+    }
+}
+
+bool fake_kernel_step(uint64_t until_ms)
+{
+    pthread_mutex_lock(&baton);
+    await_threads();
+    struct ring *ring = choose();
+    if (ring == NULL) {
+        uint64_t at_ms = next_wake_ms();
+        if (at_ms <= until_ms && at_ms != FAKE_FOREVER) {
+            now_ms = at_ms;
+            ring = choose();
+        } else if (until_ms != FAKE_FOREVER) {
+            now_ms = until_ms;
+        }
+    }
+    if (ring != NULL) {
+        ring->state = THREAD_RUNS;
+        pthread_cond_broadcast(&passed);
+        await_threads();
+    }
+    pthread_mutex_unlock(&baton);
+    return ring != NULL;
+}
+
+/* --- connections -------------------------------------------------------------------------------------------------
+ */
+
+struct fake_socket *fake_connect(struct ring *ring, size_t send_buffer)
+{
+    struct fake_socket *socket = calloc(1, sizeof *socket);
+    assert(socket != NULL && ring->backlog_count < sizeof ring->backlog / sizeof ring->backlog[0]);
+    socket->send_buffer = send_buffer;
+    ring->backlog[ring->backlog_count++] = socket;
+    return socket;
+}
+
+enum rc listener_check(struct sockaddr_storage *address, char *reason_r, size_t reason_size)
+{
+    (void)address, (void)reason_r, (void)reason_size;
+    return RC_OK;
+}
+
+/* Something that can be closed. */
+enum rc listener_open(const struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size)
+{
+    (void)address, (void)reason_r, (void)reason_size;
+    *descriptor_r = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return *descriptor_r >= 0 ? RC_OK : RC_EKERNEL;
+}

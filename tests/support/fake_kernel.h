@@ -1,0 +1,51 @@
+/* tests/support/fake_kernel.h - a kernel for tests: rings, sockets, listeners and a clock, all in memory.
+ *
+ * Linked in place of net/ring.c, net/listener.c and server/clock.c, it lets a whole server run without the real one.
+ * Not obvious: shards keep their threads, but only one runs at a time. A thread that waits in its ring stands still
+ * until fake_kernel_step() chooses it; so a seed decides every interleaving of turns, every cut of a stream, every
+ * buffer that is missing, and the same seed does it all again. The clock moves only when nobody has anything to do.
+ *
+ * What a caller of net/ring.h may not do is asserted: keep a buffer while it waits, send twice to a slot in one
+ * submit, close a slot with a receive under way. A lent buffer is a block of its own, so that the sanitizer sees a
+ * read too far or too late.
+ *
+ * Threads: the test's calls are made while no shard runs, that is between two steps. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FAKE_FOREVER UINT64_MAX
+
+struct ring;
+
+/* A connection, seen from the client. */
+struct fake_socket;
+
+/* Forgets an earlier run. Before the server is made. */
+void fake_kernel_init(uint64_t seed);
+
+/* Lets one shard run until it waits again; it may sleep no longer than until_ms. False: nobody has anything to do
+ * before until_ms, which it is now (but for FAKE_FOREVER). */
+bool fake_kernel_step(uint64_t until_ms);
+
+uint64_t fake_now_ms(void);
+
+/* 0 to below - 1, from the seed. */
+uint32_t fake_random(uint32_t below);
+
+/* Connects to the first listener of this ring's shard. The server takes it when it next waits. send_buffer is how
+ * many bytes fit into its direction to the client. Free it at the end. */
+struct fake_socket *fake_connect(struct ring *ring, size_t send_buffer);
+void fake_socket_free(struct fake_socket *socket);
+
+void fake_write(struct fake_socket *socket, const void *bytes, size_t count);
+/* Takes what the server has sent; returns how many bytes. */
+size_t fake_read(struct fake_socket *socket, void *bytes, size_t room);
+/* Nothing more will come: the server has sent FIN or closed, and all is read. */
+bool fake_is_at_end(const struct fake_socket *socket);
+/* Sends FIN; the client can still read. */
+void fake_shutdown(struct fake_socket *socket);
+/* Sends RST. */
+void fake_reset(struct fake_socket *socket);

@@ -1,0 +1,30 @@
+/* tests/support/fake_socket.h - the inside of a fake connection, for the two files of the fake kernel. */
+#pragma once
+
+#include "tests/support/fake_kernel.h"
+
+struct fake_pipe {
+    uint8_t *bytes;
+    size_t first;
+    size_t count;
+    size_t capacity;
+};
+
+struct fake_socket {
+    struct fake_pipe to_server;
+    struct fake_pipe to_client;
+    size_t send_buffer; /* bound of to_client */
+    bool has_client_shutdown;
+    bool is_reset;
+    bool has_server_shutdown;
+    bool has_server_closed;
+};
+
+/* The server's side. Bytes taken, or -errno. */
+int32_t fake_socket_send(struct fake_socket *socket, const uint8_t *bytes, size_t count);
+/* Takes up to count bytes out. */
+size_t fake_pipe_take(struct fake_pipe *pipe, void *bytes, size_t count);
+/* Would a poll for POLLOUT complete? */
+bool fake_socket_is_writable(const struct fake_socket *socket);
+/* Would a receive complete? */
+bool fake_socket_is_readable(const struct fake_socket *socket);
