@@ -32,6 +32,7 @@ enum rc post_send(struct shard *shard, uint32_t to, enum letter_kind kind, struc
     counter_add(&shard->counters, COUNTER_letters_sent, 1);
     if (rc == RC_PENDING) {
         shard->letters_waiting++;
+        if (letter_lane(kind) == LETTER_LANE_DELIVERIES) shard->deliveries_waiting++;
         counter_add(&shard->counters, COUNTER_letters_spilled, 1);
         counter_add(&shard->counters, COUNTER_letters_waiting, 1);
     }
@@ -67,8 +68,9 @@ static void take_lane(struct shard *shard, enum letter_lane lane)
         uint32_t from = (shard->index + i) % shards;
         struct mailbox *mailbox = server_mailbox(shard->server, lane, from, shard->index);
         for (uint32_t taken = 0; taken < LETTERS_PER_BOX;) {
-            /* A home that cannot deliver takes no further request; the letter in hand may still spill a few. */
-            if (lane == LETTER_LANE_REQUESTS && shard->letters_waiting > 0) return;
+            /* A home that cannot deliver takes no further request; the letter in hand may still spill a few. Requests
+             * that wait do not count: two shards whose requests wait for each other must go on taking them. */
+            if (lane == LETTER_LANE_REQUESTS && shard->deliveries_waiting > 0) return;
             uint32_t count = mailbox_receive(mailbox, letters, LETTERS_AT_ONCE);
             for (uint32_t k = 0; k < count; k++) {
                 take_letter(shard, from, &letters[k]);
@@ -94,6 +96,7 @@ void post_retry(struct shard *shard)
             uint32_t moved = mailbox_unspill(server_mailbox(shard->server, lane, shard->index, to));
             if (moved == 0) continue;
             shard->letters_waiting -= moved;
+            if (lane == LETTER_LANE_DELIVERIES) shard->deliveries_waiting -= moved;
             counter_subtract(&shard->counters, COUNTER_letters_waiting, moved);
             shard->to_wake[to / 64] |= UINT64_C(1) << to % 64;
         }
@@ -128,7 +131,7 @@ static bool has_letters(const struct shard *shard)
     for (uint32_t from = 0; from < shards; from++) {
         if (from == shard->index) continue;
         if (!mailbox_is_empty(server_mailbox(shard->server, LETTER_LANE_DELIVERIES, from, shard->index))) return true;
-        if (shard->letters_waiting > 0) continue; /* requests are left where they are */
+        if (shard->deliveries_waiting > 0) continue; /* requests are left where they are */
         if (!mailbox_is_empty(server_mailbox(shard->server, LETTER_LANE_REQUESTS, from, shard->index))) return true;
     }
     return false;

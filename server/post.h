@@ -2,8 +2,8 @@
  *
  * A letter goes into its mailbox at once; the doorbell of a sleeping receiver is rung once a turn. When a mailbox is
  * full, letters wait in a spill list and the sender stops taking in what would cause more: it pauses the publishing
- * connections, and leaves requests of other shards in their mailboxes. Deliveries are always taken, because they
- * cause no letters; so mailboxes always move again, whoever is full. */
+ * connections, and while deliveries wait it leaves requests of other shards in their mailboxes. Deliveries are always
+ * taken, because they cause no letters; so those that wait go on, then requests are taken again, whoever is full. */
 #pragma once
 
 #include "core/letter.h"

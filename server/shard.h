@@ -54,6 +54,7 @@ struct shard {
     uint32_t active_capacity;
 
     uint64_t letters_waiting;          /* in the spill lists of all outgoing mailboxes */
+    uint64_t deliveries_waiting;       /* of these, those in the lane of deliveries */
     uint64_t to_wake[SHARDS_MAX / 64]; /* shards that got letters since their doorbells were last looked at */
 
     int *listeners;            /* one descriptor for each --listen; -1 once closed */

@@ -172,6 +172,32 @@ Test(scenario, a_full_mailbox_spills_pauses_the_speaker_and_loses_nothing, .time
     }
 }
 
+/* Goal: no circle of full mailboxes stands still. Method: every shard is flooded with requests by all others. */
+Test(scenario, floods_in_all_directions_go_on, .timeout = 120)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        uint32_t shards = 2 + (uint32_t)seed % 3;
+        char count[8], room[64];
+        snprintf(count, sizeof count, "%u", shards);
+        start(seed, FLAGS("--shards", count, "--mailbox-letters", "64"));
+        struct client *speakers[4], *readers[4];
+        for (uint32_t i = 0; i < shards; i++) {
+            scenario_room(&scenario, (i + 1) % shards, 0, room);
+            speakers[i] = client_join(&scenario, i, room, SEND_BUFFER);
+            readers[i] = client_join(&scenario, fake_random(shards), room, SEND_BUFFER);
+        }
+        scenario_settle(&scenario);
+        for (uint32_t i = 0; i < shards; i++) {
+            flood(speakers[i], 4000);
+        }
+        scenario_settle(&scenario);
+        for (uint32_t i = 0; i < shards; i++) {
+            check_heard_all(readers[i], (const struct client *const *)&speakers[i], 1);
+        }
+        scenario_stop(&scenario);
+    }
+}
+
 /* --- everything at once ------------------------------------------------------------------------------------------
  */
 
