@@ -296,6 +296,10 @@ void connection_resume(struct shard *shard, struct connection *connection)
     connection_operation_done(shard, connection);
     if (connection->state == CONNECTION_FREE || connection->state == CONNECTION_DRAINING) return;
     receive_held(shard, connection);
+    /* What was held may have paused it again, or ended it. */
+    if (connection->is_paused || connection->state == CONNECTION_FREE || connection->state == CONNECTION_DRAINING) {
+        return;
+    }
     if (!connection->is_receiving && !connection->has_ended) receive_start(shard, connection);
 }
 

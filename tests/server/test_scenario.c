@@ -3,6 +3,7 @@
  *
  * Method: tests/support/fake_kernel.h. Every scenario ends in scenario_stop(), which checks that no message, channel,
  * subscription, byte or connection is left. A failure names the seed, which repeats it. */
+#include "core/span.h"
 #include "tests/support/scenario.h"
 
 #include <criterion/criterion.h>
@@ -194,6 +195,33 @@ Test(scenario, floods_in_all_directions_go_on, .timeout = 120)
         for (uint32_t i = 0; i < shards; i++) {
             check_heard_all(readers[i], (const struct client *const *)&speakers[i], 1);
         }
+        scenario_stop(&scenario);
+    }
+}
+
+/* Goal: who is paused is not read from. Method: with 16 receive buffers a turn takes in 32 KiB at most; one turn's
+ * bytes may be held, beside what was held of the turn before. */
+Test(scenario, of_a_paused_speaker_no_more_is_held_than_came_before_the_pause, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        char room[64];
+        start(seed, FLAGS("--shards", "2", "--mailbox-letters", "64", "--receive-buffers", "16"));
+        scenario_room(&scenario, 1, 0, room);
+        const struct client *speaker = client_join(&scenario, 0, room, SEND_BUFFER);
+        const struct client *reader = client_join(&scenario, 1, room, SEND_BUFFER);
+        scenario_settle(&scenario);
+        flood((struct client *)speaker, 30000);
+        uint32_t held_max = 0;
+        while (scenario_step(&scenario, 50)) {
+            const struct shard *shard = &scenario.server.shards[0];
+            for (uint32_t slot = 0; slot < shard->slots_used; slot++) {
+                const struct span *held = shard->connections[slot].held;
+                if (held != NULL && held->count > held_max) held_max = held->count;
+            }
+        }
+        check_heard_all(reader, &speaker, 1);
+        cr_expect_gt(held_max, 0);
+        cr_expect_leq(held_max, 2 * 16 * 2048, "%u bytes were held, seed %lu", held_max, seed);
         scenario_stop(&scenario);
     }
 }
