@@ -238,6 +238,7 @@ void connection_flushed(struct shard *shard, struct connection *connection)
 void connection_ended(struct shard *shard, struct connection *connection)
 {
     connection->has_ended = true;
+    if (connection->held != NULL) return; /* its last words; taking them in comes back here */
     bool has_words = !outbox_is_empty(shard_outbox(shard, connection));
     if (connection->state == CONNECTION_REQUEST && has_words) {
         connection_linger(shard, connection, CLOSE_PEER_GONE); /* it may only have closed its half */

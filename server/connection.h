@@ -92,7 +92,7 @@ void connection_finish(struct shard *shard, struct connection *connection, enum 
 
 /* The outbox of a WATCHED connection is empty. */
 void connection_flushed(struct shard *shard, struct connection *connection);
-/* Nothing more will come from the peer. */
+/* Nothing more will come from the peer. It ends once what is held has been taken in. */
 void connection_ended(struct shard *shard, struct connection *connection);
 /* An operation has completed for the last time: a DRAINING connection may be free now. */
 void connection_operation_done(struct shard *shard, struct connection *connection);

@@ -184,6 +184,7 @@ void receive_held(struct shard *shard, struct connection *connection)
     struct bytes in = bytes_of(held->bytes, held->count);
     take_in(shard, connection, &in);
     span_free(&held);
+    if (connection->has_ended && connection->held == NULL) connection_ended(shard, connection);
 }
 
 /* --- completions --------------------------------------------------------------------------------------------------

@@ -226,6 +226,25 @@ Test(scenario, of_a_paused_speaker_no_more_is_held_than_came_before_the_pause, .
     }
 }
 
+/* A FIN may come while the speaker is paused and its words are held: they came first. */
+Test(scenario, the_last_words_of_one_who_hangs_up_are_delivered, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        char room[64];
+        start(seed, FLAGS("--shards", "2", "--mailbox-letters", "64"));
+        scenario_room(&scenario, seed % 2, 0, room);
+        const struct client *speaker = client_join(&scenario, 0, room, SEND_BUFFER);
+        const struct client *reader = client_join(&scenario, 1, room, SEND_BUFFER);
+        scenario_settle(&scenario);
+        flood((struct client *)speaker, 3000);
+        fake_shutdown(speaker->socket);
+        scenario_settle(&scenario);
+        check_heard_all(reader, &speaker, 1);
+        cr_expect(fake_is_at_end(speaker->socket));
+        scenario_stop(&scenario);
+    }
+}
+
 /* --- everything at once ------------------------------------------------------------------------------------------
  */
 
