@@ -31,12 +31,22 @@ void scenario_start(struct scenario *scenario, uint64_t seed, const char *const 
     cr_assert_eq(server_start(&scenario->server, reason, sizeof reason), RC_OK);
 }
 
+static void note_open(const struct scenario *scenario, struct client *client)
+{
+    if (client->is_open || client->status != 101) return;
+    client->is_open = true;
+    for (uint32_t i = 0; i < scenario->clients_count; i++) {
+        client->said_at_open[i] = scenario->clients[i].said;
+    }
+}
+
 bool scenario_step(struct scenario *scenario, uint64_t ms)
 {
     cr_assert_lt(scenario->steps++, STEPS_MAX, "the server does not come to rest");
     bool has_run = fake_kernel_step(fake_now_ms() + ms);
     for (uint32_t i = 0; i < scenario->clients_count; i++) {
         if (!has_run || fake_random(8) == 0) client_read(&scenario->clients[i]);
+        note_open(scenario, &scenario->clients[i]);
     }
     return has_run;
 }
@@ -107,6 +117,11 @@ void scenario_stop(struct scenario *scenario)
     while (!server_has_ended(&scenario->server)) {
         scenario_step(scenario, 1);
     }
+    scenario_free(scenario);
+}
+
+void scenario_free(struct scenario *scenario)
+{
     server_join(&scenario->server);
     server_fini(&scenario->server);
     options_fini(&scenario->options);
@@ -123,13 +138,13 @@ void scenario_stop(struct scenario *scenario)
 struct client *client_join(struct scenario *scenario, uint32_t shard, const char *path, size_t send_buffer)
 {
     cr_assert_lt(scenario->clients_count, SCENARIO_CLIENTS_MAX);
-    struct client *client = &scenario->clients[scenario->clients_count++];
+    struct client *client = &scenario->clients[scenario->clients_count];
     char request[512];
     int count = snprintf(request, sizeof request,
                          "GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
                          path);
-    *client = (struct client){.is_reading = true};
+    *client = (struct client){.index = scenario->clients_count++, .is_reading = true};
     client->socket = fake_connect(scenario->server.shards[shard].ring, send_buffer);
     fake_write(client->socket, request, (size_t)count);
     return client;
@@ -150,8 +165,9 @@ void client_frame(struct client *client, uint8_t opcode, const void *payload, si
     free(masked);
 }
 
-void client_say(struct client *client, uint32_t number, uint32_t padding)
+void client_say(struct client *client, uint32_t padding)
 {
+    uint32_t number = client->index << SCENARIO_SERIAL_BITS | client->said++;
     char digits[9];
     char *text = malloc(8 + padding);
     snprintf(digits, sizeof digits, "%08x", number);
@@ -159,6 +175,13 @@ void client_say(struct client *client, uint32_t number, uint32_t padding)
     memset(text + 8, 'x', padding);
     client_frame(client, FRAME_TEXT, text, 8 + padding);
     free(text);
+}
+
+void client_flood(struct client *client, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        client_say(client, 0);
+    }
 }
 
 void client_close(struct client *client, uint16_t code)
@@ -247,4 +270,45 @@ void client_read(struct client *client)
     }
     memmove(client->in, in.at, in.count);
     client->in_count = in.count;
+}
+
+/* --- what they should have heard ----------------------------------------------------------------------------------
+ */
+
+void client_check_heard_all(const struct client *reader, struct client *const speakers[], uint32_t count)
+{
+    uint32_t total = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t serial = 0;
+        for (uint32_t k = 0; k < reader->heard_count; k++) {
+            if (reader->heard[k] >> SCENARIO_SERIAL_BITS != speakers[i]->index) continue;
+            cr_assert_eq(reader->heard[k], speakers[i]->index << SCENARIO_SERIAL_BITS | serial,
+                         "a gap or a repetition");
+            serial++;
+        }
+        cr_assert_eq(serial, speakers[i]->said, "%u of %u were heard", serial, speakers[i]->said);
+        total += serial;
+    }
+    cr_assert_eq(reader->heard_count, total, "nothing else was heard");
+}
+
+void client_check_order(const struct client *reader, const struct client *witness, bool has_stayed, bool has_echo)
+{
+    uint32_t next = 0, own = reader->index;
+    bool has_begun = false;
+    for (uint32_t i = 0; i < witness->heard_count && (has_stayed || next < reader->heard_count); i++) {
+        uint32_t number = witness->heard[i], speaker = number >> SCENARIO_SERIAL_BITS;
+        if (!has_echo && speaker == own) continue;
+        has_begun = has_begun || (reader->heard_count > 0 && number == reader->heard[0]);
+        if (has_begun) {
+            cr_assert_lt(next, reader->heard_count, "client %u missed %08x at its end", own, number);
+            cr_assert_eq(reader->heard[next], number, "client %u heard %08x instead of %08x", own,
+                         reader->heard[next], number);
+            next++;
+        } else {
+            uint32_t serial = number & ((1u << SCENARIO_SERIAL_BITS) - 1);
+            cr_assert_lt(serial, reader->said_at_open[speaker], "client %u missed %08x after its 101", own, number);
+        }
+    }
+    cr_assert_eq(next, reader->heard_count, "client %u heard what nobody else did", own);
 }

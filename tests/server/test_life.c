@@ -1,0 +1,219 @@
+/* tests/server/test_life.c - coming, staying and going of clients on a whole server with a fake kernel: slow readers,
+ * silent ones, limits, the clock, the drain.
+ *
+ * Method: that of tests/server/test_scenario.c. */
+#include "tests/support/scenario.h"
+
+#include <criterion/criterion.h>
+
+#define FLAGS(...)  ((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+#define SEND_BUFFER 65536
+
+static struct scenario scenario;
+
+/* --- readers who do not read -------------------------------------------------------------------------------------
+ */
+
+Test(life, a_slow_reader_is_closed_alone, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        scenario_start(&scenario, seed,
+                       FLAGS("--shards", "2", "--outbox-bytes-max", "32KiB", "--message-bytes-max", "16KiB",
+                             "--ping-ms", "1h", "--close-ms-max", "1h"));
+        struct client *speaker = client_join(&scenario, 0, "/", SEND_BUFFER);
+        const struct client *reader = client_join(&scenario, 0, "/", SEND_BUFFER);
+        struct client *stuck[2];
+        for (uint32_t i = 0; i < 2; i++) {
+            stuck[i] = client_join(&scenario, i, "/", 8192);
+        }
+        scenario_settle(&scenario);
+        uint32_t before[2];
+        for (uint32_t i = 0; i < 2; i++) {
+            stuck[i]->is_reading = false;
+            before[i] = stuck[i]->heard_count;
+        }
+        for (uint32_t i = 0; i < 200; i++) { /* 200 KB, a little at a time: who reads keeps up */
+            client_say(speaker, 1000);
+            scenario_settle(&scenario);
+            cr_assert_leq(scenario_counter(&scenario, COUNTER_outbox_bytes), 2 * (32768 + 1100 + 100));
+        }
+        client_check_heard_all(reader, &speaker, 1);
+        cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_SLOW_READER)), 0,
+                     "they have time to say goodbye");
+        for (uint32_t i = 0; i < 2; i++) {
+            stuck[i]->is_reading = true;
+            client_read(stuck[i]);
+        }
+        scenario_settle(&scenario);
+        for (uint32_t i = 0; i < 2; i++) {
+            cr_expect_eq(stuck[i]->code, 1013, "after what it had got, and nothing behind it");
+            cr_expect_gt(stuck[i]->heard_count, before[i]);
+            for (uint32_t k = 0; k < stuck[i]->heard_count; k++) {
+                cr_assert_eq(stuck[i]->heard[k], reader->heard[k], "up to its end it missed nothing");
+            }
+        }
+        cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_SLOW_READER)), 2);
+        scenario_stop(&scenario);
+    }
+}
+
+Test(life, one_who_never_reads_is_given_up_after_the_time_for_closing, .timeout = 30)
+{
+    scenario_start(&scenario, 1,
+                   FLAGS("--shards", "1", "--outbox-age-ms-max", "30s", "--ping-ms", "1h", "--close-ms-max", "5s"));
+    struct client *speaker = client_join(&scenario, 0, "/", SEND_BUFFER);
+    struct client *stuck = client_join(&scenario, 0, "/", 2000);
+    scenario_settle(&scenario);
+    stuck->is_reading = false;
+    client_say(speaker, 3000);
+    scenario_settle(&scenario);
+    scenario_pass(&scenario, 29000);
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_connections_open), 2);
+    scenario_pass(&scenario, 1500); /* too old: told so, if it only read */
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_connections_open), 2);
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_subscriptions), 1);
+    scenario_pass(&scenario, 5500);
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_connections_open), 1);
+    cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_STALE_READER)), 1);
+    scenario_stop(&scenario);
+}
+
+/* --- time --------------------------------------------------------------------------------------------------------
+ */
+
+Test(life, the_silent_are_pinged_and_only_the_mute_are_closed, .timeout = 30)
+{
+    scenario_start(&scenario, 1, FLAGS("--shards", "2", "--ping-ms", "25s", "--pong-ms-max", "10s"));
+    struct client *polite = client_join(&scenario, 0, "/", SEND_BUFFER);
+    struct client *mute = client_join(&scenario, 1, "/", SEND_BUFFER);
+    mute->is_mute = true;
+    scenario_settle(&scenario);
+    scenario_pass(&scenario, 21000); /* a tenth earlier than 25 s at the most */
+    cr_expect_eq(polite->pings + mute->pings, 0);
+    scenario_pass(&scenario, 8000);
+    cr_expect_eq(polite->pings, 1);
+    cr_expect_eq(mute->pings, 1);
+    scenario_pass(&scenario, 11000);
+    cr_expect_eq(mute->code, 1011);
+    cr_expect_eq(polite->code, 0);
+    scenario_pass(&scenario, 100000);
+    cr_expect_eq(polite->code, 0);
+    cr_expect_geq(polite->pings, 4);
+    cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_SILENT)), 1);
+    scenario_stop(&scenario);
+}
+
+Test(life, who_does_not_finish_the_request_in_time_is_closed, .timeout = 30)
+{
+    scenario_start(&scenario, 1, FLAGS("--shards", "1", "--handshake-ms-max", "10s"));
+    struct fake_socket *silent = fake_connect(scenario.server.shards[0].ring, SEND_BUFFER);
+    struct fake_socket *slow = fake_connect(scenario.server.shards[0].ring, SEND_BUFFER);
+    scenario_settle(&scenario);
+    for (uint32_t second = 0; second < 9; second++) {
+        fake_write(slow, &"GET / HTT"[second], 1);
+        scenario_pass(&scenario, 1000);
+        cr_assert(!fake_is_at_end(silent) && !fake_is_at_end(slow));
+    }
+    scenario_pass(&scenario, 1500);
+    cr_expect(fake_is_at_end(silent));
+    cr_expect(fake_is_at_end(slow), "a byte now and then is not enough");
+    cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_HANDSHAKE_TIMEOUT)), 2);
+    scenario_stop(&scenario);
+    fake_socket_free(silent);
+    fake_socket_free(slow);
+}
+
+/* --- coming ------------------------------------------------------------------------------------------------------
+ */
+
+Test(life, words_said_before_the_101_are_kept_until_the_home_has_answered, .timeout = 30)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        char room[64];
+        scenario_start(&scenario, seed, FLAGS("--shards", "3"));
+        scenario_room(&scenario, 2, 0, room);
+        const struct client *reader = client_join(&scenario, 1, room, SEND_BUFFER);
+        scenario_settle(&scenario);
+        struct client *hasty = client_join(&scenario, 0, room, SEND_BUFFER);
+        client_flood(hasty, 50);
+        scenario_settle(&scenario);
+        cr_assert_eq(hasty->status, 101);
+        client_check_heard_all(reader, &hasty, 1);
+        scenario_stop(&scenario);
+    }
+}
+
+Test(life, at_connections_max_others_wait_or_are_closed_and_places_are_used_again, .timeout = 30)
+{
+    scenario_start(&scenario, 3, FLAGS("--shards", "2", "--connections-max", "10"));
+    for (uint32_t i = 0; i < 14; i++) {
+        client_join(&scenario, i % 2, "/", SEND_BUFFER);
+    }
+    scenario_settle(&scenario);
+    uint32_t open = 0, closed = 0;
+    for (uint32_t i = 0; i < 14; i++) {
+        open += scenario.clients[i].status == 101;
+        closed += fake_is_at_end(scenario.clients[i].socket);
+    }
+    cr_expect_eq(open, 10);
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_connections_open), 10);
+    cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_REFUSED)), closed);
+    for (uint32_t i = 0; i < 14; i++) {
+        if (scenario.clients[i].status == 101) client_close(&scenario.clients[i], 1000);
+    }
+    scenario_pass(&scenario, 500);
+    struct client *late = client_join(&scenario, 0, "/", SEND_BUFFER);
+    scenario_pass(&scenario, 500);
+    cr_expect_eq(late->status, 101);
+    scenario_stop(&scenario);
+}
+
+/* --- going -------------------------------------------------------------------------------------------------------
+ */
+
+Test(life, draining_tells_everyone_goodbye_also_under_load, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        char room[64];
+        scenario_start(&scenario, seed, FLAGS("--shards", "3", "--mailbox-letters", "64"));
+        for (uint32_t i = 0; i < 60; i++) {
+            client_join(&scenario, i % 3, scenario_room(&scenario, i % 2, 0, room), SEND_BUFFER);
+        }
+        scenario_settle(&scenario);
+        for (uint32_t i = 0; i < 60; i++) {
+            client_flood(&scenario.clients[i], seed % 2 ? 100 : 0);
+        }
+        for (uint32_t left = fake_random(40); left > 0; left--) {
+            scenario_step(&scenario, 0);
+        }
+        server_set_stage(&scenario.server, SERVER_DRAINING);
+        while (!server_has_ended(&scenario.server)) {
+            scenario_step(&scenario, 50);
+        }
+        for (uint32_t i = 0; i < 60; i++) {
+            client_read(&scenario.clients[i]);
+            cr_expect_eq(scenario.clients[i].code, 1001, "client %u, seed %lu", i, seed);
+        }
+        scenario_stop(&scenario);
+    }
+}
+
+Test(life, draining_does_not_wait_for_the_stuck_beyond_its_time, .timeout = 30)
+{
+    scenario_start(&scenario, 1, FLAGS("--shards", "2", "--drain-ms-max", "3s", "--close-ms-max", "1h"));
+    for (uint32_t i = 0; i < 4; i++) {
+        client_join(&scenario, i % 2, "/", SEND_BUFFER)->is_mute = i < 2;
+    }
+    scenario_settle(&scenario);
+    uint64_t before_ms = fake_now_ms();
+    server_set_stage(&scenario.server, SERVER_DRAINING);
+    while (!server_has_ended(&scenario.server)) {
+        scenario_step(&scenario, 50);
+    }
+    cr_expect_geq(fake_now_ms() - before_ms, 3000);
+    cr_expect_lt(fake_now_ms() - before_ms, 4000);
+    server_join(&scenario.server);
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_messages_live), 0);
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_subscriptions), 0);
+    scenario_free(&scenario);
+}
