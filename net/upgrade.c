@@ -36,18 +36,18 @@ bool upgrade_is_asked(const struct http_request *request)
 static bool check_request(const struct http_request *request, struct upgrade *result)
 {
     if (request->method != HTTP_METHOD_GET) {
-        refuse(result, 405, "A WebSocket is opened with GET; no other method will do.\n");
+        refuse(result, 405, "A WebSocket is opened with GET; no other method will do.");
     } else if (request->version_minor < 1) {
         refuse(result, 426,
                "A WebSocket needs HTTP/1.1, this request is HTTP/1.0. If a proxy stands in front, make it speak "
-               "HTTP/1.1 (nginx: proxy_http_version 1.1;).\n");
+               "HTTP/1.1 (nginx: proxy_http_version 1.1;).");
     } else if (!upgrade_is_asked(request)) {
         refuse(result, 426,
-               "This address speaks WebSocket: send \"Upgrade: websocket\". A proxy in front has to pass it on.\n");
+               "This address speaks WebSocket: send \"Upgrade: websocket\". A proxy in front has to pass it on.");
     } else if (!http_request_header_has(request, "connection", "upgrade")) {
         refuse(result, 400,
                "\"Connection: Upgrade\" is missing. If a proxy stands in front, let it pass on Upgrade and "
-               "Connection.\n");
+               "Connection.");
     }
     return result->status == 0;
 }
@@ -57,9 +57,9 @@ static bool check_version(const struct http_request *request, struct upgrade *re
     unsigned count = http_request_header_count(request, "sec-websocket-version");
     struct http_text version = http_request_header(request, "sec-websocket-version");
     if (count > 1) {
-        refuse(result, 400, "Sec-WebSocket-Version is sent more than once; send it once, as 13.\n");
+        refuse(result, 400, "Sec-WebSocket-Version is sent more than once; send it once, as 13.");
     } else if (!http_text_is(version, "13")) {
-        refuse(result, 426, "Sec-WebSocket-Version has to be 13, the version of RFC 6455.\n");
+        refuse(result, 426, "Sec-WebSocket-Version has to be 13, the version of RFC 6455.");
     }
     return result->status == 0;
 }
@@ -78,9 +78,9 @@ static bool check_key(const struct http_request *request, struct upgrade *result
 {
     unsigned count = http_request_header_count(request, "sec-websocket-key");
     if (count > 1) {
-        refuse(result, 400, "Sec-WebSocket-Key is sent more than once; send it once.\n");
+        refuse(result, 400, "Sec-WebSocket-Key is sent more than once; send it once.");
     } else if (!is_key(http_request_header(request, "sec-websocket-key"))) {
-        refuse(result, 400, "Sec-WebSocket-Key has to be 16 random bytes in base64, 24 characters.\n");
+        refuse(result, 400, "Sec-WebSocket-Key has to be 16 random bytes in base64, 24 characters.");
     }
     return result->status == 0;
 }
@@ -98,11 +98,11 @@ static bool check_origin(const struct http_request *request, const char *const *
 {
     unsigned count = http_request_header_count(request, "origin");
     if (count > 1) {
-        refuse(result, 400, "Origin is sent more than once; send it once or not at all.\n");
+        refuse(result, 400, "Origin is sent more than once; send it once or not at all.");
     } else if (count == 1 && !is_allowed(http_request_header(request, "origin"), origins, origins_count)) {
         refuse(result, 403,
                "Pages of this origin may not open a WebSocket here. Whoever runs this server can allow it: the "
-               "list of origins has to name it exactly, with scheme and port.\n");
+               "list of origins has to name it exactly, with scheme and port.");
     }
     return result->status == 0;
 }
@@ -129,7 +129,7 @@ void upgrade_check(const struct http_request *request, const char *const *origin
     if (make_accept(http_request_header(request, "sec-websocket-key"), result->accept)) {
         result->status = 101;
     } else {
-        refuse(result, 500, "The server cannot compute the answer to Sec-WebSocket-Key.\n");
+        refuse(result, 500, "The server cannot compute the answer to Sec-WebSocket-Key.");
     }
 }
 
@@ -148,10 +148,11 @@ static size_t switch_answer(const struct upgrade *upgrade, char *to, size_t max)
 size_t upgrade_answer(const struct upgrade *upgrade, char *to, size_t max)
 {
     if (upgrade->status == 101) return switch_answer(upgrade, to, max);
-    size_t body = strlen(upgrade->text);
+    size_t text = strlen(upgrade->text), body = text + 1; /* with an end of line */
     size_t head =
         http_answer_head(to, max, upgrade->status, "text/plain; charset=utf-8", body, false, upgrade->extra_headers);
     if (head == 0 || max - head < body) return 0;
-    memcpy(to + head, upgrade->text, body);
+    memcpy(to + head, upgrade->text, text);
+    to[head + text] = '\n';
     return head + body;
 }
