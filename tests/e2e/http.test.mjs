@@ -1,0 +1,239 @@
+/* tests/e2e/http.test.mjs - HTTP/1.1 on the way to a WebSocket: what is answered with which status, spellings, requests
+ * one behind the other, clients that close their half. */
+
+import assert from 'node:assert/strict';
+import { connect, serverTest } from './support.mjs';
+import { ACCEPT, handshake, KEY, ping, RawClient, request, text } from './raw.mjs';
+
+/* Sends and returns the answer; the server must then close unless it may stay. */
+async function ask(server, bytes, { head, stays = false } = {}) {
+  const client = await RawClient.connect(server);
+  client.write(bytes);
+  const answer = await client.answer({ head });
+  if (!stays) assert.equal((await client.ended()).length, 0, 'nothing behind the answer');
+  client.destroy();
+  return answer;
+}
+
+const get = (path, headers) => request(`GET ${path} HTTP/1.1`, headers);
+
+/* --- handshakes --------------------------------------------------------------------------------------------------- */
+
+serverTest('the answer to a handshake is that of RFC 6455 1.3, and takes up nothing offered', [], async (server) => {
+  const offers = {
+    'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits',
+    'Sec-WebSocket-Protocol': 'chat, superchat',
+  };
+  const { line, headers } = await ask(server, handshake('/', offers), { stays: true });
+  assert.match(line, /^HTTP\/1\.1 101 /);
+  assert.deepEqual(headers, { 'upgrade': 'websocket', 'connection': 'Upgrade', 'sec-websocket-accept': ACCEPT });
+});
+
+serverTest('a handshake may be spelt in many ways', ['--shards', '2'], async (server) => {
+  const watcher = await connect(server);
+  const spellings = [
+    handshake('/', { Connection: 'keep-alive, Upgrade' }),
+    handshake('/', { Connection: 'keep-alive,upgrade' }),
+    handshake('/', { Connection: ['keep-alive', 'UPGRADE'] }),
+    handshake('/', { Connection: ' ,, Upgrade ,' }),
+    handshake('/', { Upgrade: 'WebSocket' }),
+    handshake('/', { Upgrade: 'h2c, WEBSOCKET' }),
+    handshake('/?token=1&x=%20'),
+    handshake('/', { Origin: 'null' }),
+    handshake('/', { Cookie: 'x'.repeat(8000) }),
+    handshake('/', { 'Content-Length': '0' }),
+    handshake(`http://127.0.0.1:${server.port}/`),
+    request('GET / HTTP/1.1', {
+      'sec-websocket-VERSION': '  13\t', 'UPGRADE': 'websocket', 'cOnNeCtIoN': 'upgrade', 'SEC-WEBSOCKET-KEY': KEY,
+    }),
+    `GET / HTTP/1.1\r\nHost:x\r\nUpgrade:websocket\r\nConnection:Upgrade\r\nSec-WebSocket-Key:${KEY}\r\n`
+      + 'Sec-WebSocket-Version:13\r\n\r\n',
+    `\r\n${handshake()}`,
+  ];
+  for (const [i, spelling] of spellings.entries()) {
+    const client = await RawClient.connect(server);
+    client.write(spelling);
+    const answer = await client.answer();
+    assert.deepEqual([answer.status, answer.headers['sec-websocket-accept']], [101, ACCEPT], spelling.toString());
+    client.write(text(`${i}`));
+    assert.equal(await watcher.inbox.next(), `${i}`);
+    client.destroy();
+  }
+});
+
+/* [status, request] */
+const BAD_HANDSHAKES = [
+  [400, handshake('/', { Connection: 'keep-alive' })],
+  [400, handshake('/', { Connection: null })],
+  [400, handshake('/', { Connection: 'Upgrades' })],
+  [400, handshake('/', { 'Sec-WebSocket-Key': null })],
+  [400, handshake('/', { 'Sec-WebSocket-Key': '' })],
+  [400, handshake('/', { 'Sec-WebSocket-Key': 'dG9vIHNob3J0' })],
+  [400, handshake('/', { 'Sec-WebSocket-Key': '*'.repeat(24) })],
+  [400, handshake('/', { 'Sec-WebSocket-Key': [KEY, KEY] })],
+  [400, handshake('/', { 'Sec-WebSocket-Version': ['13', '13'] })],
+  [400, handshake('/', { Origin: ['http://a', 'http://b'] })],
+  [400, handshake('/', { Host: null })],
+  [400, handshake('/', { Host: ['a', 'b'] })],
+  [426, handshake('/', { 'Sec-WebSocket-Version': null })],
+  [426, handshake('/', { 'Sec-WebSocket-Version': '8' })],
+  [426, handshake('/', { 'Sec-WebSocket-Version': '14' })],
+  [426, handshake('/').toString().replace('HTTP/1.1', 'HTTP/1.0')],
+  [405, handshake('/').toString().replace('GET', 'POST')],
+  [404, handshake('/nowhere')],
+  [404, handshake('/room')],
+  [400, handshake('/room/a%20b')],
+  [403, handshake('/room/private-x')],
+];
+
+serverTest('a bad handshake is refused with its status and a sentence', [], async (server) => {
+  for (const [status, bytes] of BAD_HANDSHAKES) {
+    const answer = await ask(server, bytes);
+    assert.equal(answer.status, status, bytes.toString());
+    assert.match(answer.headers['content-type'], /^text\/plain/);
+    assert.equal(answer.headers.connection, status === 426 ? 'Upgrade' : 'close', bytes.toString());
+    assert.match(answer.body, /^.{10,}\.?\n$/, 'a sentence');
+    if (status === 426) assert.equal(answer.headers['sec-websocket-version'], '13');
+    if (status === 405) assert.equal(answer.headers.allow, 'GET');
+  }
+});
+
+const ORIGINS = ['--origin', 'https://example.com', '--origin', 'http://localhost:3000'];
+serverTest('with --origin, only pages of these origins and clients without one get in', ORIGINS, async (server) => {
+  const table = [
+    [101, 'https://example.com'], [101, 'HTTPS://Example.COM'], [101, 'http://localhost:3000'], [101, null],
+    [403, 'http://example.com'], [403, 'https://example.com:444'], [403, 'https://example.com.evil.org'],
+    [403, 'https://evil.org/https://example.com'], [403, 'http://localhost'], [403, 'null'], [403, ''],
+  ];
+  for (const [status, origin] of table) {
+    const answer = await ask(server, handshake('/', { Origin: origin }), { stays: status === 101 });
+    assert.equal(answer.status, status, origin);
+  }
+  assert.equal((await ask(server, get('/', { Origin: 'http://evil.org' }), { stays: true })).status, 200);
+});
+
+/* --- requests ----------------------------------------------------------------------------------------------------- */
+
+/* [status, request] */
+const BAD_REQUESTS = [
+  [400, '\u0000'],
+  [400, 'GET /\u0001 HTTP/1.1\r\nHost: x\r\n\r\n'],
+  [400, 'GET / HTTP/1.1\r\nHost x\r\n\r\n'],
+  [400, 'GET / HTTP/1.1\r\nHost : x\r\n\r\n'],
+  [400, 'GET / HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n'],
+  [400, 'GET / HTTP/1.1\r\n\r\n'],
+  [400, 'GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n'],
+  [400, 'GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n'],
+  [400, '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003'],
+  [404, get('/nowhere')],
+  [404, get('/../etc/passwd')],
+  [404, get('/room/')],
+  [405, request('POST / HTTP/1.1')],
+  [405, request('DELETE /room/tea HTTP/1.1')],
+  [413, `${request('POST / HTTP/1.1', { 'Content-Length': '5' })}hello`],
+  [417, request('POST / HTTP/1.1', { Expect: 'miracles', 'Content-Length': '0' })],
+  [431, get('/', { Cookie: 'x'.repeat(16 * 1024) })],
+  [431, get(`/${'x'.repeat(17 * 1024)}`)],
+  [431, get('/', { X: Array(101).fill('x') })],
+  [501, 'hello\r\n\r\n'],
+  [501, request('BREW / HTTP/1.1')],
+  [505, 'GET / HTTP/2.0\r\nHost: x\r\n\r\n'],
+  [505, 'GET / HTTP/1.2\r\nHost: x\r\n\r\n'],
+];
+
+serverTest('a bad request is refused with its status', [], async (server) => {
+  for (const [status, bytes] of BAD_REQUESTS) {
+    const answer = await ask(server, Buffer.from(bytes, 'latin1'));
+    assert.equal(answer.status, status, bytes.slice(0, 200));
+    assert.equal(answer.headers.connection, 'close');
+    if (status === 405) assert.equal(answer.headers.allow, 'GET, HEAD');
+  }
+});
+
+serverTest('--head-bytes-max is the exact limit', ['--head-bytes-max', '4KiB'], async (server) => {
+  const padding = 4096 - get('/', { X: '' }).length;
+  assert.equal((await ask(server, get('/', { X: 'x'.repeat(padding) }), { stays: true })).status, 200);
+  assert.equal((await ask(server, get('/', { X: 'x'.repeat(padding + 1) }))).status, 431);
+});
+
+serverTest('an endless head is cut off, also when it comes slowly', ['--head-bytes-max', '1KiB'], async (server) => {
+  const client = await RawClient.connect(server);
+  await client.writeSlowly(`GET /${'x'.repeat(1100)}`);
+  assert.equal((await client.answer()).status, 431);
+  await client.ended();
+});
+
+serverTest('the page is answered to GET and HEAD, for as long as the client stays', [], async (server) => {
+  const client = await RawClient.connect(server);
+  client.write(get('/'));
+  const page = await client.answer();
+  assert.deepEqual([page.status, page.headers['content-type']], [200, 'text/html; charset=utf-8']);
+  assert.match(page.body, /<html/);
+  client.write(request('HEAD /room/tea HTTP/1.1'));
+  const head = await client.answer({ head: true });
+  assert.deepEqual(head.headers, page.headers);
+  client.write(get('/', { Connection: 'close' }));
+  const last = await client.answer();
+  assert.deepEqual([last.headers.connection, last.body], ['close', page.body]);
+  assert.equal((await client.ended()).length, 0);
+});
+
+serverTest('HTTP/1.0 gets the page and an end, or stays when it asks', [], async (server) => {
+  const bare = await ask(server, 'GET / HTTP/1.0\r\n\r\n');
+  assert.equal(bare.status, 200);
+  const staying = await RawClient.connect(server);
+  for (let i = 0; i < 2; i++) {
+    staying.write('GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n');
+    assert.equal((await staying.answer()).status, 200);
+  }
+});
+
+serverTest('pipelined requests are answered in order, a handshake last', ['--shards', '2'], async (server) => {
+  const watcher = await connect(server, '/room/tea');
+  for (let round = 0; round < 10; round++) {
+    const client = await RawClient.connect(server);
+    client.write(Buffer.concat([
+      Buffer.from(get('/') + request('HEAD / HTTP/1.1') + get('/room/x')), handshake('/room/tea'), ping('p'),
+      text('hello'),
+    ]));
+    assert.equal((await client.answer()).status, 200);
+    assert.equal((await client.answer({ head: true })).status, 200);
+    assert.equal((await client.answer()).status, 200);
+    assert.equal((await client.answer()).status, 101);
+    assert.equal((await client.frame()).payload.toString(), 'p');
+    assert.equal(await watcher.inbox.next(), 'hello');
+    client.destroy();
+  }
+});
+
+serverTest('many requests at once all get their answer, the first bad one ends it', [], async (server) => {
+  const client = await RawClient.connect(server);
+  client.write(get('/').repeat(200) + get('/nowhere') + get('/'));
+  for (let i = 0; i < 200; i++) assert.equal((await client.answer()).status, 200);
+  assert.equal((await client.answer()).status, 404);
+  assert.equal((await client.ended()).length, 0);
+});
+
+serverTest('a client that has closed its half still gets its answer', [], async (server) => {
+  for (const [status, bytes] of [
+    [200, get('/')], [200, get('/', { Connection: 'close' })], [404, get('/nowhere')], [501, 'hello\r\n\r\n'],
+    [200, get('/') + get('/')],
+  ]) {
+    const client = await RawClient.connect(server, { allowHalfOpen: true });
+    client.write(bytes);
+    client.end();
+    assert.equal((await client.answer()).status, status, bytes);
+    await client.ended();
+  }
+});
+
+serverTest('a client that leaves in the middle of a request is no trouble', [], async (server) => {
+  for (const bytes of ['', 'G', 'GET / HTTP/1.1\r\n', handshake().subarray(0, 100)]) {
+    for (const end of ['end', 'reset', 'destroy']) {
+      const client = await RawClient.connect(server);
+      client.write(bytes);
+      client[end]();
+    }
+  }
+  assert.equal((await ask(server, get('/'), { stays: true })).status, 200);
+});
