@@ -86,6 +86,7 @@ void connection_join(struct shard *shard, struct connection *connection)
 
 void connection_open(struct shard *shard, struct connection *connection)
 {
+    shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
     connection_say(shard, connection, request_upgrade_answer(shard, connection));
     free_reader(connection);
     if (connection->state == CONNECTION_DRAINING) return;
@@ -133,7 +134,6 @@ void connection_say_control(struct shard *shard, struct connection *connection, 
 {
     /* RFC 6455 4.2.2: no frame before the answer to the handshake, which waits in the outbox when a ping came right
      * behind the request. */
-    if (outbox_is_empty(shard_outbox(shard, connection))) connection->has_answered = true;
     say(shard, connection, batch, connection->has_answered ? outbox_append_control : append_message);
 }
 
@@ -232,6 +232,9 @@ void connection_flushed(struct shard *shard, struct connection *connection)
     } else if (connection->state == CONNECTION_LINGERING) {
         ring_shutdown(shard->ring, shard_slot(shard, connection), connection->life);
         timer_set(&shard->timers, &connection->timer, shard->now_ms + LINGER_MS);
+    } else if (connection->state == CONNECTION_OPEN) {
+        connection->has_answered = true;
+        shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_WATCHED;
     }
 }
 

@@ -62,7 +62,7 @@ struct connection {
     bool is_starved : 1;          /* in shard->starved: its receive found no buffer */
     bool has_ended : 1;           /* the peer sent its FIN: nothing more will come */
     bool has_peer_closed : 1;     /* the peer's close frame has come */
-    bool has_answered : 1;        /* seen to be so: nothing of HTTP is left in the outbox */
+    bool has_answered : 1;        /* the answer to the handshake has left the outbox */
 };
 
 const char *connection_state_name(enum connection_state state);
