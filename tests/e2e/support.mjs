@@ -156,6 +156,7 @@ export function refusal(server, path, options = {}) {
 
 /* --- counters ----------------------------------------------------------------------------------------------------- */
 
+const COUNTERS_PAUSE_MS = 1100;
 const COUNTERS_BEGIN = 'counters: connections_accepted=';
 
 /* The blocks of counters in the log so far, the last one perhaps not whole. A block begins with the first counter of
@@ -179,8 +180,12 @@ function withZeros(block) {
 }
 
 /* The counters now, as an object in which what is not there is 0. A block is whole when the next one begins, so two are
- * asked for. Somebody must have connected before. */
+ * asked for; not oftener than once a second, because the log holds back what one place says more than ten times in it.
+ * Somebody must have connected before. */
 export async function counters(server) {
+  const pause = (server.countersAskedAt ?? 0) + COUNTERS_PAUSE_MS - Date.now();
+  if (pause > 0) await sleep(pause);
+  server.countersAskedAt = Date.now();
   const before = counterBlocks(server.stderr()).length;
   for (const count of [1, 2]) {
     process.kill(server.pid, 'SIGUSR1');
@@ -194,10 +199,10 @@ export function lastCounters(server) {
   return withZeros(counterBlocks(server.stderr()).at(-1) ?? new Map());
 }
 
-/* Asks for the counters until they are as wanted; not often, because the log lets few lines a second through. */
+/* Asks for the counters until they are as wanted, and returns them. */
 export function untilCounters(server, isAsWanted, what) {
   return until(async () => {
     const now = await counters(server);
     return isAsWanted(now) ? now : null;
-  }, what, { poll: 1000 });
+  }, what);
 }
