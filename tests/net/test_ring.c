@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -23,12 +24,15 @@ static struct ring *ring;
 static int listener = -1;
 static struct sockaddr_storage address;
 
-static struct ring *make_ring(uint32_t slots)
+static struct ring *make_ring(uint32_t slots, uint32_t completions)
 {
     char reason[RING_REASON_BYTES];
     struct ring *made;
-    struct ring_setup setup = {
-        .submissions = 64, .completions = 1024, .slots = slots, .buffers = BUFFERS, .buffer_bytes = BUFFER_BYTES};
+    struct ring_setup setup = {.submissions = 64,
+                               .completions = completions,
+                               .slots = slots,
+                               .buffers = BUFFERS,
+                               .buffer_bytes = BUFFER_BYTES};
     cr_assert_eq(ring_new(&made, &setup, reason, sizeof reason), RC_OK, "%s", reason);
     return made;
 }
@@ -36,12 +40,15 @@ static struct ring *make_ring(uint32_t slots)
 static void set_up(void)
 {
     char line[RING_REASON_BYTES];
-    if (ring_probe(line, sizeof line) != RC_OK) cr_skip("io_uring cannot be used here: %s", line);
+    if (ring_probe(line, sizeof line) != RC_OK) {
+        fprintf(stderr, "test_ring: SKIPPED: %s\n", line);
+        cr_skip("io_uring cannot be used here");
+    }
     address = (struct sockaddr_storage){.ss_family = AF_INET};
     ((struct sockaddr_in *)&address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     cr_assert_eq(listener_check(&address, line, sizeof line), RC_OK);
     cr_assert_eq(listener_open(&address, &listener, line, sizeof line), RC_OK);
-    ring = make_ring(64);
+    ring = make_ring(64, 1024);
     cr_assert_eq(ring_enable(ring), RC_OK);
     ring_accept(ring, listener, 3);
 }
@@ -398,7 +405,7 @@ Test(ring, a_doorbell_wakes_a_ring_that_sleeps)
 {
     pthread_t thread;
     struct completion completion;
-    other = make_ring(1);
+    other = make_ring(1, 1024);
     cr_assert_eq(pthread_create(&thread, NULL, ring_it, (void *)1), 0);
     cr_assert_eq(ring_wait(ring, LONG_MS), 0);
     cr_assert(ring_next(ring, &completion), "not woken");
@@ -414,7 +421,7 @@ Test(ring, one_wait_is_enough_for_more_than_20_completions)
     pthread_t thread;
     struct completion completion;
     uint32_t count = 0;
-    other = make_ring(1);
+    other = make_ring(1, 1024);
     cr_assert_eq(pthread_create(&thread, NULL, ring_it, (void *)200), 0);
     pthread_join(thread, NULL);
     cr_assert_eq(ring_wait(ring, LONG_MS), 0);
