@@ -340,7 +340,10 @@ void connection_set_timer(struct shard *shard, struct connection *connection)
     if (connection->state != CONNECTION_OPEN) return; /* its deadline stands already */
     uint64_t silence_ms = silence_at_ms(shard, connection);
     uint64_t stale_ms = stale_at_ms(shard, shard_outbox(shard, connection));
-    timer_set(&shard->timers, &connection->timer, silence_ms < stale_ms ? silence_ms : stale_ms);
+    /* A pong does not touch the timer: after it the next ping may be due before this one's time is over. */
+    uint64_t ping_ms = shard->now_ms + shard->options->ping_ms;
+    uint64_t first_ms = silence_ms < stale_ms ? silence_ms : stale_ms;
+    timer_set(&shard->timers, &connection->timer, first_ms < ping_ms ? first_ms : ping_ms);
 }
 
 static void ping(struct shard *shard, struct connection *connection)
