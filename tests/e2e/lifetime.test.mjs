@@ -27,7 +27,7 @@ serverTest('who does not finish its request in time is cut off', ['--handshake-m
 serverTest('slow but steady bytes do not stretch the time', ['--handshake-ms-max', '300ms'], async (server) => {
   const client = await RawClient.connect(server);
   let isOver = false;
-  const end = client.ended().then(() => { isOver = true; });
+  const end = client.gone().then(() => { isOver = true; });
   client.write('GET / HTTP/1.1\r\nHost: x\r\nX: ');
   await until(() => {
     client.write('x');

@@ -180,4 +180,11 @@ export class RawClient {
     };
     return within(wait(), 'the server to close');
   }
+
+  /* Resolves once the server has closed or reset: what happens to one whose bytes it had not read, or who goes on. */
+  async gone() {
+    await this.ended().catch((error) => {
+      if (this.#error === null) throw error;
+    });
+  }
 }

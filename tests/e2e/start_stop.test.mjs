@@ -217,7 +217,7 @@ serverTest('clients that do not answer are not waited for longer than drain_ms_m
     assert.equal((await client.frame()).code, 1001);
     await client.ended();
   }
-  await halfway.ended();
+  await halfway.gone();
   return ended(server);
 });
 
