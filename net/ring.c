@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 
@@ -208,22 +209,29 @@ uint64_t ring_overflows(const struct ring *ring)
 
 /* --- asking --------------------------------------------------------------------------------------------------- */
 
-/* Keeps what is in the completion queue for ring_next(), so that the kernel has room again. */
+/* Keeps what is in the completion queue for ring_next(), so that the kernel has room again, but for failed sends,
+ * which are told. What no longer fits stays where it is; a failed send behind it is told too and becomes a completion
+ * that nobody minds. */
 static uint32_t set_completions_aside(struct ring *ring, struct send_failure *failures)
 {
     struct io_uring_cqe *cqe;
     unsigned head, seen = 0;
     uint32_t failed = 0;
+    bool is_full = false;
+    ring->deferred_count -= ring->deferred_next; /* those taken make room */
+    memmove(ring->deferred, ring->deferred + ring->deferred_next, ring->deferred_count * sizeof ring->deferred[0]);
+    ring->deferred_next = 0;
     io_uring_for_each_cqe(&ring->uring, head, cqe)
     {
-        if (failures != NULL && op_kind(cqe->user_data) == OP_SEND) {
+        bool is_failed_send = op_kind(cqe->user_data) == OP_SEND;
+        is_full = is_full || (!is_failed_send && ring->deferred_count == ring->deferred_max);
+        if (is_failed_send) {
             failures[failed++] = (struct send_failure){.index = op_life(cqe->user_data), .result = cqe->res};
-        } else if (ring->deferred_count < ring->deferred_max) {
+            cqe->user_data = op_pack(OP_CANCEL, 0, 0);
+        } else if (!is_full) {
             ring->deferred[ring->deferred_count++] = *cqe;
-        } else {
-            break; /* full: the rest stays where it is and comes in its turn */
         }
-        seen++;
+        if (!is_full) seen++;
     }
     io_uring_cq_advance(&ring->uring, seen);
     return failed;
@@ -365,7 +373,9 @@ int ring_wait(struct ring *ring, uint64_t timeout_ms)
     receive_buffers_show(&ring->buffers);
     ring->taken = 0;
     ring->fetches = 0;
-    if (timeout_ms == 0 || ring->deferred_next < ring->deferred_count) {
+    if (ring->deferred_next < ring->deferred_count) {
+        result = io_uring_submit(&ring->uring); /* no new completions while old ones are kept aside */
+    } else if (timeout_ms == 0) {
         result = io_uring_submit_and_get_events(&ring->uring);
     } else {
         struct io_uring_cqe *cqe;

@@ -317,6 +317,30 @@ Test(ring, looking_for_failures_keeps_other_completions_in_order)
     close(client);
 }
 
+/* Goal: a send that failed is told at once, however many completions nobody has taken yet. */
+Test(ring, failures_are_found_behind_more_completions_than_can_be_kept_aside)
+{
+    struct send_failure failures[4];
+    struct completion completion;
+    uint32_t cancels = 0;
+    ring_free(ring);
+    ring = make_ring(8, 64);
+    cr_assert_eq(ring_enable(ring), RC_OK);
+    for (uint32_t i = 0; i < 100; i++) {
+        ring_cancel_receive(ring, 1, i);
+        if (i % 20 == 19) cr_assert_eq(ring_submit_sends(ring, failures), 0);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        cr_assert_eq(send_one(5, "x", 1, failures), 1, "try %u", i); /* a free slot */
+        cr_expect_eq(failures[0].result, -EBADF);
+    }
+    while ((completion = next_within(0)).kind != OP_KINDS_MAX) {
+        cr_assert_eq(completion.kind, OP_CANCEL);
+        cancels += completion.result == -ENOENT;
+    }
+    cr_expect_eq(cancels, 100);
+}
+
 Test(ring, more_is_asked_for_than_the_queue_holds)
 {
     uint32_t room = ring_send_room(ring);
