@@ -338,7 +338,7 @@ void ring_shutdown(struct ring *ring, uint32_t slot, uint32_t life)
 {
     struct io_uring_sqe *sqe = take_sqe(ring);
     io_uring_prep_shutdown(sqe, (int)slot, SHUT_WR);
-    sqe->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
+    sqe->flags |= IOSQE_FIXED_FILE;
     sqe->user_data = op_pack(OP_SHUTDOWN, life, slot);
 }
 

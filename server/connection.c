@@ -230,6 +230,7 @@ void connection_flushed(struct shard *shard, struct connection *connection)
     if (connection->has_ended || connection->has_peer_closed) {
         connection_finish(shard, connection, connection->reason);
     } else if (connection->state == CONNECTION_LINGERING) {
+        connection->is_shutting = true;
         ring_shutdown(shard->ring, shard_slot(shard, connection), connection->life);
         timer_set(&shard->timers, &connection->timer, shard->now_ms + LINGER_MS);
     } else if (connection->state == CONNECTION_OPEN) {
@@ -269,7 +270,7 @@ void connection_finish(struct shard *shard, struct connection *connection, enum 
 void connection_operation_done(struct shard *shard, struct connection *connection)
 {
     if (connection->state != CONNECTION_DRAINING) return;
-    if (connection->is_receiving || connection->is_awaiting) return;
+    if (connection->is_receiving || connection->is_awaiting || connection->is_shutting) return;
     /* Lists of slots still name it; they look at its state. */
     if (connection->is_starved || connection->is_paused) return;
     ring_close(shard->ring, shard_slot(shard, connection));

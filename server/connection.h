@@ -58,6 +58,7 @@ struct connection {
     enum close_reason reason : 8; /* why it ends: the first reason given */
     bool is_receiving : 1;        /* a RECEIVE is under way */
     bool is_awaiting : 1;         /* a WRITABLE is under way */
+    bool is_shutting : 1;         /* a SHUTDOWN is under way */
     bool is_paused : 1;           /* not read from: it causes letters that find their mailbox full */
     bool is_starved : 1;          /* in shard->starved: its receive found no buffer */
     bool has_ended : 1;           /* the peer sent its FIN: nothing more will come */

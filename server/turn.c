@@ -71,6 +71,12 @@ static void writable(struct shard *shard, struct connection *connection)
     }
 }
 
+static void shut(struct shard *shard, struct connection *connection)
+{
+    connection->is_shutting = false;
+    connection_operation_done(shard, connection);
+}
+
 static void take_completion(struct shard *shard, struct completion *completion)
 {
     struct connection *connection;
@@ -94,8 +100,11 @@ static void take_completion(struct shard *shard, struct completion *completion)
     case OP_SIGNAL:
         if (!completion->more) ring_watch(shard->ring, shard->signal_descriptor);
         break;
-    case OP_CANCEL:   /* nothing was left to cancel */
-    case OP_SHUTDOWN: /* the peer was faster */
+    case OP_SHUTDOWN:
+        connection = connection_of(shard, completion);
+        if (connection != NULL) shut(shard, connection);
+        break;
+    case OP_CANCEL: /* nothing was left to cancel */
     case OP_CLOSE:
         break;
     case OP_SEND:

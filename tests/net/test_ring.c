@@ -374,19 +374,26 @@ Test(ring, a_closed_slot_is_used_again_and_its_peer_sees_the_end)
     expect_nothing();
 }
 
-Test(ring, shutdown_sends_the_end_and_still_receives)
+Test(ring, shutdown_sends_the_end_completes_and_still_receives)
 {
-    uint32_t slot;
+    uint32_t slot, shutdowns = 0, receives = 0;
     char byte;
     int client = connect_one(&slot);
-    ring_receive(ring, slot, 1);
-    ring_shutdown(ring, slot, 1);
+    ring_receive(ring, slot, 9);
+    ring_shutdown(ring, slot, 9);
     ring_wait(ring, 0);
     cr_expect_eq(read(client, &byte, 1), 0);
     cr_assert_eq(write(client, "!", 1), 1);
-    struct completion completion = expect(OP_RECEIVE);
-    cr_expect_eq(completion.result, 1);
-    ring_give_back(ring, completion.buffer);
+    for (int i = 0; i < 2; i++) {
+        struct completion completion = next_within(LONG_MS);
+        cr_expect(completion.slot == slot && completion.life == 9);
+        shutdowns += completion.kind == OP_SHUTDOWN && completion.result == 0;
+        receives += completion.kind == OP_RECEIVE && completion.result == 1;
+        if (completion.has_buffer) ring_give_back(ring, completion.buffer);
+    }
+    cr_expect_eq(shutdowns, 1);
+    cr_expect_eq(receives, 1);
+    expect_nothing();
     close(client);
 }
 

@@ -168,6 +168,27 @@ Test(life, at_connections_max_others_wait_or_are_closed_and_places_are_used_agai
     scenario_stop(&scenario);
 }
 
+/* Goal: the end of one connection does not reach the next in its slot. Method: who is refused hangs up at once, while
+ * the kernel may still be busy with our FIN; the fake one asserts that no slot is closed under it. */
+Test(life, a_refused_client_that_hangs_up_at_once_does_no_harm_to_the_next, .timeout = 30)
+{
+    scenario_start(&scenario, 5, FLAGS("--shards", "1", "--connections-max", "4"));
+    for (uint32_t i = 0; i < 100; i++) {
+        struct client *refused = client_join(&scenario, 0, "/room/no%20name", SEND_BUFFER);
+        while (refused->status == 0) {
+            scenario_step(&scenario, 50);
+        }
+        cr_assert_eq(refused->status, 400, "client %u", i);
+        fake_shutdown(refused->socket);
+        for (uint32_t left = fake_random(4); left > 0; left--) {
+            scenario_step(&scenario, 0);
+        }
+    }
+    scenario_settle(&scenario);
+    cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_HTTP_REFUSED)), 100);
+    scenario_stop(&scenario);
+}
+
 /* --- going -------------------------------------------------------------------------------------------------------
  */
 

@@ -104,7 +104,7 @@ static void submit_cancel(struct ring *ring, const struct asked *asked)
 static void submit_close(struct ring *ring, struct fake_slot *slot)
 {
     (void)ring;
-    assert(slot->socket != NULL && !slot->is_receiving && !slot->is_awaiting);
+    assert(slot->socket != NULL && !slot->is_receiving && !slot->is_awaiting && !slot->is_shutting);
     slot->socket->has_server_closed = true;
     *slot = (struct fake_slot){0};
 }
@@ -134,7 +134,8 @@ static void submit_one(struct ring *ring, const struct asked *asked)
         break;
     case OP_SHUTDOWN:
         assert(slot->socket != NULL);
-        slot->socket->has_server_shutdown = true;
+        slot->is_shutting = true;
+        slot->shutdown_life = asked->life;
         break;
     case OP_CLOSE:
         submit_close(ring, slot);
@@ -280,6 +281,7 @@ bool fake_ring_has_events(const struct ring *ring)
         const struct fake_slot *slot = &ring->slots[i];
         if (slot->is_receiving && fake_socket_is_readable(slot->socket)) return true;
         if (slot->is_awaiting && fake_socket_is_writable(slot->socket)) return true;
+        if (slot->is_shutting) return true;
     }
     return false;
 }
@@ -336,6 +338,15 @@ static void complete_receive(struct ring *ring, uint32_t index)
     fake_ring_complete(ring, completion);
 }
 
+/* Another thread of the kernel does it, some time later. */
+static void complete_shutdown(struct ring *ring, uint32_t index)
+{
+    struct fake_slot *slot = &ring->slots[index];
+    slot->is_shutting = false;
+    slot->socket->has_server_shutdown = true;
+    fake_ring_complete(ring, (struct completion){.kind = OP_SHUTDOWN, .slot = index, .life = slot->shutdown_life});
+}
+
 /* A bounded number of what has happened, from a random slot on; the rest at the next wait. */
 static void complete_events(struct ring *ring)
 {
@@ -348,6 +359,7 @@ static void complete_events(struct ring *ring)
         for (; slot->is_receiving && fake_socket_is_readable(slot->socket) && room > 0; room--) {
             complete_receive(ring, index);
         }
+        if (slot->is_shutting && fake_random(3) == 0) complete_shutdown(ring, index);
         if (!slot->is_awaiting || !fake_socket_is_writable(slot->socket)) continue;
         slot->is_awaiting = false;
         fake_ring_complete(

@@ -10,8 +10,8 @@
 
 struct fake_slot {
     struct fake_socket *socket; /* NULL: free */
-    bool is_receiving, is_awaiting, was_sent_to;
-    uint32_t receive_life, writable_life;
+    bool is_receiving, is_awaiting, is_shutting, was_sent_to;
+    uint32_t receive_life, writable_life, shutdown_life;
 };
 
 /* What is asked for and not yet submitted. */
