@@ -1,0 +1,95 @@
+/* tests/server/test_limits.c - how many connections and shards the machine lets us have, and what we say when it does
+ * not. Each test runs in a process of its own, whose limits it may lower. */
+#include "server/limits.h"
+
+#include <criterion/criterion.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static char warning[600], reason[600];
+
+static void limit_descriptors(rlim_t soft, rlim_t hard)
+{
+    struct rlimit limit = {.rlim_cur = soft, .rlim_max = hard};
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* With one --listen, as always. */
+static enum rc settle(struct options *options, uint32_t *slots_max_r)
+{
+    options->listen.count = 1;
+    memset(warning, '!', sizeof warning - 1);
+    return limits_settle(options, slots_max_r, warning, sizeof warning, reason, sizeof reason);
+}
+
+Test(limits, the_soft_limit_of_descriptors_is_raised_to_the_hard_one, .timeout = 5)
+{
+    struct options options = {.shards = 1};
+    struct rlimit limit;
+    uint32_t slots_max;
+    limit_descriptors(100, 500);
+    cr_assert_eq(settle(&options, &slots_max), RC_OK);
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    cr_expect_eq(limit.rlim_cur, 500);
+    cr_expect_str_eq(warning, "");
+}
+
+Test(limits, what_is_possible_follows_from_descriptors_and_shards, .timeout = 5)
+{
+    static const struct {
+        rlim_t descriptors;
+        uint32_t shards, asked, connections_max;
+        bool is_lowered;
+    } cases[] = {
+        {1600, 1, 0, 1500, false},     {1600, 4, 0, 6000, false},    {1600, 4, 6000, 6000, false},
+        {1600, 4, 6001, 6000, true},   {1600, 4, 100, 100, false},   {1600, 1, 1, 1, false},
+        {1600, 2, 100000, 3000, true}, {1600, 2, 3000, 3000, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct options options = {.shards = cases[i].shards, .connections_max = cases[i].asked};
+        uint32_t slots_max;
+        if (i == 0) limit_descriptors(cases[i].descriptors, cases[i].descriptors);
+        cr_assert_eq(settle(&options, &slots_max), RC_OK);
+        cr_expect_eq(options.connections_max, cases[i].connections_max, "case %zu: %u", i, options.connections_max);
+        cr_expect_eq(warning[0] != '\0', cases[i].is_lowered, "case %zu: %s", i, warning);
+        if (cases[i].is_lowered) cr_expect_not_null(strstr(warning, "ulimit -n"));
+        cr_expect_leq(slots_max, cases[i].descriptors, "the kernel refuses a longer table");
+        /* All may come to one shard, and one more than connections_max, to be told. */
+        uint32_t needed = options.connections_max + 1;
+        cr_expect(slots_max >= needed || slots_max == cases[i].descriptors, "case %zu: %u slots", i, slots_max);
+    }
+}
+
+Test(limits, too_few_descriptors_name_cause_and_cure, .timeout = 5)
+{
+    struct options options = {.shards = 4};
+    uint32_t slots_max;
+    limit_descriptors(40, 40);
+    cr_assert_eq(settle(&options, &slots_max), RC_EKERNEL);
+    cr_expect_not_null(strstr(reason, "RLIMIT_NOFILE is 40"));
+    cr_expect_not_null(strstr(reason, "--shards"));
+    options.shards = 1; /* 41 are needed */
+    cr_expect_eq(settle(&options, &slots_max), RC_EKERNEL);
+}
+
+Test(limits, without_a_number_there_is_a_shard_for_each_cpu_we_may_use, .timeout = 5)
+{
+    struct options options = {.shards = 0};
+    uint32_t slots_max;
+    cpu_set_t all, one;
+    cr_assert_eq(sched_getaffinity(0, sizeof all, &all), 0);
+    cr_assert_eq(settle(&options, &slots_max), RC_OK);
+    cr_expect_eq(options.shards, (uint32_t)CPU_COUNT(&all));
+
+    int cpu = 0;
+    while (!CPU_ISSET(cpu, &all)) {
+        cpu++;
+    }
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    cr_assert_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    options = (struct options){.shards = 0};
+    cr_assert_eq(settle(&options, &slots_max), RC_OK);
+    cr_expect_eq(options.shards, 1);
+}
