@@ -1,0 +1,111 @@
+/* tests/server/test_web.c - the embedded page is served whole, with the headers that keep it safe. */
+#include "server/web.h"
+
+#include "server/options.h"
+#include "server/web_files.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct options options;
+
+static void make_pages(void)
+{
+    options = (struct options){.message_bytes_max = 12345};
+    cr_assert_eq(web_init(&options), RC_OK);
+}
+
+TestSuite(web, .init = make_pages, .fini = web_fini, .timeout = 10);
+
+static struct http_text text_of(const char *text)
+{
+    return (struct http_text){text, strlen(text)};
+}
+
+static bool holds(const struct web_answer *answer, const char *words)
+{
+    return memmem(answer->text, answer->bytes, words, strlen(words)) != NULL;
+}
+
+/* A head that ends, says the body's length, and what every answer says. */
+static void check_answer(const struct web_answer *answer, const char *type, bool is_last)
+{
+    char line[100];
+    cr_expect_eq(memcmp(answer->text, "HTTP/1.1 200 ", 13), 0);
+    cr_expect_eq(memcmp(answer->text + answer->head_bytes - 4, "\r\n\r\n", 4), 0);
+    cr_expect_null(memmem(answer->text, answer->head_bytes - 4, "\r\n\r\n", 4), "the head ends once");
+    snprintf(line, sizeof line, "Content-Length: %u\r\n", answer->bytes - answer->head_bytes);
+    cr_expect(holds(answer, line), "%s", line);
+    snprintf(line, sizeof line, "Content-Type: %s", type);
+    cr_expect(holds(answer, line), "%s", line);
+    cr_expect_eq(holds(answer, "Connection: close\r\n"), is_last);
+    cr_expect(holds(answer, "Content-Security-Policy: default-src 'none';"));
+    cr_expect(holds(answer, "frame-ancestors 'none'"));
+    cr_expect_not(holds(answer, "unsafe-inline"));
+    cr_expect(holds(answer, "X-Content-Type-Options: nosniff\r\n"));
+}
+
+static void check_page(const struct web_page *page, const char *type)
+{
+    check_answer(&page->stay, type, false);
+    check_answer(&page->leave, type, true);
+    cr_expect_eq(page->stay.bytes - page->stay.head_bytes, page->leave.bytes - page->leave.head_bytes);
+}
+
+Test(web, every_file_is_served_as_it_is_with_its_type)
+{
+    static const struct {
+        const char *ending, *type;
+    } types[] = {{".css", "text/css"}, {".js", "text/javascript"}, {".svg", "image/svg+xml"}};
+    size_t found = 0;
+    for (size_t i = 0; i < web_files_count; i++) {
+        const struct web_file *file = &web_files[i];
+        const struct web_page *page = web_find(text_of(file->path));
+        for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
+            if (strcmp(strrchr(file->path, '.'), types[t].ending) != 0) continue;
+            cr_assert_not_null(page, "%s", file->path);
+            check_page(page, types[t].type);
+            cr_expect_eq(page->stay.bytes - page->stay.head_bytes, file->count);
+            cr_expect(memcmp(page->stay.text + page->stay.head_bytes, file->bytes, file->count) == 0);
+            found++;
+        }
+    }
+    cr_expect_eq(found, web_files_count - 1, "all but the chat itself");
+}
+
+Test(web, the_chat_is_told_what_it_must_know_of_the_server)
+{
+    check_page(web_chat(), "text/html; charset=utf-8");
+    cr_expect(holds(&web_chat()->stay, "name=\"ringcast-lobby-echo\" content=\"no\""));
+    cr_expect(holds(&web_chat()->stay, "name=\"ringcast-message-bytes-max\" content=\"12345\""));
+    web_fini();
+    options = (struct options){.lobby_echo = true, .message_bytes_max = 64 * MIB};
+    cr_assert_eq(web_init(&options), RC_OK);
+    check_page(web_chat(), "text/html; charset=utf-8");
+    cr_expect(holds(&web_chat()->leave, "name=\"ringcast-lobby-echo\" content=\"yes\""));
+    cr_expect(holds(&web_chat()->leave, "name=\"ringcast-message-bytes-max\" content=\"67108864\""));
+}
+
+Test(web, other_paths_find_nothing)
+{
+    static const char *const paths[] = {"",        "/",       "/index.html", "/chat.jsx",
+                                        "/chat.j", "chat.js", "/CHAT.JS",    "/../x"};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        cr_expect_null(web_find(text_of(paths[i])), "%s", paths[i]);
+    }
+}
+
+/* Nothing that the policy above would have to stop: no other host, no script in the page. */
+Test(web, no_file_asks_for_another_host)
+{
+    static const char *const foreign[] = {"src=\"http", "href=\"http", "src=\"//",
+                                          "href=\"//",  "@import",     "url(http"};
+    for (size_t i = 0; i < web_files_count; i++) {
+        for (size_t f = 0; f < sizeof foreign / sizeof foreign[0]; f++) {
+            cr_expect_null(memmem(web_files[i].bytes, web_files[i].count, foreign[f], strlen(foreign[f])), "%s: %s",
+                           web_files[i].path, foreign[f]);
+        }
+    }
+}
