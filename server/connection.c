@@ -227,15 +227,15 @@ void connection_linger(struct shard *shard, struct connection *connection, enum 
 
 void connection_flushed(struct shard *shard, struct connection *connection)
 {
-    if (connection->has_ended || connection->has_peer_closed) {
+    if (connection->state == CONNECTION_OPEN) {
+        connection->has_answered = true;
+        shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_WATCHED;
+    } else if (connection->has_ended || connection->has_peer_closed) {
         connection_finish(shard, connection, connection->reason);
     } else if (connection->state == CONNECTION_LINGERING) {
         connection->is_shutting = true;
         ring_shutdown(shard->ring, shard_slot(shard, connection), connection->life);
         timer_set(&shard->timers, &connection->timer, shard->now_ms + LINGER_MS);
-    } else if (connection->state == CONNECTION_OPEN) {
-        connection->has_answered = true;
-        shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_WATCHED;
     }
 }
 
