@@ -185,6 +185,26 @@ serverTest('a room that empties and fills again loses nothing', ['--shards', '4'
   await untilNobody(server);
 });
 
+const NARROW = ['--shards', '4', '--mailbox-letters', '64'];
+serverTest('the last words of those who hang up arrive', NARROW, async (server) => {
+  const words = Array.from({ length: 3000 }, (_, i) => `${i}`);
+  for (let round = 0; round < 8; round++) {
+    const watcher = await connect(server, `/room/r${round}`);
+    const client = await RawClient.connect(server);
+    client.write(Buffer.concat([handshake(`/room/r${round}`), text('I am in')]));
+    assert.equal((await client.answer()).status, 101);
+    client.socket.end(Buffer.concat(words.map((word) => text(word))));
+    assert.deepEqual(await watcher.inbox.take(1 + words.length), ['I am in', ...words]);
+    await client.gone();
+    const hasty = await RawClient.connect(server);
+    const few = words.slice(0, 1000);
+    hasty.socket.end(Buffer.concat([handshake(`/room/r${round}`), ...few.map((word) => text(word))]));
+    assert.deepEqual(await watcher.inbox.take(few.length), few, 'with the handshake, in one go');
+    await hasty.gone();
+    await leave(watcher);
+  }
+});
+
 serverTest('a client that answers no goodbye is cut off in time', ['--close-ms-max', '300ms'], async (server) => {
   const client = await RawClient.open(server, '/', { allowHalfOpen: true });
   client.write(close(5000));

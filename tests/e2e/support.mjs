@@ -13,6 +13,8 @@ import { startServer } from './server.mjs';
 export const WAIT_MS = 30_000;
 const TEST_MS = 150_000;
 const POLL_MS = 20;
+/* Subscribers, bytes to send, connections that ended without a reason. */
+const NOTHING_OF = ['subscriptions', 'outbox_bytes', 'closed_none'];
 const BAD_LINE = /.*(Sanitizer|runtime error:|Z error |Assertion).*/;
 
 export { sleep };
@@ -30,8 +32,8 @@ function runClosers() {
 }
 
 /* A test with a server of its own, started with serverArgs. Whatever the test did, the server must end well: with this
- * exit code, no report of a sanitizer, no line of level error, nobody subscribed and nothing to send. A body that has
- * ended the server itself returns server.ended. */
+ * exit code, no report of a sanitizer, no line of level error, and NOTHING_OF this. A body that has ended the server
+ * itself returns server.ended. */
 export function serverTest(title, serverArgs, body, { exitCode = 0 } = {}) {
   test(title, { timeout: TEST_MS }, async () => {
     const server = await startServer(serverArgs);
@@ -41,7 +43,7 @@ export function serverTest(title, serverArgs, body, { exitCode = 0 } = {}) {
       const end = ending ?? await within(server.stop(), 'the server to stop');
       assert.deepEqual(end, { code: exitCode, signal: null }, server.stderr());
       assertQuiet(server.stderr());
-      for (const gauge of ['subscriptions', 'outbox_bytes']) assert.equal(lastCounters(server)[gauge], 0, gauge);
+      for (const name of NOTHING_OF) assert.equal(lastCounters(server)[name], 0, name);
     } finally {
       runClosers();
       await server.kill();

@@ -1,0 +1,109 @@
+/* tests/e2e/chaos.test.mjs - everything at once, with limits so small that each is met all the time: clients that come,
+ * talk, stop reading, break the rules, vanish. Two witnesses in a room of their own must not notice, and in the end
+ * nothing may be left.
+ *
+ * What a client does comes from a seed (SEED=... repeats a run, as far as the kernel's timing allows). */
+
+import assert from 'node:assert/strict';
+import { connect, leave, serverTest, sleep, untilCounters } from './support.mjs';
+import { close, frame, handshake, OPCODE, ping, RawClient, request, text } from './raw.mjs';
+
+const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
+const CLIENTS_AT_ONCE = 40;
+const LIVES = 15;    /* of each, one after the other */
+
+/* Marsaglia's xorshift. */
+function randomFrom(seed) {
+  let state = (seed * 2654435761 >>> 0) || 1;
+  return (limit) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % limit;
+  };
+}
+
+const GAUGES = ['connections_open', 'subscriptions', 'channels', 'messages_live', 'outbox_bytes', 'letters_waiting'];
+
+/* What a client may do in one step of its life; true ends it. */
+const DEEDS = [
+  (client, random) => { client.write(text('x'.repeat(random(300)))); },
+  (client, random) => { client.write(frame(OPCODE.binary, Buffer.alloc(random(60_000)))); },
+  (client, random) => {
+    const count = 1 + random(400);
+    client.write(Buffer.concat(Array.from({ length: count }, (_, i) => text(`${i}`))));
+  },
+  (client, random) => {
+    client.write(Buffer.concat([text('a', { fin: false }), ping('p'.repeat(random(126))),
+      frame(OPCODE.continuation, 'z')]));
+  },
+  (client, random) => { client.write(text('y'.repeat(random(5000)), { length: 5000 })); },
+  (client, random) => { client.write(Buffer.concat(Array(random(200)).fill(ping('p')))); },
+  (client) => { client.socket.pause(); },
+  (client) => { client.socket.resume(); },
+  (client) => { client.write(request('GET / HTTP/1.1')); },
+  (client, random) => {
+    client.write(Buffer.from(Array.from({ length: random(200) }, () => random(256))));
+  },
+  (client) => { client.write(close(1000)); },
+  (client) => { client.write(frame(3)); },
+  (client) => { client.end(); return true; },
+  (client) => { client.reset(); return true; },
+  (client) => { client.destroy(); return true; },
+];
+
+async function live(server, random) {
+  const client = await RawClient.connect(server).catch(() => null);
+  if (client === null) return;
+  if (random(10) > 0) client.write(handshake(`/room/r${random(5)}`));
+  for (let step = 0; step < 1 + random(12); step++) {
+    if (random(3) === 0) await sleep(random(20));
+    if (DEEDS[random(DEEDS.length)](client, random)) return;
+  }
+  client.reset();
+}
+
+async function liveAgainAndAgain(server, seed) {
+  const random = randomFrom(seed);
+  for (let i = 0; i < LIVES; i++) await live(server, random);
+}
+
+/* Talks until told to stop; returns how often. */
+async function witness(speaker, listener, isOver) {
+  let count = 0;
+  for (; !isOver(); count++) {
+    speaker.send(`all is well ${count}`);
+    assert.equal(await listener.inbox.next('the other witness'), `all is well ${count}`);
+  }
+  return count;
+}
+
+const NARROW = [
+  '--mailbox-letters', '64', '--receive-buffers', '16', '--outbox-bytes-max', '100KiB', '--outbox-age-ms-max', '2s',
+  '--handshake-ms-max', '500ms', '--ping-ms', '300ms', '--pong-ms-max', '10s', '--close-ms-max', '500ms',
+];
+
+for (const shards of [1, 2, 4]) {
+  serverTest(`chaos on ${shards} shards, SEED=${SEED}`, [...NARROW, '--shards', shards], async (server) => {
+    const [speaker, listener] = [await connect(server, '/room/quiet'), await connect(server, '/room/quiet')];
+    let isOver = false;
+    const witnesses = witness(speaker, listener, () => isOver);
+    await Promise.all(Array.from({ length: CLIENTS_AT_ONCE }, (_, i) => liveAgainAndAgain(server, SEED + i)));
+    isOver = true;
+    assert.ok(await witnesses > 0);
+    await leave(speaker, listener);
+    const isEmpty = (now) => GAUGES.every((gauge) => now[gauge] === 0);
+    const end = await untilCounters(server, isEmpty, 'nothing to be left');
+    for (const met of ['closed_bad_frame', 'receives_starved', 'sends_short']) assert.ok(end[met] > 0, met);
+    if (shards > 1) assert.ok(end.receives_paused > 0, 'receives_paused');
+  });
+
+  serverTest(`the end in the middle of chaos on ${shards} shards, SEED=${SEED}`,
+    [...NARROW, '--shards', shards, '--drain-ms-max', '3s'], async (server) => {
+      const lives = Array.from({ length: CLIENTS_AT_ONCE }, (_, i) => liveAgainAndAgain(server, SEED + 1000 + i));
+      await Promise.race(lives);
+      const end = await server.stop();
+      await Promise.all(lives);
+      return end;
+    });
+}
