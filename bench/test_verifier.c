@@ -1,0 +1,222 @@
+/* bench/test_verifier.c - what is right passes, and every planted offence is found: loss, repetition, disorder.
+ *
+ * Method: a script of deliveries is made as a correct server would, then one thing in it is spoiled. */
+#include "bench/verifier.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PUBLISHERS_MAX 16
+
+struct delivery {
+    uint32_t member;
+    uint32_t publisher;
+    uint32_t sequence;
+};
+
+struct script {
+    struct layout layout;
+    struct delivery *deliveries; /* member by member, in the order in which each gets them */
+    uint32_t count;
+    uint32_t sent[PUBLISHERS_MAX];
+};
+
+/* Publishers speak in turn, which is also the order that all members see. */
+static struct script script_of(struct layout layout, uint32_t messages)
+{
+    struct script script = {.layout = layout};
+    script.deliveries =
+        calloc((size_t)layout.connections * messages + 1, sizeof script.deliveries[0]); /* one for a test to add */
+    cr_assert_not_null(script.deliveries);
+    for (uint32_t member = 0; member < layout.connections; member++) {
+        for (uint32_t i = 0; i < messages; i++) {
+            uint32_t publisher = i % layout.publishers;
+            if (layout_room(&layout, publisher) != layout_room(&layout, member)) continue;
+            if (publisher == member && !layout.has_echo) continue;
+            script.deliveries[script.count++] = (struct delivery){member, publisher, i / layout.publishers};
+        }
+    }
+    for (uint32_t i = 0; i < messages; i++) {
+        script.sent[i % layout.publishers]++;
+    }
+    return script;
+}
+
+/* The place of a member's n-th delivery. */
+static struct delivery *find(struct script *script, uint32_t member, uint32_t n)
+{
+    for (uint32_t i = 0; i < script->count; i++) {
+        if (script->deliveries[i].member == member && n-- == 0) return &script->deliveries[i];
+    }
+    cr_assert_fail("member %u has no such delivery", member);
+    return NULL;
+}
+
+static void take_out(struct script *script, struct delivery *delivery)
+{
+    struct delivery *end = script->deliveries + script->count--;
+    memmove(delivery, delivery + 1, (size_t)(end - delivery - 1) * sizeof *delivery);
+}
+
+static void swap(struct delivery *a, struct delivery *b)
+{
+    struct delivery kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* Runs the script and frees it. The offence, "" for none. */
+static const char *verdict(struct script *script)
+{
+    static char offence[sizeof((struct verifier *)NULL)->offence];
+    struct verifier verifier;
+    cr_assert_eq(verifier_init(&verifier, &script->layout), RC_OK);
+    bool is_right = true;
+    for (uint32_t i = 0; is_right && i < script->count; i++) {
+        const struct delivery *delivery = &script->deliveries[i];
+        is_right = verifier_take(&verifier, delivery->member, delivery->publisher, delivery->sequence);
+    }
+    bool is_right_at_end = verifier_finish(&verifier, script->sent);
+    cr_expect(!is_right_at_end || is_right, "an offence is not forgotten");
+    cr_expect_eq(is_right_at_end, verifier.offence[0] == '\0');
+    snprintf(offence, sizeof offence, "%s", verifier.offence);
+    verifier_fini(&verifier);
+    free(script->deliveries);
+    return offence;
+}
+
+static const struct layout layouts[] = {
+    {.connections = 1, .rooms = 1, .publishers = 1, .has_echo = true},
+    {.connections = 10, .rooms = 1, .publishers = 1, .has_echo = false},
+    {.connections = 10, .rooms = 1, .publishers = 9, .has_echo = false},
+    {.connections = 10, .rooms = 1, .publishers = 10, .has_echo = true},
+    {.connections = 17, .rooms = 4, .publishers = 13, .has_echo = false},
+    {.connections = 17, .rooms = 4, .publishers = 3, .has_echo = true},
+};
+
+/* One room, two publishers: 0 and 1 speak in turn. */
+static const struct layout loud = {.connections = 6, .rooms = 1, .publishers = 2, .has_echo = true};
+static const struct layout quiet = {.connections = 6, .rooms = 1, .publishers = 3, .has_echo = false};
+
+Test(verifier, what_is_right_passes, .timeout = 10)
+{
+    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+        struct script script = script_of(layouts[i], 200);
+        cr_expect_str_eq(verdict(&script), "", "layout %zu", i);
+    }
+}
+
+Test(verifier, a_run_longer_than_the_kept_positions_passes, .timeout = 20)
+{
+    struct layout layout = {.connections = 3, .rooms = 1, .publishers = 2, .has_echo = true};
+    struct script script = script_of(layout, 70000);
+    cr_expect_str_eq(verdict(&script), "");
+}
+
+Test(verifier, any_lost_message_is_found_at_any_member, .timeout = 20)
+{
+    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+        for (uint32_t member = 0; member < layouts[i].connections; member++) {
+            /* The first, one in the middle, the last. */
+            for (int place = 0; place < 3; place++) {
+                struct script script = script_of(layouts[i], 40);
+                uint32_t own = 0;
+                for (uint32_t d = 0; d < script.count; d++) {
+                    own += script.deliveries[d].member == member;
+                }
+                if (own > 0)
+                    take_out(&script, find(&script, member, place == 2 ? own - 1 : place == 1 ? own / 2 : 0));
+                const char *offence = verdict(&script);
+                cr_expect_eq(own > 0, offence[0] != '\0', "layout %zu member %u place %d", i, member, place);
+            }
+        }
+    }
+}
+
+Test(verifier, a_repeated_message_is_found, .timeout = 10)
+{
+    static const struct layout both[] = {loud, quiet};
+    for (size_t i = 0; i < 2; i++) {
+        for (uint32_t member = 0; member < 6; member++) {
+            struct script script = script_of(both[i], 40);
+            *find(&script, member, 7) = *find(&script, member, 6);
+            cr_expect_not_null(strstr(verdict(&script), "again"), "member %u", member);
+        }
+    }
+}
+
+Test(verifier, a_repeated_last_message_is_found, .timeout = 10)
+{
+    struct script script = script_of(loud, 40);
+    script.deliveries[script.count] = script.deliveries[script.count - 1];
+    script.count++;
+    cr_expect_not_null(strstr(verdict(&script), "again"));
+}
+
+Test(verifier, another_order_of_two_publishers_is_found_at_a_member_that_sees_all, .timeout = 10)
+{
+    for (uint32_t member = 0; member < loud.connections; member++) {
+        struct script script = script_of(loud, 40);
+        swap(find(&script, member, 10), find(&script, member, 11)); /* different publishers: the counts stay right */
+        cr_expect_not_null(strstr(verdict(&script), "no common order"), "member %u", member);
+    }
+}
+
+Test(verifier, another_order_is_found_at_a_publisher_without_echo, .timeout = 10)
+{
+    for (uint32_t member = 0; member < quiet.connections; member++) {
+        struct script script = script_of(quiet, 60);
+        /* For a publisher two neighbours are of the two others; for a listener of any two. */
+        swap(find(&script, member, 10), find(&script, member, 11));
+        cr_expect_not_null(strstr(verdict(&script), "no common order"), "member %u", member);
+    }
+}
+
+Test(verifier, two_messages_of_one_publisher_changed_are_found, .timeout = 10)
+{
+    struct script script = script_of(loud, 40);
+    swap(find(&script, 4, 10), find(&script, 4, 12));
+    cr_expect_not_null(strstr(verdict(&script), "lost, or out of order"));
+}
+
+Test(verifier, disorder_older_than_the_kept_positions_is_found_at_the_end, .timeout = 20)
+{
+    struct layout layout = {.connections = 2, .rooms = 1, .publishers = 2, .has_echo = true};
+    struct script script = script_of(layout, 70000);
+    swap(find(&script, 1, 10), find(&script, 1, 11));
+    cr_expect_not_null(strstr(verdict(&script), "no common order"));
+}
+
+Test(verifier, a_message_of_another_room_is_found, .timeout = 10)
+{
+    struct layout layout = {.connections = 6, .rooms = 2, .publishers = 2, .has_echo = false};
+    struct script script = script_of(layout, 40);
+    find(&script, 4, 3)->publisher = 1;
+    cr_expect_not_null(strstr(verdict(&script), "of room 1"));
+}
+
+Test(verifier, an_echo_where_none_is_due_and_the_other_way_round_are_named, .timeout = 10)
+{
+    struct script echoed = script_of(loud, 40);
+    echoed.layout.has_echo = false;
+    cr_expect_not_null(strstr(verdict(&echoed), "--echo yes"));
+    struct script silent = script_of(quiet, 40);
+    silent.layout.has_echo = true;
+    cr_expect_not_null(strstr(verdict(&silent), "--echo no"));
+}
+
+Test(verifier, somebody_who_publishes_nothing_is_found, .timeout = 10)
+{
+    struct script script = script_of(loud, 40);
+    find(&script, 3, 3)->publisher = 5;
+    cr_expect_not_null(strstr(verdict(&script), "publishes nothing"));
+}
+
+Test(verifier, what_would_need_too_much_memory_is_refused, .timeout = 10)
+{
+    struct verifier verifier;
+    struct layout layout = {.connections = 1u << 20, .rooms = 1, .publishers = 1u << 10, .has_echo = true};
+    cr_expect_eq(verifier_init(&verifier, &layout), RC_ETOOBIG);
+    verifier_fini(&verifier);
+}
