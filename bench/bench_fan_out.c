@@ -1,0 +1,124 @@
+/* bench/bench_fan_out.c - a turn's messages into the outboxes of a channel's subscribers, and out of them again.
+ *
+ * The real server/fan_out.c on a shard that has only what a fan-out touches: channels, outboxes, the list of dirty
+ * ones. What the kernel would do stands outside: emptying an outbox here is what a send that went whole does to it.
+ * An operation is one message for one subscriber. */
+#include "bench/bench.h"
+#include "core/message.h"
+#include "server/fan_out.h"
+#include "server/shard.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DELIVERIES  (UINT64_C(1) << 23) /* of a run */
+#define FRAME_BYTES 66                  /* a text of 64 bytes */
+
+struct audience {
+    struct shard shard;
+    struct channel *channel;
+    struct subscription *subscriptions;
+    uint32_t subscribers;
+    uint32_t messages; /* of a turn */
+    uint64_t turns;
+};
+
+static void audience_fini(struct audience *audience)
+{
+    struct shard *shard = &audience->shard;
+    hub_fini(&shard->hub);
+    slot_list_fini(&shard->dirty);
+    free(shard->outboxes);
+    free(shard->active);
+    free(audience->subscriptions);
+    free(audience);
+}
+
+static enum rc subscribe_all(struct audience *audience)
+{
+    struct name name = name_of("bench", 5);
+    enum rc rc = hub_init(&audience->shard.hub, 0, 1);
+    if (rc != RC_OK) return rc;
+    audience->channel = hub_make(&audience->shard.hub, &name);
+    if (audience->channel == NULL) return RC_ENOMEM;
+    for (uint32_t i = 0; rc == RC_OK && i < audience->subscribers; i++) {
+        rc = channel_subscribe(audience->channel, &audience->subscriptions[i], i);
+    }
+    return rc;
+}
+
+static enum rc audience_new(struct audience **audience_r, uint32_t subscribers, uint32_t messages, uint64_t turns)
+{
+    struct audience *audience = aligned_alloc(_Alignof(struct audience), sizeof *audience);
+    if (audience == NULL) return RC_ENOMEM;
+    *audience = (struct audience){.subscribers = subscribers, .messages = messages, .turns = turns};
+    audience->shard.outboxes = calloc(subscribers, sizeof audience->shard.outboxes[0]);
+    audience->subscriptions = calloc(subscribers, sizeof audience->subscriptions[0]);
+    enum rc rc = slot_list_init(&audience->shard.dirty, subscribers);
+    if (audience->shard.outboxes == NULL || audience->subscriptions == NULL) rc = RC_ENOMEM;
+    if (rc == RC_OK) rc = subscribe_all(audience);
+    if (rc != RC_OK) {
+        audience_fini(audience);
+        return rc;
+    }
+    *audience_r = audience;
+    return RC_OK;
+}
+
+static struct message *message_of(struct audience *audience, uint64_t number)
+{
+    struct message *message = message_new(&audience->shard.counters, &audience->channel->name, FRAME_BYTES);
+    if (message == NULL) abort(); /* one small block: the run means nothing any more */
+    memset(message->frame, (int)(number & 0x7f), FRAME_BYTES);
+    message->publisher = (struct publisher){0};
+    return message;
+}
+
+static uint64_t empty_outboxes(struct shard *shard, uint64_t hash)
+{
+    for (uint32_t i = 0; i < shard->dirty.count; i++) {
+        struct outbox *outbox = &shard->outboxes[shard->dirty.slots[i]];
+        hash = bench_mix(hash, outbox->bytes << 8 | outbox->first->bytes[0]);
+        outbox->marks = 0;
+        outbox_advance(outbox, &shard->counters, outbox->bytes);
+    }
+    shard->dirty.count = 0;
+    return hash;
+}
+
+static uint64_t run(void *context)
+{
+    struct audience *audience = context;
+    uint64_t hash = 0;
+    for (uint64_t turn = 0; turn < audience->turns; turn++) {
+        for (uint32_t i = 0; i < audience->messages; i++) {
+            fan_out_later(&audience->shard, audience->channel, message_of(audience, turn + i));
+        }
+        fan_out_settle_all(&audience->shard);
+        hash = empty_outboxes(&audience->shard, hash);
+    }
+    return hash;
+}
+
+void bench_fan_out(struct bench *bench)
+{
+    static const uint32_t subscribers[] = {1, 10, 100, 1000, 10000, 100000}, messages[] = {1, 16};
+    for (size_t i = 0; i < 2 * sizeof subscribers / sizeof subscribers[0]; i++) {
+        char name[32];
+        struct audience *audience;
+        uint32_t readers = subscribers[i / 2], each = messages[i % 2];
+        snprintf(name, sizeof name, "fan_out/%u/%u", readers, each);
+        if (!bench_wants(bench, name)) continue;
+        if (bench->is_smoke && readers > 1000) readers = 1000;
+        uint64_t turns = bench_size(bench, DELIVERIES) / readers / each + 1;
+        enum rc rc = audience_new(&audience, readers, each, turns);
+        if (rc != RC_OK) {
+            bench_unable(bench, name, rc);
+            continue;
+        }
+        struct bench_piece piece = {
+            .name = name, .operations = turns * readers * each, .run = run, .context = audience};
+        bench_measure(bench, &piece);
+        audience_fini(audience);
+    }
+}

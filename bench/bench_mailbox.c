@@ -1,0 +1,96 @@
+/* bench/bench_mailbox.c - letters through a mailbox: by one thread in bursts, and from one thread to another. */
+#include "bench/bench.h"
+#include "core/mailbox.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stddef.h>
+
+#define LETTERS_MAX 2048 /* as --mailbox-letters */
+#define BURST       64
+#define LETTERS     (UINT64_C(1) << 22)
+
+struct traffic {
+    struct mailbox *mailbox;
+    uint64_t letters;
+};
+
+static struct letter letter_of(uint64_t number)
+{
+    return (struct letter){.kind = LETTER_DELIVER, .serial = (uint32_t)number};
+}
+
+static uint64_t receive(struct mailbox *mailbox, uint64_t *hash)
+{
+    struct letter letters[BURST];
+    uint32_t count = mailbox_receive(mailbox, letters, BURST);
+    for (uint32_t i = 0; i < count; i++) {
+        *hash = bench_mix(*hash, letters[i].serial);
+    }
+    return count;
+}
+
+static uint64_t run_one_thread(void *context)
+{
+    const struct traffic *traffic = context;
+    uint64_t hash = 0;
+    for (uint64_t sent = 0; sent < traffic->letters;) {
+        for (uint64_t end = sent + BURST; sent < end; sent++) {
+            struct letter letter = letter_of(sent);
+            if (mailbox_send(traffic->mailbox, &letter) != RC_OK) return 0;
+        }
+        receive(traffic->mailbox, &hash);
+    }
+    return hash;
+}
+
+/* Sends without a pause. What does not fit waits in the spill list, so the sender stops until that is empty, as a
+ * shard stops reading from its clients. */
+static void *send_all(void *context)
+{
+    const struct traffic *traffic = context;
+    for (uint64_t i = 0; i < traffic->letters; i++) {
+        struct letter letter = letter_of(i);
+        if (mailbox_send(traffic->mailbox, &letter) == RC_OK) continue;
+        while (mailbox_waiting(traffic->mailbox) > 0) {
+            if (mailbox_unspill(traffic->mailbox) == 0) sched_yield();
+        }
+    }
+    return NULL;
+}
+
+static uint64_t run_two_threads(void *context)
+{
+    const struct traffic *traffic = context;
+    pthread_t sender;
+    uint64_t hash = 0;
+    if (pthread_create(&sender, NULL, send_all, context) != 0) return 0;
+    for (uint64_t received = 0; received < traffic->letters;) {
+        uint64_t count = receive(traffic->mailbox, &hash);
+        if (count == 0) sched_yield();
+        received += count;
+    }
+    pthread_join(sender, NULL);
+    return hash;
+}
+
+void bench_mailbox(struct bench *bench)
+{
+    static const struct {
+        const char *name;
+        uint64_t (*run)(void *context);
+    } pieces[] = {{"mailbox/one_thread", run_one_thread}, {"mailbox/two_threads", run_two_threads}};
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        if (!bench_wants(bench, pieces[i].name)) continue;
+        struct traffic traffic = {.mailbox = mailbox_new(LETTERS_MAX),
+                                  .letters = (bench_size(bench, LETTERS) + BURST - 1) / BURST * BURST};
+        if (traffic.mailbox == NULL) {
+            bench_unable(bench, pieces[i].name, RC_ENOMEM);
+            continue;
+        }
+        struct bench_piece piece = {
+            .name = pieces[i].name, .operations = traffic.letters, .run = pieces[i].run, .context = &traffic};
+        bench_measure(bench, &piece);
+        mailbox_free(traffic.mailbox);
+    }
+}
