@@ -51,7 +51,7 @@ static const struct flag flags[] = {
          "Connections to open per second; 0: as fast as answers come [0]"),
     FLAG(COUNT, pid, "pid", "PID", 1, 1 << 22, "The server's process, to report its CPU time and memory"),
     FLAG(TEXT, source, "source", "ADDRESS", 0, 0,
-         "First IPv4 source address; every 20,000 connections take the next one [beyond 20,000: 127.0.0.1]"),
+         "First IPv4 source address; every 10,000 connections take the next one [beyond 10,000: 127.0.0.1]"),
     FLAG(YES_NO, echo, "echo", "yes|no", 0, 1, "Does the server send a message to its sender too? [no]"),
     FLAG(SWITCH, no_verify, "no-verify", "", 0, 1,
          "Only count messages, do not look whether they are the right ones"),
