@@ -109,11 +109,14 @@ static struct batch *share(struct shard *shard, const struct run *run)
     return batch;
 }
 
-static void give(struct shard *shard, uint32_t slot, struct batch *batch)
+/* Returns how many outboxes took it: one, or none for want of memory. */
+static uint32_t give(struct shard *shard, uint32_t slot, struct batch *batch)
 {
     struct outbox *outbox = &shard->outboxes[slot];
-    if (outbox_append(outbox, batch) != RC_OK) outbox->marks |= OUTBOX_NO_MEMORY;
+    bool is_taken = outbox_append(outbox, batch) == RC_OK;
+    if (!is_taken) outbox->marks |= OUTBOX_NO_MEMORY;
     flush_later(shard, slot);
+    return is_taken ? 1 : 0;
 }
 
 /* Marks those who published in the run and do not want it back; returns how many. */
@@ -151,10 +154,7 @@ static void give_excluded(struct shard *shard, const struct channel *channel, co
             flush_later(shard, slot);
             continue;
         }
-        if (batch->count > 0) {
-            give(shard, slot, batch);
-            count_given(shard, batch, 1);
-        }
+        if (batch->count > 0) count_given(shard, batch, give(shard, slot, batch));
         batch_drop(&shard->counters, batch);
     }
 }
@@ -174,8 +174,7 @@ static void fan_out(struct shard *shard, struct channel *channel, const struct r
         }
         uint32_t slot = channel->slots[i];
         if (shard->outboxes[slot].marks & OUTBOX_EXCLUDED) continue;
-        give(shard, slot, batch);
-        given++;
+        given += give(shard, slot, batch);
     }
     count_given(shard, batch, given);
     if (excluded > 0) give_excluded(shard, channel, run);

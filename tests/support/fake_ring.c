@@ -267,7 +267,7 @@ void fake_ring_complete(struct ring *ring, struct completion completion)
 {
     if (ring->done_count == ring->done_capacity) {
         ring->done_capacity = 2 * ring->done_capacity + 64;
-        ring->done = realloc(ring->done, ring->done_capacity * sizeof ring->done[0]);
+        ring->done = reallocarray(ring->done, ring->done_capacity, sizeof ring->done[0]);
         assert(ring->done != NULL);
     }
     ring->done[ring->done_count++] = completion;
@@ -314,7 +314,7 @@ static void lend(struct ring *ring, struct fake_slot *slot, struct completion *c
     while (ring->lent[id] != NULL) {
         id = (uint16_t)((id + 1) % ring->setup.buffers);
     }
-    ring->lent[id] = malloc(count);
+    ring->lent[id] = reallocarray(NULL, 1, count);
     ring->lent_count++;
     completion->result = (int32_t)fake_pipe_take(&slot->socket->to_server, ring->lent[id], count);
     completion->has_buffer = true;

@@ -10,7 +10,7 @@ static void pipe_put(struct fake_pipe *pipe, const void *bytes, size_t count)
 {
     if (pipe->first + pipe->count + count > pipe->capacity) {
         size_t capacity = 2 * (pipe->count + count);
-        uint8_t *larger = malloc(capacity);
+        uint8_t *larger = reallocarray(NULL, 1, capacity);
         assert(larger != NULL);
         if (pipe->count > 0) memcpy(larger, pipe->bytes + pipe->first, pipe->count);
         free(pipe->bytes);

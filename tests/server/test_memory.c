@@ -1,0 +1,134 @@
+/* tests/server/test_memory.c - a whole server on the fake kernel while allocations fail: who loses something is
+ * closed and knows it, everybody else goes on, and nothing is left behind.
+ *
+ * Method: the program is linked with --wrap for malloc, calloc and realloc, which concerns its own objects and static
+ * libraries; what the fake kernel itself needs it gets by reallocarray(), which is not wrapped. Mailboxes are large,
+ * for a letter that cannot even be spilled ends the process on purpose. */
+#include "tests/support/scenario.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#define SHARDS      3
+#define SEND_BUFFER 20000
+
+static struct scenario scenario;
+
+/* --- the wrapped calls -------------------------------------------------------------------------------------------
+ */
+
+void *__real_malloc(size_t count);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t count);
+void *__wrap_malloc(size_t count);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t count);
+
+/* About one allocation in that many fails, by the scenario's seed; 0: none. Changed while no shard runs. */
+static uint32_t fails_one_in;
+static uint32_t failures;
+
+static bool fails(void)
+{
+    if (fails_one_in == 0 || fake_random(fails_one_in) > 0) return false;
+    failures++;
+    return true;
+}
+
+void *__wrap_malloc(size_t count)
+{
+    return fails() ? NULL : __real_malloc(count);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *memory, size_t count)
+{
+    return fails() ? NULL : __real_realloc(memory, count);
+}
+
+/* --- the tests ---------------------------------------------------------------------------------------------------
+ */
+
+static const char *const rooms[] = {"/", "/room/a", "/room/b"};
+
+static bool is_here(const struct client *client)
+{
+    return client->status == 101 && client->code == 0 && !fake_is_at_end(client->socket);
+}
+
+/* Steps in which the server, but not the clients, may find no memory. */
+static void scarce_steps(uint32_t count, uint32_t one_in)
+{
+    for (; count > 0; count--) {
+        fails_one_in = one_in;
+        fake_kernel_step(fake_now_ms());
+        fails_one_in = 0;
+        client_read(&scenario.clients[fake_random(scenario.clients_count)]);
+    }
+}
+
+static void busy_times(uint32_t one_in)
+{
+    for (uint32_t action = 0; action < 400; action++) {
+        if (scenario.clients_count < 100 && fake_random(4) == 0) {
+            client_join(&scenario, fake_random(SHARDS), rooms[fake_random(3)], SEND_BUFFER);
+        }
+        struct client *client = &scenario.clients[fake_random(scenario.clients_count)];
+        if (fake_random(15) == 0) {
+            client_close(client, 1000);
+        } else if (is_here(client)) {
+            for (uint32_t left = fake_random(10); left > 0; left--) {
+                client_say(client, fake_random(5) == 0 ? fake_random(5000) : 0);
+            }
+        }
+        scarce_steps(fake_random(10), one_in);
+    }
+}
+
+/* A home may not have been told that a shard has left a room: coming and leaving again tells it. */
+static void visit_all_rooms(void)
+{
+    for (uint32_t i = 0; i < 3 * SHARDS; i++) {
+        client_join(&scenario, i / 3, rooms[i % 3], SEND_BUFFER);
+    }
+    scenario_settle(&scenario);
+}
+
+Test(memory, while_it_is_short_some_are_closed_and_nothing_is_left_behind, .timeout = 120)
+{
+    uint64_t closed = 0;
+    atomic_store(&log_level_now, -1); /* its errors are what we cause */
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        scenario_start(&scenario, seed, (const char *const[]){"--shards", "3", "--mailbox-letters", "16384", NULL});
+        client_join(&scenario, 0, "/", SEND_BUFFER);
+        scenario_settle(&scenario);
+        busy_times(20 + 40 * (uint32_t)seed);
+        scenario_settle(&scenario);
+        scenario_pass(&scenario, 20000); /* who waits for a home that has no memory gives up */
+
+        /* Enough again: everyone who is still here hears what is said. */
+        uint32_t before[SCENARIO_CLIENTS_MAX], count = scenario.clients_count;
+        for (uint32_t i = 0; i < count; i++) {
+            before[i] = scenario.clients[i].heard_count;
+        }
+        for (uint32_t i = 0; i < 3; i++) {
+            struct client *speaker = client_join(&scenario, i, rooms[i], SEND_BUFFER);
+            scenario_settle(&scenario);
+            client_say(speaker, 0);
+        }
+        scenario_settle(&scenario);
+        for (uint32_t i = 0; i < count; i++) {
+            struct client *client = &scenario.clients[i];
+            if (is_here(client)) cr_expect_eq(client->heard_count, before[i] + 1, "client %u, seed %lu", i, seed);
+        }
+        closed += scenario_counter(&scenario, counter_of_close(CLOSE_NO_MEMORY));
+        visit_all_rooms();
+        scenario_stop(&scenario);
+    }
+    cr_expect_gt(closed, 0);
+    cr_expect_gt(failures, 100);
+}
