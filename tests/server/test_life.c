@@ -2,6 +2,7 @@
  * silent ones, limits, the clock, the drain.
  *
  * Method: that of tests/server/test_scenario.c. */
+#include "net/frame.h"
 #include "tests/support/scenario.h"
 
 #include <criterion/criterion.h>
@@ -75,6 +76,38 @@ Test(life, one_who_never_reads_is_given_up_after_the_time_for_closing, .timeout 
     scenario_pass(&scenario, 5500);
     cr_expect_eq(scenario_counter(&scenario, COUNTER_connections_open), 1);
     cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_STALE_READER)), 1);
+    scenario_stop(&scenario);
+}
+
+/* Pongs are not messages: they are bounded by their number, and the last ping is answered (RFC 6455 5.5.3). */
+Test(life, pings_of_one_who_does_not_read_cost_little_and_the_last_is_answered, .timeout = 30)
+{
+    scenario_start(&scenario, 4, FLAGS("--shards", "1", "--outbox-age-ms-max", "1h", "--ping-ms", "1h"));
+    struct client *client = client_join(&scenario, 0, "/", 1000);
+    scenario_settle(&scenario);
+    client->is_reading = false;
+    for (uint32_t i = 0; i < 3000; i++) {
+        client_frame(client, FRAME_PING, &i, sizeof i);
+        if (i % 100 == 0) scenario_settle(&scenario);
+    }
+    scenario_settle(&scenario);
+    cr_expect_leq(scenario_counter(&scenario, COUNTER_outbox_bytes), (OUTBOX_CONTROLS_MAX + 1) * 6);
+
+    uint8_t frames[8192];
+    size_t count = 0;
+    for (size_t got = 1; got > 0; count += got) {
+        got = fake_read(client->socket, frames + count, sizeof frames - count);
+        scenario_settle(&scenario);
+    }
+    uint32_t last, answered;
+    cr_assert(count > 0 && count % 6 == 0, "%zu bytes are no whole pongs", count);
+    for (size_t at = 0; at < count; at += 6) {
+        cr_assert(frames[at] == (0x80 | FRAME_PONG) && frames[at + 1] == 4);
+        memcpy(&answered, frames + at + 2, sizeof answered);
+        cr_assert(at == 0 || answered > last, "in their order");
+        last = answered;
+    }
+    cr_expect_eq(last, 2999);
     scenario_stop(&scenario);
 }
 
