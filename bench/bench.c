@@ -54,7 +54,7 @@ void bench_unable(struct bench *bench, const char *name, enum rc rc)
     bench->failures++;
 }
 
-/* --- one piece -------------------------------------------------------------------------------------------------- */
+/* ---- one piece ---- */
 
 static int compare(const void *a, const void *b)
 {
@@ -93,7 +93,7 @@ void bench_measure(struct bench *bench, const struct bench_piece *piece)
     print_result(piece, (double)times_ns[repeats / 2], first_hash);
 }
 
-/* --- the program ------------------------------------------------------------------------------------------------ */
+/* ---- the program ---- */
 
 static void print_help(void)
 {

@@ -50,7 +50,7 @@ static void on_sent(struct load *load, uint32_t slot, int32_t result)
     slot_list_add(&load->saying, slot);
 }
 
-/* --- handshake -------------------------------------------------------------------------------------------------- */
+/* ---- handshake ---- */
 
 static bool say_path(struct load *load, uint32_t slot)
 {
@@ -126,7 +126,7 @@ static void on_answer(struct load *load, uint32_t slot, struct bytes *in)
     load->open++;
 }
 
-/* --- frames ----------------------------------------------------------------------------------------------------- */
+/* ---- frames ---- */
 
 static bool on_message(struct load *load, uint32_t slot, const struct reader *reader)
 {

@@ -79,7 +79,7 @@ void load_options_help(FILE *file)
           file);
 }
 
-/* --- one flag --------------------------------------------------------------------------------------------------- */
+/* ---- one flag ---- */
 
 static bool read_number(const char *text, double *value_r)
 {
@@ -137,7 +137,7 @@ static enum rc read_flag(struct load_options *options, int argc, char **argv, in
     return REFUSE("there is no option \"%s\": --help shows them all", given);
 }
 
-/* --- all together ----------------------------------------------------------------------------------------------- */
+/* ---- all together ---- */
 
 static enum rc resolve(struct load_options *options, const char *host, const char *port, char *error)
 {

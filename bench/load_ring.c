@@ -73,7 +73,7 @@ void load_ring_fini(struct load_ring *ring)
     *ring = (struct load_ring){0};
 }
 
-/* --- asking ----------------------------------------------------------------------------------------------------- */
+/* ---- asking ---- */
 
 enum rc load_ring_adopt(struct load_ring *ring, uint32_t slot, int socket)
 {
@@ -120,7 +120,7 @@ void load_ring_send(struct load_ring *ring, uint32_t slot, const void *bytes, si
     address_to(sqe, LOAD_SENT, slot);
 }
 
-/* --- hearing ---------------------------------------------------------------------------------------------------- */
+/* ---- hearing ---- */
 
 bool load_ring_wait(struct load_ring *ring, uint64_t timeout_ns)
 {

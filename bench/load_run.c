@@ -30,7 +30,7 @@ bool load_turn(struct load *load, uint64_t timeout_ns)
     return load->status == LOAD_OK;
 }
 
-/* --- measured spans --------------------------------------------------------------------------------------------- */
+/* ---- measured spans ---- */
 
 static bool read_usage(struct load *load, struct usage *usage_r)
 {

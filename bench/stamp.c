@@ -59,7 +59,7 @@ bool stamp_read(const uint8_t from[STAMP_BYTES], struct stamp *stamp_r)
     return is_stamp;
 }
 
-/* --- filler ----------------------------------------------------------------------------------------------------- */
+/* ---- filler ---- */
 
 static uint8_t pattern[PAYLOAD_BYTES_MAX];
 

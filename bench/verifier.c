@@ -65,7 +65,7 @@ static uint32_t *next_of(struct verifier *verifier, uint32_t member, uint32_t pu
     return &verifier->next[row + publisher / verifier->layout.rooms];
 }
 
-/* --- one message ------------------------------------------------------------------------------------------------ */
+/* ---- one message ---- */
 
 static bool check_room(struct verifier *verifier, uint32_t member, uint32_t publisher)
 {
@@ -156,7 +156,7 @@ bool verifier_take(struct verifier *verifier, uint32_t member, uint32_t publishe
     return check_order(verifier, member, publisher, sequence);
 }
 
-/* --- the end ---------------------------------------------------------------------------------------------------- */
+/* ---- the end ---- */
 
 static bool finish_counts(struct verifier *verifier, uint32_t member, const uint32_t *sent)
 {

@@ -47,7 +47,7 @@ static unsigned setup_flags(void)
            | IORING_SETUP_CLAMP;        /* sizes beyond the kernel's are cut, not refused */
 }
 
-/* --- why it cannot be used here ------------------------------------------------------------------------------- */
+/* ---- why it cannot be used here ---- */
 
 static void read_line(const char *path, char *line, int size)
 {
@@ -138,7 +138,7 @@ enum rc ring_probe(char *line_r, size_t line_size)
     return RC_OK;
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 enum rc ring_new(struct ring **ring_r, const struct ring_setup *setup, char *reason_r, size_t reason_size)
 {
@@ -207,7 +207,7 @@ uint64_t ring_overflows(const struct ring *ring)
     return ring->overflows;
 }
 
-/* --- asking --------------------------------------------------------------------------------------------------- */
+/* ---- asking ---- */
 
 /* Keeps what is in the completion queue for ring_next(), so that the kernel has room again, but for failed sends,
  * which are told. What no longer fits stays where it is; a failed send behind it is told too and becomes a completion
@@ -365,7 +365,7 @@ void ring_watch(struct ring *ring, int descriptor)
     sqe->user_data = op_pack(OP_SIGNAL, 0, (uint32_t)descriptor);
 }
 
-/* --- hearing -------------------------------------------------------------------------------------------------- */
+/* ---- hearing ---- */
 
 int ring_wait(struct ring *ring, uint64_t timeout_ms)
 {

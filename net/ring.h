@@ -85,8 +85,8 @@ void ring_cancel_writable(struct ring *ring, uint32_t slot, uint32_t life);
 /* Sends FIN, and completes. The kernel runs it in a thread of its own (io-wq), hence for rare ends only; that thread
  * looks the slot up, so a slot closed before the completion could lead it to the next connection. */
 void ring_shutdown(struct ring *ring, uint32_t slot, uint32_t life);
-/* The slot is free once this is submitted. No receive may be under way on it: it would keep the socket open.
- * Nor a shutdown. */
+/* The slot is free once this is submitted. Neither a receive may be under way on it, which would keep the socket
+ * open, nor a shutdown. */
 void ring_close(struct ring *ring, uint32_t slot);
 
 /* Wakes another ring: it sees a DOORBELL completion with result 0. If that fails we see one with an error, and the

@@ -51,7 +51,7 @@ static void enter(struct shard *shard, struct connection *connection, enum conne
     connection->state = next;
 }
 
-/* --- beginning -------------------------------------------------------------------------------------------------- */
+/* ---- beginning ---- */
 
 void connection_accepted(struct shard *shard, uint32_t slot)
 {
@@ -97,8 +97,7 @@ void connection_open(struct shard *shard, struct connection *connection)
     receive_held(shard, connection);
 }
 
-/* --- saying ------------------------------------------------------------------------------------------------------
- */
+/* ---- saying ---- */
 
 typedef enum rc append_fn(struct outbox *outbox, struct counters *counters, struct batch *batch);
 
@@ -145,8 +144,7 @@ static void clear_outbox(struct shard *shard, struct connection *connection, boo
     counter_subtract(&shard->counters, COUNTER_outbox_bytes, before - outbox->bytes);
 }
 
-/* --- ending ------------------------------------------------------------------------------------------------------
- */
+/* ---- ending ---- */
 
 /* Tells the component and forgets what an open connection has; the socket stays. */
 static void leave(struct shard *shard, struct connection *connection, enum close_reason reason)
@@ -233,6 +231,7 @@ void connection_flushed(struct shard *shard, struct connection *connection)
     } else if (connection->has_ended || connection->has_peer_closed) {
         connection_finish(shard, connection, connection->reason);
     } else if (connection->state == CONNECTION_LINGERING) {
+        shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_WATCHED;
         connection->is_shutting = true;
         ring_shutdown(shard->ring, shard_slot(shard, connection), connection->life);
         timer_set(&shard->timers, &connection->timer, shard->now_ms + LINGER_MS);
@@ -243,11 +242,12 @@ void connection_ended(struct shard *shard, struct connection *connection)
 {
     connection->has_ended = true;
     if (connection->held != NULL) return; /* its last words; taking them in comes back here */
-    bool has_words = !outbox_is_empty(shard_outbox(shard, connection));
-    if (connection->state == CONNECTION_REQUEST && has_words) {
-        connection_linger(shard, connection, CLOSE_PEER_GONE); /* it may only have closed its half */
-    } else if (connection->state != CONNECTION_DRAINING &&
-               !(connection->state == CONNECTION_LINGERING && has_words)) {
+    /* It may only have closed its half: an answer, also to its close frame, still goes out. */
+    bool has_answer = !outbox_is_empty(shard_outbox(shard, connection));
+    bool is_ending = connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_LINGERING;
+    if (has_answer && connection->state == CONNECTION_REQUEST) {
+        connection_linger(shard, connection, CLOSE_PEER_GONE);
+    } else if (!(has_answer && is_ending)) {
         connection_finish(shard, connection, CLOSE_PEER_GONE);
     }
 }
@@ -283,8 +283,7 @@ void connection_operation_done(struct shard *shard, struct connection *connectio
               close_reason_text(connection->reason));
 }
 
-/* --- not reading -------------------------------------------------------------------------------------------------
- */
+/* ---- not reading ---- */
 
 void connection_pause(struct shard *shard, struct connection *connection)
 {
@@ -308,8 +307,7 @@ void connection_resume(struct shard *shard, struct connection *connection)
     if (!connection->is_receiving && !connection->has_ended) receive_start(shard, connection);
 }
 
-/* --- time ----------------------------------------------------------------------------------------------------------
- */
+/* ---- time ---- */
 
 static bool is_pinged(const struct connection *connection)
 {

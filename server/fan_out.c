@@ -48,7 +48,7 @@ void fan_out_later(struct shard *shard, struct channel *channel, struct message 
     if (channel->arrived_count == 1) shard->active[shard->active_count++] = channel;
 }
 
-/* --- one run of messages --------------------------------------------------------------------------------------- */
+/* ---- one run of messages ---- */
 
 struct run {
     struct message **messages;
@@ -181,7 +181,7 @@ static void fan_out(struct shard *shard, struct channel *channel, const struct r
     batch_drop(&shard->counters, batch);
 }
 
-/* --- settling --------------------------------------------------------------------------------------------------- */
+/* ---- settling ---- */
 
 static void settle(struct shard *shard, struct channel *channel)
 {

@@ -45,7 +45,7 @@ void flush_later(struct shard *shard, uint32_t slot)
     slot_list_add(&shard->dirty, slot);
 }
 
-/* --- after a submit -------------------------------------------------------------------------------------------- */
+/* ---- after a submit ---- */
 
 static bool is_too_slow(const struct shard *shard, const struct outbox *outbox)
 {
@@ -111,7 +111,7 @@ static void submit_chunk(struct shard *shard)
     }
 }
 
-/* --- before it -------------------------------------------------------------------------------------------------- */
+/* ---- before it ---- */
 
 /* What to send now: the first batch from where it lies, or several joined. */
 static const uint8_t *choose_bytes(struct flush_chunk *chunk, const struct outbox *outbox, size_t *count_r)

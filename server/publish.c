@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-/* --- subscribing ---------------------------------------------------------------------------------------------- */
+/* ---- subscribing ---- */
 
 /* Sends the home a letter that only names the channel. */
 static enum rc tell_home(struct shard *shard, const struct channel *channel, enum letter_kind kind)
@@ -117,7 +117,7 @@ void publish_take_subscribed(struct shard *shard, struct message *message, uint3
     message_drop(&shard->counters, message);
 }
 
-/* --- publishing ----------------------------------------------------------------------------------------------- */
+/* ---- publishing ---- */
 
 enum rc publish(struct shard *shard, struct message *message)
 {

@@ -30,8 +30,7 @@ void receive_start(struct shard *shard, struct connection *connection)
     ring_receive(shard->ring, shard_slot(shard, connection), connection->life);
 }
 
-/* --- frames ------------------------------------------------------------------------------------------------------
- */
+/* ---- frames ---- */
 
 static void pong(struct shard *shard, struct connection *connection, const uint8_t *payload, size_t count)
 {
@@ -134,8 +133,7 @@ static enum step receive_frame(struct shard *shard, struct connection *connectio
     return STEP_MORE;
 }
 
-/* --- states ------------------------------------------------------------------------------------------------------
- */
+/* ---- states ---- */
 
 static void receive(struct shard *shard, struct connection *connection, struct bytes *in)
 {
@@ -187,8 +185,7 @@ void receive_held(struct shard *shard, struct connection *connection)
     if (connection->has_ended && connection->held == NULL) connection_ended(shard, connection);
 }
 
-/* --- completions --------------------------------------------------------------------------------------------------
- */
+/* ---- completions ---- */
 
 static void starve(struct shard *shard, struct connection *connection)
 {

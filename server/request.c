@@ -26,8 +26,7 @@ static const struct component *component_for(struct http_text path)
     return NULL;
 }
 
-/* --- answers ------------------------------------------------------------------------------------------------------
- */
+/* ---- answers ---- */
 
 /* An answer with a sentence as body, after which the connection ends. */
 static void refuse(struct shard *shard, struct connection *connection, unsigned status, const char *text,
@@ -81,8 +80,7 @@ struct batch *request_upgrade_answer(struct shard *shard, const struct connectio
     return batch;
 }
 
-/* --- requests -----------------------------------------------------------------------------------------------------
- */
+/* ---- requests ---- */
 
 static void upgrade(struct shard *shard, struct connection *connection, const struct http_request *request)
 {

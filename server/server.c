@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- life ----------------------------------------------------------------------------------------------------------
- */
+/* ---- life ---- */
 
 static enum rc make_mailboxes(struct server *server)
 {
@@ -102,8 +101,7 @@ void server_fini(struct server *server)
     *server = (struct server){0};
 }
 
-/* --- start and stop ------------------------------------------------------------------------------------------------
- */
+/* ---- start and stop ---- */
 
 enum rc server_start(struct server *server, char *reason_r, size_t reason_size)
 {
@@ -142,8 +140,7 @@ void server_join(struct server *server)
     }
 }
 
-/* --- counters ------------------------------------------------------------------------------------------------------
- */
+/* ---- counters ---- */
 
 void server_log_counters(const struct server *server)
 {

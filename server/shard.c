@@ -110,8 +110,7 @@ void shard_fini(struct shard *shard)
     *shard = (struct shard){.signal_descriptor = -1};
 }
 
-/* --- the thread ----------------------------------------------------------------------------------------------------
- */
+/* ---- the thread ---- */
 
 static void begin(struct shard *shard)
 {

@@ -23,8 +23,7 @@
 #define SLEEP_MS_MAX             1000
 #define LETTERS_RETRY_MS         1 /* nobody tells us when a full mailbox has room again */
 
-/* --- waking up ----------------------------------------------------------------------------------------------------
- */
+/* ---- waking up ---- */
 
 static uint64_t sleep_ms(struct shard *shard)
 {
@@ -48,8 +47,7 @@ static void turn_sleep(struct shard *shard)
     if (error != 0) log_error("io_uring: waiting failed: %s", strerror(error));
 }
 
-/* --- completions --------------------------------------------------------------------------------------------------
- */
+/* ---- completions ---- */
 
 /* The connection a completion is about; NULL when it is of an earlier life of the slot. */
 static struct connection *connection_of(struct shard *shard, const struct completion *completion)
@@ -129,8 +127,7 @@ static void turn_take_completions(struct shard *shard)
     if (overflows > counted) counter_add(&shard->counters, COUNTER_cq_overflows, overflows - counted);
 }
 
-/* --- time ----------------------------------------------------------------------------------------------------------
- */
+/* ---- time ---- */
 
 static void turn_run_timers(struct shard *shard)
 {
@@ -146,8 +143,7 @@ static void turn_run_timers(struct shard *shard)
     }
 }
 
-/* --- the turn ------------------------------------------------------------------------------------------------------
- */
+/* ---- the turn ---- */
 
 bool turn_run(struct shard *shard)
 {

@@ -172,7 +172,7 @@ Test(mailbox, the_spill_list_gives_its_memory_back_when_it_is_empty, .timeout = 
 }
 #endif
 
-/* --- two threads ----------------------------------------------------------------------------------------------- */
+/* ---- two threads ---- */
 
 #define STRESS_LETTERS 1000000
 #define STRESS_WAITING 5000 /* then the sender lets the receiver run */

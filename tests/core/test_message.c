@@ -49,8 +49,7 @@ Test(message, it_lives_as_long_as_anyone_holds_it, .timeout = 5)
     cr_expect_eq(counter_get(&counters, COUNTER_messages_live), 0);
 }
 
-/* --- threads -----------------------------------------------------------------------------------------------------
- */
+/* ---- threads ---- */
 
 #define THREADS  4
 #define MESSAGES 20000

@@ -7,8 +7,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-/* --- SipHash as in the paper, sections 2.1 to 2.4 ----------------------------------------------------------------
- */
+/* ---- SipHash as in the paper, sections 2.1 to 2.4 ---- */
 
 static uint64_t little_endian(const uint8_t *bytes, size_t count)
 {

@@ -174,8 +174,7 @@ Test(outbox, a_shared_message_is_freed_by_the_last_outbox, .timeout = 5)
     cr_expect_eq(counter_get(&counters, COUNTER_messages_live), 0);
 }
 
-/* --- beside a model ----------------------------------------------------------------------------------------------
- */
+/* ---- beside a model ---- */
 
 #define MODEL_MAX 4096
 

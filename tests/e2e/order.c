@@ -64,7 +64,7 @@ __attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *for
     exit(1);
 }
 
-/* --- the server ------------------------------------------------------------------------------------------------- */
+/* ---- the server ---- */
 
 static void run_server(int ready_pipe, int options_count, char **options)
 {
@@ -107,7 +107,7 @@ static void stop_server(void)
         fail("the server ended with wait status %#x", (unsigned)status);
 }
 
-/* --- joining ---------------------------------------------------------------------------------------------------- */
+/* ---- joining ---- */
 
 static void join(struct client *client, uint16_t port)
 {
@@ -133,7 +133,7 @@ static void join(struct client *client, uint16_t port)
     if (memcmp(answer, "HTTP/1.1 101 ", 13) != 0) fail("the handshake was refused: %.*s", (int)count, answer);
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 static uint64_t hash_next(uint64_t hash, uint32_t publisher)
 {
@@ -182,7 +182,7 @@ static void read_all(struct client *client)
     }
 }
 
-/* --- publishing ------------------------------------------------------------------------------------------------- */
+/* ---- publishing ---- */
 
 static uint32_t share_of(uint32_t publisher)
 {
@@ -247,7 +247,7 @@ static void publish_all(void)
     }
 }
 
-/* --- the run ---------------------------------------------------------------------------------------------------- */
+/* ---- the run ---- */
 
 static bool is_complete(const struct client *client)
 {

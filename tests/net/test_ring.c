@@ -105,8 +105,7 @@ static uint32_t send_one(uint32_t slot, const void *bytes, size_t count, struct 
     return ring_submit_sends(ring, failure_r);
 }
 
-/* --- accepting, receiving ----------------------------------------------------------------------------------------
- */
+/* ---- accepting, receiving ---- */
 
 Test(ring, connections_come_into_slots_of_their_own)
 {
@@ -216,8 +215,7 @@ Test(ring, a_cancelled_receive_completes_for_the_last_time_with_its_own_life)
     close(client);
 }
 
-/* --- sending -----------------------------------------------------------------------------------------------------
- */
+/* ---- sending ---- */
 
 Test(ring, a_send_that_goes_whole_leaves_no_word)
 {
@@ -353,8 +351,7 @@ Test(ring, more_is_asked_for_than_the_queue_holds)
     }
 }
 
-/* --- ending ------------------------------------------------------------------------------------------------------
- */
+/* ---- ending ---- */
 
 Test(ring, a_closed_slot_is_used_again_and_its_peer_sees_the_end)
 {
@@ -397,8 +394,7 @@ Test(ring, shutdown_sends_the_end_completes_and_still_receives)
     close(client);
 }
 
-/* --- waking ------------------------------------------------------------------------------------------------------
- */
+/* ---- waking ---- */
 
 Test(ring, every_write_to_a_watched_eventfd_is_seen)
 {

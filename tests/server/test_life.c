@@ -12,8 +12,7 @@
 
 static struct scenario scenario;
 
-/* --- readers who do not read -------------------------------------------------------------------------------------
- */
+/* ---- readers who do not read ---- */
 
 Test(life, a_slow_reader_is_closed_alone, .timeout = 60)
 {
@@ -111,8 +110,7 @@ Test(life, pings_of_one_who_does_not_read_cost_little_and_the_last_is_answered, 
     scenario_stop(&scenario);
 }
 
-/* --- time --------------------------------------------------------------------------------------------------------
- */
+/* ---- time ---- */
 
 Test(life, the_silent_are_pinged_and_only_the_mute_are_closed, .timeout = 30)
 {
@@ -156,8 +154,7 @@ Test(life, who_does_not_finish_the_request_in_time_is_closed, .timeout = 30)
     fake_socket_free(slow);
 }
 
-/* --- coming ------------------------------------------------------------------------------------------------------
- */
+/* ---- coming ---- */
 
 Test(life, words_said_before_the_101_are_kept_until_the_home_has_answered, .timeout = 30)
 {
@@ -222,8 +219,7 @@ Test(life, a_refused_client_that_hangs_up_at_once_does_no_harm_to_the_next, .tim
     scenario_stop(&scenario);
 }
 
-/* --- going -------------------------------------------------------------------------------------------------------
- */
+/* ---- going ---- */
 
 Test(life, draining_tells_everyone_goodbye_also_under_load, .timeout = 60)
 {

@@ -14,8 +14,7 @@
 
 static struct scenario scenario;
 
-/* --- the wrapped calls -------------------------------------------------------------------------------------------
- */
+/* ---- the wrapped calls ---- */
 
 void *__real_malloc(size_t count);
 void *__real_calloc(size_t count, size_t size);
@@ -50,8 +49,7 @@ void *__wrap_realloc(void *memory, size_t count)
     return fails() ? NULL : __real_realloc(memory, count);
 }
 
-/* --- the tests ---------------------------------------------------------------------------------------------------
- */
+/* ---- the tests ---- */
 
 static const char *const rooms[] = {"/", "/room/a", "/room/b"};
 

@@ -15,8 +15,7 @@
 
 static struct scenario scenario;
 
-/* --- one room ----------------------------------------------------------------------------------------------------
- */
+/* ---- one room ---- */
 
 Test(scenario, a_message_reaches_everyone_else_in_its_room_once, .timeout = 60)
 {
@@ -55,8 +54,7 @@ Test(scenario, with_echo_the_sender_hears_itself, .timeout = 30)
     scenario_stop(&scenario);
 }
 
-/* --- floods ------------------------------------------------------------------------------------------------------
- */
+/* ---- floods ---- */
 
 Test(scenario, a_full_mailbox_spills_pauses_the_speaker_and_loses_nothing, .timeout = 60)
 {
@@ -155,8 +153,7 @@ Test(scenario, the_last_words_of_one_who_hangs_up_are_delivered, .timeout = 60)
     }
 }
 
-/* --- everything at once ------------------------------------------------------------------------------------------
- */
+/* ---- everything at once ---- */
 
 #define ROOMS    3
 #define SPEAKERS 6 /* of which each room has every third */

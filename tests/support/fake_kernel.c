@@ -20,8 +20,7 @@ static pthread_cond_t passed = PTHREAD_COND_INITIALIZER;
 static pthread_key_t thread_ring;
 static bool has_key;
 
-/* --- time, chance ------------------------------------------------------------------------------------------------
- */
+/* ---- time, chance ---- */
 
 uint64_t monotonic_ms(void)
 {
@@ -42,8 +41,7 @@ uint32_t fake_random(uint32_t below)
     return (uint32_t)((random_state * UINT64_C(2685821657736338717)) >> 33) % below;
 }
 
-/* --- whose turn it is --------------------------------------------------------------------------------------------
- */
+/* ---- whose turn it is ---- */
 
 static void set_state(struct ring *ring, enum thread_state state)
 {
@@ -158,8 +156,7 @@ bool fake_kernel_step(uint64_t until_ms)
     return ring != NULL;
 }
 
-/* --- connections -------------------------------------------------------------------------------------------------
- */
+/* ---- connections ---- */
 
 struct fake_socket *fake_connect(struct ring *ring, size_t send_buffer)
 {

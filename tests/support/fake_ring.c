@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- life --------------------------------------------------------------------------------------------------------
- */
+/* ---- life ---- */
 
 enum rc ring_probe(char *line_r, size_t line_size)
 {
@@ -69,8 +68,7 @@ uint64_t ring_overflows(const struct ring *ring)
     return 0;
 }
 
-/* --- submitting --------------------------------------------------------------------------------------------------
- */
+/* ---- submitting ---- */
 
 static void submit_send(struct ring *ring, const struct asked *asked)
 {
@@ -164,8 +162,7 @@ static void submit(struct ring *ring)
     ring->asked_count = 0;
 }
 
-/* --- asking ------------------------------------------------------------------------------------------------------
- */
+/* ---- asking ---- */
 
 static void ask(struct ring *ring, struct asked asked)
 {
@@ -260,8 +257,7 @@ void ring_watch(struct ring *ring, int descriptor)
     ask(ring, (struct asked){.kind = OP_SIGNAL, .slot = (uint32_t)descriptor});
 }
 
-/* --- completing --------------------------------------------------------------------------------------------------
- */
+/* ---- completing ---- */
 
 void fake_ring_complete(struct ring *ring, struct completion completion)
 {

@@ -10,8 +10,7 @@
 
 #define STEPS_MAX 300000 /* a server that does not come to rest is a bug */
 
-/* --- the server --------------------------------------------------------------------------------------------------
- */
+/* ---- the server ---- */
 
 void scenario_start(struct scenario *scenario, uint64_t seed, const char *const flags[])
 {
@@ -132,8 +131,7 @@ void scenario_free(struct scenario *scenario)
     }
 }
 
-/* --- what clients say --------------------------------------------------------------------------------------------
- */
+/* ---- what clients say ---- */
 
 struct client *client_join(struct scenario *scenario, uint32_t shard, const char *path, size_t send_buffer)
 {
@@ -190,8 +188,7 @@ void client_close(struct client *client, uint16_t code)
     client_frame(client, FRAME_CLOSE, payload, sizeof payload);
 }
 
-/* --- what clients hear -------------------------------------------------------------------------------------------
- */
+/* ---- what clients hear ---- */
 
 static void hear(struct client *client, const uint8_t *payload, size_t count)
 {
@@ -272,8 +269,7 @@ void client_read(struct client *client)
     client->in_count = in.count;
 }
 
-/* --- what they should have heard ----------------------------------------------------------------------------------
- */
+/* ---- what they should have heard ---- */
 
 void client_check_heard_all(const struct client *reader, struct client *const speakers[], uint32_t count)
 {
