@@ -90,7 +90,8 @@ static void sent(struct shard *shard, const struct flush_send *send)
 static void submit_chunk(struct shard *shard)
 {
     struct flush_chunk *chunk = shard->chunk;
-    if (chunk->count == 0) return;
+    /* Without sends of ours, the queue may still be full of what others asked for: then this makes room. */
+    if (chunk->count == 0 && ring_send_room(shard->ring) > 0) return;
     uint32_t failed = ring_submit_sends(shard->ring, chunk->failures);
     for (uint32_t i = 0; i < failed; i++) {
         chunk->sends[chunk->failures[i].index].result = chunk->failures[i].result;
