@@ -15,6 +15,7 @@
 
 #include <ck_pr.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LETTERS_PER_BOX 512 /* in one turn: a busy sender does not keep the shard from its sockets */
 #define LETTERS_AT_ONCE 64
@@ -63,15 +64,18 @@ static void take_letter(struct shard *shard, uint32_t from, const struct letter 
 static void take_lane(struct shard *shard, enum letter_lane lane)
 {
     struct letter letters[LETTERS_AT_ONCE];
-    uint32_t shards = shard->server->shards_count;
-    for (uint32_t i = 1; i < shards; i++) {
-        uint32_t from = (shard->index + i) % shards;
+    uint32_t others = shard->server->shards_count - 1;
+    /* Requests may stop at a spill, so they begin behind the sender that was served last: each has its turn. */
+    uint32_t first = lane == LETTER_LANE_REQUESTS ? shard->requests_from : 0;
+    for (uint32_t i = 0; i < others; i++) {
+        uint32_t from = (shard->index + 1 + (first + i) % others) % (others + 1);
         struct mailbox *mailbox = server_mailbox(shard->server, lane, from, shard->index);
         for (uint32_t taken = 0; taken < LETTERS_PER_BOX;) {
             /* A home that cannot deliver takes no further request; the letter in hand may still spill a few. Requests
              * that wait do not count: two shards whose requests wait for each other must go on taking them. */
             if (lane == LETTER_LANE_REQUESTS && shard->deliveries_waiting > 0) return;
             uint32_t count = mailbox_receive(mailbox, letters, LETTERS_AT_ONCE);
+            if (count > 0 && lane == LETTER_LANE_REQUESTS) shard->requests_from = (first + i + 1) % others;
             for (uint32_t k = 0; k < count; k++) {
                 take_letter(shard, from, &letters[k]);
             }
@@ -81,10 +85,29 @@ static void take_lane(struct shard *shard, enum letter_lane lane)
     }
 }
 
+/* Reads on from paused connections, the longest paused first, until letters wait again. One that is paused anew goes
+ * to the end of the list. */
+static void resume_paused(struct shard *shard)
+{
+    struct slot_list *paused = &shard->paused;
+    uint32_t resumed = 0;
+    for (uint32_t count = paused->count; shard->letters_waiting == 0 && resumed < count; resumed++) {
+        connection_resume(shard, &shard->connections[paused->slots[resumed]]);
+    }
+    if (resumed == 0) return;
+    paused->count -= resumed;
+    memmove(paused->slots, paused->slots + resumed, paused->count * sizeof paused->slots[0]);
+}
+
 void post_take_letters(struct shard *shard)
 {
     take_lane(shard, LETTER_LANE_DELIVERIES);
+    if (shard->deliveries_waiting > 0) return;
+    /* Whoever comes first may fill the mailboxes: other shards' requests and our own publishers take turns. */
+    shard->requests_first = !shard->requests_first;
+    if (!shard->requests_first) resume_paused(shard);
     take_lane(shard, LETTER_LANE_REQUESTS);
+    if (shard->requests_first) resume_paused(shard);
 }
 
 void post_retry(struct shard *shard)
@@ -100,11 +123,6 @@ void post_retry(struct shard *shard)
             counter_subtract(&shard->counters, COUNTER_letters_waiting, moved);
             shard->to_wake[to / 64] |= UINT64_C(1) << to % 64;
         }
-    }
-    /* Resuming reads what was held, which may pause the same connection again: only those now in the list. */
-    for (uint32_t left = shard->paused.count; shard->letters_waiting == 0 && left > 0; left--) {
-        uint32_t slot = shard->paused.slots[--shard->paused.count];
-        connection_resume(shard, &shard->connections[slot]);
     }
 }
 

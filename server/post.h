@@ -19,10 +19,11 @@ struct shard;
  * of order and delivery could not be kept. */
 enum rc post_send(struct shard *shard, uint32_t to, enum letter_kind kind, struct message *message, uint32_t serial);
 
-/* Takes letters from all mailboxes, a bounded number from each, and does what they say. */
+/* Takes letters from all mailboxes, a bounded number from each, and does what they say. While none of ours wait, paused
+ * connections are read again. */
 void post_take_letters(struct shard *shard);
 
-/* Moves waiting letters on; when none is left, paused connections are read again. */
+/* Moves waiting letters on, as far as mailboxes have room. */
 void post_retry(struct shard *shard);
 
 /* Wakes the shards that got letters and sleep. */

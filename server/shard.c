@@ -61,7 +61,8 @@ static enum rc make_tables(struct shard *shard)
     if ((rc = slot_list_init(&shard->dirty, slots)) != RC_OK) return rc;
     if ((rc = slot_list_init(&shard->flushing, slots)) != RC_OK) return rc;
     if ((rc = slot_list_init(&shard->starved, slots)) != RC_OK) return rc;
-    if ((rc = slot_list_init(&shard->paused, slots)) != RC_OK) return rc;
+    /* Twice: one that is paused again while it is resumed stands in it a second time until the others are done. */
+    if ((rc = slot_list_init(&shard->paused, 2 * slots)) != RC_OK) return rc;
     if ((rc = pool_init(&shard->subscriptions, sizeof(struct subscription), slots)) != RC_OK) return rc;
     return hub_init(&shard->hub, shard->index, shard->server->shards_count);
 }

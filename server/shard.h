@@ -55,6 +55,8 @@ struct shard {
 
     uint64_t letters_waiting;          /* in the spill lists of all outgoing mailboxes */
     uint64_t deliveries_waiting;       /* of these, those in the lane of deliveries */
+    bool requests_first;               /* before the paused connections; changes each turn */
+    uint32_t requests_from;            /* which of the other shards is served first */
     uint64_t to_wake[SHARDS_MAX / 64]; /* shards that got letters since their doorbells were last looked at */
 
     int *listeners;            /* one descriptor for each --listen; -1 once closed */

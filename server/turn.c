@@ -27,8 +27,7 @@
 
 static uint64_t sleep_ms(struct shard *shard)
 {
-    /* Left over: completions beyond the bound, connections made dirty by the last flush. */
-    if (shard->has_more || shard->dirty.count > 0 || shard->starved.count > 0) return 0;
+    if (shard->has_more || shard->dirty.count > 0) return 0; /* left over from the last turn */
     if (shard->letters_waiting > 0) return LETTERS_RETRY_MS;
     uint64_t wake_at_ms = timer_wheel_wake_at_ms(&shard->timers);
     if (wake_at_ms <= shard->now_ms) return 0;
@@ -149,7 +148,7 @@ bool turn_run(struct shard *shard)
 {
     turn_sleep(shard);            /* the only place that sleeps */
     turn_take_completions(shard); /* bytes in -> frames -> messages -> letters */
-    post_retry(shard);            /* letters that found a mailbox full */
+    post_retry(shard);            /* letters of ours that found a mailbox full */
     post_take_letters(shard);     /* of other shards: into order, or to our subscribers */
     turn_run_timers(shard);
     fan_out_settle_all(shard);  /* what arrived -> outboxes */
