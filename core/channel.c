@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define ARRIVED_KEPT 1024 /* places for messages that a channel keeps from turn to turn */
+
 static enum rc reserve_place(struct channel *channel)
 {
     if (channel->count < channel->capacity) return RC_OK;
@@ -53,6 +55,15 @@ enum rc channel_arrive(struct channel *channel, struct message *message)
     }
     channel->arrived[channel->arrived_count++] = message;
     return RC_OK;
+}
+
+void channel_forget_arrived(struct channel *channel)
+{
+    channel->arrived_count = 0;
+    if (channel->arrived_capacity <= ARRIVED_KEPT) return;
+    free(channel->arrived);
+    channel->arrived = NULL;
+    channel->arrived_capacity = 0;
 }
 
 void channel_set_interested(struct channel *channel, uint32_t shard, bool is_interested)

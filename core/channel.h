@@ -1,10 +1,11 @@
 /* core/channel.h - one channel as one shard sees it: its local subscribers, and what arrived for them this turn.
  *
  * Every channel has one home, the shard that its name's hash chooses. There the same struct also says which other
- * shards have subscribers. A shard that is not the home joins when its first subscriber comes and leaves with the
- * last. Threads:   one shard. Ownership: the hub owns channels (core/hub.h); the connection owns its subscriptions
- * and takes them out before it goes; a waiting message is one reference. Memory:    12 bytes for each subscriber,
- * dense, so that a fan-out walks an array of slots. */
+ * shards have subscribers. A shard that is not the home joins with its first subscriber and leaves with the last.
+ * Threads:   one shard.
+ * Ownership: the hub owns channels (core/hub.h); a connection owns its subscriptions and takes them out before it
+ *            goes; a message kept is one reference.
+ * Memory:    12 bytes for each subscriber, dense, so that a fan-out walks an array of slots. */
 #pragma once
 
 #include "core/name.h"
@@ -55,6 +56,8 @@ void channel_unsubscribe(struct channel *channel, struct subscription *subscript
 
 /* Keeps a message for the fan-out at the end of the turn. RC_ENOMEM: not taken. */
 enum rc channel_arrive(struct channel *channel, struct message *message);
+/* Forgets the messages kept, whose references are the caller's again; the memory of a rare burst is given back. */
+void channel_forget_arrived(struct channel *channel);
 
 /* Home: does that other shard want the channel's messages? */
 void channel_set_interested(struct channel *channel, uint32_t shard, bool is_interested);

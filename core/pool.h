@@ -3,10 +3,11 @@
  * Threads:   one; the pool takes no lock.
  * Memory:    pool_init() only reserves address space. An object costs memory from its first use on, page by page, and
  *            until pool_fini(): the last one given back is the first one taken again, so the hot ones stay hot and
- * the memory held is that of the high-water mark. Contents:  a taken object holds rubbish, whatever the build: set
- * every field. A free object is out of bounds under ASan, so that a use after pool_give(), or giving twice, stops at
- * the line that does it; builds without optimisation also fill it with 0xdb. Alignment: 16 bytes; objects whose size
- * is a multiple of 64 start on a cache line. */
+ *            the memory held is that of the high-water mark.
+ * Contents:  a taken object holds rubbish, whatever the build: set every field. A free object is out of bounds under
+ *            ASan, so that a use after pool_give(), or giving twice, stops at the line that does it; builds without
+ *            optimisation also fill it with 0xdb.
+ * Alignment: 16 bytes; objects whose size is a multiple of 64 start on a cache line. */
 #pragma once
 
 #include "core/rc.h"

@@ -318,6 +318,12 @@ uint32_t ring_submit_sends(struct ring *ring, struct send_failure *failures_r)
     uint32_t failed = 0;
     submit_all(ring);
     if (io_uring_cq_ready(&ring->uring) > 0) failed = set_completions_aside(ring, failures_r);
+    /* With a full queue the kernel kept some back, maybe failures: now there is room for them. */
+    while (io_uring_cq_has_overflow(&ring->uring) && ring->deferred_count < ring->deferred_max) {
+        ring->overflows++;
+        io_uring_get_events(&ring->uring);
+        failed += set_completions_aside(ring, failures_r + failed);
+    }
     return failed;
 }
 

@@ -48,6 +48,8 @@ static void enter(struct shard *shard, struct connection *connection, enum conne
     };
     assert(owner_is_me(&shard->owner));
     assert(arrows[connection->state] & 1 << next);
+    log_debug("connection %u.%u: %s -> %s", shard_slot(shard, connection), connection->life,
+              connection_state_name(connection->state), connection_state_name(next));
     connection->state = next;
 }
 
@@ -183,6 +185,11 @@ static bool is_fault_of_frames(enum close_reason reason)
 
 void connection_close(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
+    bool has_answer = !outbox_is_empty(shard_outbox(shard, connection));
+    if (connection->state == CONNECTION_REQUEST && reason == CLOSE_SERVER_STOP && has_answer) {
+        connection_linger(shard, connection, reason);
+        return;
+    }
     if (connection->state != CONNECTION_OPEN || close_reason_code(reason) == 0) {
         bool is_ending = connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_LINGERING;
         /* A second reason does not hurry an end that is under way, but for those who do not take our last words. */

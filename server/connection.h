@@ -1,10 +1,11 @@
 /* server/connection.h - one client from accept to reaped.
  *
  *   FREE -> REQUEST -> [JOINING ->] OPEN -> CLOSING -> DRAINING -> FREE
- * REQUEST may answer and stay, or answer for the last time and go to LINGERING; any state but FREE may enter
- * DRAINING. What a fan-out touches of a connection is not here but in the shard's array of outboxes, 32 bytes each;
- * this struct is read when its client says something or a timer runs out. Threads:  the shard's. Slots: a
- * connection's index, its outbox's index and its place in the ring's file table. */
+ * REQUEST may answer and stay, or answer for the last time and go to LINGERING, as OPEN does after a broken frame; any
+ * state but FREE may enter DRAINING. What a fan-out touches of a connection is not here but in the shard's array of
+ * outboxes, 32 bytes each; this struct is read when its client says something or a timer runs out.
+ * Threads: the shard's.
+ * Slot:    a connection's index, its outbox's index, and its place in the ring's file table. */
 #pragma once
 
 #include "core/close_reason.h"

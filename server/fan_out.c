@@ -193,7 +193,7 @@ static void settle(struct shard *shard, struct channel *channel)
     for (uint32_t i = 0; i < channel->arrived_count; i++) {
         message_drop(&shard->counters, channel->arrived[i]);
     }
-    channel->arrived_count = 0;
+    channel_forget_arrived(channel);
 }
 
 void fan_out_settle(struct shard *shard, struct channel *channel)

@@ -47,9 +47,12 @@ void flush_later(struct shard *shard, uint32_t slot)
 
 /* ---- after a submit ---- */
 
+/* What waits behind the batch under way, with what it costs to remember it: a pong of two bytes is not free. The
+ * outbox is not empty. */
 static bool is_too_slow(const struct shard *shard, const struct outbox *outbox)
 {
-    return outbox_behind_bytes(outbox) > shard->options->outbox_bytes_max;
+    uint64_t entries_bytes = (uint64_t)(outbox_count(outbox) - 1) * (sizeof(struct batch) + sizeof(struct batch *));
+    return outbox_behind_bytes(outbox) + entries_bytes > shard->options->outbox_bytes_max;
 }
 
 static void block(struct shard *shard, struct connection *connection, struct outbox *outbox)
