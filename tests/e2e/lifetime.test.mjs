@@ -201,6 +201,11 @@ serverTest('the last words of those who hang up arrive', NARROW, async (server) 
     hasty.socket.end(Buffer.concat([handshake(`/room/r${round}`), ...few.map((word) => text(word))]));
     assert.deepEqual(await watcher.inbox.take(few.length), few, 'with the handshake, in one go');
     await hasty.gone();
+    const polite = await RawClient.open(server, `/room/r${round}`, { allowHalfOpen: true });
+    polite.socket.end(Buffer.concat([...words.map((word) => text(word)), close(1000)]));
+    assert.deepEqual(await watcher.inbox.take(words.length), words, 'with a goodbye');
+    assert.equal((await polite.frame()).code, 1000);
+    assert.equal((await polite.ended()).length, 0);
     await leave(watcher);
   }
 });
