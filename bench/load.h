@@ -58,7 +58,8 @@ struct load {
     uint8_t *filler;   /* of every payload */
     uint32_t mask;     /* of the next frame */
 
-    struct load_span connecting;
+    struct load_span began;      /* where the clocks stood when the span under way began */
+    struct load_span connecting; /* this and the next are zero until they are over */
     struct load_span publishing;
     uint64_t begun_ns; /* of publishing */
     uint64_t end_ns;
@@ -89,9 +90,9 @@ bool load_say(struct load *load, uint32_t connection, const void *bytes, size_t 
 /* Sends what connections have to say. */
 void load_flush(struct load *load);
 
-/* A measured span: begin it, later end it. False: the server's process is gone. */
-bool load_span_begin(struct load *load, struct load_span *span);
-bool load_span_end(struct load *load, struct load_span *span);
+/* A span is measured from one call to the other; *span_r is set at its end. False: the server's process is gone. */
+bool load_span_begin(struct load *load);
+bool load_span_end(struct load *load, struct load_span *span_r);
 
 void load_report(const struct load *load, FILE *file);
 void load_report_json(const struct load *load, FILE *file);

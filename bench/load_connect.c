@@ -52,14 +52,14 @@ static uint32_t ramp_allows(const struct load *load, uint64_t now_ns)
 {
     uint32_t all = load->options->connections;
     if (load->options->ramp == 0) return all;
-    double allowed = 1 + (double)(now_ns - load->connecting.ns) * load->options->ramp / (double)NS_PER_SECOND;
+    double allowed = 1 + (double)(now_ns - load->began.ns) * load->options->ramp / (double)NS_PER_SECOND;
     return allowed < all ? (uint32_t)allowed : all;
 }
 
 bool load_connect(struct load *load)
 {
     uint32_t all = load->options->connections;
-    if (!load_span_begin(load, &load->connecting)) return false;
+    if (!load_span_begin(load)) return false;
     load->heard_ns = clock_ns();
     while (load->open < all) {
         uint64_t now_ns = clock_ns();

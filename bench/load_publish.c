@@ -131,7 +131,7 @@ static bool check(struct load *load)
 
 bool load_publish(struct load *load)
 {
-    if (!run_until(load, clock_ns() + SETTLE_NS) || !load_span_begin(load, &load->publishing)) return false;
+    if (!run_until(load, clock_ns() + SETTLE_NS) || !load_span_begin(load)) return false;
     load->begun_ns = clock_ns();
     load->end_ns = load->begun_ns + (uint64_t)(load->options->seconds * (double)NS_PER_SECOND);
     return publish_in_time(load) && await_rest(load) && load_span_end(load, &load->publishing) &&

@@ -47,26 +47,26 @@ static uint64_t own_cpu_ns(void)
     return (uint64_t)time.tv_sec * NS_PER_SECOND + (uint64_t)time.tv_nsec;
 }
 
-/* Between the two calls a span holds where each of its clocks began. */
-bool load_span_begin(struct load *load, struct load_span *span)
+bool load_span_begin(struct load *load)
 {
     struct usage usage;
     if (!read_usage(load, &usage)) return false;
-    *span = (struct load_span){.ns = clock_ns(),
-                               .server_cpu_ns = usage.cpu_ns,
-                               .server_rss_bytes = (int64_t)usage.rss_bytes,
-                               .own_cpu_ns = own_cpu_ns()};
+    load->began = (struct load_span){.ns = clock_ns(),
+                                     .server_cpu_ns = usage.cpu_ns,
+                                     .server_rss_bytes = (int64_t)usage.rss_bytes,
+                                     .own_cpu_ns = own_cpu_ns()};
     return true;
 }
 
-bool load_span_end(struct load *load, struct load_span *span)
+bool load_span_end(struct load *load, struct load_span *span_r)
 {
     struct usage usage;
+    const struct load_span *began = &load->began;
     if (!read_usage(load, &usage)) return false;
-    span->ns = clock_ns() - span->ns;
-    span->server_cpu_ns = usage.cpu_ns - span->server_cpu_ns;
-    span->server_rss_bytes = (int64_t)usage.rss_bytes - span->server_rss_bytes;
-    span->own_cpu_ns = own_cpu_ns() - span->own_cpu_ns;
+    *span_r = (struct load_span){.ns = clock_ns() - began->ns,
+                                 .server_cpu_ns = usage.cpu_ns - began->server_cpu_ns,
+                                 .server_rss_bytes = (int64_t)usage.rss_bytes - began->server_rss_bytes,
+                                 .own_cpu_ns = own_cpu_ns() - began->own_cpu_ns};
     load->server_rss_bytes = usage.rss_bytes;
     return true;
 }
