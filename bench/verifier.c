@@ -123,12 +123,12 @@ static bool check_order(struct verifier *verifier, uint32_t member, uint32_t pub
     if (position->count > state->count || position->hash == state->hash) return true;
     const char *hint = echo_hint(verifier, member);
     if (hint[0] == '\0') hint = echo_hint(verifier, position->member);
-    return OFFEND(
-        verifier,
-        "no common order in room %u: its message number %llu was message %u of connection %u for connection "
-        "%u, and message %u of connection %u for connection %u%s",
-        room, (unsigned long long)state->count, sequence, publisher, member, position->sequence, position->publisher,
-        position->member, hint);
+    return OFFEND(verifier,
+                  "no common order in room %u, or a loss: its message number %llu was message %u of connection %u "
+                  "for connection "
+                  "%u, and message %u of connection %u for connection %u%s",
+                  room, (unsigned long long)state->count, sequence, publisher, member, position->sequence,
+                  position->publisher, position->member, hint);
 }
 
 /* The witness got a message: so should each publisher of the room have, but the message's own. */
