@@ -5,6 +5,7 @@
 
 #include "net/http.h"
 
+#include <assert.h>
 #include <mbedtls/base64.h>
 #include <mbedtls/sha1.h>
 #include <stdio.h>
@@ -133,8 +134,9 @@ void upgrade_check(const struct http_request *request, const char *const *origin
     }
 }
 
-static size_t switch_answer(const struct upgrade *upgrade, char *to, size_t max)
+size_t upgrade_answer(const struct upgrade *upgrade, char *to, size_t max)
 {
+    assert(upgrade->status == 101);
     int count = snprintf(to, max,
                          "HTTP/1.1 101 %s\r\n"
                          "Upgrade: websocket\r\n"
@@ -143,16 +145,4 @@ static size_t switch_answer(const struct upgrade *upgrade, char *to, size_t max)
                          "\r\n",
                          http_status_text(101), upgrade->accept);
     return count > 0 && (size_t)count < max ? (size_t)count : 0;
-}
-
-size_t upgrade_answer(const struct upgrade *upgrade, char *to, size_t max)
-{
-    if (upgrade->status == 101) return switch_answer(upgrade, to, max);
-    size_t text = strlen(upgrade->text), body = text + 1; /* with an end of line */
-    size_t head =
-        http_answer_head(to, max, upgrade->status, "text/plain; charset=utf-8", body, false, upgrade->extra_headers);
-    if (head == 0 || max - head < body) return 0;
-    memcpy(to + head, upgrade->text, text);
-    to[head + text] = '\n';
-    return head + body;
 }

@@ -11,7 +11,7 @@
 
 enum {
     UPGRADE_ACCEPT_BYTES = 28,      /* base64 of a SHA-1 */
-    UPGRADE_ANSWER_BYTES_MAX = 512, /* every answer of upgrade_answer() fits */
+    UPGRADE_ANSWER_BYTES_MAX = 192, /* what upgrade_answer() writes fits */
 };
 
 struct upgrade {
@@ -38,6 +38,6 @@ bool upgrade_is_asked(const struct http_request *request);
 void upgrade_check(const struct http_request *request, const char *const *origins, size_t origins_count,
                    struct upgrade *result);
 
-/* Writes the whole answer: the 101, or the refusal with its text as body and "Connection: close". Returns its bytes;
- * 0 when max is too small, which UPGRADE_ANSWER_BYTES_MAX never is. */
+/* Writes the 101; a refusal is an answer like any other (http_answer_head()). Returns its bytes; 0 when max is too
+ * small, which UPGRADE_ANSWER_BYTES_MAX never is. */
 size_t upgrade_answer(const struct upgrade *upgrade, char *to, size_t max);

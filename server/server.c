@@ -106,9 +106,8 @@ void server_fini(struct server *server)
 enum rc server_start(struct server *server, char *reason_r, size_t reason_size)
 {
     for (uint32_t i = 0; i < server->shards_count; i++) {
-        enum rc rc = shard_start(&server->shards[i]);
+        enum rc rc = shard_start(&server->shards[i], reason_r, reason_size);
         if (rc == RC_OK) continue;
-        snprintf(reason_r, reason_size, "no thread for shard %u: raise the limit of tasks (ulimit -u, TasksMax=)", i);
         server_set_stage(server, SERVER_STOPPED);
         server_join(server);
         return rc;

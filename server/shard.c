@@ -113,17 +113,16 @@ void shard_fini(struct shard *shard)
 
 /* ---- the thread ---- */
 
-static void begin(struct shard *shard)
+static enum rc begin(struct shard *shard)
 {
     owner_take(&shard->owner);
     shard->now_ms = monotonic_ms();
     timer_wheel_init(&shard->timers, shard->now_ms);
-    if (ring_enable(shard->ring) != RC_OK) {
-        log_error("io_uring: the ring could not be enabled; this shard accepts nobody");
-        return;
-    }
+    enum rc rc = ring_enable(shard->ring);
+    if (rc != RC_OK) return rc;
     ring_watch(shard->ring, shard->signal_descriptor);
     accept_start(shard);
+    return RC_OK;
 }
 
 /* Gives back what is left when the time to say goodbye is over; the sockets close with the ring. */
@@ -142,20 +141,36 @@ static void *run(void *argument)
     snprintf(name, sizeof name, "shard %u", shard->index);
     pthread_setname_np(pthread_self(), name);
     log_thread_init(name);
-    begin(shard);
-    while (turn_run(shard)) {
+    enum rc rc = begin(shard);
+    shard->begin_rc = rc; /* ours no more once the semaphore is up */
+    sem_post(&shard->has_begun);
+    if (rc == RC_OK) {
+        while (turn_run(shard)) {
+        }
+        end(shard);
     }
-    end(shard);
     log_thread_fini();
     ck_pr_store_uint(&shard->has_ended, 1);
     return NULL;
 }
 
-enum rc shard_start(struct shard *shard)
+enum rc shard_start(struct shard *shard, char *reason_r, size_t reason_size)
 {
-    int error = pthread_create(&shard->thread, NULL, run, shard);
-    shard->has_thread = error == 0;
-    return shard->has_thread ? RC_OK : RC_EKERNEL;
+    sem_init(&shard->has_begun, 0, 0);
+    if (pthread_create(&shard->thread, NULL, run, shard) != 0) {
+        snprintf(reason_r, reason_size, "no thread for shard %u: raise the limit of tasks (ulimit -u, TasksMax=)",
+                 shard->index);
+        return RC_EKERNEL;
+    }
+    shard->has_thread = true;
+    while (sem_wait(&shard->has_begun) != 0) {
+    }
+    if (shard->begin_rc == RC_OK) return RC_OK;
+    snprintf(reason_r, reason_size,
+             "io_uring: the ring of shard %u cannot be enabled: in a container, let its seccomp profile permit "
+             "io_uring_register",
+             shard->index);
+    return shard->begin_rc;
 }
 
 void shard_signal(struct shard *shard)

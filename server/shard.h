@@ -17,6 +17,7 @@
 #include "server/options.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdint.h>
 
 struct ring;
@@ -29,6 +30,8 @@ struct shard {
     struct owner owner;
     pthread_t thread;
     bool has_thread;
+    sem_t has_begun; /* the thread says once how it went: */
+    enum rc begin_rc;
 
     struct ring *ring;
     uint64_t now_ms; /* monotonic, read once a turn */
@@ -80,8 +83,8 @@ enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, c
 /* The thread has ended, or was never started. */
 void shard_fini(struct shard *shard);
 
-/* Starts the thread, which runs turns until the server stops. */
-enum rc shard_start(struct shard *shard);
+/* Starts the thread, which runs turns until the server stops; returns when it accepts connections, or cannot. */
+enum rc shard_start(struct shard *shard, char *reason_r, size_t reason_size);
 
 /* Any thread: makes the shard look at server->stage. */
 void shard_signal(struct shard *shard);

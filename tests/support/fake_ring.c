@@ -53,7 +53,7 @@ void ring_free(struct ring *ring)
 
 enum rc ring_enable(struct ring *ring)
 {
-    fake_kernel_wait(ring);
+    (void)ring; /* its thread is met in its first ring_wait(): until then it does what no other can see */
     return RC_OK;
 }
 
