@@ -66,6 +66,20 @@ static void take_control(struct shard *shard, struct connection *connection, enu
     }
 }
 
+/* Adds a piece to those that came before; the whole once it is there, the caller's to free, else NULL. */
+static struct span *gather(struct shard *shard, struct connection *connection, struct span **span,
+                           const struct frame_event *event)
+{
+    if (span_append(span, event->payload.at, (uint32_t)event->payload.count) != RC_OK) {
+        connection_close(shard, connection, CLOSE_NO_MEMORY);
+        return NULL;
+    }
+    if (!event->is_last) return NULL;
+    struct span *whole = *span;
+    *span = NULL; /* taking it may end the connection */
+    return whole;
+}
+
 static void receive_control(struct shard *shard, struct connection *connection, const struct frame_event *event)
 {
     const struct bytes *piece = &event->payload;
@@ -73,13 +87,8 @@ static void receive_control(struct shard *shard, struct connection *connection, 
         take_control(shard, connection, event->opcode, piece->at, piece->count);
         return;
     }
-    if (span_append(&connection->control, piece->at, (uint32_t)piece->count) != RC_OK) {
-        connection_finish(shard, connection, CLOSE_NO_MEMORY);
-        return;
-    }
-    if (!event->is_last) return;
-    struct span *whole = connection->control;
-    connection->control = NULL; /* taking it may end the connection */
+    struct span *whole = gather(shard, connection, &connection->control, event);
+    if (whole == NULL) return;
     take_control(shard, connection, event->opcode, whole->bytes, whole->count);
     span_free(&whole);
 }
@@ -100,13 +109,8 @@ static void receive_data(struct shard *shard, struct connection *connection, con
         take_message(shard, connection, event->opcode, piece->at, piece->count);
         return;
     }
-    if (span_append(&connection->message, piece->at, (uint32_t)piece->count) != RC_OK) {
-        connection_close(shard, connection, CLOSE_NO_MEMORY);
-        return;
-    }
-    if (!event->is_last) return;
-    struct span *whole = connection->message;
-    connection->message = NULL;
+    struct span *whole = gather(shard, connection, &connection->message, event);
+    if (whole == NULL) return;
     take_message(shard, connection, event->opcode, whole->bytes, whole->count);
     span_free(&whole);
 }
