@@ -1,5 +1,4 @@
-/* core/tsan.h - tells ThreadSanitizer what Concurrency Kit's inline assembly hides from it: nothing in other builds.
- */
+/* core/tsan.h - tells ThreadSanitizer what CK's inline assembly hides from it; nothing in other builds. */
 #pragma once
 
 #if defined(__SANITIZE_THREAD__)

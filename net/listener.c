@@ -23,7 +23,7 @@ static enum rc refuse(const char *step, int error, char *reason, size_t size)
     if (error == EAFNOSUPPORT) cure = ": this system has no IPv6, choose an IPv4 address";
     if (error == EMFILE || error == ENFILE) cure = ": raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)";
     snprintf(reason, size, "%s: %s%s", step, strerror(error), cure);
-    return RC_EKERNEL;
+    return error == EADDRINUSE ? RC_EBUSY : RC_EKERNEL;
 }
 
 static int stream_socket(const struct sockaddr_storage *address)

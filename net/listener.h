@@ -13,8 +13,9 @@
 
 /* Would listening on the address fail? Asked before the first listener_open(), because sockets of SO_REUSEPORT would
  * silently share the port with another ringcast of the same user. Port 0 is chosen and written back into *address.
- * On error reason_r names cause and cure. */
+ * RC_EBUSY: somebody listens there, or did until a moment ago: the sockets of a process with an io_uring outlive it by
+ * some milliseconds. RC_EKERNEL: something else. On errors reason_r names cause and cure. */
 enum rc listener_check(struct sockaddr_storage *address, char *reason_r, size_t reason_size);
 
-/* A listening socket that closes on exec; give it back with close(2). RC_EKERNEL: reason_r says why. */
+/* A listening socket that closes on exec; give it back with close(2). RC_EBUSY, RC_EKERNEL: reason_r says why. */
 enum rc listener_open(const struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size);

@@ -394,8 +394,7 @@ int ring_wait(struct ring *ring, uint64_t timeout_ms)
     return is_expected ? 0 : -result;
 }
 
-/* Should the kernel be asked again in this turn? Yes if it held back completions, for want of room or by its limit.
- */
+/* Should the kernel be asked again in this turn? Yes if it held completions back, for want of room or by its limit. */
 static bool fetch_more(struct ring *ring)
 {
     bool has_overflow = io_uring_cq_has_overflow(&ring->uring);

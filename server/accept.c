@@ -74,6 +74,14 @@ void accept_stop(struct shard *shard)
     }
 }
 
+bool accept_has_stopped(const struct shard *shard)
+{
+    for (uint32_t i = 0; i < shard->options->listen.count; i++) {
+        if (shard->listeners[i] >= 0) return false;
+    }
+    return true;
+}
+
 static void welcome(struct shard *shard, uint32_t slot)
 {
     bool is_refused = shard->is_draining || is_full(shard);

@@ -4,6 +4,7 @@
  * is closed. It tries again every 100 ms and begins when a fiftieth of the places is free. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct completion;
@@ -13,6 +14,8 @@ struct shard;
 void accept_start(struct shard *shard);
 /* Stops for good: the listeners are closed once the kernel has let go of them. */
 void accept_stop(struct shard *shard);
+/* Has it? Only then is the port free for whoever starts next. */
+bool accept_has_stopped(const struct shard *shard);
 
 /* An ACCEPT completed. */
 void accept_completed(struct shard *shard, const struct completion *completion);

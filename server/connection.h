@@ -28,8 +28,7 @@ enum connection_state {
     CONNECTION_JOINING,   /* an upgrade waits for the component (a channel's home); what comes is held */
     CONNECTION_OPEN,      /* frames both ways */
     CONNECTION_CLOSING,   /* our close frame is said; wait for the peer's, or for the timer */
-    CONNECTION_LINGERING, /* all is said that we will say: once it is out, FIN; then wait for the peer's, or the timer
-                           */
+    CONNECTION_LINGERING, /* all is said: once it is out, FIN; then wait for the peer's, or for the timer */
     CONNECTION_DRAINING,  /* nothing more is read or said; wait until no operation is under way */
     CONNECTION_STATES_MAX
 };

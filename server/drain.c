@@ -25,7 +25,8 @@ bool drain_go_on(struct shard *shard)
         told++;
     }
     /* A shard without connections stays for the letters of the others. */
-    return ck_pr_load_64(&shard->server->connections_open) > 0 && shard->now_ms < shard->drain_until_ms;
+    bool is_done = ck_pr_load_64(&shard->server->connections_open) == 0 && accept_has_stopped(shard);
+    return !is_done && shard->now_ms < shard->drain_until_ms;
 }
 
 uint64_t drain_sleep_ms(const struct shard *shard)

@@ -1,5 +1,4 @@
-/* server/drain.h - the end of a shard: nobody is let in, everybody is told goodbye (close 1001), a slice each turn.
- */
+/* server/drain.h - the end of a shard: nobody is let in, all are told goodbye (close 1001), a slice each turn. */
 #pragma once
 
 #include <stdbool.h>

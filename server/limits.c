@@ -48,8 +48,7 @@ enum rc limits_settle(struct options *options, uint32_t *slots_max_r, char *warn
         return RC_EKERNEL;
     }
     uint64_t slots = descriptors < SLOTS_MAX ? descriptors : SLOTS_MAX;
-    /* Each shard may get more than its share, because the kernel spreads connections by hash: a sixteenth stays free.
-     */
+    /* A shard may get more than its share, since the kernel spreads connections by hash: a sixteenth stays free. */
     uint64_t possible = options->shards * (slots - slots / 16);
     if (options->connections_max == 0) {
         options->connections_max = (uint32_t)possible;

@@ -72,6 +72,13 @@ static bool room_name(struct http_text path, char name[NAME_BYTES_MAX], uint32_t
     return true;
 }
 
+bool lobby_has_room(struct http_text path, struct refusal *refusal_r)
+{
+    char name[NAME_BYTES_MAX];
+    uint32_t count;
+    return room_name(path, name, &count, refusal_r);
+}
+
 static enum rc lobby_on_open(struct shard *shard, struct connection *connection, const struct http_request *request,
                              struct refusal *refusal_r)
 {

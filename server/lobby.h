@@ -7,3 +7,6 @@
 #include "server/component.h"
 
 extern const struct component lobby;
+
+/* Can there be a room at this path, which lobby.serves? If not, *refusal_r says why: for its page as for its socket. */
+bool lobby_has_room(struct http_text path, struct refusal *refusal_r);

@@ -37,8 +37,7 @@ static int complain(int status, const char *reason)
 static void choose_key(void)
 {
     uint64_t key[2];
-    /* Before the kernel's pool is ready this waits, as it should: a guessed key would let clients choose collisions.
-     */
+    /* Waits until the kernel's pool is ready, as it should: a guessed key would let clients choose collisions. */
     while (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key) {
     }
     name_set_key(key[0], key[1]);
@@ -96,7 +95,8 @@ static int run(struct options *options, const sigset_t *signals)
     char reason[REASON_BYTES], warning[REASON_BYTES], ring_line[REASON_BYTES];
     uint32_t slots_max;
     struct server server;
-    if (ring_probe(ring_line, sizeof ring_line) != RC_OK) return complain(EXIT_IO_URING, ring_line);
+    enum rc probed = ring_probe(ring_line, sizeof ring_line);
+    if (probed != RC_OK) return complain(probed == RC_ENOMEM ? EXIT_OTHER : EXIT_IO_URING, ring_line);
     if (limits_settle(options, &slots_max, warning, sizeof warning, reason, sizeof reason) != RC_OK) {
         return complain(EXIT_OTHER, reason);
     }

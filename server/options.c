@@ -83,8 +83,7 @@ static char spell_row(char letter)
     return letter == '-' ? '_' : (char)tolower((unsigned char)letter);
 }
 
-/* The option that a misspelled name most likely meant, OPTIONS_COUNT when none is near: up to a third may be wrong.
- */
+/* The option that a misspelled name most likely meant; OPTIONS_COUNT: none is near, up to a third may be wrong. */
 static enum option_id find_closest(const char *given, size_t length)
 {
     char name[NAME_BYTES_MAX];

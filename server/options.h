@@ -34,8 +34,7 @@ struct options {
 #undef OPTION
 #undef OPTION_GROUP
     enum option_source sources[OPTIONS_COUNT];
-    char warning[OPTIONS_ERROR_BYTES]; /* something odd that does not stop the start, for the log; "" when nothing is
-                                        */
+    char warning[OPTIONS_ERROR_BYTES]; /* something odd that stops no start, for the log; "": nothing */
 };
 
 /* Fills `options` from argv (argv[0] is skipped) and envp (as environ; may be NULL). RC_OK: give it back with

@@ -126,9 +126,12 @@ static void answer_page(struct shard *shard, struct connection *connection, cons
 
 static void plain(struct shard *shard, struct connection *connection, const struct http_request *request)
 {
+    struct refusal refusal = {0};
     const struct web_page *page = web_find(request->path);
-    if (page == NULL && lobby.serves(request->path)) page = web_chat();
-    if (page == NULL) {
+    if (page == NULL && lobby.serves(request->path) && lobby_has_room(request->path, &refusal)) page = web_chat();
+    if (refusal.status != 0) {
+        refuse(shard, connection, refusal.status, refusal.text, NULL);
+    } else if (page == NULL) {
         refuse(shard, connection, 404, "Nothing is here: the chat is at /.", NULL);
     } else if (request->method != HTTP_METHOD_GET && request->method != HTTP_METHOD_HEAD) {
         refuse(shard, connection, 405, "Only GET and HEAD are answered here.", "Allow: GET, HEAD\r\n");

@@ -10,6 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define ADDRESS_RETRY_MS 20
+#define ADDRESS_RETRIES  15
 
 /* ---- life ---- */
 
@@ -51,14 +55,25 @@ static void free_mailboxes(struct server *server)
     free(server->mailboxes);
 }
 
-/* Finds out first what would go wrong; ports that the kernel is to choose are the same for all shards from here on.
- */
+/* A port that a ringcast just killed still holds comes free within milliseconds: worth a moment's patience. */
+static enum rc check_address(struct address *address, char *reason_r, size_t reason_size)
+{
+    const struct timespec pause = {.tv_nsec = ADDRESS_RETRY_MS * 1000000};
+    enum rc rc = listener_check(&address->storage, reason_r, reason_size);
+    for (uint32_t retries = 0; rc == RC_EBUSY && retries < ADDRESS_RETRIES; retries++) {
+        nanosleep(&pause, NULL);
+        rc = listener_check(&address->storage, reason_r, reason_size);
+    }
+    return rc;
+}
+
+/* Finds out first what would go wrong; a port that the kernel is to choose is one for all shards from here on. */
 static enum rc check_addresses(struct options *options, char *reason_r, size_t reason_size)
 {
     char reason[256], text[ADDRESS_TEXT_MAX];
     for (uint32_t i = 0; i < options->listen.count; i++) {
         struct address *address = &options->listen.items[i];
-        enum rc rc = listener_check(&address->storage, reason, sizeof reason);
+        enum rc rc = check_address(address, reason, sizeof reason);
         if (rc == RC_OK) continue;
         snprintf(reason_r, reason_size, "cannot listen on %s: %s", address_format(address, text), reason);
         return rc;

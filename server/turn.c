@@ -90,8 +90,7 @@ static void take_completion(struct shard *shard, struct completion *completion)
         if (connection != NULL) writable(shard, connection);
         break;
     case OP_DOORBELL:
-        /* Ours rang and was not heard, for want of memory: again. Otherwise somebody rang: letters are taken anyway.
-         */
+        /* Ours was not heard, for want of memory: again. Otherwise somebody rang: letters are taken anyway. */
         if (completion->result == -ENOMEM) ring_doorbell(shard->ring, (int)completion->slot);
         break;
     case OP_SIGNAL:

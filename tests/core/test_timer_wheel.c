@@ -227,8 +227,7 @@ static uint64_t model_soonest_ms(const struct model *model)
     return soonest_ms;
 }
 
-/* Takes up to `budget` timers, one at least: the wheel learns the time here. In between others are set and cleared.
- */
+/* Takes up to `budget` timers, at least one: the wheel learns the time here. Others are set and cleared in between. */
 static void model_expire(struct model *model, uint64_t budget)
 {
     while (budget-- > 0) {

@@ -127,6 +127,8 @@ const BAD_REQUESTS = [
   [400, '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003'],
   [404, get('/nowhere')],
   [404, get('/../etc/passwd')],
+  [400, get('/room/caf%C3%A9')],
+  [403, get('/room/private-x')],
   [404, get('/room/')],
   [405, request('POST / HTTP/1.1')],
   [405, request('DELETE /room/tea HTTP/1.1')],

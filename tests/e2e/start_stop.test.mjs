@@ -92,6 +92,15 @@ test('a port in use is named, whoever uses it', async () => {
   }
 });
 
+test('a port is free for the next server as soon as the last has ended, or a moment after it was killed', async () => {
+  let server = await startServer(['--shards', '4']);
+  for (const end of ['stop', 'kill', 'stop', 'kill', 'stop']) {
+    await server[end]();
+    server = await startServer(['--shards', '4'], { port: server.port });
+  }
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+});
+
 test('an address of another machine is named', async () => {
   assertRefused(await run(['--listen', '192.0.2.1:8080']), 1, /192\.0\.2\.1:8080/, /address of this machine/);
 });
@@ -102,14 +111,14 @@ test('too few descriptors are named with the limit to raise', async () => {
   assertRefused(result, 1, /RLIMIT_NOFILE is 16/, /ulimit -n/, /LimitNOFILE=/);
 });
 
-test('without io_uring it ends with 3 and says how to allow it', async () => {
-  for (const [error, ...words] of [
-    ['ENOSYS', /not implemented/, /io_uring_disabled/, /seccomp/],
-    ['EPERM', /not permitted/, /io_uring_disabled/, /seccomp/],
-    ['ENOMEM', /no memory/, /RLIMIT_MEMLOCK/, /ulimit -l/],
+test('without io_uring it ends with 3, without memory for it with 1, and says what to do', async () => {
+  for (const [error, code, ...words] of [
+    ['ENOSYS', 3, /not implemented/, /io_uring_disabled/, /seccomp/],
+    ['EPERM', 3, /not permitted/, /io_uring_disabled/, /seccomp/],
+    ['ENOMEM', 1, /no memory/, /RLIMIT_MEMLOCK/, /ulimit -l/],
   ]) {
     const result = await run([error, RINGCAST, '--listen', '127.0.0.1:0'], { command: DENY_IO_URING });
-    assertRefused(result, 3, ...words);
+    assertRefused(result, code, ...words);
   }
 });
 

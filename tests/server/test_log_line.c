@@ -44,8 +44,7 @@ Test(log_line, shows_what_could_forge_a_line_or_drive_a_terminal, .timeout = 10)
     }
 }
 
-/* Texts of every length around the bound, of pieces of every size: whole up to the bound, cut behind a whole piece.
- */
+/* Texts of every length around the bound, in pieces of every size: whole up to it, cut behind a whole piece. */
 Test(log_line, that_is_too_long_is_cut_between_characters, .timeout = 10)
 {
     static const char *const pieces[][2] = {{"a", "a"}, {"é", "é"}, {"日", "日"}, {"🙂", "🙂"}, {"\n", "\\x0a"}};
