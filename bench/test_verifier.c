@@ -136,7 +136,7 @@ Test(verifier, any_lost_message_is_found_at_any_member, .timeout = 20)
 
 Test(verifier, a_repeated_message_is_found, .timeout = 10)
 {
-    static const struct layout both[] = {loud, quiet};
+    const struct layout both[] = {loud, quiet};
     for (size_t i = 0; i < 2; i++) {
         for (uint32_t member = 0; member < 6; member++) {
             struct script script = script_of(both[i], 40);
