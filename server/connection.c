@@ -65,7 +65,6 @@ void connection_accepted(struct shard *shard, uint32_t slot)
     shard->outboxes[slot] = (struct outbox){.marks = shard->outboxes[slot].marks & OUTBOX_DIRTY};
     enter(shard, connection, CONNECTION_REQUEST);
     if (slot >= shard->slots_used) shard->slots_used = slot + 1;
-    shard->open++;
     ck_pr_inc_64(&shard->server->connections_open);
     counter_add(&shard->counters, COUNTER_connections_accepted, 1);
     counter_add(&shard->counters, COUNTER_connections_open, 1);
@@ -138,6 +137,23 @@ void connection_say_control(struct shard *shard, struct connection *connection, 
     say(shard, connection, batch, connection->has_answered ? outbox_append_control : append_message);
 }
 
+void connection_say_frame(struct shard *shard, struct connection *connection, enum frame_opcode opcode,
+                          const uint8_t *payload, size_t count)
+{
+    uint8_t header[FRAME_HEADER_BYTES_MAX], *to;
+    size_t header_bytes = frame_header_write(header, opcode, count);
+    struct batch *batch = batch_new((uint32_t)(header_bytes + count), shard->now_ms, &to);
+    if (batch != NULL) {
+        memcpy(to, header, header_bytes);
+        if (count > 0) memcpy(to + header_bytes, payload, count);
+    }
+    if (opcode == FRAME_CLOSE) {
+        connection_say(shard, connection, batch);
+    } else {
+        connection_say_control(shard, connection, batch);
+    }
+}
+
 static void clear_outbox(struct shard *shard, struct connection *connection, bool keep_begun)
 {
     struct outbox *outbox = shard_outbox(shard, connection);
@@ -164,17 +180,10 @@ static void leave(struct shard *shard, struct connection *connection, enum close
 
 static void say_close_frame(struct shard *shard, struct connection *connection, uint16_t code, const char *text)
 {
-    uint8_t payload[FRAME_CONTROL_BYTES_MAX], *to;
+    uint8_t payload[FRAME_CONTROL_BYTES_MAX];
     size_t count = frame_close_write(payload, code, text);
-    uint8_t header[FRAME_HEADER_BYTES_MAX];
-    size_t header_bytes = frame_header_write(header, FRAME_CLOSE, count);
-    struct batch *batch = batch_new((uint32_t)(header_bytes + count), shard->now_ms, &to);
-    if (batch != NULL) {
-        memcpy(to, header, header_bytes);
-        memcpy(to + header_bytes, payload, count);
-    }
     shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
-    connection_say(shard, connection, batch);
+    connection_say_frame(shard, connection, FRAME_CLOSE, payload, count);
 }
 
 /* After these the peer's frames are not read on: where they begin is unknown, or it is not worth looking. */
@@ -282,7 +291,6 @@ void connection_operation_done(struct shard *shard, struct connection *connectio
     if (connection->is_starved || connection->is_paused) return;
     ring_close(shard->ring, shard_slot(shard, connection));
     enter(shard, connection, CONNECTION_FREE);
-    shard->open--;
     ck_pr_dec_64(&shard->server->connections_open);
     counter_subtract(&shard->counters, COUNTER_connections_open, 1);
     counter_add(&shard->counters, counter_of_close(connection->reason), 1);

@@ -81,6 +81,9 @@ void connection_open(struct shard *shard, struct connection *connection);
 void connection_say(struct shard *shard, struct connection *connection, struct batch *batch);
 /* The same for a ping or pong, ahead of messages but not of answers over HTTP. */
 void connection_say_control(struct shard *shard, struct connection *connection, struct batch *batch);
+/* The same for a control frame of that payload, which is copied: a close behind messages, others ahead of them. */
+void connection_say_frame(struct shard *shard, struct connection *connection, enum frame_opcode opcode,
+                          const uint8_t *payload, size_t count);
 
 /* Ends it for this reason: with a close frame when the reason has a code and the connection is open, else at once. */
 void connection_close(struct shard *shard, struct connection *connection, enum close_reason reason);

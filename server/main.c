@@ -25,8 +25,8 @@ enum {
     EXIT_IO_URING = 3,
 };
 
-#define REASON_BYTES 600
-#define POLL_MS      20 /* how often to look whether a drain is over */
+#define REASON_BYTES RING_REASON_BYTES /* the ring has the longest */
+#define POLL_MS      20                /* how often to look whether a drain is over */
 
 static int complain(int status, const char *reason)
 {

@@ -8,8 +8,6 @@
 #include "server/post.h"
 #include "server/shard.h"
 
-#include <stdlib.h>
-
 /* ---- subscribing ---- */
 
 /* Sends the home a letter that only names the channel. */

@@ -32,18 +32,6 @@ void receive_start(struct shard *shard, struct connection *connection)
 
 /* ---- frames ---- */
 
-static void pong(struct shard *shard, struct connection *connection, const uint8_t *payload, size_t count)
-{
-    uint8_t header[FRAME_HEADER_BYTES_MAX], *to;
-    size_t header_bytes = frame_header_write(header, FRAME_PONG, count);
-    struct batch *batch = batch_new((uint32_t)(header_bytes + count), shard->now_ms, &to);
-    if (batch != NULL) {
-        memcpy(to, header, header_bytes);
-        if (count > 0) memcpy(to + header_bytes, payload, count);
-    }
-    connection_say_control(shard, connection, batch);
-}
-
 static void take_control(struct shard *shard, struct connection *connection, enum frame_opcode opcode,
                          const uint8_t *payload, size_t count)
 {
@@ -51,7 +39,9 @@ static void take_control(struct shard *shard, struct connection *connection, enu
     enum close_reason reason;
     switch (opcode) {
     case FRAME_PING:
-        if (connection->state == CONNECTION_OPEN) pong(shard, connection, payload, count);
+        if (connection->state == CONNECTION_OPEN) {
+            connection_say_frame(shard, connection, FRAME_PONG, payload, count);
+        }
         break;
     case FRAME_CLOSE:
         reason = frame_close_read(payload, count, &code);

@@ -42,7 +42,6 @@ struct shard {
     struct connection *connections;
     struct outbox *outboxes;
     uint32_t slots_used;       /* slots from here on were never used */
-    uint32_t open;             /* connections that are not free */
     struct slot_list dirty;    /* outboxes to flush this turn */
     struct slot_list flushing; /* empty; changes places with dirty in each round of a flush */
     struct slot_list starved;  /* receives to start again: there was no buffer */

@@ -97,7 +97,7 @@ static void check_all_is_given_back(const struct scenario *scenario)
     }
     for (uint32_t i = 0; i < scenario->server.shards_count; i++) {
         const struct shard *shard = &scenario->server.shards[i];
-        cr_expect_eq(shard->open, 0);
+        cr_expect_eq(counter_get(&shard->counters, COUNTER_connections_open), 0);
         cr_expect_eq(shard->hub.count, 0);
         cr_expect_eq(pool_in_use(&shard->subscriptions), 0);
         cr_expect_eq(shard->letters_waiting, 0);
