@@ -51,12 +51,12 @@ static unsigned check_head(const struct http_reader *reader)
     if (hosts > 1 || (hosts == 0 && request->version_minor == 1)) return 400; /* 3.2 */
     if (codings > 0 && request->version_minor == 0) return 400;               /* 6.1: its framing is in doubt */
     if (codings > 1) return 501;
-    if (codings == 1 && !http_text_is_nocase(http_request_header(request, "transfer-encoding"), "chunked"))
+    if (codings == 1 && !text_is_nocase(http_request_header(request, "transfer-encoding"), "chunked"))
         return 501;
     if ((reader->parser.flags & F_CONTENT_LENGTH) != 0 && reader->parser.content_length > reader->body_bytes_max)
         return 413;
-    struct http_text expectation = http_request_header(request, "expect");
-    bool is_known = expectation.at == NULL || http_text_is_nocase(expectation, "100-continue");
+    struct text expectation = http_request_header(request, "expect");
+    bool is_known = expectation.at == NULL || text_is_nocase(expectation, "100-continue");
     return is_known || request->version_minor == 0 ? 0 : 417; /* RFC 9110 10.1.1 */
 }
 
@@ -245,7 +245,7 @@ static void complete_request(struct http_reader *reader)
 {
     struct http_request *request = &reader->request;
     read_head(reader);
-    request->body = (struct http_text){(const char *)reader->buffer + reader->head_bytes, reader->body_bytes};
+    request->body = (struct text){(const char *)reader->buffer + reader->head_bytes, reader->body_bytes};
     request->keep_alive = llhttp_should_keep_alive(&reader->parser) != 0 && reader->parser.method != HTTP_CONNECT;
 }
 

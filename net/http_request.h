@@ -4,19 +4,11 @@
  * net/http fills requests; their views live as long as it says there. Nothing is allocated here. */
 #pragma once
 
+#include "core/text.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* A view of text that somebody else owns; not terminated by a zero. */
-struct http_text {
-    const char *at; /* NULL: there is none, which is not the same as an empty one */
-    size_t count;
-};
-
-/* Exactly equal? Equal but for the case of ASCII letters? `b` is terminated by a zero. */
-bool http_text_is(struct http_text a, const char *b);
-bool http_text_is_nocase(struct http_text a, const char *b);
 
 enum http_method {
     HTTP_METHOD_GET,
@@ -32,27 +24,26 @@ enum http_method {
 /* A complete request. Its views live until the reader is fed, reset or freed. */
 struct http_request {
     enum http_method method;
-    struct http_text method_text;
-    struct http_text
-        path; /* before '?', as sent (percent-encoded); of http://host/path only the path, at least "/" */
-    struct http_text query;   /* behind '?', as sent; NULL without a '?' */
-    struct http_text headers; /* the raw header lines, each with its CRLF */
-    struct http_text body;    /* empty when there is none */
-    uint8_t version_minor;    /* of HTTP/1.x: 0 or 1 */
-    bool keep_alive;          /* may another request follow on this connection? */
+    struct text method_text;
+    struct text path;    /* before '?', as sent (percent-encoded); of http://host/path only the path, at least "/" */
+    struct text query;   /* behind '?', as sent; NULL without a '?' */
+    struct text headers; /* the raw header lines, each with its CRLF */
+    struct text body;    /* empty when there is none */
+    uint8_t version_minor; /* of HTTP/1.x: 0 or 1 */
+    bool keep_alive;       /* may another request follow on this connection? */
 };
 
 /* One header line; the value has no white space around it. Start with a zeroed one. */
 struct http_header {
-    struct http_text name;
-    struct http_text value;
+    struct text name;
+    struct text value;
 };
 
 /* The header line after *header, in the order sent; false behind the last. */
 bool http_header_next(const struct http_request *request, struct http_header *header);
 
 /* The value of the first header `name` (any case); at == NULL when there is none. */
-struct http_text http_request_header(const struct http_request *request, const char *name);
+struct text http_request_header(const struct http_request *request, const char *name);
 /* How many header lines of that name there are: 2 where only one may stand is the sender's error. */
 unsigned http_request_header_count(const struct http_request *request, const char *name);
 /* Does any line of a list header ("Connection: keep-alive, Upgrade"; RFC 9110 5.6.1) hold this token, in any case? */

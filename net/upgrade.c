@@ -56,17 +56,17 @@ static bool check_request(const struct http_request *request, struct upgrade *re
 static bool check_version(const struct http_request *request, struct upgrade *result)
 {
     unsigned count = http_request_header_count(request, "sec-websocket-version");
-    struct http_text version = http_request_header(request, "sec-websocket-version");
+    struct text version = http_request_header(request, "sec-websocket-version");
     if (count > 1) {
         refuse(result, 400, "Sec-WebSocket-Version is sent more than once; send it once, as 13.");
-    } else if (!http_text_is(version, "13")) {
+    } else if (!text_is(version, "13")) {
         refuse(result, 426, "Sec-WebSocket-Version has to be 13, the version of RFC 6455.");
     }
     return result->status == 0;
 }
 
 /* Is this the base64 of 16 bytes? */
-static bool is_key(struct http_text text)
+static bool is_key(struct text text)
 {
     unsigned char key[KEY_BYTES + 2]; /* as much as KEY_TEXT_BYTES can hold */
     size_t count = 0;
@@ -86,10 +86,10 @@ static bool check_key(const struct http_request *request, struct upgrade *result
     return result->status == 0;
 }
 
-static bool is_allowed(struct http_text origin, const char *const *origins, size_t origins_count)
+static bool is_allowed(struct text origin, const char *const *origins, size_t origins_count)
 {
     for (size_t i = 0; i < origins_count; i++) {
-        if (strcmp(origins[i], "*") == 0 || http_text_is_nocase(origin, origins[i])) return true;
+        if (strcmp(origins[i], "*") == 0 || text_is_nocase(origin, origins[i])) return true;
     }
     return origins_count == 0;
 }
@@ -109,7 +109,7 @@ static bool check_origin(const struct http_request *request, const char *const *
 }
 
 /* RFC 6455 4.2.2, point 5.4: base64 of the SHA-1 of the key's text and a fixed suffix. */
-static bool make_accept(struct http_text key, char *accept)
+static bool make_accept(struct text key, char *accept)
 {
     unsigned char text[KEY_TEXT_BYTES + sizeof accept_suffix - 1], digest[SHA1_BYTES];
     size_t count;

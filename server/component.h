@@ -34,7 +34,7 @@ struct refusal {
 struct component {
     const char *name;
     /* Is this path (as sent, without query) this component's? */
-    bool (*serves)(struct http_text path);
+    bool (*serves)(struct text path);
     /* RC_OK: open. RC_PENDING: the component calls connection_open() later. RC_EINVAL: refused, *refusal_r says why.
      * RC_ENOMEM: refused with 503. */
     enum rc (*on_open)(struct shard *shard, struct connection *connection, const struct http_request *request,

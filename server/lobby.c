@@ -8,16 +8,9 @@
 #define ROOM_PREFIX "/room/"
 #define LOBBY_NAME  "lobby"
 
-static bool has_prefix(const char *text, size_t count, const char *prefix)
+static bool lobby_serves(struct text path)
 {
-    size_t prefix_bytes = strlen(prefix);
-    return count >= prefix_bytes && memcmp(text, prefix, prefix_bytes) == 0;
-}
-
-static bool lobby_serves(struct http_text path)
-{
-    return http_text_is(path, "/") ||
-           (path.count > strlen(ROOM_PREFIX) && has_prefix(path.at, path.count, ROOM_PREFIX));
+    return text_is(path, "/") || (path.count > strlen(ROOM_PREFIX) && text_has_prefix(path, ROOM_PREFIX));
 }
 
 static int hex_digit(char c)
@@ -30,7 +23,7 @@ static int hex_digit(char c)
 
 /* Takes percent-encoding off (RFC 3986 2.1): clients send "a@b" as it is or as "a%40b". Returns how many bytes it
  * became; one more than NAME_BYTES_MAX when it is longer or badly encoded, which no valid name is. */
-static uint32_t decode(struct http_text text, char name[NAME_BYTES_MAX])
+static uint32_t decode(struct text text, char name[NAME_BYTES_MAX])
 {
     uint32_t count = 0;
     for (size_t i = 0; i < text.count; i++) {
@@ -49,22 +42,21 @@ static uint32_t decode(struct http_text text, char name[NAME_BYTES_MAX])
 }
 
 /* The room's name, or why it cannot be one. */
-static bool room_name(struct http_text path, char name[NAME_BYTES_MAX], uint32_t *count_r, struct refusal *refusal)
+static bool room_name(struct text path, char name[NAME_BYTES_MAX], uint32_t *count_r, struct refusal *refusal)
 {
-    if (http_text_is(path, "/")) {
+    if (text_is(path, "/")) {
         *count_r = strlen(LOBBY_NAME);
         memcpy(name, LOBBY_NAME, *count_r);
         return true;
     }
-    struct http_text rest = {path.at + strlen(ROOM_PREFIX), path.count - strlen(ROOM_PREFIX)};
-    *count_r = decode(rest, name);
+    *count_r = decode(text_behind(path, strlen(ROOM_PREFIX)), name);
     if (!name_is_valid(name, *count_r)) {
         *refusal = (struct refusal){400, "A room's name has 1 to 200 characters of A-Z a-z 0-9 _ - = @ , . ;"};
         return false;
     }
     static const char *const reserved[] = {"private-", "presence-", "cache-"};
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
-        if (!has_prefix(name, *count_r, reserved[i])) continue;
+        if (!text_has_prefix((struct text){name, *count_r}, reserved[i])) continue;
         *refusal = (struct refusal){403, "Names that begin with private-, presence- or cache- are no public rooms: "
                                          "choose another name."};
         return false;
@@ -72,7 +64,7 @@ static bool room_name(struct http_text path, char name[NAME_BYTES_MAX], uint32_t
     return true;
 }
 
-bool lobby_has_room(struct http_text path, struct refusal *refusal_r)
+bool lobby_has_room(struct text path, struct refusal *refusal_r)
 {
     char name[NAME_BYTES_MAX];
     uint32_t count;

@@ -9,4 +9,4 @@
 extern const struct component lobby;
 
 /* Can there be a room at this path, which lobby.serves? If not, *refusal_r says why: for its page as for its socket. */
-bool lobby_has_room(struct http_text path, struct refusal *refusal_r);
+bool lobby_has_room(struct text path, struct refusal *refusal_r);

@@ -18,7 +18,7 @@
 
 static const struct component *const components[] = {&lobby};
 
-static const struct component *component_for(struct http_text path)
+static const struct component *component_for(struct text path)
 {
     for (size_t i = 0; i < sizeof components / sizeof components[0]; i++) {
         if (components[i]->serves(path)) return components[i];

@@ -129,10 +129,10 @@ void web_fini(void)
     chat = NULL;
 }
 
-const struct web_page *web_find(struct http_text path)
+const struct web_page *web_find(struct text path)
 {
     for (size_t i = 0; i < web_files_count; i++) {
-        if (&pages[i] != chat && http_text_is(path, web_files[i].path)) return &pages[i];
+        if (&pages[i] != chat && text_is(path, web_files[i].path)) return &pages[i];
     }
     return NULL;
 }

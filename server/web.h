@@ -28,6 +28,6 @@ enum rc web_init(const struct options *options);
 void web_fini(void);
 
 /* The file at this path; NULL: none. The chat's own is not among them: it connects to the address it stands at. */
-const struct web_page *web_find(struct http_text path);
+const struct web_page *web_find(struct text path);
 /* The chat itself, which stands at / and at every room. */
 const struct web_page *web_chat(void);

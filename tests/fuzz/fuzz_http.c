@@ -15,7 +15,7 @@ struct digest {
     unsigned status;
 };
 
-static void mix(struct digest *digest, struct http_text text)
+static void mix(struct digest *digest, struct text text)
 {
     for (size_t i = 0; i < text.count; i++)
         digest->hash = (digest->hash ^ (uint8_t)text.at[i]) * UINT64_C(0x100000001b3);

@@ -258,7 +258,7 @@ Test(http, pipelined_requests_come_one_by_one_from_one_reader, .timeout = 5)
     for (size_t i = 0; i < 3; i++) {
         cr_assert_eq(http_reader_feed(&reader, &in), RC_OK);
         const struct http_request *request = http_reader_request(&reader);
-        cr_expect(http_text_is(request->path, paths[i]), "request %zu", i);
+        cr_expect(text_is(request->path, paths[i]), "request %zu", i);
         cr_expect_eq(request->body.count, i == 1 ? 2 : 0);
         http_reader_reset(&reader);
     }
@@ -284,7 +284,7 @@ Test(http, a_large_body_is_kept_whole_and_its_memory_given_back_at_reset, .timeo
     const struct http_request *request = http_reader_request(&reader);
     cr_expect_eq(request->body.count, LARGE);
     cr_expect_arr_eq(request->body.at, body, LARGE);
-    cr_expect(http_text_is(request->path, "/"));
+    cr_expect(text_is(request->path, "/"));
     cr_expect_leq(reader.buffer_bytes, HEAD_MAX + LARGE);
     http_reader_reset(&reader);
     cr_expect_null(reader.buffer);
@@ -325,8 +325,8 @@ Test(http, headers_are_found_in_any_case_counted_and_searched_as_lists, .timeout
     http_reader_init(&reader, HEAD_MAX, BODY_MAX);
     cr_assert_eq(http_reader_feed(&reader, &in), RC_OK);
     const struct http_request *request = http_reader_request(&reader);
-    cr_expect(http_text_is(http_request_header(request, "ACCEPT"), "a"));
-    cr_expect(http_text_is(http_request_header(request, "x-empty"), ""));
+    cr_expect(text_is(http_request_header(request, "ACCEPT"), "a"));
+    cr_expect(text_is(http_request_header(request, "x-empty"), ""));
     cr_expect_null(http_request_header(request, "accep").at);
     cr_expect_null(http_request_header(request, "accepted").at);
     cr_expect_eq(http_request_header_count(request, "CONNECTION"), 2);

@@ -19,11 +19,6 @@ static void make_pages(void)
 
 TestSuite(web, .init = make_pages, .fini = web_fini, .timeout = 10);
 
-static struct http_text text_of(const char *text)
-{
-    return (struct http_text){text, strlen(text)};
-}
-
 static bool holds(const struct web_answer *answer, const char *words)
 {
     return memmem(answer->text, answer->bytes, words, strlen(words)) != NULL;

@@ -1,0 +1,42 @@
+/* core/text.h - a view of text that somebody else owns; not terminated by a zero, and any bytes may stand in it.
+ *
+ * Plain values: a view lives as long as what it points into. Nothing is allocated here. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct text {
+    const char *at; /* NULL: there is none, which is not the same as an empty one */
+    size_t count;
+};
+
+/* A view of a string that is terminated by a zero. */
+static inline struct text text_of(const char *string)
+{
+    return (struct text){.at = string, .count = strlen(string)};
+}
+
+/* The bytes from `from` up to `to`. */
+static inline struct text text_between(const char *from, const char *to)
+{
+    return (struct text){.at = from, .count = (size_t)(to - from)};
+}
+
+static inline bool text_equals(struct text a, struct text b)
+{
+    return a.count == b.count && (a.count == 0 || memcmp(a.at, b.at, a.count) == 0);
+}
+
+/* Exactly equal? Equal but for the case of ASCII letters? `b` is terminated by a zero; no text equals none. */
+bool text_is(struct text a, const char *b);
+bool text_is_nocase(struct text a, const char *b);
+
+/* Does it begin so? `prefix` is terminated by a zero. */
+bool text_has_prefix(struct text text, const char *prefix);
+/* What is left behind the first `count` bytes; `count` is at most text.count. */
+static inline struct text text_behind(struct text text, size_t count)
+{
+    return (struct text){.at = text.at + count, .count = text.count - count};
+}
