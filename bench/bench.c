@@ -16,7 +16,8 @@
 static const struct {
     const char *name;
     void (*run)(struct bench *bench);
-} files[] = {{"mailbox", bench_mailbox}, {"frame", bench_frame}, {"utf8", bench_utf8}, {"fan_out", bench_fan_out}};
+} files[] = {{"mailbox", bench_mailbox},     {"frame", bench_frame},       {"utf8", bench_utf8},
+             {"json_text", bench_json_text}, {"presence", bench_presence}, {"fan_out", bench_fan_out}};
 
 #define FILES_MAX (sizeof files / sizeof files[0])
 

@@ -45,4 +45,6 @@ uint64_t bench_mix(uint64_t hash, uint64_t value);
 void bench_mailbox(struct bench *bench);
 void bench_frame(struct bench *bench);
 void bench_utf8(struct bench *bench);
+void bench_json_text(struct bench *bench);
+void bench_presence(struct bench *bench);
 void bench_fan_out(struct bench *bench);

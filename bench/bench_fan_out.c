@@ -14,7 +14,7 @@
 #define DELIVERIES  (UINT64_C(1) << 23) /* of a run */
 #define FRAME_BYTES 66                  /* a text of 64 bytes */
 
-struct audience {
+struct crowd {
     struct shard shard;
     struct channel *channel;
     struct subscription *subscriptions;
@@ -23,53 +23,54 @@ struct audience {
     uint64_t turns;
 };
 
-static void audience_fini(struct audience *audience)
+static void crowd_fini(struct crowd *crowd)
 {
-    struct shard *shard = &audience->shard;
+    struct shard *shard = &crowd->shard;
     hub_fini(&shard->hub);
     slot_list_fini(&shard->dirty);
     free(shard->outboxes);
     free(shard->active);
-    free(audience->subscriptions);
-    free(audience);
+    free(crowd->subscriptions);
+    free(crowd);
 }
 
-static enum rc subscribe_all(struct audience *audience)
+static enum rc subscribe_all(struct crowd *crowd)
 {
-    struct name name = name_of("bench", 5);
-    enum rc rc = hub_init(&audience->shard.hub, 0, 1);
+    struct name name = name_of(0, text_of("bench"));
+    enum rc rc = hub_init(&crowd->shard.hub, 0, 1);
     if (rc != RC_OK) return rc;
-    audience->channel = hub_make(&audience->shard.hub, &name);
-    if (audience->channel == NULL) return RC_ENOMEM;
-    for (uint32_t i = 0; rc == RC_OK && i < audience->subscribers; i++) {
-        rc = channel_subscribe(audience->channel, &audience->subscriptions[i], i);
+    crowd->channel = hub_make(&crowd->shard.hub, &name);
+    if (crowd->channel == NULL) return RC_ENOMEM;
+    for (uint32_t i = 0; rc == RC_OK && i < crowd->subscribers; i++) {
+        crowd->subscriptions[i] = (struct subscription){.slot = i, .form = FORM_RAW};
+        rc = channel_subscribe(crowd->channel, &crowd->subscriptions[i]);
     }
     return rc;
 }
 
-static enum rc audience_new(struct audience **audience_r, uint32_t subscribers, uint32_t messages, uint64_t turns)
+static enum rc crowd_new(struct crowd **crowd_r, uint32_t subscribers, uint32_t messages, uint64_t turns)
 {
-    struct audience *audience = aligned_alloc(_Alignof(struct audience), sizeof *audience);
-    if (audience == NULL) return RC_ENOMEM;
-    *audience = (struct audience){.subscribers = subscribers, .messages = messages, .turns = turns};
-    audience->shard.outboxes = calloc(subscribers, sizeof audience->shard.outboxes[0]);
-    audience->subscriptions = calloc(subscribers, sizeof audience->subscriptions[0]);
-    enum rc rc = slot_list_init(&audience->shard.dirty, subscribers);
-    if (audience->shard.outboxes == NULL || audience->subscriptions == NULL) rc = RC_ENOMEM;
-    if (rc == RC_OK) rc = subscribe_all(audience);
+    struct crowd *crowd = aligned_alloc(_Alignof(struct crowd), sizeof *crowd);
+    if (crowd == NULL) return RC_ENOMEM;
+    *crowd = (struct crowd){.subscribers = subscribers, .messages = messages, .turns = turns};
+    crowd->shard.outboxes = calloc(subscribers, sizeof crowd->shard.outboxes[0]);
+    crowd->subscriptions = calloc(subscribers, sizeof crowd->subscriptions[0]);
+    enum rc rc = slot_list_init(&crowd->shard.dirty, subscribers);
+    if (crowd->shard.outboxes == NULL || crowd->subscriptions == NULL) rc = RC_ENOMEM;
+    if (rc == RC_OK) rc = subscribe_all(crowd);
     if (rc != RC_OK) {
-        audience_fini(audience);
+        crowd_fini(crowd);
         return rc;
     }
-    *audience_r = audience;
+    *crowd_r = crowd;
     return RC_OK;
 }
 
-static struct message *message_of(struct audience *audience, uint64_t number)
+static struct message *message_of(struct crowd *crowd, uint64_t number)
 {
-    struct message *message = message_new(&audience->shard.counters, &audience->channel->name, FRAME_BYTES);
+    struct message *message = message_new_of(&crowd->shard.counters, &crowd->channel->name, FORM_RAW, FRAME_BYTES);
     if (message == NULL) abort(); /* one small block: the run means nothing any more */
-    memset(message->frame, (int)(number & 0x7f), FRAME_BYTES);
+    memset(message_frame(message, FORM_RAW), (int)(number & 0x7f), FRAME_BYTES);
     message->publisher = (struct publisher){0};
     return message;
 }
@@ -88,14 +89,14 @@ static uint64_t empty_outboxes(struct shard *shard, uint64_t hash)
 
 static uint64_t run(void *context)
 {
-    struct audience *audience = context;
+    struct crowd *crowd = context;
     uint64_t hash = 0;
-    for (uint64_t turn = 0; turn < audience->turns; turn++) {
-        for (uint32_t i = 0; i < audience->messages; i++) {
-            fan_out_later(&audience->shard, audience->channel, message_of(audience, turn + i));
+    for (uint64_t turn = 0; turn < crowd->turns; turn++) {
+        for (uint32_t i = 0; i < crowd->messages; i++) {
+            fan_out_later(&crowd->shard, crowd->channel, message_of(crowd, turn + i));
         }
-        fan_out_settle_all(&audience->shard);
-        hash = empty_outboxes(&audience->shard, hash);
+        fan_out_settle_all(&crowd->shard);
+        hash = empty_outboxes(&crowd->shard, hash);
     }
     return hash;
 }
@@ -105,20 +106,19 @@ void bench_fan_out(struct bench *bench)
     static const uint32_t subscribers[] = {1, 10, 100, 1000, 10000, 100000}, messages[] = {1, 16};
     for (size_t i = 0; i < 2 * sizeof subscribers / sizeof subscribers[0]; i++) {
         char name[32];
-        struct audience *audience;
+        struct crowd *crowd;
         uint32_t readers = subscribers[i / 2], each = messages[i % 2];
         snprintf(name, sizeof name, "fan_out/%u/%u", readers, each);
         if (!bench_wants(bench, name)) continue;
         if (bench->is_smoke && readers > 1000) readers = 1000;
         uint64_t turns = bench_size(bench, DELIVERIES) / readers / each + 1;
-        enum rc rc = audience_new(&audience, readers, each, turns);
+        enum rc rc = crowd_new(&crowd, readers, each, turns);
         if (rc != RC_OK) {
             bench_unable(bench, name, rc);
             continue;
         }
-        struct bench_piece piece = {
-            .name = name, .operations = turns * readers * each, .run = run, .context = audience};
+        struct bench_piece piece = {.name = name, .operations = turns * readers * each, .run = run, .context = crowd};
         bench_measure(bench, &piece);
-        audience_fini(audience);
+        crowd_fini(crowd);
     }
 }

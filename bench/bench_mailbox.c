@@ -17,7 +17,7 @@ struct traffic {
 
 static struct letter letter_of(uint64_t number)
 {
-    return (struct letter){.kind = LETTER_DELIVER, .serial = (uint32_t)number};
+    return (struct letter){.kind = LETTER_DELIVER, .body = (void *)(uintptr_t)number};
 }
 
 static uint64_t receive(struct mailbox *mailbox, uint64_t *hash)
@@ -25,7 +25,7 @@ static uint64_t receive(struct mailbox *mailbox, uint64_t *hash)
     struct letter letters[BURST];
     uint32_t count = mailbox_receive(mailbox, letters, BURST);
     for (uint32_t i = 0; i < count; i++) {
-        *hash = bench_mix(*hash, letters[i].serial);
+        *hash = bench_mix(*hash, (uintptr_t)letters[i].body);
     }
     return count;
 }

@@ -13,13 +13,13 @@ static struct batch *batch_make(uint32_t own_bytes, uint64_t now_ms)
     return batch;
 }
 
-struct batch *batch_of_message(struct message *message, uint64_t now_ms)
+struct batch *batch_of_message(struct message *message, enum form form, uint64_t now_ms)
 {
     struct batch *batch = batch_make(0, now_ms);
     if (batch == NULL) return NULL;
     batch->message = message;
-    batch->bytes = message->frame;
-    batch->count = message->frame_bytes;
+    batch->bytes = message_frame(message, form);
+    batch->count = message->frame_bytes[form];
     batch->frames = 1;
     return batch;
 }

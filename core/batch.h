@@ -6,6 +6,8 @@
  * Ownership: whoever makes a batch holds one reference, each outbox entry another. The last drop frees it. */
 #pragma once
 
+#include "core/form.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,8 +24,9 @@ struct batch {
     struct message *message; /* whose frame the bytes are; NULL: they stand behind the struct, or are static */
 };
 
-/* Shares a message's frame. Takes over the caller's reference to the message. NULL: out of memory, nothing taken. */
-struct batch *batch_of_message(struct message *message, uint64_t now_ms);
+/* Shares a message's frame of that form. Takes over the caller's reference to the message. NULL: out of memory, nothing
+ * taken. */
+struct batch *batch_of_message(struct message *message, enum form form, uint64_t now_ms);
 
 /* Shares bytes that live as long as the program. NULL: out of memory. */
 struct batch *batch_of_static(const void *bytes, uint32_t count, uint64_t now_ms);

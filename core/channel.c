@@ -1,47 +1,69 @@
-/* core/channel.c - subscribers of one channel on one shard, and the home's set of interested shards. */
+/* core/channel.c - subscribers of one channel on one shard, and the messages that wait for them. */
 #include "core/channel.h"
+
+#include "core/message.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #define ARRIVED_KEPT 1024 /* places for messages that a channel keeps from turn to turn */
 
-static enum rc reserve_place(struct channel *channel)
+static enum rc reserve_place(struct audience *audience)
 {
-    if (channel->count < channel->capacity) return RC_OK;
-    uint32_t capacity = channel->capacity > 0 ? 2 * channel->capacity : 2;
-    uint32_t *slots = realloc(channel->slots, capacity * sizeof *slots);
+    if (audience->count < audience->capacity) return RC_OK;
+    uint32_t capacity = audience->capacity > 0 ? 2 * audience->capacity : 2;
+    uint32_t *slots = realloc(audience->slots, capacity * sizeof *slots);
     if (slots == NULL) return RC_ENOMEM;
-    channel->slots = slots;
-    struct subscription **subscriptions = realloc(channel->subscriptions, capacity * sizeof(struct subscription *));
+    audience->slots = slots;
+    struct subscription **subscriptions = realloc(audience->subscriptions, capacity * sizeof(struct subscription *));
     if (subscriptions == NULL) return RC_ENOMEM;
-    channel->subscriptions = subscriptions;
-    channel->capacity = capacity;
+    audience->subscriptions = subscriptions;
+    audience->capacity = capacity;
     return RC_OK;
 }
 
-enum rc channel_subscribe(struct channel *channel, struct subscription *subscription, uint32_t slot)
+enum rc channel_subscribe(struct channel *channel, struct subscription *subscription)
 {
-    enum rc rc = reserve_place(channel);
+    struct audience *audience = &channel->audiences[subscription->form];
+    enum rc rc = reserve_place(audience);
     if (rc != RC_OK) return rc;
-    *subscription = (struct subscription){.channel = channel, .slot = slot, .position = channel->count};
-    channel->slots[channel->count] = slot;
-    channel->subscriptions[channel->count] = subscription;
-    channel->count++;
+    subscription->channel = channel;
+    subscription->position = audience->count;
+    audience->slots[audience->count] = subscription->slot;
+    audience->subscriptions[audience->count] = subscription;
+    audience->count++;
     return RC_OK;
 }
 
 void channel_unsubscribe(struct channel *channel, struct subscription *subscription)
 {
+    struct audience *audience = &channel->audiences[subscription->form];
     uint32_t position = subscription->position;
-    assert(subscription->channel == channel && channel->subscriptions[position] == subscription);
-    channel->count--;
-    if (position != channel->count) {
-        channel->slots[position] = channel->slots[channel->count];
-        channel->subscriptions[position] = channel->subscriptions[channel->count];
-        channel->subscriptions[position]->position = position;
+    assert(subscription->channel == channel && audience->subscriptions[position] == subscription);
+    audience->count--;
+    if (position != audience->count) {
+        audience->slots[position] = audience->slots[audience->count];
+        audience->subscriptions[position] = audience->subscriptions[audience->count];
+        audience->subscriptions[position]->position = position;
     }
     subscription->channel = NULL;
+}
+
+uint32_t channel_count(const struct channel *channel)
+{
+    uint32_t count = 0;
+    for (enum form form = 0; form < FORMS_MAX; form++) {
+        count += channel->audiences[form].count;
+    }
+    return count;
+}
+
+bool channel_wants(const struct channel *channel, const struct message *message)
+{
+    for (enum form form = 0; form < FORMS_MAX; form++) {
+        if (channel->audiences[form].count > 0 && message_has(message, form)) return true;
+    }
+    return false;
 }
 
 enum rc channel_arrive(struct channel *channel, struct message *message)
@@ -64,24 +86,4 @@ void channel_forget_arrived(struct channel *channel)
     free(channel->arrived);
     channel->arrived = NULL;
     channel->arrived_capacity = 0;
-}
-
-void channel_set_interested(struct channel *channel, uint32_t shard, bool is_interested)
-{
-    assert(shard < SHARDS_MAX);
-    uint64_t *word = &channel->interested[shard / 64];
-    uint64_t bit = UINT64_C(1) << shard % 64;
-    if (is_interested == ((*word & bit) != 0)) return;
-    *word ^= bit;
-    channel->interested_count += is_interested ? 1 : -1;
-}
-
-uint32_t channel_next_interested(const struct channel *channel, uint32_t shard)
-{
-    while (shard < SHARDS_MAX) {
-        uint64_t word = channel->interested[shard / 64] >> shard % 64;
-        if (word != 0) return shard + (uint32_t)__builtin_ctzll(word);
-        shard = (shard / 64 + 1) * 64;
-    }
-    return SHARDS_MAX;
 }

@@ -7,12 +7,17 @@ struct row {
     const char *name;
     const char *text;
     uint16_t code;
+    uint16_t channel_code;
     bool is_error;
 };
 
 static const struct row rows[CLOSE_REASONS_MAX] = {
-#define CLOSE_REASON(id, wire_code, error, words) \
-    [CLOSE_##id] = {.name = #id, .text = (words), .code = (wire_code), .is_error = (error)},
+#define CLOSE_REASON(id, wire_code, wire_channel_code, error, words) \
+    [CLOSE_##id] = {.name = #id,                                     \
+                    .text = (words),                                 \
+                    .code = (wire_code),                             \
+                    .channel_code = (wire_channel_code),             \
+                    .is_error = (error)},
 #include "core/close_reason.def"
 #undef CLOSE_REASON
 };
@@ -33,6 +38,12 @@ uint16_t close_reason_code(enum close_reason reason)
 {
     assert(reason < CLOSE_REASONS_MAX);
     return rows[reason].code;
+}
+
+uint16_t close_reason_channel_code(enum close_reason reason)
+{
+    assert(reason < CLOSE_REASONS_MAX);
+    return rows[reason].channel_code;
 }
 
 bool close_reason_is_error(enum close_reason reason)

@@ -15,12 +15,12 @@ struct row {
 
 #define CLOSED_NAME_BYTES 32
 static char closed_names[CLOSE_REASONS_MAX][CLOSED_NAME_BYTES] = {
-#define CLOSE_REASON(name, code, error, text) [CLOSE_##name] = "closed_" #name,
+#define CLOSE_REASON(name, code, channel_code, error, text) [CLOSE_##name] = "closed_" #name,
 #include "core/close_reason.def"
 #undef CLOSE_REASON
 };
 
-#define CLOSE_REASON(name, code, error, text) \
+#define CLOSE_REASON(name, code, channel_code, error, text) \
     _Static_assert(sizeof("closed_" #name) <= CLOSED_NAME_BYTES, "the counter's name is cut off");
 #include "core/close_reason.def"
 #undef CLOSE_REASON
@@ -29,7 +29,7 @@ static const struct row rows[COUNTERS_MAX] = {
 #define COUNTER(id, what, words) [COUNTER_##id] = {.name = #id, .text = (words), .kind = COUNTER_KIND_##what},
 #include "core/counters.def"
 #undef COUNTER
-#define CLOSE_REASON(id, code, error, words) \
+#define CLOSE_REASON(id, code, channel_code, error, words) \
     [COUNTER_CLOSED + CLOSE_##id] = {.name = closed_names[CLOSE_##id], .text = "connections closed: " words},
 #include "core/close_reason.def"
 #undef CLOSE_REASON

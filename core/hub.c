@@ -1,15 +1,17 @@
 /* core/hub.c - a chained hash table of channels, private to its shard. */
 #include "core/hub.h"
 
+#include "core/roster.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
 #define CAPACITY_MIN 64
 
-enum rc hub_init(struct hub *hub, uint32_t shard, uint32_t shards)
+enum rc hub_init(struct hub *hub, uint32_t shard, uint32_t homes)
 {
-    assert(shard < shards && shards <= SHARDS_MAX);
-    *hub = (struct hub){.shard = shard, .shards = shards, .capacity = CAPACITY_MIN};
+    assert(homes > 0);
+    *hub = (struct hub){.shard = shard, .homes = homes, .capacity = CAPACITY_MIN};
     hub->table = calloc(hub->capacity, sizeof(struct channel *));
     return hub->table != NULL ? RC_OK : RC_ENOMEM;
 }
@@ -17,8 +19,11 @@ enum rc hub_init(struct hub *hub, uint32_t shard, uint32_t shards)
 static void channel_free(struct channel *channel)
 {
     assert(channel->arrived_count == 0);
-    free(channel->slots);
-    free(channel->subscriptions);
+    for (enum form form = 0; form < FORMS_MAX; form++) {
+        free(channel->audiences[form].slots);
+        free(channel->audiences[form].subscriptions);
+    }
+    roster_free(channel->roster);
     free(channel->arrived);
     free(channel);
 }
@@ -39,7 +44,7 @@ void hub_fini(struct hub *hub)
 uint32_t hub_home(const struct hub *hub, const struct name *name)
 {
     /* The high half: the table uses the low bits, and homes should not thin out a home's table. */
-    return (uint32_t)((name->hash >> 32) % hub->shards);
+    return (uint32_t)((name->hash >> 32) % hub->homes);
 }
 
 static struct channel **place_of(const struct hub *hub, const struct name *name)
@@ -85,14 +90,16 @@ struct channel *hub_make(struct hub *hub, const struct name *name)
     if (channel == NULL) return NULL;
     char *text = (char *)(channel + 1);
     memcpy(text, name->text, name->length);
-    uint32_t home = hub_home(hub, name);
     struct channel **place = &hub->table[name->hash & (hub->capacity - 1)];
     *channel = (struct channel){
-        .name = {.text = text, .length = name->length, .hash = name->hash},
-        .home = home,
-        .is_joined = home == hub->shard,
+        .name = {.text = text, .length = name->length, .app = name->app, .hash = name->hash},
+        .home = hub_home(hub, name),
         .next = *place,
     };
+    if (channel->home == hub->shard && (channel->roster = roster_new(channel)) == NULL) {
+        free(channel);
+        return NULL;
+    }
     *place = channel;
     hub->count++;
     return channel;
@@ -100,11 +107,21 @@ struct channel *hub_make(struct hub *hub, const struct name *name)
 
 bool hub_drop_if_unused(struct hub *hub, struct channel *channel)
 {
-    if (channel->count > 0 || channel->arrived_count > 0 || channel->interested_count > 0) return false;
+    if (channel_count(channel) > 0 || channel->pending > 0 || channel->arrived_count > 0) return false;
+    if (channel->roster != NULL && roster_is_needed(channel->roster)) return false;
     struct channel **place = place_of(hub, &channel->name);
     assert(*place == channel);
     *place = channel->next;
     hub->count--;
     channel_free(channel);
     return true;
+}
+
+struct channel *hub_next(const struct hub *hub, uint32_t *bucket, const struct channel *channel)
+{
+    struct channel *next = channel != NULL ? channel->next : hub->table[0];
+    while (next == NULL && ++*bucket < hub->capacity) {
+        next = hub->table[*bucket];
+    }
+    return next;
 }

@@ -1,8 +1,9 @@
 /* core/hub.h - a shard's channels, by name.
  *
  * Threads:   one shard.
- * Ownership: the hub owns its channels. A channel stays while anyone local subscribes, a message waits in it, or (at
- *            home) another shard is interested; hub_drop_if_unused() is called when one of these may have ended.
+ * Ownership: the hub owns its channels. A channel stays while anyone local subscribes or waits for the home's word, a
+ *            message waits in it, or (at home) its roster is needed; hub_drop_if_unused() is called when one of these
+ *            may have ended.
  * Cost:      a lookup is one hash (in the name) and about one comparison; the table doubles when it is full. */
 #pragma once
 
@@ -13,11 +14,12 @@ struct hub {
     uint32_t capacity; /* power of two */
     uint32_t count;
     uint32_t shard; /* whose hub this is */
-    uint32_t shards;
+    uint32_t homes; /* shards that are homes: those with a lower index */
 };
 
-enum rc hub_init(struct hub *hub, uint32_t shard, uint32_t shards);
-/* Frees channels that are left; no subscription may be used afterwards. Waiting messages were taken out before. */
+enum rc hub_init(struct hub *hub, uint32_t shard, uint32_t homes);
+/* Frees channels that are left; no subscription may be used afterwards. Waiting messages were taken out before, and
+ * what rosters keep. */
 void hub_fini(struct hub *hub);
 
 /* The home shard of a name: the same on every shard. */
@@ -29,3 +31,7 @@ struct channel *hub_find(const struct hub *hub, const struct name *name);
 struct channel *hub_make(struct hub *hub, const struct name *name);
 /* Frees the channel if nothing needs it any more; says whether it did. */
 bool hub_drop_if_unused(struct hub *hub, struct channel *channel);
+
+/* All channels, in any order: start with *bucket = 0 and NULL; NULL behind the last. Channels must not be made or
+ * dropped meanwhile. */
+struct channel *hub_next(const struct hub *hub, uint32_t *bucket, const struct channel *channel);

@@ -95,6 +95,11 @@ enum rc mailbox_send(struct mailbox *mailbox, const struct letter *letter)
     return RC_PENDING;
 }
 
+enum rc mailbox_offer(struct mailbox *mailbox, const struct letter *letter)
+{
+    return mailbox->spill.count == 0 && enqueue(mailbox, letter) ? RC_OK : RC_EFULL;
+}
+
 uint32_t mailbox_unspill(struct mailbox *mailbox)
 {
     struct spill *spill = &mailbox->spill;

@@ -23,6 +23,9 @@ void mailbox_free(struct mailbox *mailbox);
 
 /* Sender. RC_OK: in the ring. RC_PENDING: the ring is full, kept in the spill list. RC_ENOMEM: not taken. */
 enum rc mailbox_send(struct mailbox *mailbox, const struct letter *letter);
+/* Sender, for letters that may be lost: nothing waits. RC_OK: in the ring. RC_EFULL: not taken, the ring is full or
+ * letters of mailbox_send() wait before it. */
+enum rc mailbox_offer(struct mailbox *mailbox, const struct letter *letter);
 /* Sender, once a turn. Moves waiting letters into the ring as far as it has room; returns how many moved. */
 uint32_t mailbox_unspill(struct mailbox *mailbox);
 /* Sender. How many letters wait in the spill list. */

@@ -8,20 +8,33 @@
 #include <ck_pr.h>
 #include <stdlib.h>
 
-struct message *message_new(struct counters *counters, const struct name *channel, uint32_t frame_bytes)
+struct message *message_new(struct counters *counters, const struct name *channel,
+                            const uint32_t frame_bytes[FORMS_MAX])
 {
-    struct message *message = malloc(sizeof *message + channel->length + frame_bytes);
+    size_t all_bytes = 0;
+    for (enum form form = 0; form < FORMS_MAX; form++) {
+        all_bytes += frame_bytes[form];
+    }
+    struct message *message = malloc(sizeof *message + channel->length + all_bytes);
     if (message == NULL) return NULL;
     char *text = (char *)(message + 1);
     memcpy(text, channel->text, channel->length);
     *message = (struct message){
         .references = 1,
-        .frame_bytes = frame_bytes,
-        .channel = {.text = text, .length = channel->length, .hash = channel->hash},
-        .frame = (uint8_t *)text + channel->length,
+        .channel = {.text = text, .length = channel->length, .app = channel->app, .hash = channel->hash},
+        .frames = (uint8_t *)text + channel->length,
     };
+    memcpy(message->frame_bytes, frame_bytes, sizeof message->frame_bytes);
     counter_add(counters, COUNTER_messages_live, 1);
     return message;
+}
+
+struct message *message_new_of(struct counters *counters, const struct name *channel, enum form form,
+                               uint32_t frame_bytes)
+{
+    uint32_t sizes[FORMS_MAX] = {0};
+    sizes[form] = frame_bytes;
+    return message_new(counters, channel, sizes);
 }
 
 void message_hold(struct message *message, uint32_t references)

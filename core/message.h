@@ -1,11 +1,12 @@
-/* core/message.h - one published payload, encoded once as a frame and shared by all who will read it.
+/* core/message.h - one published payload, encoded once for each form and shared by all who will read it.
  *
  * Threads:   made by one shard, read by many; never changed once a second shard can see it.
  * Ownership: one reference for each shard or letter that holds it, counted atomically; inside a shard the batches
  *            (core/batch.h) count for themselves. Whoever drops the last reference frees it, on whatever thread.
- * Memory:    one block: this struct, the channel's name, the frame. */
+ * Memory:    one block: this struct, the channel's name, the frames. */
 #pragma once
 
+#include "core/form.h"
 #include "core/name.h"
 
 #include <stdint.h>
@@ -21,17 +22,38 @@ struct publisher {
 };
 
 struct message {
-    uint32_t references; /* atomic */
-    uint32_t frame_bytes;
+    uint32_t references;             /* atomic */
+    uint32_t frame_bytes[FORMS_MAX]; /* of each form; 0: it has none */
     struct publisher publisher;
     struct name channel; /* text stands behind the struct */
-    uint8_t *frame;      /* header and payload, as they go to the socket; stands behind the name */
+    uint8_t *frames;  /* header and payload, as they go to the socket, in the order of the forms, behind the name */
+    uint32_t data_at; /* where in the FORM_EVENT frame the event's data stands, a JSON string with its quotes */
+    uint32_t data_bytes; /* 0: it has no such frame, or no data */
+    bool is_kept;        /* the last of its kind is kept by a cache channel's home */
 };
 
-/* Makes a message for a channel with room for a frame, which the caller then writes. The caller holds the one
- * reference. frame_bytes may be 0: a letter that only needs to say a channel's name carries such a message.
- * NULL: out of memory. */
-struct message *message_new(struct counters *counters, const struct name *channel, uint32_t frame_bytes);
+/* Makes a message for a channel with room for frames of these sizes, which the caller then writes. The caller holds
+ * the one reference. With all sizes 0 it is a letter that only needs to say a channel's name. NULL: out of memory. */
+struct message *message_new(struct counters *counters, const struct name *channel,
+                            const uint32_t frame_bytes[FORMS_MAX]);
+/* The same with a frame of one form. */
+struct message *message_new_of(struct counters *counters, const struct name *channel, enum form form,
+                               uint32_t frame_bytes);
+
+static inline bool message_has(const struct message *message, enum form form)
+{
+    return message->frame_bytes[form] > 0;
+}
+
+/* Where the frame of that form begins. */
+static inline uint8_t *message_frame(const struct message *message, enum form form)
+{
+    uint8_t *frame = message->frames;
+    for (enum form before = 0; before < form; before++) {
+        frame += message->frame_bytes[before];
+    }
+    return frame;
+}
 
 /* Adds references, for instance before letters are sent to that many shards. The caller holds one already. */
 void message_hold(struct message *message, uint32_t references);

@@ -53,16 +53,18 @@ static uint64_t hash_text(const char *text, uint32_t length)
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-struct name name_of(const char *text, uint32_t length)
+struct name name_of(uint16_t app, struct text text)
 {
-    return (struct name){.text = text, .length = length, .hash = hash_text(text, length)};
+    /* Nobody can choose the app: one multiplication keeps the names of apps apart (Knuth's multiplier, 64 bits). */
+    uint64_t hash = hash_text(text.at, (uint32_t)text.count) ^ app * UINT64_C(0x9e3779b97f4a7c15);
+    return (struct name){.text = text.at, .length = (uint32_t)text.count, .app = app, .hash = hash};
 }
 
-bool name_is_valid(const char *text, uint32_t length)
+bool name_is_valid(struct text text)
 {
-    if (length == 0 || length > NAME_BYTES_MAX) return false;
-    for (uint32_t i = 0; i < length; i++) {
-        char c = text[i];
+    if (text.count == 0 || text.count > NAME_BYTES_MAX) return false;
+    for (size_t i = 0; i < text.count; i++) {
+        char c = text.at[i];
         bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
         if (!is_word && (c == '\0' || strchr("_-=@,.;", c) == NULL)) return false;
     }

@@ -51,8 +51,7 @@ static unsigned check_head(const struct http_reader *reader)
     if (hosts > 1 || (hosts == 0 && request->version_minor == 1)) return 400; /* 3.2 */
     if (codings > 0 && request->version_minor == 0) return 400;               /* 6.1: its framing is in doubt */
     if (codings > 1) return 501;
-    if (codings == 1 && !text_is_nocase(http_request_header(request, "transfer-encoding"), "chunked"))
-        return 501;
+    if (codings == 1 && !text_is_nocase(http_request_header(request, "transfer-encoding"), "chunked")) return 501;
     if ((reader->parser.flags & F_CONTENT_LENGTH) != 0 && reader->parser.content_length > reader->body_bytes_max)
         return 413;
     struct text expectation = http_request_header(request, "expect");
@@ -269,6 +268,13 @@ enum rc http_reader_feed(struct http_reader *reader, struct bytes *in)
 const struct http_request *http_reader_request(const struct http_reader *reader)
 {
     assert(reader->rc == RC_OK && reader->is_complete);
+    return &reader->request;
+}
+
+const struct http_request *http_reader_head(struct http_reader *reader)
+{
+    if (!reader->head_is_complete || rc_is_error(reader->rc)) return NULL;
+    read_head(reader); /* the buffer may have moved since */
     return &reader->request;
 }
 

@@ -53,8 +53,16 @@ void http_reader_reset(struct http_reader *reader);
  * is needed. RC_EPROTO, RC_ETOOBIG, RC_ENOMEM: answer http_reader_status() and close; every later call says the
  * same and eats nothing. */
 enum rc http_reader_feed(struct http_reader *reader, struct bytes *in);
+/* Did http_reader_feed() say RC_OK? */
+static inline bool http_reader_is_complete(const struct http_reader *reader)
+{
+    return reader->rc == RC_OK;
+}
 /* After RC_OK: the request. */
 const struct http_request *http_reader_request(const struct http_reader *reader);
+/* After RC_MORE: the request without its body, when the head is complete; else NULL. What it says of the body is not
+ * meant. */
+const struct http_request *http_reader_head(struct http_reader *reader);
 /* After an error: 400 malformed; 413 body too big; 417 an expectation we do not know; 431 head too big or more than
  * HTTP_HEADERS_MAX headers; 501 unknown method or transfer coding; 503 no memory; 505 neither HTTP/1.0 nor 1.1. */
 unsigned http_reader_status(const struct http_reader *reader);

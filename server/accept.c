@@ -15,17 +15,17 @@
 
 static uint64_t open_now(const struct shard *shard)
 {
-    return ck_pr_load_64(&shard->server->connections_open);
+    return ck_pr_load_64(&shard->door->connections_open);
 }
 
 static bool is_full(const struct shard *shard)
 {
-    return open_now(shard) >= shard->server->connections_max;
+    return open_now(shard) >= shard->door->connections_max;
 }
 
 void accept_start(struct shard *shard)
 {
-    for (uint32_t i = 0; i < shard->options->listen.count; i++) {
+    for (uint32_t i = 0; i < shard->door->addresses->count; i++) {
         if (shard->is_accepting[i] || shard->listeners[i] < 0) continue;
         shard->is_accepting[i] = true;
         ring_accept(shard->ring, shard->listeners[i], i);
@@ -34,7 +34,7 @@ void accept_start(struct shard *shard)
 
 static void cancel_all(struct shard *shard)
 {
-    for (uint32_t i = 0; i < shard->options->listen.count; i++) {
+    for (uint32_t i = 0; i < shard->door->addresses->count; i++) {
         if (shard->is_accepting[i]) ring_cancel_accept(shard->ring, i);
     }
 }
@@ -50,7 +50,8 @@ static void hold(struct shard *shard)
 void accept_timer(struct shard *shard)
 {
     if (shard->is_draining) return;
-    if (open_now(shard) > shard->server->connections_max - (shard->server->connections_max + 49) / 50) {
+    uint64_t most = shard->door->connections_max;
+    if (open_now(shard) > most - (most + 49) / 50) {
         timer_set(&shard->timers, &shard->accept_timer, shard->now_ms + RETRY_MS);
         return;
     }
@@ -69,14 +70,14 @@ void accept_stop(struct shard *shard)
 {
     timer_clear(&shard->timers, &shard->accept_timer);
     cancel_all(shard);
-    for (uint32_t i = 0; i < shard->options->listen.count; i++) {
+    for (uint32_t i = 0; i < shard->door->addresses->count; i++) {
         close_listener(shard, i);
     }
 }
 
 bool accept_has_stopped(const struct shard *shard)
 {
-    for (uint32_t i = 0; i < shard->options->listen.count; i++) {
+    for (uint32_t i = 0; i < shard->door->addresses->count; i++) {
         if (shard->listeners[i] >= 0) return false;
     }
     return true;
@@ -89,7 +90,7 @@ static void welcome(struct shard *shard, uint32_t slot)
         connection_accepted(shard, slot);
         if (is_full(shard)) {
             log_warn("connections_max reached: %llu connections are open, others wait",
-                     (unsigned long long)shard->server->connections_max);
+                     (unsigned long long)shard->door->connections_max);
             hold(shard);
         }
         return;

@@ -85,3 +85,11 @@ bool address_is_equal(const struct address *one, const struct address *other)
     char one_text[ADDRESS_TEXT_MAX], other_text[ADDRESS_TEXT_MAX];
     return strcmp(address_format(one, one_text), address_format(other, other_text)) == 0;
 }
+
+uint16_t address_port(const struct address *address)
+{
+    if (address->storage.ss_family == AF_INET)
+        return ntohs(((const struct sockaddr_in *)&address->storage)->sin_port);
+    if (address->storage.ss_family != AF_INET6) return 0;
+    return ntohs(((const struct sockaddr_in6 *)&address->storage)->sin6_port);
+}

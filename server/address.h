@@ -8,6 +8,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 /* Room for the longest text with its closing zero: [IPv6]:65535. */
@@ -26,3 +27,5 @@ enum rc address_read(const char *text, struct address *address_r);
 const char *address_format(const struct address *address, char text_r[ADDRESS_TEXT_MAX]);
 
 bool address_is_equal(const struct address *one, const struct address *other);
+/* 0 for a family other than the two. */
+uint16_t address_port(const struct address *address);

@@ -3,8 +3,9 @@
  * The four calls are those of a Ratchet application. A component is chosen by the URL's path when a client asks for a
  * WebSocket; adding a protocol means a file that implements this and a row in server/request.c.
  * Threads:  each call comes on the connection's shard and must not block.
- * Order:    on_open once; on_message for each whole message; on_error before on_close when something went wrong;
- *           on_close once, for every connection whose on_open said RC_OK or RC_PENDING. */
+ * Order:    on_open once; on_subscribed or on_refused for each subscribe(); on_message for each whole message;
+ *           on_goodbye when the server closes an open connection; on_error before on_close when something went wrong;
+ *           on_close once, for every connection whose on_open said RC_OK; then its subscriptions are taken back. */
 #pragma once
 
 #include "core/close_reason.h"
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 struct connection;
+struct join;
 struct shard;
 
 /* A whole message, unmasked; the bytes are the caller's and live during the call. */
@@ -35,11 +37,18 @@ struct component {
     const char *name;
     /* Is this path (as sent, without query) this component's? */
     bool (*serves)(struct text path);
-    /* RC_OK: open. RC_PENDING: the component calls connection_open() later. RC_EINVAL: refused, *refusal_r says why.
-     * RC_ENOMEM: refused with 503. */
+    /* RC_OK: the component has called connection_open(), or will; the request is gone then. RC_EINVAL: refused,
+     * *refusal_r says why. RC_ENOMEM: refused with 503. */
     enum rc (*on_open)(struct shard *shard, struct connection *connection, const struct http_request *request,
                        struct refusal *refusal_r);
     void (*on_message)(struct shard *shard, struct connection *connection, const struct payload *payload);
+    /* The home of a channel has answered; the join lives during the call. */
+    void (*on_subscribed)(struct shard *shard, struct connection *connection, const struct join *join);
+    void (*on_refused)(struct shard *shard, struct connection *connection, const struct join *join);
+    /* Last words before the close frame; NULL: none. */
+    void (*on_goodbye)(struct shard *shard, struct connection *connection, enum close_reason reason);
+    /* What the close frame says. */
+    uint16_t (*close_code)(enum close_reason reason);
     void (*on_error)(struct shard *shard, struct connection *connection, enum close_reason reason);
     void (*on_close)(struct shard *shard, struct connection *connection, enum close_reason reason);
 };

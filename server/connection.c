@@ -8,14 +8,15 @@
 #include "net/frame.h"
 #include "net/http.h"
 #include "net/ring.h"
+#include "server/api.h"
 #include "server/component.h"
 #include "server/flush.h"
 #include "server/log.h"
-#include "server/publish.h"
 #include "server/receive.h"
 #include "server/request.h"
 #include "server/server.h"
 #include "server/shard.h"
+#include "server/subscribe.h"
 
 #include <assert.h>
 #include <ck_pr.h>
@@ -26,9 +27,10 @@
 const char *connection_state_name(enum connection_state state)
 {
     static const char *const names[CONNECTION_STATES_MAX] = {
-        [CONNECTION_FREE] = "FREE",         [CONNECTION_REQUEST] = "REQUEST", [CONNECTION_JOINING] = "JOINING",
-        [CONNECTION_OPEN] = "OPEN",         [CONNECTION_CLOSING] = "CLOSING", [CONNECTION_LINGERING] = "LINGERING",
-        [CONNECTION_DRAINING] = "DRAINING",
+        [CONNECTION_FREE] = "FREE",           [CONNECTION_REQUEST] = "REQUEST",
+        [CONNECTION_ANSWERING] = "ANSWERING", [CONNECTION_JOINING] = "JOINING",
+        [CONNECTION_OPEN] = "OPEN",           [CONNECTION_CLOSING] = "CLOSING",
+        [CONNECTION_LINGERING] = "LINGERING", [CONNECTION_DRAINING] = "DRAINING",
     };
     return names[state];
 }
@@ -38,9 +40,10 @@ static void enter(struct shard *shard, struct connection *connection, enum conne
 {
     static const uint8_t arrows[CONNECTION_STATES_MAX] = {
         [CONNECTION_FREE] = 1 << CONNECTION_REQUEST,
-        [CONNECTION_REQUEST] =
-            1 << CONNECTION_JOINING | 1 << CONNECTION_OPEN | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
-        [CONNECTION_JOINING] = 1 << CONNECTION_OPEN | 1 << CONNECTION_DRAINING,
+        [CONNECTION_REQUEST] = 1 << CONNECTION_ANSWERING | 1 << CONNECTION_JOINING | 1 << CONNECTION_LINGERING |
+                               1 << CONNECTION_DRAINING,
+        [CONNECTION_ANSWERING] = 1 << CONNECTION_REQUEST | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
+        [CONNECTION_JOINING] = 1 << CONNECTION_OPEN | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
         [CONNECTION_OPEN] = 1 << CONNECTION_CLOSING | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
         [CONNECTION_CLOSING] = 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
         [CONNECTION_LINGERING] = 1 << CONNECTION_DRAINING,
@@ -65,7 +68,7 @@ void connection_accepted(struct shard *shard, uint32_t slot)
     shard->outboxes[slot] = (struct outbox){.marks = shard->outboxes[slot].marks & OUTBOX_DIRTY};
     enter(shard, connection, CONNECTION_REQUEST);
     if (slot >= shard->slots_used) shard->slots_used = slot + 1;
-    ck_pr_inc_64(&shard->server->connections_open);
+    ck_pr_inc_64(&shard->door->connections_open);
     counter_add(&shard->counters, COUNTER_connections_accepted, 1);
     counter_add(&shard->counters, COUNTER_connections_open, 1);
     receive_start(shard, connection);
@@ -78,6 +81,26 @@ static void free_reader(struct connection *connection)
     http_reader_fini(connection->http);
     free(connection->http);
     connection->http = NULL;
+}
+
+void connection_ask(struct shard *shard, struct connection *connection)
+{
+    enter(shard, connection, CONNECTION_ANSWERING);
+}
+
+void connection_answered(struct shard *shard, struct connection *connection)
+{
+    if (connection->state == CONNECTION_DRAINING) return; /* the answer could not be queued */
+    bool has_waited = connection->state == CONNECTION_ANSWERING;
+    http_reader_reset(connection->http);
+    connection->is_judged = false;
+    timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->handshake_ms_max);
+    if (!has_waited) return;
+    enter(shard, connection, CONNECTION_REQUEST);
+    connection->is_choked = false;
+    receive_held(shard, connection);
+    bool is_reading = connection->state == CONNECTION_REQUEST || connection->state == CONNECTION_OPEN;
+    if (is_reading && !connection->is_receiving && !connection->has_ended) receive_start(shard, connection);
 }
 
 void connection_join(struct shard *shard, struct connection *connection)
@@ -174,6 +197,8 @@ static void leave(struct shard *shard, struct connection *connection, enum close
         if (close_reason_is_error(reason)) component->on_error(shard, connection, reason);
         component->on_close(shard, connection, reason);
     }
+    unsubscribe_all(shard, connection);
+    api_abandon(shard, connection);
     span_free(&connection->message);
     span_free(&connection->held);
 }
@@ -207,14 +232,17 @@ void connection_close(struct shard *shard, struct connection *connection, enum c
         }
         return;
     }
+    if (reason == CLOSE_SLOW_READER || reason == CLOSE_STALE_READER) clear_outbox(shard, connection, true);
+    uint16_t code = connection->component->close_code(reason);
+    if (connection->component->on_goodbye != NULL) connection->component->on_goodbye(shard, connection, reason);
+    if (connection->state != CONNECTION_OPEN) return; /* there was no memory for last words */
     /* Bytes held and thrown away leave a gap: where the peer's next frame begins is unknown then. */
     bool is_lost = is_fault_of_frames(reason) || connection->held != NULL;
     leave(shard, connection, reason);
     if (connection->state != CONNECTION_OPEN) return; /* leaving ran out of memory */
-    if (reason == CLOSE_SLOW_READER || reason == CLOSE_STALE_READER) clear_outbox(shard, connection, true);
     enter(shard, connection, is_lost ? CONNECTION_LINGERING : CONNECTION_CLOSING);
     timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->close_ms_max);
-    say_close_frame(shard, connection, close_reason_code(reason), close_reason_text(reason));
+    say_close_frame(shard, connection, code, close_reason_text(reason));
 }
 
 void connection_peer_closed(struct shard *shard, struct connection *connection, uint16_t code)
@@ -261,6 +289,7 @@ void connection_ended(struct shard *shard, struct connection *connection)
     /* It may only have closed its half: an answer, also to its close frame, still goes out. */
     bool has_answer = !outbox_is_empty(shard_outbox(shard, connection));
     bool is_ending = connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_LINGERING;
+    if (connection->state == CONNECTION_ANSWERING) return; /* the answer goes out first: see api_finish() */
     if (has_answer && connection->state == CONNECTION_REQUEST) {
         connection_linger(shard, connection, CLOSE_PEER_GONE);
     } else if (!(has_answer && is_ending)) {
@@ -291,7 +320,7 @@ void connection_operation_done(struct shard *shard, struct connection *connectio
     if (connection->is_starved || connection->is_paused) return;
     ring_close(shard->ring, shard_slot(shard, connection));
     enter(shard, connection, CONNECTION_FREE);
-    ck_pr_dec_64(&shard->server->connections_open);
+    ck_pr_dec_64(&shard->door->connections_open);
     counter_subtract(&shard->counters, COUNTER_connections_open, 1);
     counter_add(&shard->counters, counter_of_close(connection->reason), 1);
     log_debug("connection %u.%u ended: %s", shard_slot(shard, connection), connection->life,
@@ -306,6 +335,13 @@ void connection_pause(struct shard *shard, struct connection *connection)
     connection->is_paused = true;
     slot_list_add(&shard->paused, shard_slot(shard, connection));
     counter_add(&shard->counters, COUNTER_receives_paused, 1);
+    if (connection->is_receiving) ring_cancel_receive(shard->ring, shard_slot(shard, connection), connection->life);
+}
+
+void connection_choke(struct shard *shard, struct connection *connection)
+{
+    if (connection->is_choked) return;
+    connection->is_choked = true;
     if (connection->is_receiving) ring_cancel_receive(shard->ring, shard_slot(shard, connection), connection->life);
 }
 
@@ -393,6 +429,9 @@ void connection_timer(struct shard *shard, struct connection *connection)
     case CONNECTION_REQUEST:
     case CONNECTION_JOINING:
         connection_finish(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);
+        break;
+    case CONNECTION_ANSWERING:
+        api_timer(shard, connection);
         break;
     case CONNECTION_CLOSING:
     case CONNECTION_LINGERING:

@@ -1,9 +1,10 @@
 /* server/connection.h - one client from accept to reaped.
  *
- *   FREE -> REQUEST -> [JOINING ->] OPEN -> CLOSING -> DRAINING -> FREE
- * REQUEST may answer and stay, or answer for the last time and go to LINGERING, as OPEN does after a broken frame; any
- * state but FREE may enter DRAINING. What a fan-out touches of a connection is not here but in the shard's array of
- * outboxes, 32 bytes each; this struct is read when its client says something or a timer runs out.
+ *   FREE -> REQUEST -> JOINING -> OPEN -> CLOSING -> DRAINING -> FREE
+ * REQUEST may answer and stay, or ask others first and be ANSWERING meanwhile, or answer for the last time and go to
+ * LINGERING, as OPEN does after a broken frame; any state but FREE may enter DRAINING. What a fan-out touches of a
+ * connection is not here but in the shard's array of outboxes, 32 bytes each; this struct is read when its client says
+ * something or a timer runs out.
  * Threads: the shard's.
  * Slot:    a connection's index, its outbox's index, and its place in the ring's file table. */
 #pragma once
@@ -16,8 +17,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct api_call;
 struct component;
 struct http_reader;
+struct pusher;
 struct shard;
 struct span;
 struct subscription;
@@ -25,6 +28,7 @@ struct subscription;
 enum connection_state {
     CONNECTION_FREE,      /* no socket, no operation under way */
     CONNECTION_REQUEST,   /* HTTP: reading a request, or between two */
+    CONNECTION_ANSWERING, /* a backend's request waits for other shards; what comes is held */
     CONNECTION_JOINING,   /* an upgrade waits for the component (a channel's home); what comes is held */
     CONNECTION_OPEN,      /* frames both ways */
     CONNECTION_CLOSING,   /* our close frame is said; wait for the peer's, or for the timer */
@@ -35,34 +39,39 @@ enum connection_state {
 
 /* What a fan-out and a flush must know, kept in outbox.marks beside the outbox itself. */
 enum outbox_mark {
-    OUTBOX_DIRTY = 1 << 0,     /* in shard->dirty: to be flushed this turn */
-    OUTBOX_BLOCKED = 1 << 1,   /* the kernel took no more; a WRITABLE is under way */
-    OUTBOX_EXCLUDED = 1 << 2,  /* during one fan-out: published in it, does not get its own */
-    OUTBOX_WATCHED = 1 << 3,   /* connection_flushed() wants to know when it is empty */
-    OUTBOX_NO_MEMORY = 1 << 4, /* lost a message for want of memory: close it */
+    OUTBOX_DIRTY = 1 << 0,       /* in shard->dirty: to be flushed this turn */
+    OUTBOX_BLOCKED = 1 << 1,     /* the kernel took no more; a WRITABLE is under way */
+    OUTBOX_EXCLUDED = 1 << 2,    /* during one fan-out: published in it, does not get its own */
+    OUTBOX_PASSED_OVER = 1 << 5, /* during one fan-out: EXCLUDED, and a reader of the channel */
+    OUTBOX_WATCHED = 1 << 3,     /* connection_flushed() wants to know when it is empty */
+    OUTBOX_NO_MEMORY = 1 << 4,   /* lost a message for want of memory: close it */
 };
 
 struct connection {
-    struct timer timer;                /* the state's deadline; OPEN: the next look at silence and outbox age */
-    struct frame_reader reader;        /* OPEN, CLOSING */
-    const struct component *component; /* JOINING, OPEN; NULL once on_close was called */
-    struct subscription *subscription; /* of a raw room; NULL: none */
-    struct http_reader *http;          /* REQUEST, JOINING: made at the first byte */
-    struct span *message;              /* a message of which not all has come */
-    struct span *control;              /* a control frame of which not all has come */
-    struct span *held;                 /* bytes that came while JOINING or paused */
-    uint64_t heard_ms;                 /* when bytes came last */
-    uint64_t pinged_ms;                /* when our last ping went out; 0: none yet */
-    uint32_t life;                     /* which use of the slot; 24 bits */
+    struct timer timer;                 /* the state's deadline; OPEN: the next look at silence and outbox age */
+    struct frame_reader reader;         /* OPEN, CLOSING */
+    const struct component *component;  /* JOINING, OPEN; NULL once on_close was called */
+    struct subscription *subscriptions; /* the latest first */
+    struct pusher *pusher;              /* of a channel connection; NULL: none */
+    struct api_call *call;              /* ANSWERING: what waits */
+    struct http_reader *http;           /* REQUEST, ANSWERING, JOINING: made at the first byte */
+    struct span *message;               /* a message of which not all has come */
+    struct span *control;               /* a control frame of which not all has come */
+    struct span *held;                  /* bytes that came while JOINING or paused */
+    uint64_t heard_ms;                  /* when bytes came last */
+    uint64_t pinged_ms;                 /* when our last ping went out; 0: none yet */
+    uint32_t life;                      /* which use of the slot; 24 bits */
     enum connection_state state : 8;
     enum close_reason reason : 8; /* why it ends: the first reason given */
     bool is_receiving : 1;        /* a RECEIVE is under way */
     bool is_awaiting : 1;         /* a WRITABLE is under way */
     bool is_shutting : 1;         /* a SHUTDOWN is under way */
     bool is_paused : 1;           /* not read from: it causes letters that find their mailbox full */
+    bool is_choked : 1;           /* not read from: it sends on and on while it is ANSWERING */
     bool is_starved : 1;          /* in shard->starved: its receive found no buffer */
     bool has_ended : 1;           /* the peer sent its FIN: nothing more will come */
     bool has_peer_closed : 1;     /* the peer's close frame has come */
+    bool is_judged : 1;           /* the head of this request is, its body may come */
     bool has_answered : 1;        /* the answer to the handshake has left the outbox */
 };
 
@@ -71,9 +80,13 @@ const char *connection_state_name(enum connection_state state);
 /* A new socket in this slot. */
 void connection_accepted(struct shard *shard, uint32_t slot);
 
+/* REQUEST -> ANSWERING: connection_answered() follows, once the answer is said. */
+void connection_ask(struct shard *shard, struct connection *connection);
+/* REQUEST or ANSWERING -> REQUEST: ready for the next request, and goes on with what came meanwhile. */
+void connection_answered(struct shard *shard, struct connection *connection);
 /* REQUEST -> JOINING: the component will call connection_open(). */
 void connection_join(struct shard *shard, struct connection *connection);
-/* JOINING or REQUEST -> OPEN: answers 101 and goes on with what came meanwhile. */
+/* JOINING -> OPEN: answers 101 and goes on with what came meanwhile. */
 void connection_open(struct shard *shard, struct connection *connection);
 
 /* Says something: queues a batch and flushes it this turn. Takes over the caller's reference. A NULL batch (it could
@@ -101,6 +114,8 @@ void connection_ended(struct shard *shard, struct connection *connection);
 /* An operation has completed for the last time: a DRAINING connection may be free now. */
 void connection_operation_done(struct shard *shard, struct connection *connection);
 
+/* ANSWERING: stops reading until the answer is said. */
+void connection_choke(struct shard *shard, struct connection *connection);
 /* Stops reading from it until the shard's letters have room again, or resumes. */
 void connection_pause(struct shard *shard, struct connection *connection);
 void connection_resume(struct shard *shard, struct connection *connection);

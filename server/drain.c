@@ -6,8 +6,6 @@
 #include "server/server.h"
 #include "server/shard.h"
 
-#include <ck_pr.h>
-
 #define SLICE          512 /* connections told in one turn */
 #define OTHERS_WAIT_MS 20  /* how often to look whether the other shards are done */
 
@@ -18,14 +16,15 @@ bool drain_go_on(struct shard *shard)
         shard->drain_until_ms = shard->now_ms + shard->options->drain_ms_max;
         accept_stop(shard);
     }
+    enum close_reason reason = shard->options->drain_reconnect ? CLOSE_SERVER_MOVED : CLOSE_SERVER_STOP;
     for (uint32_t told = 0; shard->drain_slot < shard->slots_used && told < SLICE; shard->drain_slot++) {
         struct connection *connection = &shard->connections[shard->drain_slot];
         if (connection->state == CONNECTION_FREE) continue;
-        connection_close(shard, connection, CLOSE_SERVER_STOP);
+        connection_close(shard, connection, reason);
         told++;
     }
     /* A shard without connections stays for the letters of the others. */
-    bool is_done = ck_pr_load_64(&shard->server->connections_open) == 0 && accept_has_stopped(shard);
+    bool is_done = server_connections_open(shard->server) == 0 && accept_has_stopped(shard);
     return !is_done && shard->now_ms < shard->drain_until_ms;
 }
 

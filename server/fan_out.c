@@ -19,10 +19,14 @@
 static void everyone_lost_a_message(struct shard *shard, struct channel *channel)
 {
     /* Better to be closed and know it than to miss a message and not. */
-    log_error("out of memory: closing the %u connections of a channel that would miss a message", channel->count);
-    for (uint32_t i = 0; i < channel->count; i++) {
-        shard->outboxes[channel->slots[i]].marks |= OUTBOX_NO_MEMORY;
-        flush_later(shard, channel->slots[i]);
+    log_error("out of memory: closing the %u connections of a channel that would miss a message",
+              channel_count(channel));
+    for (enum form form = 0; form < FORMS_MAX; form++) {
+        const struct audience *audience = &channel->audiences[form];
+        for (uint32_t i = 0; i < audience->count; i++) {
+            shard->outboxes[audience->slots[i]].marks |= OUTBOX_NO_MEMORY;
+            flush_later(shard, audience->slots[i]);
+        }
     }
 }
 
@@ -50,20 +54,24 @@ void fan_out_later(struct shard *shard, struct channel *channel, struct message 
 
 /* ---- one run of messages ---- */
 
+/* Messages that go out together in one form; those that do not have it are passed over. */
 struct run {
     struct message **messages;
-    uint32_t count;
+    enum form form;
+    uint32_t count;  /* of messages, with those passed over */
+    uint32_t frames; /* of messages that have the form */
     uint32_t bytes;
 };
 
 /* As many messages from `first` on as fit together; at least one. */
-static struct run next_run(const struct channel *channel, uint32_t first)
+static struct run next_run(const struct channel *channel, enum form form, uint32_t first)
 {
-    struct run run = {.messages = &channel->arrived[first]};
+    struct run run = {.messages = &channel->arrived[first], .form = form};
     while (first + run.count < channel->arrived_count) {
-        uint32_t more = channel->arrived[first + run.count]->frame_bytes;
-        if (run.count > 0 && run.bytes + more > JOIN_BYTES_MAX) break;
+        uint32_t more = channel->arrived[first + run.count]->frame_bytes[form];
+        if (run.bytes > 0 && run.bytes + more > JOIN_BYTES_MAX) break;
         run.bytes += more;
+        run.frames += more > 0;
         run.count++;
     }
     return run;
@@ -74,8 +82,16 @@ static struct outbox *excluded_outbox(struct shard *shard, const struct message 
 {
     const struct publisher *publisher = &message->publisher;
     if (!publisher->is_excluded || publisher->shard != shard->index) return NULL;
+    if (publisher->slot >= shard->slots_used) return NULL; /* a backend may name any socket */
     if (shard->connections[publisher->slot].life != publisher->life) return NULL;
     return &shard->outboxes[publisher->slot];
+}
+
+/* Does the message belong into a batch of this run for everyone but `without` (NULL: for everyone)? */
+static bool counts_for(struct shard *shard, const struct run *run, const struct message *message,
+                       const struct outbox *without)
+{
+    return message_has(message, run->form) && (without == NULL || excluded_outbox(shard, message) != without);
 }
 
 /* The run's frames in one batch, but those of `without` (NULL: all). NULL: out of memory. */
@@ -83,8 +99,8 @@ static struct batch *join(struct shard *shard, const struct run *run, const stru
 {
     uint32_t bytes = 0, frames = 0;
     for (uint32_t i = 0; i < run->count; i++) {
-        if (without != NULL && excluded_outbox(shard, run->messages[i]) == without) continue;
-        bytes += run->messages[i]->frame_bytes;
+        if (!counts_for(shard, run, run->messages[i], without)) continue;
+        bytes += run->messages[i]->frame_bytes[run->form];
         frames++;
     }
     uint8_t *to;
@@ -93,19 +109,23 @@ static struct batch *join(struct shard *shard, const struct run *run, const stru
     batch->frames = frames;
     for (uint32_t i = 0; i < run->count; i++) {
         const struct message *message = run->messages[i];
-        if (without != NULL && excluded_outbox(shard, message) == without) continue;
-        memcpy(to, message->frame, message->frame_bytes);
-        to += message->frame_bytes;
+        if (!counts_for(shard, run, message, without)) continue;
+        memcpy(to, message_frame(message, run->form), message->frame_bytes[run->form]);
+        to += message->frame_bytes[run->form];
     }
     return batch;
 }
 
 static struct batch *share(struct shard *shard, const struct run *run)
 {
-    if (run->count > 1) return join(shard, run, NULL);
-    message_hold(run->messages[0], 1);
-    struct batch *batch = batch_of_message(run->messages[0], shard->now_ms);
-    if (batch == NULL) message_drop(&shard->counters, run->messages[0]);
+    if (run->frames > 1) return join(shard, run, NULL);
+    struct message **only = run->messages;
+    while (!message_has(*only, run->form)) {
+        only++;
+    }
+    message_hold(*only, 1);
+    struct batch *batch = batch_of_message(*only, run->form, shard->now_ms);
+    if (batch == NULL) message_drop(&shard->counters, *only);
     return batch;
 }
 
@@ -125,7 +145,8 @@ static uint32_t mark_excluded(struct shard *shard, const struct run *run)
     uint32_t count = 0;
     for (uint32_t i = 0; i < run->count; i++) {
         struct outbox *outbox = excluded_outbox(shard, run->messages[i]);
-        if (outbox == NULL || (outbox->marks & OUTBOX_EXCLUDED)) continue;
+        if (outbox == NULL || (outbox->marks & OUTBOX_EXCLUDED) || !message_has(run->messages[i], run->form))
+            continue;
         outbox->marks |= OUTBOX_EXCLUDED;
         count++;
     }
@@ -138,16 +159,16 @@ static void count_given(struct shard *shard, const struct batch *batch, uint64_t
     counter_add(&shard->counters, COUNTER_outbox_bytes, batch->count * outboxes);
 }
 
-/* Gives the excluded what the others said. */
-static void give_excluded(struct shard *shard, const struct channel *channel, const struct run *run)
+/* Gives the excluded what the others said. Only those who were passed over in the audience read here at all. */
+static void give_excluded(struct shard *shard, const struct run *run)
 {
     for (uint32_t i = 0; i < run->count; i++) {
         struct outbox *outbox = excluded_outbox(shard, run->messages[i]);
         if (outbox == NULL || !(outbox->marks & OUTBOX_EXCLUDED)) continue;
-        outbox->marks &= (uint16_t)~OUTBOX_EXCLUDED;
+        bool is_reader = outbox->marks & OUTBOX_PASSED_OVER;
+        outbox->marks &= (uint16_t) ~(OUTBOX_EXCLUDED | OUTBOX_PASSED_OVER);
+        if (run->frames == 1 || !is_reader) continue;
         uint32_t slot = (uint32_t)(outbox - shard->outboxes);
-        const struct subscription *subscription = shard->connections[slot].subscription;
-        if (run->count == 1 || subscription == NULL || subscription->channel != channel) continue;
         struct batch *batch = join(shard, run, outbox);
         if (batch == NULL) {
             outbox->marks |= OUTBOX_NO_MEMORY;
@@ -161,23 +182,28 @@ static void give_excluded(struct shard *shard, const struct channel *channel, co
 
 static void fan_out(struct shard *shard, struct channel *channel, const struct run *run)
 {
+    const struct audience *audience = &channel->audiences[run->form];
     struct batch *batch = share(shard, run);
     if (batch == NULL) {
         everyone_lost_a_message(shard, channel);
         return;
     }
+    if (run->form == FORM_WATCH) channel->watch_told += run->frames;
     uint32_t excluded = mark_excluded(shard, run);
     uint64_t given = 0;
-    for (uint32_t i = 0; i < channel->count; i++) {
-        if (i + PREFETCH_AHEAD < channel->count) {
-            __builtin_prefetch(&shard->outboxes[channel->slots[i + PREFETCH_AHEAD]], 1);
+    for (uint32_t i = 0; i < audience->count; i++) {
+        if (i + PREFETCH_AHEAD < audience->count) {
+            __builtin_prefetch(&shard->outboxes[audience->slots[i + PREFETCH_AHEAD]], 1);
         }
-        uint32_t slot = channel->slots[i];
-        if (shard->outboxes[slot].marks & OUTBOX_EXCLUDED) continue;
+        uint32_t slot = audience->slots[i];
+        if (shard->outboxes[slot].marks & OUTBOX_EXCLUDED) {
+            shard->outboxes[slot].marks |= OUTBOX_PASSED_OVER;
+            continue;
+        }
         given += give(shard, slot, batch);
     }
     count_given(shard, batch, given);
-    if (excluded > 0) give_excluded(shard, channel, run);
+    if (excluded > 0) give_excluded(shard, run);
     batch_drop(&shard->counters, batch);
 }
 
@@ -185,10 +211,13 @@ static void fan_out(struct shard *shard, struct channel *channel, const struct r
 
 static void settle(struct shard *shard, struct channel *channel)
 {
-    for (uint32_t first = 0; first < channel->arrived_count;) {
-        struct run run = next_run(channel, first);
-        fan_out(shard, channel, &run);
-        first += run.count;
+    for (enum form form = 0; form < FORMS_MAX; form++) {
+        if (channel->audiences[form].count == 0) continue;
+        for (uint32_t first = 0; first < channel->arrived_count;) {
+            struct run run = next_run(channel, form, first);
+            if (run.frames > 0) fan_out(shard, channel, &run);
+            first += run.count;
+        }
     }
     for (uint32_t i = 0; i < channel->arrived_count; i++) {
         message_drop(&shard->counters, channel->arrived[i]);

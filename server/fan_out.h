@@ -5,7 +5,7 @@ struct channel;
 struct message;
 struct shard;
 
-/* Keeps a message for the end of the turn. Takes over a reference. */
+/* Keeps a message for the end of the turn, which has a form that this shard reads. Takes over a reference. */
 void fan_out_later(struct shard *shard, struct channel *channel, struct message *message);
 
 /* Puts what has arrived in this channel into its subscribers' outboxes. Before anyone joins or leaves, and: */

@@ -4,7 +4,7 @@
  * each table by RLIMIT_NOFILE all the same, so that limit says how many connections a shard can hold. */
 #include "server/limits.h"
 
-#include "core/channel.h"
+#include "core/letter.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -13,14 +13,14 @@
 #define SLOTS_MIN           16                  /* of a shard, below which it is of no use */
 #define SLOTS_MAX           (UINT32_C(1) << 20) /* the kernel's bound of a file table */
 #define DESCRIPTORS_BASE    32                  /* standard streams, log, what libraries open */
-#define DESCRIPTORS_A_SHARD 8                   /* ring, signal, listeners */
+#define DESCRIPTORS_A_SHARD 8                   /* ring, signal; without its listeners */
 
 static uint32_t cpus(void)
 {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
     uint32_t count = (uint32_t)CPU_COUNT(&set);
-    return count < SHARDS_MAX ? count : SHARDS_MAX;
+    return count < HOMES_MAX ? count : HOMES_MAX;
 }
 
 static uint64_t raise_descriptors(void)
@@ -33,13 +33,20 @@ static uint64_t raise_descriptors(void)
     return limit.rlim_cur;
 }
 
+static uint64_t descriptors_needed(const struct options *options)
+{
+    uint64_t needed = DESCRIPTORS_BASE + (uint64_t)options->shards * (DESCRIPTORS_A_SHARD + options->listen.count);
+    if (options->control.count > 0) needed += DESCRIPTORS_A_SHARD + options->control.count; /* a thread of its own */
+    return needed;
+}
+
 enum rc limits_settle(struct options *options, uint32_t *slots_max_r, char *warning_r, size_t warning_size,
                       char *reason_r, size_t reason_size)
 {
     warning_r[0] = '\0';
     if (options->shards == 0) options->shards = cpus();
     uint64_t descriptors = raise_descriptors();
-    uint64_t needed = DESCRIPTORS_BASE + (uint64_t)options->shards * (DESCRIPTORS_A_SHARD + options->listen.count);
+    uint64_t needed = descriptors_needed(options);
     if (descriptors < needed || descriptors < SLOTS_MIN) {
         snprintf(reason_r, reason_size,
                  "RLIMIT_NOFILE is %llu, but %u shards need at least %llu descriptors: raise it (ulimit -n, "

@@ -63,8 +63,12 @@ static void say_ready(const struct server *server)
     for (uint32_t i = 0; i < server->options->listen.count; i++) {
         printf("%s http://%s", i > 0 ? " and" : "", address_format(&server->options->listen.items[i], text));
     }
-    printf(", %u shards, up to %llu connections\n", server->shards_count,
-           (unsigned long long)server->connections_max);
+    for (uint32_t i = 0; i < server->options->control.count; i++) {
+        printf("%s http://%s", i > 0 ? " and" : ", API also on",
+               address_format(&server->options->control.items[i], text));
+    }
+    printf(", %u shards, up to %llu connections\n", server->homes_count,
+           (unsigned long long)server->public_door.connections_max);
     fflush(stdout);
 }
 

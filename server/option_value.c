@@ -8,8 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define SHOWN "\"%.60s\"" /* how an error quotes what was given: enough to recognise it, never a screenful */
-
 struct suffix {
     const char *text;
     uint64_t factor;
@@ -21,7 +19,18 @@ static const struct suffix byte_suffixes[] = {{"GiB", GIB}, {"MiB", MIB}, {"KiB"
 static const struct suffix time_suffixes[] = {{"h", HOUR_MS}, {"m", 60 * 1000}, {"s", 1000},
                                               {"ms", 1},      {"", 1},          {NULL, 0}};
 
-__attribute__((format(printf, 2, 3))) static enum rc refuse(struct option_error *error, const char *format, ...)
+struct option_error option_error_begin(const struct option_error *whole, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int written = vsnprintf(whole->text, whole->size, format, arguments);
+    va_end(arguments);
+    size_t used = written < 0 ? 0 : (size_t)written;
+    if (used >= whole->size) used = whole->size - 1;
+    return (struct option_error){.text = whole->text + used, .size = whole->size - used};
+}
+
+enum rc option_refuse(struct option_error *error, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -30,9 +39,9 @@ __attribute__((format(printf, 2, 3))) static enum rc refuse(struct option_error 
     return RC_EINVAL;
 }
 
-static enum rc out_of_memory(struct option_error *error)
+enum rc option_out_of_memory(struct option_error *error)
 {
-    refuse(error, "out of memory");
+    option_refuse(error, "out of memory");
     return RC_ENOMEM;
 }
 
@@ -69,9 +78,10 @@ static enum rc bounded_read(const char *text, struct option_bounds bounds, const
     number_format(bounds.min, suffixes, min);
     number_format(bounds.max, suffixes, max);
     enum rc rc = number_read(text, suffixes, &number);
-    if (rc == RC_EINVAL) return refuse(error, SHOWN " is not a %s; give %s%s to %s", text, kind, give, min, max);
+    if (rc == RC_EINVAL)
+        return option_refuse(error, OPTION_SHOWN " is not a %s; give %s%s to %s", text, kind, give, min, max);
     if (rc != RC_OK || number < bounds.min || number > bounds.max)
-        return refuse(error, SHOWN " is out of bounds; give %s%s to %s", text, give, min, max);
+        return option_refuse(error, OPTION_SHOWN " is out of bounds; give %s%s to %s", text, give, min, max);
     *number_r = number;
     return RC_OK;
 }
@@ -92,8 +102,8 @@ static enum rc power_of_two_read(const char *text, struct option_bounds bounds, 
     if (rc != RC_OK) return rc;
     if ((number & (number - 1)) != 0) {
         uint64_t below = UINT64_C(1) << (63 - __builtin_clzll(number));
-        return refuse(error, SHOWN " is not a power of two; give %llu or %llu", text, (unsigned long long)below,
-                      (unsigned long long)(below * 2));
+        return option_refuse(error, OPTION_SHOWN " is not a power of two; give %llu or %llu", text,
+                             (unsigned long long)below, (unsigned long long)(below * 2));
     }
     *(option_power_of_two *)value = (option_power_of_two)number;
     return RC_OK;
@@ -126,26 +136,45 @@ static enum rc bool_read(const char *text, struct option_bounds bounds, void *va
             return RC_OK;
         }
     }
-    return refuse(error, SHOWN " is neither yes nor no; give one of them", text);
+    return option_refuse(error, OPTION_SHOWN " is neither yes nor no; give one of them", text);
 }
 
 static enum rc level_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
 {
     (void)bounds;
     if (log_level_read(text, value) == RC_OK) return RC_OK;
-    return refuse(error, SHOWN " is not a level; give error, warn, info or debug", text);
+    return option_refuse(error, OPTION_SHOWN " is not a level; give error, warn, info or debug", text);
+}
+
+static enum rc text_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    size_t length = strlen(text);
+    if (length < bounds.min || length > bounds.max)
+        return option_refuse(error, OPTION_SHOWN " has %zu characters; give %llu to %llu", text, length,
+                             (unsigned long long)bounds.min, (unsigned long long)bounds.max);
+    char *copy = strdup(text);
+    if (copy == NULL) return option_out_of_memory(error);
+    free(*(option_text *)value);
+    *(option_text *)value = copy;
+    return RC_OK;
+}
+
+static void text_fini(void *value)
+{
+    free(*(option_text *)value);
+    *(option_text *)value = NULL;
 }
 
 static enum rc text_list_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
 {
     struct text_list *list = value;
-    if (text[0] == '\0') return refuse(error, "the value is empty; leave the option out instead");
+    if (text[0] == '\0') return option_refuse(error, "the value is empty; leave the option out instead");
     if (list->count >= bounds.max)
-        return refuse(error, "more than %llu values; give fewer", (unsigned long long)bounds.max);
+        return option_refuse(error, "more than %llu values; give fewer", (unsigned long long)bounds.max);
     char **items = reallocarray(list->items, list->count + 1, sizeof items[0]);
-    if (items == NULL) return out_of_memory(error);
+    if (items == NULL) return option_out_of_memory(error);
     list->items = items; /* before the copy below, which may fail too */
-    if ((items[list->count] = strdup(text)) == NULL) return out_of_memory(error);
+    if ((items[list->count] = strdup(text)) == NULL) return option_out_of_memory(error);
     list->count++;
     return RC_OK;
 }
@@ -170,15 +199,16 @@ static enum rc address_list_read(const char *text, struct option_bounds bounds, 
     struct address_list *list = value;
     struct address address;
     if (rc_is_error(address_read(text, &address)))
-        return refuse(
-            error, SHOWN " is not an address; give ADDR:PORT in numbers: 127.0.0.1:8080, [::1]:8080, *:8080", text);
+        return option_refuse(
+            error, OPTION_SHOWN " is not an address; give ADDR:PORT in numbers: 127.0.0.1:8080, [::1]:8080, *:8080",
+            text);
     for (uint32_t i = 0; i < list->count; i++)
         if (address_is_equal(&list->items[i], &address))
-            return refuse(error, SHOWN " is there twice; give it once", text);
+            return option_refuse(error, OPTION_SHOWN " is there twice; give it once", text);
     if (list->count >= bounds.max)
-        return refuse(error, "more than %llu addresses; give fewer", (unsigned long long)bounds.max);
+        return option_refuse(error, "more than %llu addresses; give fewer", (unsigned long long)bounds.max);
     struct address *items = reallocarray(list->items, list->count + 1, sizeof items[0]);
-    if (items == NULL) return out_of_memory(error);
+    if (items == NULL) return option_out_of_memory(error);
     items[list->count++] = address;
     list->items = items;
     return RC_OK;
@@ -203,6 +233,7 @@ const struct option_type option_type_ms = {.read = ms_read};
 const struct option_type option_type_bool = {.read = bool_read, .may_stand_alone = true};
 const struct option_type option_type_action = {.read = bool_read, .may_stand_alone = true, .is_action = true};
 const struct option_type option_type_level = {.read = level_read};
+const struct option_type option_type_text = {.read = text_read, .fini = text_fini};
 const struct option_type option_type_text_list = {
     .read = text_list_read, .count = text_list_count, .fini = text_list_fini};
 const struct option_type option_type_address_list = {

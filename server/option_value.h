@@ -34,6 +34,7 @@ typedef uint32_t option_ms;           /* 500, 500ms, 10s, 2m; kept in millisecon
 typedef bool option_bool;             /* yes, no, true, false, 1, 0; the flag alone means yes */
 typedef bool option_action;           /* a flag only: it asks for something else than to run */
 typedef enum log_level option_level;
+typedef char *option_text; /* owned; "" when empty; the bounds are those of its length */
 typedef struct text_list option_text_list;
 typedef struct address_list option_address_list;
 
@@ -56,13 +57,25 @@ struct option_type {
     void (*fini)(void *value);            /* gives back and zeroes; NULL when the type owns nothing */
     bool may_stand_alone;                 /* the flag without a value means yes */
     bool is_action;                       /* neither value nor environment */
+    const char *separators;               /* of a list's entries in the environment; NULL: commas and blanks */
 };
 
-/* Several values: the flag again, commas or blanks in the environment. */
+/* Several values: the flag again, the type's separators in the environment. */
 static inline bool option_type_is_list(const struct option_type *type)
 {
     return type->count != NULL;
 }
 
 extern const struct option_type option_type_count, option_type_power_of_two, option_type_bytes, option_type_ms,
-    option_type_bool, option_type_action, option_type_level, option_type_text_list, option_type_address_list;
+    option_type_bool, option_type_action, option_type_level, option_type_text, option_type_text_list,
+    option_type_address_list;
+
+/* For readers of types that stand elsewhere. */
+#define OPTION_SHOWN "\"%.60s\"" /* how an error quotes what was given: enough to recognise it, never a screenful */
+/* Begins an error with where the value came from; returns the space behind, which is for what is wrong with it. */
+__attribute__((format(printf, 2, 3))) struct option_error option_error_begin(const struct option_error *whole,
+                                                                             const char *format, ...);
+/* Writes *error; RC_EINVAL. */
+__attribute__((format(printf, 2, 3))) enum rc option_refuse(struct option_error *error, const char *format, ...);
+/* Writes *error; RC_ENOMEM. */
+enum rc option_out_of_memory(struct option_error *error);

@@ -1,14 +1,17 @@
 /* server/options.c - defaults, environment and flags into one struct; every error names its cure. */
 #include "server/options_row.h"
+#include "server/spelling.h"
 
 #include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_BYTES_MAX 32 /* of any option, with the closing zero */
+#define NAME_BYTES_MAX SPELLING_BYTES_MAX
 #define PREFIX         "RINGCAST_"
 #define PREFIX_LENGTH  (sizeof PREFIX - 1)
+#define SEPARATORS     ", \t"
+#define BLANKS         " \t\r\n"
 
 const struct option_row option_rows[OPTIONS_COUNT] = {
 #define OPTION_GROUP(title)
@@ -56,47 +59,15 @@ static enum option_id find(const char *given, size_t length, char (*spell)(char)
     return id;
 }
 
-/* How many letters to add, drop or change until one name is the other (Levenshtein, one row at a time). */
-static size_t distance(const char *one, const char *other)
+static const char *name_at(size_t id)
 {
-    size_t row[NAME_BYTES_MAX];
-    size_t width = strlen(other);
-    assert(width < NAME_BYTES_MAX);
-    for (size_t column = 0; column <= width; column++)
-        row[column] = column;
-    for (size_t line = 1; one[line - 1] != '\0'; line++) {
-        size_t diagonal = row[0];
-        row[0] = line;
-        for (size_t column = 1; column <= width; column++) {
-            size_t best = diagonal + (one[line - 1] != other[column - 1]);
-            if (row[column] + 1 < best) best = row[column] + 1;
-            if (row[column - 1] + 1 < best) best = row[column - 1] + 1;
-            diagonal = row[column];
-            row[column] = best;
-        }
-    }
-    return row[width];
+    return option_rows[id].name;
 }
 
-static char spell_row(char letter)
-{
-    return letter == '-' ? '_' : (char)tolower((unsigned char)letter);
-}
-
-/* The option that a misspelled name most likely meant; OPTIONS_COUNT: none is near, up to a third may be wrong. */
+/* The option that a misspelled name most likely meant; OPTIONS_COUNT: none is near. */
 static enum option_id find_closest(const char *given, size_t length)
 {
-    char name[NAME_BYTES_MAX];
-    option_spell(given, spell_row, name, length < sizeof name ? length + 1 : sizeof name);
-    enum option_id closest = OPTIONS_COUNT;
-    size_t wrong_max = strlen(name) / 3 + 1;
-    for (enum option_id id = 0; id < OPTIONS_COUNT; id++) {
-        size_t wrong = distance(name, option_rows[id].name);
-        if (wrong >= wrong_max) continue;
-        wrong_max = wrong;
-        closest = id;
-    }
-    return closest;
+    return (enum option_id)spelling_closest((struct text){.at = given, .count = length}, name_at, OPTIONS_COUNT);
 }
 
 /* Notes where the value comes from now; the entries that a list had from another place go. */
@@ -117,7 +88,7 @@ static enum rc set(struct options *options, enum option_id id, enum option_sourc
     return option_rows[id].type->read(text, option_rows[id].bounds, value, error);
 }
 
-/* A value that holds all entries of a list, between commas and blanks. */
+/* A value that holds all entries of a list, with what the type separates them by between them. */
 static enum rc set_all(struct options *options, enum option_id id, enum option_source source, const char *text,
                        struct option_error *error)
 {
@@ -126,28 +97,20 @@ static enum rc set_all(struct options *options, enum option_id id, enum option_s
     char *entries = strdup(text);
     enum rc rc = entries != NULL ? RC_OK : RC_ENOMEM;
     if (entries == NULL) snprintf(error->text, error->size, "out of memory");
+    const char *separators = option_rows[id].type->separators;
     char *rest = entries;
-    for (char *entry; rc == RC_OK && (entry = strsep(&rest, ", \t")) != NULL;)
-        if (entry[0] != '\0') rc = set(options, id, source, entry, error);
+    for (char *entry; rc == RC_OK && (entry = strsep(&rest, separators != NULL ? separators : SEPARATORS)) != NULL;)
+        if (entry[strspn(entry, BLANKS)] != '\0') rc = set(options, id, source, entry, error);
+    if (entries != NULL) explicit_bzero(entries, strlen(text)); /* it may hold secrets */
     free(entries);
     return rc;
-}
-
-/* Begins an error text with where the value came from; the rest of the space is the reader's. */
-static struct option_error error_begin(struct option_error whole, const char *prefix, const char *name, size_t length)
-{
-    int written = snprintf(whole.text, whole.size, "%s%.*s: ", prefix, (int)length, name);
-    size_t used = written < 0 ? 0 : (size_t)written;
-    if (used >= whole.size) used = whole.size - 1;
-    return (struct option_error){.text = whole.text + used, .size = whole.size - used};
 }
 
 static enum rc read_defaults(struct options *options, struct option_error whole)
 {
     enum rc rc = RC_OK;
     for (enum option_id id = 0; rc == RC_OK && id < OPTIONS_COUNT; id++) {
-        const char *name = option_rows[id].name;
-        struct option_error error = error_begin(whole, "default of ", name, strlen(name));
+        struct option_error error = option_error_begin(&whole, "default of %s: ", option_rows[id].name);
         rc = set_all(options, id, OPTION_DEFAULT, option_rows[id].value_default, &error);
         assert(rc != RC_EINVAL); /* options.def gives a default that its own row refuses */
     }
@@ -180,7 +143,7 @@ static enum rc read_variable(struct options *options, const char *variable, stru
     }
     const char *value = name + length;
     if (value[0] == '\0' || value[1] == '\0') return RC_OK; /* empty: not given */
-    struct option_error error = error_begin(whole, PREFIX, name, length);
+    struct option_error error = option_error_begin(&whole, PREFIX "%.*s: ", (int)length, name);
     return set_all(options, id, OPTION_ENVIRONMENT, value + 1, &error);
 }
 
@@ -218,7 +181,7 @@ static enum rc read_flag(struct options *options, int argc, char *const argv[], 
     enum option_id id = find(name, length, option_spell_flag);
     if (id == OPTIONS_COUNT) return refuse_flag(name, length, whole);
 
-    struct option_error error = error_begin(whole, "--", name, length);
+    struct option_error error = option_error_begin(&whole, "--%.*s: ", (int)length, name);
     const struct option_row *row = &option_rows[id];
     if (row->type->is_action) { /* alone it was seen by find_action() */
         snprintf(error.text, error.size, "takes no value; give it alone");
@@ -261,6 +224,23 @@ static enum rc check_lists(const struct options *options, struct option_error er
     return RC_OK;
 }
 
+/* Two threads would take turns at one port. Port 0 is no conflict: the kernel chooses another for each. */
+static enum rc check_control(const struct options *options, struct option_error error)
+{
+    char text[ADDRESS_TEXT_MAX];
+    for (uint32_t i = 0; i < options->control.count; i++) {
+        const struct address *address = &options->control.items[i];
+        for (uint32_t j = 0; j < options->listen.count; j++) {
+            if (address_port(address) == 0 || !address_is_equal(address, &options->listen.items[j])) continue;
+            snprintf(error.text, error.size, "%s: \"%s\" is an address of --listen too; give it another port",
+                     options->sources[OPTION_control] == OPTION_FLAG ? "--control" : PREFIX "CONTROL",
+                     address_format(address, text));
+            return RC_EINVAL;
+        }
+    }
+    return RC_OK;
+}
+
 static void make_printable(char *text)
 {
     for (; *text != '\0'; text++)
@@ -281,6 +261,7 @@ enum rc options_read(struct options *options, int argc, char *const argv[], char
     for (int at = 1; rc == RC_OK && at < argc; at++)
         rc = read_flag(options, argc, argv, &at, error);
     if (rc == RC_OK) rc = check_lists(options, error);
+    if (rc == RC_OK) rc = check_control(options, error);
     make_printable(rc == RC_OK ? options->warning : error_r);
     if (rc != RC_OK) {
         options_fini(options);

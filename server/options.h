@@ -7,13 +7,14 @@
 #pragma once
 
 #include "core/rc.h"
+#include "server/app.h"
 #include "server/option_value.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
-#define OPTIONS_ERROR_BYTES 256 /* enough for every error text */
+#define OPTIONS_ERROR_BYTES 512 /* enough for every error text */
 
 enum option_id {
 #define OPTION_GROUP(title)

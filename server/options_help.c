@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define COLUMNS_MAX 100
-#define HELP_COLUMN 33
+#define HELP_COLUMN 35
 
 /* Writes the text with its lines broken at blanks, each after the first indented; `column` is where the cursor
  * stands. */
@@ -23,18 +23,25 @@ static void wrap(FILE *out, const char *text, int column)
     fputc('\n', out);
 }
 
-static void show_row(FILE *out, const struct option_row *row)
+void options_help_row(FILE *out, const char *give, const char *help, const char *value_default)
 {
-    char flag[64], text[512];
-    option_spell(row->name, option_spell_flag, flag, sizeof flag);
-    int column = fprintf(out, "  --%s%s%s", flag, row->unit[0] != '\0' ? " " : "", row->unit);
+    char text[512];
+    int column = fprintf(out, "  %s", give);
     int gap = column < HELP_COLUMN ? HELP_COLUMN - column : 1;
     fprintf(out, "%*s", gap, "");
-    if (row->type->is_action || row->value_default[0] == '\0')
-        snprintf(text, sizeof text, "%s", row->help);
+    if (value_default[0] == '\0')
+        snprintf(text, sizeof text, "%s", help);
     else
-        snprintf(text, sizeof text, "%s [%s]", row->help, row->value_default);
+        snprintf(text, sizeof text, "%s [%s]", help, value_default);
     wrap(out, text, HELP_COLUMN);
+}
+
+static void show_row(FILE *out, const struct option_row *row)
+{
+    char flag[64], give[128];
+    snprintf(give, sizeof give, "--%s%s%s", option_spell(row->name, option_spell_flag, flag, sizeof flag),
+             row->unit[0] != '\0' ? " " : "", row->unit);
+    options_help_row(out, give, row->help, row->type->is_action ? "" : row->value_default);
 }
 
 void options_help(FILE *out)
@@ -45,11 +52,13 @@ void options_help(FILE *out)
 #include "server/options.def"
 #undef OPTION
 #undef OPTION_GROUP
+    app_help(out);
     fputs("\nValues\n"
           "  BYTES are plain or in KiB, MiB, GiB; TIME is in ms, s, m or h, plain numbers are milliseconds.\n"
           "  A value follows after a blank or an equals sign: --shards 4, --shards=4; [this] is the default.\n"
           "\nEnvironment\n"
           "  --message-bytes-max is RINGCAST_MESSAGE_BYTES_MAX there, and so on; switches take yes or no.\n"
-          "  Commas or blanks separate the values of a repeatable option. A flag wins over its variable.\n",
+          "  Commas or blanks separate the values of a repeatable option, semicolons those of RINGCAST_APP.\n"
+          "  A flag wins over its variable.\n",
           out);
 }

@@ -1,8 +1,9 @@
-/* server/options_row.h - the option table as rows, for the files that read and show options; nobody else needs it. */
+/* server/options_row.h - tables of options as rows, for the files that read and show them; nobody else needs it. */
 #pragma once
 
 #include "server/options.h"
 
+/* A row of options.def, or of app_setting.def. */
 struct option_row {
     const char *name; /* message_bytes_max */
     const char *value_default;
@@ -10,7 +11,7 @@ struct option_row {
     const char *help;
     const struct option_type *type;
     struct option_bounds bounds;
-    size_t offset; /* of the value in struct options */
+    size_t offset; /* of the value in struct options, or struct app */
 };
 
 extern const struct option_row option_rows[OPTIONS_COUNT];
@@ -20,3 +21,6 @@ char option_spell_flag(char letter);
 char option_spell_variable(char letter);
 /* Writes the whole name spelled so, cut to `size` with its closing zero; returns text_r. */
 const char *option_spell(const char *name, char (*spell)(char), char *text_r, size_t size);
+
+/* Writes one row of --help: what to give, what it means, and its default unless that is "". */
+void options_help_row(FILE *out, const char *give, const char *help, const char *value_default);

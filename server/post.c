@@ -5,13 +5,19 @@
  * between letter and flag, the receiver between flag and mailboxes. One of the two always sees the other. */
 #include "server/post.h"
 
+#include "core/join.h"
 #include "core/mailbox.h"
 #include "core/message.h"
 #include "net/ring.h"
+#include "server/api.h"
+#include "server/home.h"
 #include "server/log.h"
 #include "server/publish.h"
+#include "server/pusher.h"
+#include "server/query.h"
 #include "server/server.h"
 #include "server/shard.h"
+#include "server/subscribe.h"
 
 #include <ck_pr.h>
 #include <stdlib.h>
@@ -20,10 +26,10 @@
 #define LETTERS_PER_BOX 512 /* in one turn: a busy sender does not keep the shard from its sockets */
 #define LETTERS_AT_ONCE 64
 
-enum rc post_send(struct shard *shard, uint32_t to, enum letter_kind kind, struct message *message, uint32_t serial)
+static enum rc send_letter(struct shard *shard, uint32_t to, const struct letter *letter)
 {
-    struct letter letter = {.message = message, .serial = serial, .kind = (uint8_t)kind};
-    enum rc rc = mailbox_send(server_mailbox(shard->server, letter_lane(kind), shard->index, to), &letter);
+    enum letter_lane lane = letter_lane((enum letter_kind)letter->kind);
+    enum rc rc = mailbox_send(server_mailbox(shard->server, lane, shard->index, to), letter);
     if (rc == RC_ENOMEM) {
         log_error("out of memory: a letter between shards would be lost; give the machine more memory or lower the "
                   "limits");
@@ -33,31 +39,87 @@ enum rc post_send(struct shard *shard, uint32_t to, enum letter_kind kind, struc
     counter_add(&shard->counters, COUNTER_letters_sent, 1);
     if (rc == RC_PENDING) {
         shard->letters_waiting++;
-        if (letter_lane(kind) == LETTER_LANE_DELIVERIES) shard->deliveries_waiting++;
+        if (lane == LETTER_LANE_DELIVERIES) shard->deliveries_waiting++;
         counter_add(&shard->counters, COUNTER_letters_spilled, 1);
         counter_add(&shard->counters, COUNTER_letters_waiting, 1);
     }
     return rc;
 }
 
+enum rc post_send(struct shard *shard, uint32_t to, enum letter_kind kind, void *body)
+{
+    return send_letter(shard, to, &(struct letter){.body = body, .kind = (uint8_t)kind});
+}
+
+enum rc post_leave(struct shard *shard, uint32_t to, struct roster *roster, enum form form)
+{
+    return send_letter(shard, to, &(struct letter){.roster = roster, .kind = LETTER_LEAVE, .form = (uint8_t)form});
+}
+
 static void take_letter(struct shard *shard, uint32_t from, const struct letter *letter)
 {
     switch ((enum letter_kind)letter->kind) {
     case LETTER_SUBSCRIBE:
-        publish_take_subscribe(shard, from, letter->message, letter->serial);
+        home_subscribe(shard, from, letter->join);
         break;
     case LETTER_UNSUBSCRIBE:
-        publish_take_unsubscribe(shard, from, letter->message);
+        home_unsubscribe(shard, from, letter->join);
+        break;
+    case LETTER_LEAVE:
+        home_leave(shard, from, letter->roster, (enum form)letter->form);
         break;
     case LETTER_PUBLISH:
-        publish_in_order(shard, letter->message);
+        home_publish(shard, letter->message);
+        break;
+    case LETTER_ASK:
+        query_take(shard, letter->query);
         break;
     case LETTER_SUBSCRIBED:
-        publish_take_subscribed(shard, letter->message, letter->serial);
+        subscribe_answered(shard, letter->join);
         break;
     case LETTER_DELIVER:
         publish_deliver(shard, letter->message);
         break;
+    case LETTER_TERMINATE:
+        pusher_terminate(shard, &letter->message->channel);
+        message_drop(&shard->counters, letter->message);
+        break;
+    case LETTER_ANSWER:
+        api_answered(shard, letter->query);
+        break;
+    }
+}
+
+/* One function for each kind of body. */
+static void drop_message(struct counters *counters, const struct letter *letter)
+{
+    message_drop(counters, letter->message);
+}
+
+static void drop_join(struct counters *counters, const struct letter *letter)
+{
+    join_free(counters, letter->join);
+}
+
+static void drop_roster(struct counters *counters, const struct letter *letter)
+{
+    (void)counters, (void)letter; /* its home's */
+}
+
+static void drop_query(struct counters *counters, const struct letter *letter)
+{
+    query_free(counters, letter->query);
+}
+
+void post_drop(struct counters *counters, const struct letter *letter)
+{
+    switch ((enum letter_kind)letter->kind) {
+#define LETTER(name, lane, body, text) \
+    case LETTER_##name:                \
+        drop_##body(counters, letter); \
+        break;
+#include "core/letter.def"
+#undef LETTER
     }
 }
 

@@ -6,18 +6,24 @@
  * taken, because they cause no letters; so those that wait go on, then requests are taken again, whoever is full. */
 #pragma once
 
+#include "core/form.h"
 #include "core/letter.h"
 #include "core/rc.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+struct counters;
 struct shard;
 
-/* Sends a letter; takes over one reference to the message. RC_PENDING: it waits in the spill list, so the caller
- * should pause what caused it. Never refuses: without memory for a spilled letter the process ends, since a promise
- * of order and delivery could not be kept. */
-enum rc post_send(struct shard *shard, uint32_t to, enum letter_kind kind, struct message *message, uint32_t serial);
+/* Sends a letter; takes over its body, which is what the kind says (core/letter.def). RC_PENDING: it waits in the spill
+ * list, so the caller should pause what caused it. Never refuses: without memory for a spilled letter the process
+ * ends, since a promise of order and delivery could not be kept. */
+enum rc post_send(struct shard *shard, uint32_t to, enum letter_kind kind, void *body);
+/* The same for a LEAVE, which needs no body of its own. */
+enum rc post_leave(struct shard *shard, uint32_t to, struct roster *roster, enum form form);
+/* Drops a letter that nobody will take any more, with its body. */
+void post_drop(struct counters *counters, const struct letter *letter);
 
 /* Takes letters from all mailboxes, a bounded number from each, and does what they say. While none of ours wait, paused
  * connections are read again. */

@@ -21,7 +21,8 @@ enum step {
 
 static bool must_hold(const struct connection *connection)
 {
-    return connection->state == CONNECTION_JOINING || (connection->state == CONNECTION_OPEN && connection->is_paused);
+    return connection->state == CONNECTION_JOINING || connection->state == CONNECTION_ANSWERING ||
+           (connection->state == CONNECTION_OPEN && connection->is_paused);
 }
 
 void receive_start(struct shard *shard, struct connection *connection)
@@ -141,6 +142,7 @@ static void receive(struct shard *shard, struct connection *connection, struct b
         case CONNECTION_CLOSING:
             step = receive_frame(shard, connection, in);
             break;
+        case CONNECTION_ANSWERING:
         case CONNECTION_JOINING:
         case CONNECTION_LINGERING:
         case CONNECTION_DRAINING:
@@ -165,6 +167,8 @@ static void take_in(struct shard *shard, struct connection *connection, struct b
         connection_finish(shard, connection, CLOSE_BAD_FRAME);
     } else if (span_append(&connection->held, in->at, (uint32_t)in->count) != RC_OK) {
         connection_close(shard, connection, CLOSE_NO_MEMORY);
+    } else if (connection->state == CONNECTION_ANSWERING && held + in->count > shard->options->head_bytes_max) {
+        connection_choke(shard, connection);
     }
 }
 
@@ -196,7 +200,7 @@ void receive_retry_starved(struct shard *shard)
         connection->is_starved = false;
         if (connection->state == CONNECTION_DRAINING) {
             connection_operation_done(shard, connection);
-        } else if (!connection->is_receiving && !connection->is_paused) {
+        } else if (!connection->is_receiving && !connection->is_paused && !connection->is_choked) {
             receive_start(shard, connection);
         }
     }
@@ -215,7 +219,7 @@ static void receive_stopped(struct shard *shard, struct connection *connection, 
         starve(shard, connection);
     } else if (result < 0 && result != -ECANCELED) {
         connection_finish(shard, connection, CLOSE_PEER_RESET);
-    } else if (!connection->is_paused) {
+    } else if (!connection->is_paused && !connection->is_choked) {
         receive_start(shard, connection); /* the kernel ended it for a reason of its own, or we resumed meanwhile */
     }
 }

@@ -4,19 +4,21 @@
 #include "core/batch.h"
 #include "net/http.h"
 #include "net/upgrade.h"
+#include "server/api.h"
 #include "server/component.h"
 #include "server/connection.h"
 #include "server/lobby.h"
+#include "server/pusher.h"
 #include "server/receive.h"
+#include "server/server.h"
 #include "server/shard.h"
 #include "server/web.h"
 
 #include <stdlib.h>
 
 #define HEAD_BYTES_MAX 1024 /* of an answer's head */
-#define BODY_BYTES_MAX 0    /* nothing here takes a body */
 
-static const struct component *const components[] = {&lobby};
+static const struct component *const components[] = {&lobby, &pusher};
 
 static const struct component *component_for(struct text path)
 {
@@ -86,7 +88,7 @@ static void upgrade(struct shard *shard, struct connection *connection, const st
 {
     const struct component *component = component_for(request->path);
     if (component == NULL) {
-        refuse(shard, connection, 404, "No WebSocket here: connect to / or /room/NAME.", NULL);
+        refuse(shard, connection, 404, "No WebSocket here: connect to /, /room/NAME or /app/KEY.", NULL);
         return;
     }
     struct upgrade upgrade;
@@ -96,17 +98,11 @@ static void upgrade(struct shard *shard, struct connection *connection, const st
         return;
     }
     struct refusal refusal = {.status = 503, .text = malformed_text(503)};
-    enum rc rc = component->on_open(shard, connection, request, &refusal);
-    if (rc_is_error(rc)) {
-        refuse(shard, connection, refusal.status, refusal.text, NULL);
-        return;
-    }
     connection->component = component;
-    if (rc == RC_PENDING) {
-        connection_join(shard, connection);
-    } else {
-        connection_open(shard, connection);
-    }
+    connection_join(shard, connection);
+    if (!rc_is_error(component->on_open(shard, connection, request, &refusal))) return;
+    connection->component = NULL;
+    refuse(shard, connection, refusal.status, refusal.text, NULL);
 }
 
 /* A page, and ready for the next request; or, when the client wants no next one, the end. */
@@ -116,17 +112,20 @@ static void answer_page(struct shard *shard, struct connection *connection, cons
     const struct web_answer *answer = request->keep_alive ? &page->stay : &page->leave;
     uint32_t count = request->method == HTTP_METHOD_HEAD ? answer->head_bytes : answer->bytes;
     connection_say(shard, connection, batch_of_static(answer->text, count, shard->now_ms));
-    if (!request->keep_alive) {
+    if (request->keep_alive) {
+        connection_answered(shard, connection);
+    } else {
         connection_linger(shard, connection, CLOSE_HTTP_DONE);
-    } else if (connection->state == CONNECTION_REQUEST) {
-        http_reader_reset(connection->http);
-        timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->handshake_ms_max);
     }
 }
 
 static void plain(struct shard *shard, struct connection *connection, const struct http_request *request)
 {
     struct refusal refusal = {0};
+    if (request->body.count > 0) {
+        refuse(shard, connection, 413, malformed_text(413), NULL);
+        return;
+    }
     const struct web_page *page = web_find(request->path);
     if (page == NULL && lobby.serves(request->path) && lobby_has_room(request->path, &refusal)) page = web_chat();
     if (refusal.status != 0) {
@@ -145,8 +144,27 @@ static bool make_reader(const struct shard *shard, struct connection *connection
     if (connection->http != NULL) return true;
     connection->http = malloc(sizeof *connection->http);
     if (connection->http == NULL) return false;
-    http_reader_init(connection->http, (uint32_t)shard->options->head_bytes_max, BODY_BYTES_MAX);
+    http_reader_init(connection->http, (uint32_t)shard->options->head_bytes_max,
+                     (uint32_t)shard->options->body_bytes_max);
     return true;
+}
+
+/* A body is to come: only backends that have signed may send one. They may wait for a word first. */
+static void await_body(struct shard *shard, struct connection *connection)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    const struct http_request *head = http_reader_head(connection->http);
+    if (head == NULL) return;
+    if (!connection->is_judged && !api_serves(head->path)) {
+        counter_add(&shard->counters, COUNTER_http_requests, 1);
+        refuse(shard, connection, 413, malformed_text(413), NULL);
+        return;
+    }
+    if (!connection->is_judged && !api_judge(shard, connection, head)) return;
+    connection->is_judged = true;
+    if (http_reader_take_continue(connection->http)) {
+        connection_say(shard, connection, batch_of_static(go_on, strlen(go_on), shard->now_ms));
+    }
 }
 
 bool request_receive(struct shard *shard, struct connection *connection, struct bytes *in)
@@ -157,7 +175,10 @@ bool request_receive(struct shard *shard, struct connection *connection, struct 
         return false;
     }
     enum rc rc = http_reader_feed(connection->http, in);
-    if (rc == RC_MORE) return false;
+    if (rc == RC_MORE) {
+        await_body(shard, connection);
+        return false;
+    }
     counter_add(&shard->counters, COUNTER_http_requests, 1);
     if (rc_is_error(rc)) {
         unsigned status = http_reader_status(connection->http);
@@ -165,7 +186,11 @@ bool request_receive(struct shard *shard, struct connection *connection, struct 
         return false;
     }
     const struct http_request *request = http_reader_request(connection->http);
-    if (upgrade_is_asked(request)) {
+    if (api_serves(request->path)) {
+        api_receive(shard, connection, request);
+    } else if (shard->door->is_for_backends) {
+        refuse(shard, connection, 404, "This address is for the HTTP API alone: /apps/ID/... and /up.", NULL);
+    } else if (upgrade_is_asked(request)) {
         upgrade(shard, connection, request);
     } else {
         plain(shard, connection, request);

@@ -1,10 +1,11 @@
 /* server/server.c - the shards together: the matrix of mailboxes, start, stop. */
 #include "server/server.h"
 
-#include "core/message.h"
 #include "net/listener.h"
 #include "server/address.h"
 #include "server/log.h"
+#include "server/post.h"
+#include "server/webhook.h"
 
 #include <ck_pr.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 
 #define ADDRESS_RETRY_MS 20
 #define ADDRESS_RETRIES  15
+#define CONTROL_SLOTS    1024 /* connections of backends: each keeps a few */
 
 /* ---- life ---- */
 
@@ -39,7 +41,7 @@ static void empty_mailbox(struct server *server, struct mailbox *mailbox)
     struct letter letter;
     do {
         while (mailbox_receive(mailbox, &letter, 1) == 1) {
-            message_drop(&server->shards[0].counters, letter.message);
+            post_drop(&server->shards[0].counters, &letter);
         }
     } while (mailbox_unspill(mailbox) > 0);
 }
@@ -68,11 +70,11 @@ static enum rc check_address(struct address *address, char *reason_r, size_t rea
 }
 
 /* Finds out first what would go wrong; a port that the kernel is to choose is one for all shards from here on. */
-static enum rc check_addresses(struct options *options, char *reason_r, size_t reason_size)
+static enum rc check_addresses(struct address_list *addresses, char *reason_r, size_t reason_size)
 {
     char reason[256], text[ADDRESS_TEXT_MAX];
-    for (uint32_t i = 0; i < options->listen.count; i++) {
-        struct address *address = &options->listen.items[i];
+    for (uint32_t i = 0; i < addresses->count; i++) {
+        struct address *address = &addresses->items[i];
         enum rc rc = check_address(address, reason, sizeof reason);
         if (rc == RC_OK) continue;
         snprintf(reason_r, reason_size, "cannot listen on %s: %s", address_format(address, text), reason);
@@ -84,21 +86,29 @@ static enum rc check_addresses(struct options *options, char *reason_r, size_t r
 enum rc server_init(struct server *server, struct options *options, uint32_t slots_max, char *reason_r,
                     size_t reason_size)
 {
+    bool has_control = options->control.count > 0;
     *server = (struct server){
         .options = options,
-        .shards_count = options->shards,
-        .slots_max = slots_max,
-        .connections_max = options->connections_max,
+        .homes_count = options->shards,
+        .shards_count = options->shards + (has_control ? 1 : 0),
+        .public_door = {.addresses = &options->listen,
+                        .slots_max = slots_max,
+                        .connections_max = options->connections_max},
+        .control_door = {.addresses = &options->control,
+                         .slots_max = CONTROL_SLOTS,
+                         .connections_max = CONTROL_SLOTS - CONTROL_SLOTS / 16,
+                         .is_for_backends = true},
     };
-    enum rc rc = check_addresses(options, reason_r, reason_size);
+    enum rc rc = check_addresses(&options->listen, reason_r, reason_size);
+    if (rc == RC_OK) rc = check_addresses(&options->control, reason_r, reason_size);
     if (rc != RC_OK) return rc;
     snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --mailbox-letters");
-    size_t bytes = options->shards * sizeof(struct shard);
+    size_t bytes = server->shards_count * sizeof(struct shard);
     server->shards = aligned_alloc(_Alignof(struct shard), bytes);
     if (server->shards == NULL) return RC_ENOMEM;
     memset(server->shards, 0, bytes);
     rc = make_mailboxes(server);
-    for (uint32_t i = 0; rc == RC_OK && i < options->shards; i++) {
+    for (uint32_t i = 0; rc == RC_OK && i < server->shards_count; i++) {
         rc = shard_init(&server->shards[i], i, server, reason_r, reason_size);
     }
     if (rc != RC_OK) server_fini(server);
@@ -108,6 +118,7 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
 void server_fini(struct server *server)
 {
     if (server->shards == NULL) return;
+    webhooks_free(server->webhooks);
     free_mailboxes(server);
     for (uint32_t i = 0; i < server->shards_count; i++) {
         shard_fini(&server->shards[i]);
@@ -118,8 +129,21 @@ void server_fini(struct server *server)
 
 /* ---- start and stop ---- */
 
+static enum rc start_webhooks(struct server *server, char *reason_r, size_t reason_size)
+{
+    const struct app_list *apps = &server->options->app;
+    bool is_wanted = false;
+    for (uint32_t i = 0; i < apps->count; i++) {
+        is_wanted = is_wanted || apps->items[i].webhook[0] != '\0';
+    }
+    if (!is_wanted) return RC_OK;
+    return webhooks_start(&server->webhooks, server->options, server->shards_count, reason_r, reason_size);
+}
+
 enum rc server_start(struct server *server, char *reason_r, size_t reason_size)
 {
+    enum rc started = start_webhooks(server, reason_r, reason_size);
+    if (started != RC_OK) return started;
     for (uint32_t i = 0; i < server->shards_count; i++) {
         enum rc rc = shard_start(&server->shards[i], reason_r, reason_size);
         if (rc == RC_OK) continue;
@@ -152,22 +176,31 @@ void server_join(struct server *server)
         if (server->shards[i].has_thread) pthread_join(server->shards[i].thread, NULL);
         server->shards[i].has_thread = false;
     }
+    webhooks_stop(server->webhooks); /* its counters stay until server_fini() */
+}
+
+uint64_t server_connections_open(const struct server *server)
+{
+    return ck_pr_load_64(&server->public_door.connections_open) +
+           ck_pr_load_64(&server->control_door.connections_open);
 }
 
 /* ---- counters ---- */
 
 void server_log_counters(const struct server *server)
 {
-    const struct counters *sets[SHARDS_MAX];
-    for (uint32_t i = 0; i < server->shards_count; i++) {
-        sets[i] = &server->shards[i].counters;
+    const struct counters *sets[SHARDS_MAX + 1];
+    uint32_t sets_count = 0;
+    for (; sets_count < server->shards_count; sets_count++) {
+        sets[sets_count] = &server->shards[sets_count].counters;
     }
+    if (server->webhooks != NULL) sets[sets_count++] = webhooks_counters(server->webhooks);
     /* A line holds about ten; names and values stay together. */
     char line[400] = "counters:";
     size_t used = strlen(line);
     for (enum counter counter = 0; counter < COUNTERS_MAX; counter++) {
         char item[80];
-        uint64_t value = counters_sum(sets, server->shards_count, counter);
+        uint64_t value = counters_sum(sets, sets_count, counter);
         if (value == 0) continue;
         int count = snprintf(item, sizeof item, " %s=%llu", counter_name(counter), (unsigned long long)value);
         if (used + (size_t)count >= sizeof line) {

@@ -17,16 +17,26 @@ enum server_stage {
     SERVER_STOPPED,  /* end now */
 };
 
+/* Who is let in where, and how many of them. */
+struct door {
+    const struct address_list *addresses;
+    uint32_t slots_max;   /* of each shard behind it */
+    bool is_for_backends; /* the HTTP API alone */
+    uint64_t connections_max;
+    /* Atomic, over the shards behind it; changed at accept and close only, on lines of its own. */
+    _Alignas(128) uint64_t connections_open;
+};
+
 struct server {
     struct options *options;
-    uint32_t shards_count;
-    uint32_t slots_max; /* of each shard */
+    uint32_t homes_count;  /* shards that have clients; channels live there */
+    uint32_t shards_count; /* these, and the one for backends if there are control addresses */
     struct shard *shards;
     struct mailbox **mailboxes; /* by lane, from and to; NULL on the diagonal */
-    uint64_t connections_max;
-    uint32_t stage; /* atomic: enum server_stage */
-    /* Atomic, over all shards; changed at accept and close only, on lines of its own. */
-    _Alignas(128) uint64_t connections_open;
+    struct webhooks *webhooks;  /* NULL: no app has one */
+    uint32_t stage;             /* atomic: enum server_stage */
+    struct door public_door;
+    struct door control_door;
 };
 
 /* Takes options->shards and options->connections_max as settled by server/limits.h. Every error has a sentence. */
@@ -43,6 +53,9 @@ void server_fini(struct server *server);
 
 /* Logs every counter that is not 0, one line in all. */
 void server_log_counters(const struct server *server);
+
+/* Over both doors. Any thread. */
+uint64_t server_connections_open(const struct server *server);
 
 static inline struct mailbox *server_mailbox(const struct server *server, enum letter_lane lane, uint32_t from,
                                              uint32_t to)

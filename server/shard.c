@@ -5,11 +5,15 @@
 #include "net/listener.h"
 #include "net/ring.h"
 #include "server/accept.h"
+#include "server/app.h"
 #include "server/clock.h"
 #include "server/fan_out.h"
+#include "server/home.h"
 #include "server/log.h"
+#include "server/pusher.h"
 #include "server/server.h"
 #include "server/turn.h"
+#include "server/webhook.h"
 
 #include <ck_pr.h>
 #include <stdio.h>
@@ -17,9 +21,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define RING_SUBMISSIONS 4096
-#define RING_COMPLETIONS 32768 /* an accept storm (a backlog of 4096) beside a busy turn */
-#define RECEIVE_BYTES    2048  /* of a receive buffer: a chat message, a handshake; larger ones come in several */
+#define RING_SUBMISSIONS     4096
+#define RING_COMPLETIONS     32768 /* an accept storm (a backlog of 4096) beside a busy turn */
+#define SUBSCRIPTIONS_A_SLOT 128   /* on average; one connection may have what its app permits */
+#define RECEIVE_BYTES        2048  /* of a receive buffer: a chat message, a handshake; larger ones come in several */
 
 static enum rc make_ring(struct shard *shard, char *reason_r, size_t reason_size)
 {
@@ -35,7 +40,8 @@ static enum rc make_ring(struct shard *shard, char *reason_r, size_t reason_size
 
 static enum rc make_listeners(struct shard *shard, char *reason_r, size_t reason_size)
 {
-    uint32_t count = shard->options->listen.count;
+    const struct address_list *addresses = shard->door->addresses;
+    uint32_t count = addresses->count;
     shard->listeners = malloc(count * sizeof shard->listeners[0]);
     shard->is_accepting = calloc(count, sizeof shard->is_accepting[0]);
     if (shard->listeners == NULL || shard->is_accepting == NULL) return RC_ENOMEM;
@@ -43,7 +49,7 @@ static enum rc make_listeners(struct shard *shard, char *reason_r, size_t reason
         shard->listeners[i] = -1;
     }
     for (uint32_t i = 0; i < count; i++) {
-        const struct address *address = &shard->options->listen.items[i];
+        const struct address *address = &addresses->items[i];
         enum rc rc = listener_open(&address->storage, &shard->listeners[i], reason_r, reason_size);
         if (rc != RC_OK) return rc;
     }
@@ -63,8 +69,10 @@ static enum rc make_tables(struct shard *shard)
     if ((rc = slot_list_init(&shard->starved, slots)) != RC_OK) return rc;
     /* Twice: one that is paused again while it is resumed stands in it a second time until the others are done. */
     if ((rc = slot_list_init(&shard->paused, 2 * slots)) != RC_OK) return rc;
-    if ((rc = pool_init(&shard->subscriptions, sizeof(struct subscription), slots)) != RC_OK) return rc;
-    return hub_init(&shard->hub, shard->index, shard->server->shards_count);
+    if ((rc = pool_init(&shard->subscriptions, sizeof(struct subscription), SUBSCRIPTIONS_A_SLOT * slots)) != RC_OK)
+        return rc;
+    if ((rc = pool_init(&shard->pushers, sizeof(struct pusher), slots)) != RC_OK) return rc;
+    return hub_init(&shard->hub, shard->index, shard->server->homes_count);
 }
 
 enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, char *reason_r, size_t reason_size)
@@ -73,9 +81,10 @@ enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, c
         .index = index,
         .server = server,
         .options = server->options,
-        .slots_max = server->slots_max,
+        .door = index < server->homes_count ? &server->public_door : &server->control_door,
         .signal_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
+    shard->slots_max = shard->door->slots_max;
     snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --connections-max");
     enum rc rc = make_tables(shard);
     if (rc == RC_OK && shard->signal_descriptor < 0) {
@@ -92,16 +101,19 @@ void shard_fini(struct shard *shard)
 {
     if (shard->server == NULL) return;
     ring_free(shard->ring); /* first: the kernel may write to our memory until then */
+    home_end(shard);
     hub_fini(&shard->hub);
-    for (uint32_t i = 0; shard->listeners != NULL && i < shard->options->listen.count; i++) {
+    for (uint32_t i = 0; shard->listeners != NULL && i < shard->door->addresses->count; i++) {
         if (shard->listeners[i] >= 0) close(shard->listeners[i]);
     }
     if (shard->signal_descriptor >= 0) close(shard->signal_descriptor);
     free(shard->listeners);
     free(shard->is_accepting);
     free(shard->active);
+    free(shard->settling);
     flush_chunk_free(shard->chunk);
     pool_fini(&shard->subscriptions);
+    pool_fini(&shard->pushers);
     slot_list_fini(&shard->dirty);
     slot_list_fini(&shard->flushing);
     slot_list_fini(&shard->starved);
@@ -118,6 +130,7 @@ static enum rc begin(struct shard *shard)
     owner_take(&shard->owner);
     shard->now_ms = monotonic_ms();
     timer_wheel_init(&shard->timers, shard->now_ms);
+    timer_wheel_init(&shard->roster_timers, shard->now_ms);
     enum rc rc = ring_enable(shard->ring);
     if (rc != RC_OK) return rc;
     ring_watch(shard->ring, shard->signal_descriptor);
@@ -128,6 +141,7 @@ static enum rc begin(struct shard *shard)
 /* Gives back what is left when the time to say goodbye is over; the sockets close with the ring. */
 static void end(struct shard *shard)
 {
+    home_settle(shard);
     fan_out_settle_all(shard);
     for (uint32_t slot = 0; slot < shard->slots_used; slot++) {
         connection_finish(shard, &shard->connections[slot], CLOSE_SERVER_STOP);
@@ -179,4 +193,32 @@ void shard_signal(struct shard *shard)
     /* It can only fail when the counter is full of signals that have been seen already. */
     ssize_t written = write(shard->signal_descriptor, &one, sizeof one);
     (void)written;
+}
+
+/* ---- channels and apps ---- */
+
+struct channel *shard_make_channel(struct shard *shard, const struct name *name)
+{
+    uint32_t count = shard->hub.count;
+    struct channel *channel = hub_make(&shard->hub, name);
+    counter_add(&shard->counters, COUNTER_channels, shard->hub.count - count);
+    return channel;
+}
+
+void shard_drop_channel_if_unused(struct shard *shard, struct channel *channel)
+{
+    if (hub_drop_if_unused(&shard->hub, channel)) counter_subtract(&shard->counters, COUNTER_channels, 1);
+}
+
+const struct app *shard_app(const struct shard *shard, uint16_t index)
+{
+    const struct app_list *apps = &shard->options->app;
+    return index < apps->count ? &apps->items[index] : NULL;
+}
+
+void shard_tell_webhook(struct shard *shard, uint16_t app, struct webhook_event *event)
+{
+    event->app = shard_app(shard, app);
+    if (shard->server->webhooks == NULL || event->app == NULL || event->app->webhook[0] == '\0') return;
+    shard->has_told_webhook = webhooks_tell(shard->server->webhooks, shard->index, event) || shard->has_told_webhook;
 }

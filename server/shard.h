@@ -7,6 +7,7 @@
 
 #include "core/counters.h"
 #include "core/hub.h"
+#include "core/letter.h"
 #include "core/outbox.h"
 #include "core/owner.h"
 #include "core/pool.h"
@@ -20,8 +21,11 @@
 #include <semaphore.h>
 #include <stdint.h>
 
+struct app;
+struct door;
 struct ring;
 struct server;
+struct webhook_event;
 
 struct shard {
     uint32_t index;
@@ -49,9 +53,16 @@ struct shard {
     struct flush_chunk *chunk; /* the sends of one submit */
 
     struct hub hub;
-    uint32_t join_serial; /* of the latest SUBSCRIBE this shard sent */
+    uint32_t subscription_serial; /* of the latest subscription */
+    uint32_t call_serial;         /* of the latest call of a backend */
     struct pool subscriptions;
-    struct channel **active; /* channels with messages that arrived this turn */
+    struct pool pushers;      /* what channel connections have besides */
+    struct roster **settling; /* this shard is the home, and something is told at the turn's end */
+    uint32_t settling_count;
+    uint32_t settling_capacity;
+    struct timer_wheel roster_timers; /* of rosters */
+    bool has_told_webhook;            /* this turn: the webhook thread is to be woken */
+    struct channel **active;          /* channels with messages that arrived this turn */
     uint32_t active_count;
     uint32_t active_capacity;
 
@@ -61,7 +72,8 @@ struct shard {
     uint32_t requests_from;            /* which of the other shards is served first */
     uint64_t to_wake[SHARDS_MAX / 64]; /* shards that got letters since their doorbells were last looked at */
 
-    int *listeners;            /* one descriptor for each --listen; -1 once closed */
+    struct door *door;         /* who is let in; shared with the other shards that have it */
+    int *listeners;            /* one descriptor for each of the door's addresses; -1 once closed */
     uint8_t *is_accepting;     /* an ACCEPT is under way */
     struct timer accept_timer; /* when to try again */
     bool accept_is_held;       /* at connections_max, or the kernel was short of something */
@@ -87,6 +99,15 @@ enum rc shard_start(struct shard *shard, char *reason_r, size_t reason_size);
 
 /* Any thread: makes the shard look at server->stage. */
 void shard_signal(struct shard *shard);
+
+/* The channel of that name, made if it is not there yet. NULL: out of memory. */
+struct channel *shard_make_channel(struct shard *shard, const struct name *name);
+void shard_drop_channel_if_unused(struct shard *shard, struct channel *channel);
+
+/* NULL: there is no such app; raw rooms need none. */
+const struct app *shard_app(const struct shard *shard, uint16_t index);
+/* Queues an event for the app's webhook; the event's app is filled in here. A queue that is full is counted. */
+void shard_tell_webhook(struct shard *shard, uint16_t app, struct webhook_event *event);
 
 static inline uint32_t shard_slot(const struct shard *shard, const struct connection *connection)
 {

@@ -1,6 +1,7 @@
 /* server/turn.c - the loop's body. Nothing in it blocks but the one wait at its top. */
 #include "server/turn.h"
 
+#include "core/roster.h"
 #include "net/ring.h"
 #include "server/accept.h"
 #include "server/clock.h"
@@ -8,11 +9,13 @@
 #include "server/drain.h"
 #include "server/fan_out.h"
 #include "server/flush.h"
+#include "server/home.h"
 #include "server/log.h"
 #include "server/post.h"
 #include "server/receive.h"
 #include "server/server.h"
 #include "server/shard.h"
+#include "server/webhook.h"
 
 #include <ck_pr.h>
 #include <errno.h>
@@ -30,6 +33,8 @@ static uint64_t sleep_ms(struct shard *shard)
     if (shard->has_more || shard->dirty.count > 0) return 0; /* left over from the last turn */
     if (shard->letters_waiting > 0) return LETTERS_RETRY_MS;
     uint64_t wake_at_ms = timer_wheel_wake_at_ms(&shard->timers);
+    uint64_t roster_at_ms = timer_wheel_wake_at_ms(&shard->roster_timers);
+    if (roster_at_ms < wake_at_ms) wake_at_ms = roster_at_ms;
     if (wake_at_ms <= shard->now_ms) return 0;
     uint64_t ms = wake_at_ms - shard->now_ms;
     uint64_t most_ms = shard->is_draining ? drain_sleep_ms(shard) : SLEEP_MS_MAX;
@@ -127,9 +132,20 @@ static void turn_take_completions(struct shard *shard)
 
 /* ---- time ---- */
 
+static void run_roster_timers(struct shard *shard)
+{
+    struct timer *timer;
+    for (uint32_t i = 0; i < TIMERS_PER_TURN_MAX; i++) {
+        timer = timer_wheel_expire(&shard->roster_timers, shard->now_ms);
+        if (timer == NULL) return;
+        home_timer(shard, (struct roster *)((char *)timer - offsetof(struct roster, timer)));
+    }
+}
+
 static void turn_run_timers(struct shard *shard)
 {
     struct timer *timer;
+    run_roster_timers(shard);
     for (uint32_t i = 0; i < TIMERS_PER_TURN_MAX; i++) {
         timer = timer_wheel_expire(&shard->timers, shard->now_ms);
         if (timer == NULL) return;
@@ -143,6 +159,13 @@ static void turn_run_timers(struct shard *shard)
 
 /* ---- the turn ---- */
 
+static void turn_wake_webhooks(struct shard *shard)
+{
+    if (!shard->has_told_webhook) return;
+    shard->has_told_webhook = false;
+    webhooks_wake(shard->server->webhooks, shard->index);
+}
+
 bool turn_run(struct shard *shard)
 {
     turn_sleep(shard);            /* the only place that sleeps */
@@ -150,10 +173,12 @@ bool turn_run(struct shard *shard)
     post_retry(shard);            /* letters of ours that found a mailbox full */
     post_take_letters(shard);     /* of other shards: into order, or to our subscribers */
     turn_run_timers(shard);
+    home_settle(shard);         /* members who joined this turn -> one snapshot for all of them */
     fan_out_settle_all(shard);  /* what arrived -> outboxes */
     post_ring_doorbells(shard); /* before the sends: others work while we send */
     flush_outboxes(shard);      /* one send for each connection that has something to say */
     post_ring_doorbells(shard); /* closing told a home that somebody left */
+    turn_wake_webhooks(shard);
     counter_add(&shard->counters, COUNTER_turns, 1);
     switch ((enum server_stage)ck_pr_load_uint(&shard->server->stage)) {
     case SERVER_RUNNING:

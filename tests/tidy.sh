@@ -49,6 +49,7 @@ function check_include() {
     only("^ck_ring\\.h$", "^core/mailbox\\.", "core/mailbox.*")
     only("^(mbedtls|psa)/", "^net/", "net/")
     only("^llhttp\\.h$", "^net/http\\.", "net/http.*")
+    only("^yyjson\\.h$", "^net/json\\.h$", "net/json.h")
     only("^(pthread|threads)\\.h$", "^(net|server)/|^core/owner\\.h$", "core/owner.h in core")
 }
 
@@ -96,7 +97,7 @@ function note_row(line,    macro, fields, constant) {
     sub(/^[^(]*\([ ]*/, "", line)
     if (line ~ /^"/) return # a heading
     split(line, fields, /[ ]*[,)][ ]*/)
-    if (macro == "OPTION") constant = "." fields[2]
+    if (macro == "OPTION" || macro == "APP_SETTING") constant = "." fields[2]
     else if (macro == "CLOSE_REASON") constant = "CLOSE_" fields[1]
     else constant = macro "_" fields[1]
     row_file[constant] = FILENAME

@@ -10,11 +10,11 @@ static struct counters counters;
 
 Test(batch, it_takes_over_the_reference_to_its_message, .timeout = 5)
 {
-    struct name name = name_of("room", 4);
-    struct message *message = message_new(&counters, &name, 9);
-    struct batch *batch = batch_of_message(message, 123);
+    struct name name = name_of(0, text_of("room"));
+    struct message *message = message_new_of(&counters, &name, FORM_RAW, 9);
+    struct batch *batch = batch_of_message(message, FORM_RAW, 123);
     cr_expect_eq(message->references, 1);
-    cr_expect_eq(batch->bytes, message->frame);
+    cr_expect_eq(batch->bytes, message_frame(message, FORM_RAW));
     cr_expect_eq(batch->count, 9);
     cr_expect_eq(batch->frames, 1);
     cr_expect_eq(batch->made_ms, 123);

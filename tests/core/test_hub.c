@@ -1,6 +1,9 @@
 /* tests/core/test_hub.c - channels are found by name, live in one home, and go when nothing needs them. */
 #include "core/hub.h"
 
+#include "core/letter.h"
+#include "core/roster.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +15,7 @@ static char texts[NAMES][16];
 static struct name nth_name(uint32_t n)
 {
     int length = snprintf(texts[n], sizeof texts[n], "room-%u", n);
-    return name_of(texts[n], (uint32_t)length);
+    return name_of(0, (struct text){texts[n], (size_t)length});
 }
 
 Test(hub, thousands_of_names_are_found_while_the_table_grows_and_empties, .timeout = 20)
@@ -52,14 +55,15 @@ Test(hub, names_of_one_hash_are_told_apart, .timeout = 5)
 {
     struct hub hub;
     cr_assert_eq(hub_init(&hub, 0, 1), RC_OK);
-    struct name names[] = {{"a", 1, 42}, {"b", 1, 42}, {"ab", 2, 42}, {"a", 1, 42 + (UINT64_C(1) << 40)}};
-    struct channel *channels[4];
-    for (size_t i = 0; i < 4; i++) {
+    struct name names[] = {
+        {"a", 1, 0, 42}, {"b", 1, 0, 42}, {"ab", 2, 0, 42}, {"a", 1, 0, 42 + (UINT64_C(1) << 40)}, {"a", 1, 7, 42}};
+    struct channel *channels[5];
+    for (size_t i = 0; i < 5; i++) {
         channels[i] = hub_make(&hub, &names[i]);
     }
-    cr_expect_eq(hub.count, 4);
+    cr_expect_eq(hub.count, 5);
     cr_expect(hub_drop_if_unused(&hub, channels[1])); /* from the middle of the chain */
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         cr_expect_eq(hub_find(&hub, &names[i]), i == 1 ? NULL : channels[i]);
     }
     hub_fini(&hub);
@@ -70,7 +74,7 @@ Test(hub, every_shard_names_the_same_home_and_homes_are_spread, .timeout = 10)
     static const uint32_t counts[] = {1, 2, 3, 4, 16, 64, 255, 256};
     name_set_key(0x0123456789abcdef, 0xfedcba9876543210);
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        uint32_t shards = counts[i], used[SHARDS_MAX] = {0};
+        uint32_t shards = counts[i], used[HOMES_MAX] = {0};
         struct hub first, last;
         cr_assert_eq(hub_init(&first, 0, shards), RC_OK);
         cr_assert_eq(hub_init(&last, shards - 1, shards), RC_OK);
@@ -90,17 +94,18 @@ Test(hub, every_shard_names_the_same_home_and_homes_are_spread, .timeout = 10)
     }
 }
 
-Test(hub, a_new_channel_is_joined_at_its_home_only, .timeout = 5)
+/* The last one is no home: the shard for backends. */
+Test(hub, a_new_channel_has_a_roster_at_its_home_only, .timeout = 5)
 {
-    for (uint32_t shard = 0; shard < 4; shard++) {
+    for (uint32_t shard = 0; shard < 5; shard++) {
         struct hub hub;
         cr_assert_eq(hub_init(&hub, shard, 4), RC_OK);
         for (uint32_t n = 0; n < 50; n++) {
             struct name name = nth_name(n);
             struct channel *channel = hub_make(&hub, &name);
             cr_expect_eq(channel->home, hub_home(&hub, &name));
-            cr_expect_eq(channel->is_joined, channel->home == shard);
-            cr_expect_eq(channel->count + channel->arrived_count + channel->interested_count, 0);
+            cr_expect_eq(channel->roster != NULL, channel->home == shard);
+            cr_expect_eq(channel_count(channel) + channel->arrived_count + channel->pending, 0);
         }
         hub_fini(&hub);
     }
@@ -109,23 +114,50 @@ Test(hub, a_new_channel_is_joined_at_its_home_only, .timeout = 5)
 Test(hub, a_channel_stays_while_anything_needs_it, .timeout = 5)
 {
     struct hub hub;
-    cr_assert_eq(hub_init(&hub, 0, 2), RC_OK);
+    cr_assert_eq(hub_init(&hub, 0, 1), RC_OK);
     struct name name = nth_name(0);
     struct channel *channel = hub_make(&hub, &name);
-    struct subscription subscription;
+    struct subscription subscription = {.slot = 1, .form = FORM_EVENT};
 
-    channel_subscribe(channel, &subscription, 1);
+    channel->pending = 1;
+    cr_expect_not(hub_drop_if_unused(&hub, channel), "one who waits for the home's word");
+    channel_subscribe(channel, &subscription);
+    channel->pending = 0;
     cr_expect_not(hub_drop_if_unused(&hub, channel), "a subscriber");
-    channel_set_interested(channel, 1, true);
+    roster_add(channel->roster, 1, FORM_RAW);
     channel_unsubscribe(channel, &subscription);
-    cr_expect_not(hub_drop_if_unused(&hub, channel), "an interested shard");
+    cr_expect_not(hub_drop_if_unused(&hub, channel), "a subscriber on another shard");
     channel_arrive(channel, (struct message *)16);
-    channel_set_interested(channel, 1, false);
+    roster_remove(channel->roster, 1, FORM_RAW);
     cr_expect_not(hub_drop_if_unused(&hub, channel), "a waiting message");
     channel->arrived_count = 0;
+    channel->roster->kept = (struct message *)16;
+    cr_expect_not(hub_drop_if_unused(&hub, channel), "a kept event");
+    channel->roster->kept = NULL;
     cr_expect_eq(hub_find(&hub, &name), channel);
     cr_expect(hub_drop_if_unused(&hub, channel));
     cr_expect_null(hub_find(&hub, &name));
     cr_expect_eq(hub.count, 0);
+    hub_fini(&hub);
+}
+
+Test(hub, a_walk_meets_every_channel_once, .timeout = 10)
+{
+    struct hub hub;
+    uint32_t bucket = 0, met = 0;
+    struct channel *channel = NULL;
+    cr_assert_eq(hub_init(&hub, 0, 1), RC_OK);
+    cr_expect_null(hub_next(&hub, &bucket, NULL), "there is none");
+    for (uint32_t n = 0; n < NAMES; n++) {
+        struct name name = nth_name(n);
+        hub_make(&hub, &name);
+    }
+    bucket = 0;
+    while ((channel = hub_next(&hub, &bucket, channel)) != NULL) {
+        cr_expect_eq(channel->pending, 0, "met twice");
+        channel->pending = 1;
+        met++;
+    }
+    cr_expect_eq(met, NAMES);
     hub_fini(&hub);
 }

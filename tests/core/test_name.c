@@ -94,7 +94,7 @@ Test(name, the_hash_is_siphash_1_3, .timeout = 10)
             bytes[i] = (uint8_t)random();
         }
         name_set_key(key_0, key_1);
-        struct name name = name_of((char *)bytes, length);
+        struct name name = name_of(0, (struct text){(char *)bytes, length});
         cr_assert_eq(name.hash, siphash(1, 3, key_0, key_1, bytes, length), "length %u", length);
         cr_assert_eq(name.text, (char *)bytes);
         cr_assert_eq(name.length, length);
@@ -111,11 +111,22 @@ Test(name, equal_means_the_same_bytes, .timeout = 5)
     } cases[] = {{"room", "room", 4, 4, true},  {"room", "rooms", 4, 4, true}, {"room", "rooms", 4, 5, false},
                  {"room", "Room", 4, 4, false}, {"a", "a\0", 1, 2, false},     {"", "", 0, 0, true}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct name a = name_of(cases[i].a, cases[i].a_bytes), b = name_of(cases[i].b, cases[i].b_bytes);
+        struct name a = name_of(0, (struct text){cases[i].a, cases[i].a_bytes});
+        struct name b = name_of(0, (struct text){cases[i].b, cases[i].b_bytes});
         cr_expect_eq(name_equals(&a, &b), cases[i].are_equal, "case %zu", i);
     }
-    struct name a = {"room", 4, 1}, b = {"raum", 4, 1};
+    struct name a = {"room", 4, 0, 1}, b = {"raum", 4, 0, 1};
     cr_expect_not(name_equals(&a, &b), "equal hashes do not make equal names");
+}
+
+Test(name, the_same_text_in_two_apps_is_two_names, .timeout = 5)
+{
+    struct name a = name_of(1, text_of("room")), b = name_of(2, text_of("room")), c = name_of(1, text_of("room"));
+    cr_expect_not(name_equals(&a, &b));
+    cr_expect_neq(a.hash, b.hash);
+    cr_expect(name_equals(&a, &c));
+    b.hash = a.hash;
+    cr_expect_not(name_equals(&a, &b), "whatever their hashes");
 }
 
 Test(name, valid_names_have_the_bytes_pusher_allows, .timeout = 5)
@@ -124,8 +135,8 @@ Test(name, valid_names_have_the_bytes_pusher_allows, .timeout = 5)
     for (int c = 0; c < 256; c++) {
         char text[] = {'a', (char)c, 'z'};
         bool is_allowed = memchr(allowed, c, sizeof allowed - 1) != NULL;
-        cr_expect_eq(name_is_valid(text, 3), is_allowed, "byte %d", c);
-        cr_expect_eq(name_is_valid(text + 1, 1), is_allowed, "byte %d alone", c);
+        cr_expect_eq(name_is_valid((struct text){text, 3}), is_allowed, "byte %d", c);
+        cr_expect_eq(name_is_valid((struct text){text + 1, 1}), is_allowed, "byte %d alone", c);
     }
 }
 
@@ -133,10 +144,10 @@ Test(name, valid_names_have_1_to_200_bytes, .timeout = 5)
 {
     char text[NAME_BYTES_MAX + 1];
     memset(text, 'a', sizeof text);
-    cr_expect_not(name_is_valid(text, 0));
-    cr_expect(name_is_valid(text, 1));
-    cr_expect(name_is_valid(text, NAME_BYTES_MAX));
-    cr_expect_not(name_is_valid(text, NAME_BYTES_MAX + 1));
+    cr_expect_not(name_is_valid((struct text){text, 0}));
+    cr_expect(name_is_valid((struct text){text, 1}));
+    cr_expect(name_is_valid((struct text){text, NAME_BYTES_MAX}));
+    cr_expect_not(name_is_valid((struct text){text, NAME_BYTES_MAX + 1}));
     text[NAME_BYTES_MAX - 1] = ' ';
-    cr_expect_not(name_is_valid(text, NAME_BYTES_MAX), "the last byte counts too");
+    cr_expect_not(name_is_valid((struct text){text, NAME_BYTES_MAX}), "the last byte counts too");
 }

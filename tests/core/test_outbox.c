@@ -157,10 +157,10 @@ Test(outbox, copy_takes_whole_batches_as_far_as_they_fit, .timeout = 5)
 Test(outbox, a_shared_message_is_freed_by_the_last_outbox, .timeout = 5)
 {
     struct outbox outboxes[3] = {0};
-    struct name name = name_of("room", 4);
-    struct message *message = message_new(&counters, &name, 5);
-    memcpy(message->frame, "frame", 5);
-    struct batch *batch = batch_of_message(message, 77);
+    struct name name = name_of(0, text_of("room"));
+    struct message *message = message_new_of(&counters, &name, FORM_RAW, 5);
+    memcpy(message_frame(message, FORM_RAW), "frame", 5);
+    struct batch *batch = batch_of_message(message, FORM_RAW, 77);
     for (int i = 0; i < 3; i++) {
         outbox_append(&outboxes[i], batch);
     }

@@ -66,7 +66,7 @@ serverTest('names that no room may have are refused', [], async (server) => {
   for (const [status, names] of table) {
     for (const name of names) assert.equal((await refusal(server, `/room/${name}`)).status, status, name);
   }
-  for (const path of ['/room/', '/room', '/rooms/x', '/x', '//', '/app/key']) {
+  for (const path of ['/room/', '/room', '/rooms/x', '/x', '//', '/apps']) {
     assert.equal((await refusal(server, path)).status, 404, path);
   }
   await leave(await connect(server, '/room/privately'));

@@ -89,3 +89,17 @@ Test(address, of_another_family_is_a_question_mark, .timeout = 10)
     char text[ADDRESS_TEXT_MAX];
     cr_expect_str_eq(address_format(&address, text), "?");
 }
+
+Test(address, port_is_known_for_both_families, .timeout = 5)
+{
+    static const struct {
+        const char *text;
+        uint16_t port;
+    } cases[] = {{"127.0.0.1:8080", 8080}, {"[::1]:65535", 65535}, {"*:0", 0}};
+    struct address address = {0};
+    cr_expect_eq(address_port(&address), 0, "no family, no port");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cr_assert_eq(address_read(cases[i].text, &address), RC_OK);
+        cr_expect_eq(address_port(&address), cases[i].port, "%s", cases[i].text);
+    }
+}

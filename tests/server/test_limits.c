@@ -73,6 +73,17 @@ Test(limits, too_few_descriptors_name_cause_and_cure, .timeout = 5)
     cr_expect_eq(settle(&options, &slots_max), RC_EKERNEL);
 }
 
+Test(limits, addresses_of_the_api_take_a_thread_of_their_own, .timeout = 5)
+{
+    struct options options = {.shards = 1};
+    uint32_t slots_max;
+    limit_descriptors(49, 49);
+    cr_expect_eq(settle(&options, &slots_max), RC_OK); /* 41 are needed */
+    options.control.count = 1;                         /* 9 more */
+    cr_expect_eq(settle(&options, &slots_max), RC_EKERNEL);
+    cr_expect_not_null(strstr(reason, "at least 50 descriptors"));
+}
+
 Test(limits, without_a_number_there_is_a_shard_for_each_cpu_we_may_use, .timeout = 5)
 {
     struct options options = {.shards = 0};

@@ -37,11 +37,21 @@ Test(options, without_any_given_are_the_defaults, .timeout = 10)
     cr_expect_eq(options.listen.count, 1);
     cr_expect_str_eq(shown(&options.listen, 0), "0.0.0.0:8080");
     cr_expect_eq(options.origin.count, 0);
+    cr_expect_eq(options.control.count, 0);
+    cr_expect_eq(options.app.count, 0);
     cr_expect_eq(options.lobby_echo, false);
     cr_expect_eq(options.shards, 0);
     cr_expect_eq(options.message_bytes_max, 64 * KIB);
     cr_expect_eq(options.outbox_bytes_max, 1 * MIB);
+    cr_expect_eq(options.body_bytes_max, 1 * MIB);
     cr_expect_eq(options.handshake_ms_max, 10000);
+    cr_expect_eq(options.activity_timeout_ms, 120000);
+    cr_expect_eq(options.drain_reconnect, false);
+    cr_expect_eq(options.webhook_delay_ms, 3000);
+    cr_expect_eq(options.webhook_batch_ms, 50);
+    cr_expect_eq(options.webhook_events_max, 10000);
+    cr_expect_eq(options.webhook_retry_ms_max, 300000);
+    cr_expect_eq(options.webhook_stop_ms_max, 2000);
     cr_expect_eq(options.mailbox_letters, 2048);
     cr_expect_eq(options.log_level, LOG_LEVEL_INFO);
     cr_expect_eq(options.help || options.version, false);
@@ -170,6 +180,21 @@ Test(options, outbox_grows_with_the_messages_unless_it_is_given, .timeout = 10)
     options_fini(&options);
 }
 
+/* Port 0 stands for any free one, so it may be in both lists. */
+Test(options, control_stands_beside_listen, .timeout = 10)
+{
+    static const char *const cases[][2] = {
+        {"127.0.0.1:0", "127.0.0.1:0"}, {"127.0.0.1:80", "127.0.0.1:81"}, {"[::1]:80", "127.0.0.1:80"}};
+    struct options options;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cr_assert_eq(read_flags(&options, WORDS("--listen", cases[i][0], "--control", cases[i][1])), RC_OK, "%s",
+                     error);
+        cr_expect_str_eq(shown(&options.listen, 0), cases[i][0]);
+        cr_expect_str_eq(shown(&options.control, 0), cases[i][1]);
+        options_fini(&options);
+    }
+}
+
 Test(options, mistakes_in_flags_are_told_with_their_cure, .timeout = 10)
 {
     static const struct {
@@ -210,6 +235,15 @@ Test(options, mistakes_in_flags_are_told_with_their_cure, .timeout = 10)
         {{"--listen=8080"},
          "--listen: \"8080\" is not an address; give ADDR:PORT in numbers: 127.0.0.1:8080, [::1]:8080, *:8080"},
         {{"--listen=*:1", "--listen=0.0.0.0:1"}, "--listen: \"0.0.0.0:1\" is there twice; give it once"},
+        {{"--control=127.0.0.1:8081", "--control=127.0.0.1:8081"},
+         "--control: \"127.0.0.1:8081\" is there twice; give it once"},
+        {{"--control=*:8080"}, "--control: \"0.0.0.0:8080\" is an address of --listen too; give it another port"},
+        {{"--control=[::1]:1", "--listen=[::1]:1"},
+         "--control: \"[::1]:1\" is an address of --listen too; give it another port"},
+        {{"--body-bytes-max=1023"}, "--body-bytes-max: \"1023\" is out of bounds; give 1KiB to 64MiB"},
+        {{"--activity-timeout-ms=999"}, "--activity-timeout-ms: \"999\" is out of bounds; give 1s to 1h"},
+        {{"--webhook-delay-ms=61s"}, "--webhook-delay-ms: \"61s\" is out of bounds; give 0 to 1m"},
+        {{"--webhook-events-max=0"}, "--webhook-events-max: \"0\" is out of bounds; give 1 to 10000000"},
         {{"--origin="}, "--origin: the value is empty; leave the option out instead"},
         {{"--shards=1\n\x1b[2J"}, "--shards: \"1??[2J\" is not a number; give 0 to 256"},
     };
@@ -230,6 +264,8 @@ Test(options, mistakes_in_the_environment_are_told_by_the_variable, .timeout = 1
         {"RINGCAST_SHARDS=abc", "RINGCAST_SHARDS: \"abc\" is not a number; give 0 to 256"},
         {"RINGCAST_LISTEN=*:1,*:x",
          "RINGCAST_LISTEN: \"*:x\" is not an address; give ADDR:PORT in numbers: 127.0.0.1:8080, [::1]:8080, *:8080"},
+        {"RINGCAST_CONTROL=*:8081,*:8080",
+         "RINGCAST_CONTROL: \"0.0.0.0:8080\" is an address of --listen too; give it another port"},
         {"RINGCAST_LISTEN=, ,", "RINGCAST_LISTEN: holds no value; give ADDR:PORT"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -301,6 +337,19 @@ Test(options, error_fits_the_space_that_is_there, .timeout = 10)
     }
 }
 
+/* The row begins so, and behind it stand all words of its text. */
+static void expect_row(const char *help, const char *begin, const char *text)
+{
+    const char *row = strstr(help, begin);
+    cr_assert(row != NULL, "%s", begin);
+    for (const char *word = text; *word != '\0';) {
+        size_t length = strcspn(word, " ");
+        row = memmem(row, strlen(row), word, length);
+        cr_assert(row != NULL, "%s: %s", begin, word);
+        word += length + (word[length] == ' ');
+    }
+}
+
 /* Every row appears, its text whole, and no line is longer than a terminal that people use. */
 Test(options, help_names_every_option_within_100_columns, .timeout = 10)
 {
@@ -316,18 +365,16 @@ Test(options, help_names_every_option_within_100_columns, .timeout = 10)
         snprintf(flag, sizeof flag, "  --%s%s%s ", #name, unit[0] != '\0' ? " " : "", unit); \
         for (char *at = flag; (at = strchr(at, '_')) != NULL;)                               \
             *at = '-';                                                                       \
-        const char *row = strstr(help, flag);                                                \
-        cr_assert(row != NULL, "%s", flag);                                                  \
-        for (const char *word = text; *word != '\0';) {                                      \
-            size_t length = strcspn(word, " ");                                              \
-            row = memmem(row, strlen(row), word, length);                                    \
-            cr_assert(row != NULL, "%s: %s", flag, word);                                    \
-            word += length + (word[length] == ' ');                                          \
-        }                                                                                    \
+        expect_row(help, flag, text);                                                        \
     }
 #include "server/options.def"
 #undef OPTION
 #undef OPTION_GROUP
+    const char *settings = strstr(help, "\nApp settings\n");
+    cr_assert(settings != NULL);
+#define APP_SETTING(type, name, default_, min, max, unit, text) expect_row(settings, "  " #name "=" unit " ", text);
+#include "server/app_setting.def"
+#undef APP_SETTING
     cr_expect(strstr(help, "RINGCAST_MESSAGE_BYTES_MAX") != NULL);
     cr_expect(strstr(help, "[64KiB]") != NULL);
     for (const char *line = help; *line != '\0';) {

@@ -27,6 +27,11 @@ uint64_t monotonic_ms(void)
     return now_ms;
 }
 
+uint64_t realtime_ms(void)
+{
+    return FAKE_REALTIME_MS + now_ms;
+}
+
 uint64_t fake_now_ms(void)
 {
     return now_ms;

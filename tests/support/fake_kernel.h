@@ -16,7 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FAKE_FOREVER UINT64_MAX
+#define FAKE_FOREVER     UINT64_MAX
+#define FAKE_REALTIME_MS UINT64_C(1700000000000) /* the time of day when fake time is 0 */
 
 struct ring;
 

@@ -81,7 +81,7 @@ const char *scenario_room(const struct scenario *scenario, uint32_t home, uint32
 {
     for (uint32_t n = 0;; n++) {
         int length = snprintf(path_r, 64, "/room/%u", n);
-        struct name name = name_of(path_r + 6, (uint32_t)length - 6);
+        struct name name = name_of(0, (struct text){path_r + 6, (size_t)length - 6});
         if (hub_home(&scenario->server.shards[0].hub, &name) == home && which-- == 0) return path_r;
     }
 }

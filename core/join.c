@@ -1,0 +1,34 @@
+/* core/join.c - making and freeing of joins. */
+#include "core/join.h"
+
+#include "core/message.h"
+
+#include <stdlib.h>
+
+static struct text copy(char **to, struct text text)
+{
+    if (text.at == NULL) return text;
+    struct text copied = {.at = *to, .count = text.count};
+    if (text.count > 0) memcpy(*to, text.at, text.count);
+    *to += text.count;
+    return copied;
+}
+
+struct join *join_new(const struct join_wish *wish)
+{
+    struct join *join = malloc(sizeof *join + wish->channel.length + wish->user_id.count + wish->user_info.count);
+    if (join == NULL) return NULL;
+    char *to = (char *)(join + 1);
+    *join = (struct join){.channel = wish->channel, .form = wish->form};
+    join->channel.text = copy(&to, name_text(&wish->channel)).at;
+    join->user_id = copy(&to, wish->user_id);
+    join->user_info = copy(&to, wish->user_info);
+    return join;
+}
+
+void join_free(struct counters *counters, struct join *join)
+{
+    if (join == NULL) return;
+    if (join->greeting != NULL) message_drop(counters, join->greeting);
+    free(join);
+}

@@ -1,0 +1,335 @@
+/* server/api.c - which endpoint a request is for, what it is answered, and calls that wait for homes. */
+#include "server/api.h"
+
+#include "core/batch.h"
+#include "net/http.h"
+#include "server/api_private.h"
+#include "server/post.h"
+#include "server/server.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define APPS_PART      "/apps/"
+#define UP_PATH        "/up"
+#define HEAD_BYTES_MAX 512 /* of an answer's head */
+
+/* ---- routes ---- */
+
+struct route {
+    enum http_method method;
+    const char *method_name;
+    const char *before; /* what stands behind /apps/ID; then, if there is more, the subject, and */
+    const char *behind; /* NULL: no subject */
+    void (*answer)(const struct api_request *request);
+};
+
+static const struct route routes[] = {
+    {HTTP_METHOD_POST, "POST", "/events", NULL, api_publish_event},
+    {HTTP_METHOD_POST, "POST", "/batch_events", NULL, api_publish_batch},
+    {HTTP_METHOD_GET, "GET", "/channels", NULL, api_read_channels},
+    {HTTP_METHOD_GET, "GET", "/channels/", "/users", api_read_users},
+    {HTTP_METHOD_GET, "GET", "/channels/", "", api_read_channel},
+    {HTTP_METHOD_POST, "POST", "/users/", "/terminate_connections", api_terminate},
+    {HTTP_METHOD_GET, "GET", "/connections", NULL, api_read_connections},
+};
+
+static struct text without_prefix(struct text path)
+{
+    struct text rest = path;
+    while (rest.count > 0 && !text_has_prefix(rest, APPS_PART)) {
+        rest = text_behind(rest, 1);
+    }
+    return rest;
+}
+
+struct text api_signed_path(struct text path)
+{
+    return without_prefix(path);
+}
+
+bool api_serves(struct text path)
+{
+    return text_is(path, UP_PATH) || without_prefix(path).count > 0;
+}
+
+/* Is this what stands behind /apps/ID? *subject_r is then what the route leaves open, still encoded. */
+static bool route_fits(const struct route *route, struct text rest, struct text *subject_r)
+{
+    *subject_r = (struct text){0};
+    if (route->behind == NULL) return text_is(rest, route->before);
+    size_t before = strlen(route->before), behind = strlen(route->behind);
+    if (!text_has_prefix(rest, route->before) || rest.count <= before + behind) return false;
+    if (!text_is(text_behind(rest, rest.count - behind), route->behind) && behind > 0) return false;
+    *subject_r = (struct text){rest.at + before, rest.count - before - behind};
+    return memchr(subject_r->at, '/', subject_r->count) == NULL;
+}
+
+static const struct api_refusal not_found = {404, "404 NOT FOUND", NULL};
+
+/* The route and the app of a request. A refusal says 404, or 405. */
+static struct api_refusal find_route(struct api_request *request, const struct route **route_r,
+                                     struct text *encoded_r)
+{
+    struct text path = text_behind(without_prefix(request->http->path), strlen(APPS_PART));
+    const char *slash = path.count > 0 ? memchr(path.at, '/', path.count) : NULL;
+    const struct route *fitting = NULL;
+    if (slash == NULL) return not_found;
+    request->app = app_of_id(&request->shard->server->options->app, text_between(path.at, slash));
+    if (request->app == NULL) return not_found;
+    struct text rest = text_between(slash, path.at + path.count);
+    for (size_t i = 0; i < sizeof routes / sizeof routes[0] && fitting == NULL; i++) {
+        if (route_fits(&routes[i], rest, encoded_r)) fitting = &routes[i];
+    }
+    *route_r = fitting;
+    if (fitting == NULL) return not_found;
+    if (request->http->method == fitting->method) return (struct api_refusal){0};
+    return (struct api_refusal){405, fitting->method_name, NULL};
+}
+
+/* ---- answers ---- */
+
+/* A body that was refused is not read, so what follows it is not found. */
+static bool may_stay(const struct shard *shard, const struct connection *connection)
+{
+    bool is_complete = http_reader_is_complete(connection->http);
+    return is_complete && http_reader_request(connection->http)->keep_alive && !shard->is_draining;
+}
+
+static void say(struct shard *shard, struct connection *connection, unsigned status, const char *type,
+                struct text body, const char *extra_headers)
+{
+    char head[HEAD_BYTES_MAX];
+    bool keep_alive = may_stay(shard, connection);
+    size_t head_bytes = http_answer_head(head, sizeof head, status, type, body.count, keep_alive, extra_headers);
+    uint8_t *to;
+    struct batch *batch = batch_new((uint32_t)(head_bytes + body.count), shard->now_ms, &to);
+    if (batch != NULL) {
+        memcpy(to, head, head_bytes);
+        if (body.count > 0) memcpy(to + head_bytes, body.at, body.count);
+    }
+    connection_say(shard, connection, batch);
+    if (keep_alive) {
+        connection_answered(shard, connection);
+    } else {
+        connection_linger(shard, connection, CLOSE_HTTP_DONE);
+    }
+}
+
+void api_answer(struct shard *shard, struct connection *connection, unsigned status, const char *type,
+                struct text body)
+{
+    say(shard, connection, status, type, body, NULL);
+}
+
+void api_refuse(struct shard *shard, struct connection *connection, const struct api_refusal *refusal)
+{
+    char allow[40];
+    const char *extra = NULL, *text = refusal->text;
+    if (refusal->status == 405) {
+        snprintf(allow, sizeof allow, "Allow: %s\r\n", refusal->text);
+        extra = allow;
+        text = "This method is not for this path.";
+    } else if (refusal->status == 503) {
+        extra = "Retry-After: 1\r\n";
+    }
+    counter_add(&shard->counters, COUNTER_http_refused, 1);
+    char *body = malloc(strlen(text) + 1);
+    struct text line = text_of("\n");
+    if (body != NULL) {
+        memcpy(body, text, strlen(text));
+        body[strlen(text)] = '\n';
+        line = (struct text){body, strlen(text) + 1};
+    }
+    say(shard, connection, refusal->status, API_TEXT, line, extra);
+    free(body);
+    free(refusal->memory);
+}
+
+/* ---- requests ---- */
+
+/* Everything that can be judged without the body. Gives request->query. */
+static struct api_refusal judge(struct api_request *request, const struct route **route_r, struct text *encoded_r)
+{
+    struct api_refusal refusal = find_route(request, route_r, encoded_r);
+    if (refusal.status == 0) refusal = api_check_signature(request);
+    return refusal;
+}
+
+bool api_judge(struct shard *shard, struct connection *connection, const struct http_request *http)
+{
+    struct api_request request = {.shard = shard, .connection = connection, .http = http};
+    const struct route *route;
+    struct text encoded;
+    struct api_refusal refusal = {413, "This path takes no body", NULL};
+    if (!text_is(http->path, UP_PATH)) refusal = judge(&request, &route, &encoded);
+    query_string_fini(&request.query);
+    if (refusal.status == 0) return true;
+    counter_add(&shard->counters, COUNTER_http_requests, 1);
+    api_refuse(shard, connection, &refusal);
+    return false;
+}
+
+/* Letters of ours that wait already: more would only wait longer. */
+static bool is_overloaded(const struct shard *shard)
+{
+    return shard->letters_waiting > shard->options->mailbox_letters;
+}
+
+static void answer_route(struct api_request *request, const struct route *route, struct text encoded)
+{
+    char subject[3 * NAME_BYTES_MAX];
+    if (encoded.at != NULL) {
+        size_t count = encoded.count <= sizeof subject ? percent_decode(encoded, subject) : SIZE_MAX;
+        if (count == SIZE_MAX) {
+            api_refuse(request->shard, request->connection,
+                       &(struct api_refusal){400, "The name in the path is too long, or badly encoded", NULL});
+            return;
+        }
+        request->subject = (struct text){subject, count};
+    }
+    route->answer(request);
+}
+
+void api_receive(struct shard *shard, struct connection *connection, const struct http_request *http)
+{
+    struct api_request request = {.shard = shard, .connection = connection, .http = http};
+    const struct route *route = NULL;
+    struct text encoded = {0};
+    if (text_is(http->path, UP_PATH)) {
+        api_answer(shard, connection, 200, API_TEXT, text_of("OK\n"));
+        return;
+    }
+    struct api_refusal refusal = judge(&request, &route, &encoded);
+    if (refusal.status == 0) refusal = api_check_body(&request);
+    if (refusal.status == 0 && is_overloaded(shard)) {
+        refusal = (struct api_refusal){503, "The server is overloaded: try again in a moment", NULL};
+    }
+    if (refusal.status != 0) {
+        api_refuse(shard, connection, &refusal);
+    } else {
+        answer_route(&request, route, encoded);
+    }
+    query_string_fini(&request.query);
+}
+
+bool api_read_info(struct text text, unsigned allowed, unsigned *info_r)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } names[] = {{"user_count", QUERY_INFO_USER_COUNT},
+                 {"subscription_count", QUERY_INFO_SUBSCRIPTION_COUNT},
+                 {"cache", QUERY_INFO_CACHE}};
+    *info_r = 0;
+    while (text.count > 0) {
+        const char *comma = memchr(text.at, ',', text.count);
+        struct text name = text_between(text.at, comma != NULL ? comma : text.at + text.count);
+        unsigned bit = 0;
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            if (text_is(name, names[i].name)) bit = names[i].bit;
+        }
+        if ((bit & allowed) == 0) return false;
+        *info_r |= bit;
+        text = text_behind(text, name.count + (comma != NULL ? 1 : 0));
+    }
+    return true;
+}
+
+/* ---- calls ---- */
+
+struct api_call *api_call_new(struct shard *shard, uint32_t parts_count)
+{
+    struct api_call *call = calloc(1, sizeof *call + parts_count * sizeof call->parts[0]);
+    if (call == NULL) return NULL;
+    call->serial = ++shard->call_serial;
+    call->parts_count = parts_count;
+    return call;
+}
+
+void api_call_free(struct counters *counters, struct api_call *call)
+{
+    if (call == NULL) return;
+    for (uint32_t i = 0; i < call->parts_count; i++) {
+        query_free(counters, call->parts[i]);
+    }
+    free(call);
+}
+
+enum rc api_append(struct span **span, const char *text)
+{
+    return span_append(span, (const uint8_t *)text, (uint32_t)strlen(text));
+}
+
+static void finish(struct shard *shard, struct connection *connection)
+{
+    struct api_call *call = connection->call;
+    struct span *body = NULL;
+    connection->call = NULL;
+    enum rc rc = call->is_out_of_memory ? RC_ENOMEM : call->compose(call, &body);
+    api_call_free(&shard->counters, call);
+    if (rc == RC_OK) {
+        api_answer(shard, connection, 200, API_JSON, (struct text){(const char *)body->bytes, body->count});
+    } else {
+        api_refuse(shard, connection,
+                   &(struct api_refusal){503, "The server is out of memory: try again later.", NULL});
+    }
+    span_free(&body);
+}
+
+static void part_done(struct shard *shard, struct connection *connection)
+{
+    if (--connection->call->pending == 0) finish(shard, connection);
+}
+
+void api_ask(const struct api_request *request, struct api_call *call)
+{
+    struct shard *shard = request->shard;
+    struct connection *connection = request->connection;
+    connection->call = call;
+    call->pending = call->parts_count + 1; /* the one more: answers may come at once */
+    connection_ask(shard, connection);
+    for (uint32_t i = 0; i < call->parts_count; i++) {
+        struct query *query = call->parts[i];
+        call->parts[i] = NULL; /* under way */
+        query->shard = shard->index;
+        query->slot = shard_slot(shard, connection);
+        query->serial = call->serial;
+        query->part = i;
+        uint32_t home = query->kind == QUERY_CHANNELS ? i : hub_home(&shard->hub, &query->name);
+        if (home == shard->index) {
+            query_take(shard, query);
+        } else {
+            post_send(shard, home, LETTER_ASK, query);
+        }
+    }
+    part_done(shard, connection);
+}
+
+void api_answered(struct shard *shard, struct query *query)
+{
+    struct connection *connection = &shard->connections[query->slot];
+    struct api_call *call = connection->call;
+    if (call == NULL || call->serial != query->serial) { /* nobody waits any more */
+        query_free(&shard->counters, query);
+        return;
+    }
+    call->parts[query->part] = query;
+    call->is_out_of_memory = call->is_out_of_memory || query->rc != RC_OK;
+    part_done(shard, connection);
+}
+
+void api_timer(struct shard *shard, struct connection *connection)
+{
+    api_abandon(shard, connection);
+    api_refuse(
+        shard, connection,
+        &(struct api_refusal){503, "The server is overloaded: what was asked for may have been done or not", NULL});
+}
+
+void api_abandon(struct shard *shard, struct connection *connection)
+{
+    api_call_free(&shard->counters, connection->call);
+    connection->call = NULL;
+}

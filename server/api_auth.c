@@ -1,0 +1,145 @@
+/* server/api_auth.c - the signature of a request, as Pusher's server SDKs make it. */
+#include "server/api_private.h"
+
+#include "net/digest.h"
+#include "server/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TIMESTAMP_SECONDS_MAX 600 /* how far the two clocks may differ */
+
+static const struct api_refusal out_of_memory = {503, "The server is out of memory: try again later.", NULL};
+
+static struct api_refusal check_key(const struct api_request *request)
+{
+    struct text key = query_string_get(&request->query, "auth_key");
+    if (key.at == NULL) return (struct api_refusal){400, "auth_key is missing: sign the request", NULL};
+    if (!text_is(key, request->app->key)) return (struct api_refusal){400, "Unknown auth_key", NULL};
+    if (!request->app->enabled) return (struct api_refusal){403, "The app is not enabled (enabled=yes)", NULL};
+    return (struct api_refusal){0};
+}
+
+static struct api_refusal check_timestamp(const struct api_request *request)
+{
+    struct text given = query_string_get(&request->query, "auth_timestamp");
+    char text[24] = "";
+    bool is_number = given.at != NULL && given.count > 0 && given.count < sizeof text;
+    for (size_t i = 0; is_number && i < given.count; i++) {
+        is_number = given.at[i] >= '0' && given.at[i] <= '9';
+    }
+    if (!is_number) return (struct api_refusal){401, "auth_timestamp has to be seconds since 1970", NULL};
+    memcpy(text, given.at, given.count);
+    uint64_t seconds = strtoull(text, NULL, 10), now = realtime_ms() / 1000;
+    uint64_t apart = seconds > now ? seconds - now : now - seconds;
+    if (apart <= TIMESTAMP_SECONDS_MAX) return (struct api_refusal){0};
+    char *words;
+    int count = asprintf(&words, "Timestamp expired: Given timestamp (%llu) not within 600s of server time (%llu)",
+                         (unsigned long long)seconds, (unsigned long long)now);
+    return count >= 0 ? (struct api_refusal){401, words, words} : out_of_memory;
+}
+
+/* METHOD\nPATH\nquery: what is signed. The caller frees; NULL: out of memory. */
+static char *string_to_sign(const struct api_request *request, struct text path, size_t *bytes_r)
+{
+    struct text method = request->http->method_text;
+    size_t query_bytes = query_string_sorted_bytes(&request->query, "auth_signature");
+    char *string = malloc(method.count + path.count + query_bytes + 2);
+    if (string == NULL) return NULL;
+    char *to = string;
+    memcpy(to, method.at, method.count);
+    to += method.count;
+    *to++ = '\n';
+    memcpy(to, path.at, path.count);
+    to += path.count;
+    *to++ = '\n';
+    to = query_string_write_sorted(&request->query, "auth_signature", to);
+    *bytes_r = (size_t)(to - string);
+    return string;
+}
+
+static char *put(char *to, const char *text)
+{
+    size_t count = strlen(text);
+    memcpy(to, text, count);
+    return to + count;
+}
+
+/* Telling what was to be signed helps more than anything else to get a signature right, and is no secret. */
+static struct api_refusal wrong_signature(struct text string, struct text signature)
+{
+    char *words = malloc(2 * string.count + signature.count + 200);
+    if (words == NULL) return out_of_memory;
+    char *to = put(words, "Invalid signature: you should have sent HmacSHA256Hex(\"");
+    for (size_t i = 0; i < string.count; i++) {
+        if (string.at[i] == '\n') {
+            to = put(to, "\\n");
+        } else {
+            *to++ = string.at[i];
+        }
+    }
+    to = put(to, "\", your_secret_key), but you sent \"");
+    if (signature.count > 0) memcpy(to, signature.at, signature.count);
+    put(to + signature.count, "\"")[0] = '\0';
+    return (struct api_refusal){401, words, words};
+}
+
+/* RC_OK: it is signed. RC_EPROTO: it is not; then the refusal says so. */
+static enum rc check_path(const struct api_request *request, struct text path, struct api_refusal *refusal_r)
+{
+    char expected[DIGEST_HMAC_HEX_BYTES + 1];
+    size_t bytes;
+    char *string = string_to_sign(request, path, &bytes);
+    *refusal_r = out_of_memory;
+    if (string == NULL) return RC_ENOMEM;
+    struct text text = {string, bytes};
+    struct text signature = query_string_get(&request->query, "auth_signature");
+    enum rc rc = digest_hmac_hex(text_of(request->app->secret), &text, 1, expected);
+    if (rc == RC_OK && !digest_equals(signature, text_of(expected))) {
+        *refusal_r = wrong_signature(text, signature);
+        rc = RC_EPROTO;
+    }
+    free(string);
+    return rc;
+}
+
+/* SDKs sign the path as they know it, and what they send over HTTP may be percent-encoded. */
+static struct api_refusal check_paths(const struct api_request *request)
+{
+    struct text path = api_signed_path(request->http->path);
+    struct api_refusal raw, decoded;
+    enum rc rc = check_path(request, path, &raw);
+    if (rc == RC_OK) return (struct api_refusal){0};
+    if (rc == RC_ENOMEM || memchr(path.at, '%', path.count) == NULL) return raw;
+    char *memory = malloc(path.count);
+    if (memory == NULL) return raw;
+    size_t count = percent_decode(path, memory);
+    rc = count != SIZE_MAX ? check_path(request, (struct text){memory, count}, &decoded) : RC_EINVAL;
+    free(memory);
+    if (rc == RC_EPROTO) free(decoded.memory);
+    if (rc != RC_OK) return raw;
+    free(raw.memory);
+    return (struct api_refusal){0};
+}
+
+struct api_refusal api_check_signature(struct api_request *request)
+{
+    enum rc rc = query_string_read(&request->query, request->http->query);
+    if (rc == RC_ENOMEM) return out_of_memory;
+    if (rc != RC_OK) return (struct api_refusal){400, "The query is not well-formed", NULL};
+    struct api_refusal refusal = check_key(request);
+    if (refusal.status == 0) refusal = check_timestamp(request);
+    if (refusal.status == 0) refusal = check_paths(request);
+    return refusal;
+}
+
+struct api_refusal api_check_body(const struct api_request *request)
+{
+    char expected[DIGEST_MD5_HEX_BYTES + 1];
+    struct text body = request->http->body, given = query_string_get(&request->query, "body_md5");
+    if (body.count == 0) return (struct api_refusal){0};
+    if (given.at == NULL) return (struct api_refusal){401, "body_md5 is missing: sign the body too", NULL};
+    if (digest_md5_hex(body, expected) != RC_OK) return out_of_memory;
+    if (digest_equals(given, text_of(expected))) return (struct api_refusal){0};
+    return (struct api_refusal){401, "Invalid body_md5: it is not the MD5 of the body that came", NULL};
+}

@@ -1,0 +1,42 @@
+/* server/app.c - finding an app, and what --help says of them. There are few: a walk is as quick as a table. */
+#include "server/app.h"
+
+#include "server/options_row.h"
+
+#include <assert.h>
+
+struct app *app_of_id(const struct app_list *apps, struct text id)
+{
+    for (uint32_t i = 0; i < apps->count; i++)
+        if (text_is(id, apps->items[i].id)) return &apps->items[i];
+    return NULL;
+}
+
+struct app *app_of_key(const struct app_list *apps, struct text key)
+{
+    for (uint32_t i = 0; i < apps->count; i++)
+        if (text_is(key, apps->items[i].key)) return &apps->items[i];
+    return NULL;
+}
+
+const char *webhook_kind_name(enum webhook_kind kind)
+{
+    static const char *const names[WEBHOOK_KINDS_MAX] = {
+#define WEBHOOK(name, is_default) [WEBHOOK_##name] = #name,
+#include "server/webhook.def"
+#undef WEBHOOK
+    };
+    assert(kind < WEBHOOK_KINDS_MAX);
+    return names[kind];
+}
+
+void app_help(FILE *out)
+{
+    fputs("\nApp settings\n"
+          "  They follow the credentials: --app '1001:KEY:SECRET client_events=no members_max=500'.\n",
+          out);
+#define APP_SETTING(type, name, value_default, min, max, unit, help) \
+    options_help_row(out, #name "=" unit, (help), (value_default));
+#include "server/app_setting.def"
+#undef APP_SETTING
+}

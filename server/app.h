@@ -1,0 +1,61 @@
+/* server/app.h - an application: its credentials, its switches and limits.
+ *
+ * Nothing of one app is visible to another: channel names carry the app's index (core/name.h), so do users, which are
+ * channels too, and a socket named by a backend only counts where it subscribes.
+ * Threads: read at start and never changed, but for the atomic count of connections. */
+#pragma once
+
+#include "core/text.h"
+#include "server/option_value.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define APPS_MAX 64
+
+enum webhook_kind {
+#define WEBHOOK(name, is_default) WEBHOOK_##name,
+#include "server/webhook.def"
+#undef WEBHOOK
+    WEBHOOK_KINDS_MAX
+};
+
+/* Bits 1 << kind, the type of the setting webhook_events: default, all, none or names with commas between. */
+typedef uint32_t option_webhooks;
+extern const struct option_type option_type_webhooks;
+
+struct app {
+    uint16_t index; /* in its list; the first app is the one that raw rooms belong to */
+    char *id;       /* as it stands in /apps/ID/: 1 to 64 of A-Z a-z 0-9 _ -, no other app's */
+    char *key;      /* as it stands in /app/KEY: the same, also unlike all others */
+    char *secret;   /* signs; never logged, never sent. 1 to 128 printable characters without blank */
+#define APP_SETTING(type, name, ...) option_##type name;
+#include "server/app_setting.def"
+#undef APP_SETTING
+    uint64_t connections; /* atomic: channel connections that are open, over all shards */
+};
+
+/* The apps, the type of the option --app, "ID:KEY:SECRET name=value ...": the secret is what is behind the second
+ * colon, up to a blank. Of a setting that is given twice the last one counts. No error shows the secret.
+ * Owns its items; `items` is NULL while `count` is 0. In the environment semicolons stand between the apps. */
+struct app_list {
+    struct app *items;
+    uint32_t count;
+};
+typedef struct app_list option_app_list;
+extern const struct option_type option_type_app_list;
+
+/* NULL: there is none. */
+struct app *app_of_id(const struct app_list *apps, struct text id);
+struct app *app_of_key(const struct app_list *apps, struct text key);
+
+/* "channel_occupied", as the protocol spells it; static. */
+const char *webhook_kind_name(enum webhook_kind kind);
+static inline bool app_has_webhook(const struct app *app, enum webhook_kind kind)
+{
+    return app->webhook[0] != '\0' && (app->webhook_events >> kind & 1) != 0;
+}
+
+/* What --help shows of app_setting.def. */
+void app_help(FILE *out);

@@ -1,0 +1,44 @@
+/* server/event.h - events of the Pusher protocol, written as text frames.
+ *
+ *     {"event":"NAME","channel":"CHANNEL","data":"DATA","user_id":"USER"}
+ *
+ * The data is always a JSON string, mostly with JSON in it; what the publisher gave comes out byte for byte. Nothing
+ * here knows connections: a frame becomes a message for many (core/message.h) or a batch for one (core/batch.h). */
+#pragma once
+
+#include "core/text.h"
+
+#include <stdint.h>
+
+struct batch;
+struct counters;
+struct message;
+struct name;
+struct presence;
+
+struct event {
+    struct text name;
+    struct text channel;            /* at == NULL: the event is of no channel. A channel's name needs no escapes */
+    struct text data;               /* decoded */
+    const struct presence *members; /* instead of data: a channel's snapshot; NULL: data counts */
+    struct text user_id;            /* at == NULL: none is told */
+};
+
+/* How long the frame is, header and all; and the frame itself, of that length. Returns its end. */
+size_t event_frame_bytes(const struct event *event);
+uint8_t *event_frame_write(const struct event *event, uint8_t *to);
+
+/* A message of FORM_EVENT; the event's channel is the name's. NULL: out of memory. */
+struct message *event_message(struct counters *counters, const struct name *channel, const struct event *event);
+/* The same, and also in FORM_RAW: a text message with the event's data, for the readers of a room. */
+struct message *event_message_raw(struct counters *counters, const struct name *channel, const struct event *event);
+
+/* From a message of a raw client, which has FORM_RAW: the same, and also in FORM_EVENT as an event called "message". A
+ * binary message is no event and comes back as it is. Takes over the reference and returns one; without memory the
+ * event is left out, never the message. */
+struct message *event_of_raw(struct counters *counters, struct message *message);
+
+/* An event for one connection. NULL: out of memory. */
+struct batch *event_batch(const struct event *event, uint64_t now_ms);
+/* pusher:error, the one event whose data is an object. A code of 0 is told as null. */
+struct batch *event_error_batch(unsigned code, struct text message, uint64_t now_ms);

@@ -1,0 +1,340 @@
+/* server/home.c - joining and leaving at a channel's home, and the order of its messages.
+ *
+ * Not obvious: members who join in one turn are answered at its end. Those who are there already are told of each at
+ * once; those who join get one snapshot that has them all, made once, and nothing that came before it. */
+#include "server/home.h"
+
+#include "core/channel.h"
+#include "core/join.h"
+#include "core/message.h"
+#include "core/presence.h"
+#include "core/roster.h"
+#include "server/app.h"
+#include "server/event.h"
+#include "server/fan_out.h"
+#include "server/home_event.h"
+#include "server/post.h"
+#include "server/publish.h"
+#include "server/pusher.h"
+#include "server/shard.h"
+#include "server/subscribe.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define COUNT_AT_ONCE_MAX 100  /* more subscribers are told their number only */
+#define COUNT_EVERY_MS    5000 /* so often */
+
+/* ---- the turn's end ---- */
+
+static bool settle_later(struct shard *shard, struct roster *roster)
+{
+    if (roster->is_settling) return true;
+    if (shard->settling_count == shard->settling_capacity) {
+        uint32_t capacity = shard->settling_capacity > 0 ? 2 * shard->settling_capacity : 16;
+        struct roster **settling = realloc(shard->settling, capacity * sizeof(struct roster *));
+        if (settling == NULL) return false;
+        shard->settling = settling;
+        shard->settling_capacity = capacity;
+    }
+    roster->is_settling = true;
+    shard->settling[shard->settling_count++] = roster;
+    return true;
+}
+
+static void count_changed(struct shard *shard, struct roster *roster)
+{
+    const struct app *app = shard_app(shard, roster->channel->name.app);
+    if (app == NULL || roster->type.is_presence || roster->type.is_user) return;
+    bool is_wanted = app->subscription_counts || app_has_webhook(app, WEBHOOK_subscription_count);
+    if (is_wanted && settle_later(shard, roster)) roster->has_count_changed = true;
+}
+
+static void set_timer(struct shard *shard, struct roster *roster)
+{
+    uint64_t due_ms = UINT64_MAX;
+    if (roster->kept != NULL) due_ms = roster->kept_until_ms;
+    if (roster->has_count_changed && roster->told_ms + COUNT_EVERY_MS < due_ms) {
+        due_ms = roster->told_ms + COUNT_EVERY_MS;
+    }
+    if (due_ms == UINT64_MAX) {
+        timer_clear(&shard->roster_timers, &roster->timer);
+    } else {
+        timer_set(&shard->roster_timers, &roster->timer, due_ms);
+    }
+}
+
+static void tell_count(struct shard *shard, struct roster *roster)
+{
+    if (!roster->has_count_changed) return;
+    bool is_crowd = roster_subscribers(roster) > COUNT_AT_ONCE_MAX;
+    if (!is_crowd || roster->told_ms == 0 || shard->now_ms >= roster->told_ms + COUNT_EVERY_MS) {
+        roster->has_count_changed = false;
+        roster->told_ms = shard->now_ms;
+        home_tell_count(shard, roster);
+    }
+    set_timer(shard, roster);
+}
+
+/* The channel may be needed by nobody any more; then it goes, and its roster with it. */
+static void drop_if_unused(struct shard *shard, struct channel *channel)
+{
+    const struct roster *roster = channel->roster;
+    if (!roster_is_needed(roster)) timer_clear(&shard->roster_timers, &channel->roster->timer);
+    shard_drop_channel_if_unused(shard, channel);
+}
+
+/* ---- joining ---- */
+
+static void answer(struct shard *shard, struct join *join)
+{
+    if (join->from == shard->index) {
+        subscribe_answered(shard, join);
+    } else {
+        post_send(shard, join->from, LETTER_SUBSCRIBED, join);
+    }
+}
+
+static bool is_member(const struct join *join)
+{
+    return join->user_id.at != NULL;
+}
+
+/* RC_PENDING: was a member already. */
+static enum rc admit_member(struct shard *shard, struct roster *roster, const struct join *join)
+{
+    const struct app *app = shard_app(shard, join->channel.app);
+    if (roster->presence == NULL && (roster->presence = presence_new()) == NULL) return RC_ENOMEM;
+    bool is_full = app != NULL && presence_count(roster->presence) >= app->members_max;
+    if (is_full && !presence_has(roster->presence, join->user_id)) return RC_EFULL;
+    return presence_join(roster->presence, join->user_id, join->user_info);
+}
+
+static enum rc admit(struct shard *shard, struct roster *roster, struct join *join)
+{
+    enum rc member = is_member(join) ? admit_member(shard, roster, join) : RC_PENDING;
+    if (rc_is_error(member)) return member;
+    bool was_occupied = roster_subscribers(roster) > 0, was_online = roster->counts[FORM_EVENT] > 0;
+    if (roster_add(roster, join->from, join->form) != RC_OK) {
+        if (is_member(join)) presence_leave(roster->presence, join->user_id);
+        return RC_ENOMEM;
+    }
+    join->roster = roster;
+    join->is_online = was_online;
+    if (!was_occupied && roster_subscribers(roster) > 0) home_tell_occupied(shard, roster, true);
+    if (member == RC_OK) home_tell_member_added(shard, roster, join->user_id, join->user_info);
+    if (roster->type.is_user && !was_online && join->form == FORM_EVENT) home_tell_user(shard, roster, true);
+    count_changed(shard, roster);
+    return RC_OK;
+}
+
+/* Counts a subscriber no more: whom it concerns is told. `user_id` with at == NULL: it was no member. */
+static void dismiss(struct shard *shard, struct roster *roster, uint32_t from, enum form form, struct text user_id)
+{
+    roster_remove(roster, from, form);
+    if (user_id.at != NULL && presence_leave(roster->presence, user_id)) {
+        home_tell_member_removed(shard, roster, user_id);
+    }
+    if (form == FORM_WATCH) return;
+    if (roster_subscribers(roster) == 0) home_tell_occupied(shard, roster, false);
+    if (roster->type.is_user && roster->counts[FORM_EVENT] == 0) home_tell_user(shard, roster, false);
+    count_changed(shard, roster);
+}
+
+/* Who joined and could not be greeted is out again, and knows it. */
+static void greet(struct shard *shard, struct roster *roster, struct join *join, enum rc rc, struct message *greeting)
+{
+    if (rc != RC_OK) {
+        dismiss(shard, roster, join->from, join->form, join->user_id);
+        join->rc = rc;
+    } else if (greeting != NULL && join->form == FORM_EVENT) {
+        message_hold(greeting, 1);
+        join->greeting = greeting;
+    }
+    answer(shard, join);
+}
+
+static void greet_now(struct shard *shard, struct roster *roster, struct join *join)
+{
+    struct message *greeting = NULL;
+    enum rc rc = join->form == FORM_EVENT ? home_greeting(shard, roster, &greeting) : RC_OK;
+    greet(shard, roster, join, rc, greeting);
+    if (greeting != NULL) message_drop(&shard->counters, greeting);
+}
+
+void home_subscribe(struct shard *shard, uint32_t from, struct join *join)
+{
+    join->from = from;
+    struct channel *channel = shard_make_channel(shard, &join->channel);
+    join->rc = channel != NULL ? admit(shard, channel->roster, join) : RC_ENOMEM;
+    if (join->rc != RC_OK) {
+        if (channel != NULL) drop_if_unused(shard, channel);
+        answer(shard, join);
+    } else if (is_member(join) && settle_later(shard, channel->roster)) {
+        join->next = channel->roster->joiners;
+        channel->roster->joiners = join;
+    } else {
+        greet_now(shard, channel->roster, join);
+    }
+}
+
+void home_unsubscribe(struct shard *shard, uint32_t from, struct join *join)
+{
+    struct channel *channel = hub_find(&shard->hub, &join->channel);
+    assert(channel != NULL && channel->roster != NULL);
+    dismiss(shard, channel->roster, from, join->form, join->user_id);
+    join_free(&shard->counters, join);
+    drop_if_unused(shard, channel);
+}
+
+void home_leave(struct shard *shard, uint32_t from, struct roster *roster, enum form form)
+{
+    dismiss(shard, roster, from, form, (struct text){0});
+    drop_if_unused(shard, roster->channel);
+}
+
+/* ---- settling ---- */
+
+/* In the order they came. */
+static struct join *take_joiners(struct roster *roster)
+{
+    struct join *joiners = NULL;
+    while (roster->joiners != NULL) {
+        struct join *join = roster->joiners;
+        roster->joiners = join->next;
+        join->next = joiners;
+        joiners = join;
+    }
+    return joiners;
+}
+
+static void settle(struct shard *shard, struct roster *roster)
+{
+    struct join *joiners = take_joiners(roster);
+    if (joiners != NULL) {
+        struct message *greeting;
+        enum rc rc = home_greeting(shard, roster, &greeting);
+        while (joiners != NULL) {
+            struct join *join = joiners;
+            joiners = join->next;
+            greet(shard, roster, join, rc, greeting);
+        }
+        if (greeting != NULL) message_drop(&shard->counters, greeting);
+    }
+    tell_count(shard, roster);
+}
+
+void home_settle(struct shard *shard)
+{
+    /* Settling one may concern another, which then stands behind it in the list. */
+    for (uint32_t i = 0; i < shard->settling_count; i++) {
+        struct roster *roster = shard->settling[i];
+        settle(shard, roster); /* marked as settling meanwhile, so that it cannot go */
+        roster->is_settling = false;
+        if (roster->joiners != NULL) settle_later(shard, roster);
+        drop_if_unused(shard, roster->channel);
+    }
+    shard->settling_count = 0;
+}
+
+/* ---- publishing ---- */
+
+/* Keeps the event for whoever comes later. Returns its channel, or NULL. */
+static struct channel *keep(struct shard *shard, struct channel *channel, struct message *message)
+{
+    const struct app *app = shard_app(shard, message->channel.app);
+    if (channel == NULL) channel = shard_make_channel(shard, &message->channel);
+    if (channel == NULL || app == NULL) return channel;
+    struct roster *roster = channel->roster;
+    if (roster->kept != NULL) message_drop(&shard->counters, roster->kept);
+    message_hold(message, 1);
+    roster->kept = message;
+    roster->kept_until_ms = shard->now_ms + app->cache_ms;
+    roster->is_miss_told = false;
+    set_timer(shard, roster);
+    return channel;
+}
+
+static void forget_kept(struct shard *shard, struct roster *roster)
+{
+    if (roster->kept == NULL) return;
+    message_drop(&shard->counters, roster->kept);
+    roster->kept = NULL;
+}
+
+static enum rc deliver(struct shard *shard, struct channel *channel, struct message *message)
+{
+    enum rc rc = RC_OK;
+    const struct roster *roster = channel->roster;
+    for (uint32_t i = 0; i < roster->interests_count; i++) {
+        const struct interest *interest = &roster->interests[i];
+        if (interest->shard == shard->index || !interest_wants(interest, message)) continue;
+        message_hold(message, 1);
+        if (post_send(shard, interest->shard, LETTER_DELIVER, message) == RC_PENDING) rc = RC_PENDING;
+    }
+    if (channel_wants(channel, message)) {
+        fan_out_later(shard, channel, message);
+    } else {
+        message_drop(&shard->counters, message);
+    }
+    return rc;
+}
+
+enum rc home_publish(struct shard *shard, struct message *message)
+{
+    counter_add(&shard->counters, COUNTER_messages_published, 1);
+    struct channel *channel = hub_find(&shard->hub, &message->channel);
+    if (message->is_kept) channel = keep(shard, channel, message);
+    if (channel == NULL) {
+        message_drop(&shard->counters, message);
+        return RC_OK;
+    }
+    bool is_raw = message_has(message, FORM_RAW) && !message_has(message, FORM_EVENT);
+    if (is_raw && channel->roster->counts[FORM_EVENT] > 0) message = event_of_raw(&shard->counters, message);
+    return deliver(shard, channel, message);
+}
+
+void home_terminate(struct shard *shard, struct message *message)
+{
+    struct channel *channel = hub_find(&shard->hub, &message->channel);
+    const struct roster *roster = channel != NULL ? channel->roster : NULL;
+    bool is_here = false;
+    for (uint32_t i = 0; roster != NULL && i < roster->interests_count; i++) {
+        const struct interest *interest = &roster->interests[i];
+        if (interest->counts[FORM_EVENT] == 0) continue;
+        if (interest->shard == shard->index) {
+            is_here = true;
+            continue;
+        }
+        message_hold(message, 1);
+        post_send(shard, interest->shard, LETTER_TERMINATE, message);
+    }
+    if (is_here) pusher_terminate(shard, &message->channel); /* last: it changes the roster */
+    message_drop(&shard->counters, message);
+}
+
+/* ---- time ---- */
+
+void home_timer(struct shard *shard, struct roster *roster)
+{
+    if (roster->kept != NULL && roster->kept_until_ms <= shard->now_ms) forget_kept(shard, roster);
+    tell_count(shard, roster);
+    set_timer(shard, roster);
+    drop_if_unused(shard, roster->channel);
+}
+
+void home_end(struct shard *shard)
+{
+    uint32_t bucket = 0;
+    struct channel *channel = NULL;
+    while ((channel = hub_next(&shard->hub, &bucket, channel)) != NULL) {
+        struct roster *roster = channel->roster;
+        if (roster == NULL) continue;
+        for (struct join *join = take_joiners(roster), *next; join != NULL; join = next) {
+            next = join->next;
+            join_free(&shard->counters, join);
+        }
+        forget_kept(shard, roster);
+        timer_clear(&shard->roster_timers, &roster->timer);
+    }
+}

@@ -1,0 +1,189 @@
+/* server/home_event.c - greetings, and events about members, counts and users. */
+#include "server/home_event.h"
+
+#include "core/channel.h"
+#include "core/json_text.h"
+#include "core/message.h"
+#include "core/presence.h"
+#include "core/roster.h"
+#include "net/frame.h"
+#include "server/app.h"
+#include "server/event.h"
+#include "server/home.h"
+#include "server/log.h"
+#include "server/shard.h"
+#include "server/webhook.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void tell_backend(struct shard *shard, const struct roster *roster, enum webhook_kind kind,
+                         struct text user_id, uint32_t count)
+{
+    const struct name *name = &roster->channel->name;
+    if (roster->type.is_user) return;
+    shard_tell_webhook(
+        shard, name->app,
+        &(struct webhook_event){.kind = kind, .channel = name_text(name), .user_id = user_id, .count = count});
+}
+
+static void publish_event(struct shard *shard, const struct roster *roster, const char *name, struct text data)
+{
+    struct event event = {.name = text_of(name), .data = data};
+    struct message *message = event_message(&shard->counters, &roster->channel->name, &event);
+    if (message != NULL) {
+        home_publish(shard, message);
+    } else {
+        log_error("out of memory: a channel's subscribers were not told %s", name);
+    }
+}
+
+/* ---- greetings ---- */
+
+static struct event success_event(const struct roster *roster)
+{
+    return (struct event){
+        .name = text_of("pusher_internal:subscription_succeeded"),
+        .channel = name_text(&roster->channel->name),
+        .data = text_of("{}"),
+        .members = roster->presence,
+    };
+}
+
+static struct event miss_event(const struct roster *roster)
+{
+    return (struct event){
+        .name = text_of("pusher:cache_miss"),
+        .channel = name_text(&roster->channel->name),
+        .data = text_of("{}"),
+    };
+}
+
+static void tell_miss(struct shard *shard, struct roster *roster)
+{
+    if (roster->is_miss_told) return;
+    roster->is_miss_told = true;
+    tell_backend(shard, roster, WEBHOOK_cache_miss, (struct text){0}, 0);
+}
+
+enum rc home_greeting(struct shard *shard, struct roster *roster, struct message **greeting_r)
+{
+    *greeting_r = NULL;
+    if (roster->type.is_user) return RC_OK;
+    struct event success = success_event(roster), miss = miss_event(roster);
+    const struct message *kept = roster->kept;
+    size_t success_bytes = event_frame_bytes(&success), more_bytes = 0;
+    if (kept != NULL) {
+        more_bytes = kept->frame_bytes[FORM_EVENT];
+    } else if (roster->type.is_cache) {
+        more_bytes = event_frame_bytes(&miss);
+        tell_miss(shard, roster);
+    }
+    struct message *greeting =
+        message_new_of(&shard->counters, &roster->channel->name, FORM_EVENT, (uint32_t)(success_bytes + more_bytes));
+    if (greeting == NULL) return RC_ENOMEM;
+    uint8_t *to = event_frame_write(&success, message_frame(greeting, FORM_EVENT));
+    if (kept != NULL) {
+        memcpy(to, message_frame(kept, FORM_EVENT), more_bytes);
+    } else if (more_bytes > 0) {
+        event_frame_write(&miss, to);
+    }
+    *greeting_r = greeting;
+    return RC_OK;
+}
+
+/* ---- members ---- */
+
+static char *put(char *to, const char *text)
+{
+    size_t count = strlen(text);
+    memcpy(to, text, count);
+    return to + count;
+}
+
+/* {"user_id":"42"} or {"user_id":"42","user_info":{...}}; the caller frees. */
+static char *member_data(struct text user_id, const struct text *user_info, size_t *bytes_r)
+{
+    static const char none[] = "null";
+    size_t most = json_text_bytes(user_id) + (user_info != NULL ? user_info->count : 0) + 64;
+    char *data = malloc(most);
+    if (data == NULL) return NULL;
+    char *to = put(data, "{\"user_id\":\"");
+    to = json_text_write(to, user_id);
+    to = put(to, "\"");
+    if (user_info != NULL) {
+        struct text info = user_info->at != NULL ? *user_info : text_of(none);
+        to = put(to, ",\"user_info\":");
+        memcpy(to, info.at, info.count);
+        to += info.count;
+    }
+    *bytes_r = (size_t)(put(to, "}") - data);
+    return data;
+}
+
+static void tell_member(struct shard *shard, struct roster *roster, const char *event, struct text user_id,
+                        const struct text *user_info)
+{
+    size_t bytes;
+    char *data = member_data(user_id, user_info, &bytes);
+    if (data == NULL) {
+        log_error("out of memory: a channel's subscribers were not told %s", event);
+        return;
+    }
+    publish_event(shard, roster, event, (struct text){data, bytes});
+    free(data);
+}
+
+void home_tell_member_added(struct shard *shard, struct roster *roster, struct text user_id, struct text user_info)
+{
+    tell_member(shard, roster, "pusher_internal:member_added", user_id, &user_info);
+    tell_backend(shard, roster, WEBHOOK_member_added, user_id, 0);
+}
+
+void home_tell_member_removed(struct shard *shard, struct roster *roster, struct text user_id)
+{
+    tell_member(shard, roster, "pusher_internal:member_removed", user_id, NULL);
+    tell_backend(shard, roster, WEBHOOK_member_removed, user_id, 0);
+}
+
+/* ---- counts ---- */
+
+void home_tell_occupied(struct shard *shard, const struct roster *roster, bool is_occupied)
+{
+    tell_backend(shard, roster, is_occupied ? WEBHOOK_channel_occupied : WEBHOOK_channel_vacated, (struct text){0},
+                 0);
+}
+
+void home_tell_count(struct shard *shard, struct roster *roster)
+{
+    char data[48];
+    uint32_t count = roster_subscribers(roster);
+    int bytes = snprintf(data, sizeof data, "{\"subscription_count\":%u}", count);
+    const struct app *app = shard_app(shard, roster->channel->name.app);
+    if (app != NULL && app->subscription_counts) {
+        publish_event(shard, roster, "pusher_internal:subscription_count", (struct text){data, (size_t)bytes});
+    }
+    tell_backend(shard, roster, WEBHOOK_subscription_count, (struct text){0}, count);
+}
+
+/* ---- users ---- */
+
+void home_tell_user(struct shard *shard, struct roster *roster, bool is_online)
+{
+    const struct name *name = &roster->channel->name;
+    struct text user_id = text_behind(name_text(name), strlen(CHANNEL_USER_PREFIX));
+    char data[2 * NAME_BYTES_MAX]; /* ids have the characters of channel names: nothing is escaped */
+    int bytes = snprintf(data, sizeof data, "{\"events\":[{\"name\":\"%s\",\"user_ids\":[\"%.*s\"]}]}",
+                         is_online ? "online" : "offline", (int)user_id.count, user_id.at);
+    struct event event = {
+        .name = text_of("pusher_internal:watchlist_events"),
+        .data = {data, (size_t)bytes},
+    };
+    struct message *message = message_new_of(&shard->counters, name, FORM_WATCH, (uint32_t)event_frame_bytes(&event));
+    if (message == NULL) {
+        log_error("out of memory: those who watch a user were not told");
+        return;
+    }
+    event_frame_write(&event, message_frame(message, FORM_WATCH));
+    home_publish(shard, message);
+}

@@ -1,0 +1,28 @@
+/* server/home_event.h - what a channel's home tells of it by itself: to subscribers as events, to backends as webhooks.
+ *
+ * Without memory for one of these the log says so, and the server goes on. */
+#pragma once
+
+#include "core/rc.h"
+#include "core/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct message;
+struct roster;
+struct shard;
+
+/* What a new subscriber of FORM_EVENT is told: that it is one, the members of a presence channel, the kept event of a
+ * cache channel or that there is none. A user's channel has no greeting. RC_ENOMEM; NULL in *greeting_r: nothing. */
+enum rc home_greeting(struct shard *shard, struct roster *roster, struct message **greeting_r);
+
+/* A member came or went. */
+void home_tell_member_added(struct shard *shard, struct roster *roster, struct text user_id, struct text user_info);
+void home_tell_member_removed(struct shard *shard, struct roster *roster, struct text user_id);
+/* The first subscriber came, the last one left. */
+void home_tell_occupied(struct shard *shard, const struct roster *roster, bool is_occupied);
+/* How many subscribers there are now. */
+void home_tell_count(struct shard *shard, struct roster *roster);
+/* A user's first connection signed in, the last one left: to those who watch. */
+void home_tell_user(struct shard *shard, struct roster *roster, bool is_online);

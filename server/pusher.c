@@ -1,0 +1,298 @@
+/* server/pusher.c - greeting and closing channel connections; reading their frames and handing them out. */
+#include "server/pusher_private.h"
+
+#include "core/batch.h"
+#include "core/channel_type.h"
+#include "net/query_string.h"
+#include "server/log.h"
+#include "server/server.h"
+
+#include <ck_pr.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PATH_PART       "/app/"
+#define PATH_END        "/app"
+#define VERSION_MIN     5
+#define VERSION_MAX     7
+#define ERROR_BYTES_MAX 640
+
+/* ---- saying ---- */
+
+void pusher_error(const struct command *command, unsigned code, const char *format, ...)
+{
+    char text[ERROR_BYTES_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    counter_add(&command->shard->counters, COUNTER_channel_errors, 1);
+    connection_say(command->shard, command->connection,
+                   event_error_batch(code, text_of(text), command->shard->now_ms));
+}
+
+void pusher_say(const struct command *command, const char *event_name, struct text channel, struct text data)
+{
+    struct event event = {.name = text_of(event_name), .channel = channel, .data = data};
+    connection_say(command->shard, command->connection, event_batch(&event, command->shard->now_ms));
+}
+
+struct text pusher_socket_id(const struct shard *shard, const struct connection *connection,
+                             char memory[SOCKET_ID_BYTES_MAX])
+{
+    return socket_id_write(memory, connection->pusher->random, shard->index, shard_slot(shard, connection),
+                           connection->life);
+}
+
+enum rc pusher_string(yyjson_val *object, const char *name, struct text *text_r)
+{
+    yyjson_val *value;
+    *text_r = (struct text){0};
+    enum rc rc = json_member(object, name, &value);
+    if (rc == RC_EPROTO) return rc;
+    if (rc == RC_ENOENT || yyjson_is_null(value)) return RC_ENOENT;
+    if (!yyjson_is_str(value)) return RC_EPROTO;
+    *text_r = json_text(value);
+    return RC_OK;
+}
+
+/* ---- opening ---- */
+
+/* What stands behind the last /app/ of the path; a proxy or the client's wsPath may put something before it. */
+static struct text find_key(struct text path)
+{
+    const char *found = NULL;
+    for (struct text rest = path; rest.count >= strlen(PATH_PART); rest = text_behind(rest, 1)) {
+        if (text_has_prefix(rest, PATH_PART)) found = rest.at;
+    }
+    return found != NULL ? text_between(found + strlen(PATH_PART), path.at + path.count) : (struct text){0};
+}
+
+static bool pusher_serves(struct text path)
+{
+    if (find_key(path).at != NULL) return true;
+    size_t end = strlen(PATH_END);
+    return path.count >= end && text_is(text_behind(path, path.count - end), PATH_END);
+}
+
+static bool is_number(struct text text)
+{
+    for (size_t i = 0; i < text.count; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9') return false;
+    }
+    return text.count > 0;
+}
+
+static enum close_reason check_version(const struct http_request *request)
+{
+    struct query_string query;
+    if (query_string_read(&query, request->query) != RC_OK) return CLOSE_BAD_VERSION;
+    enum close_reason reason = CLOSE_NONE;
+    struct text version = query_string_get(&query, "protocol");
+    if (version.at != NULL && !is_number(version)) {
+        reason = CLOSE_BAD_VERSION;
+    } else if (version.at != NULL) {
+        bool is_known =
+            version.count == 1 && version.at[0] >= '0' + VERSION_MIN && version.at[0] <= '0' + VERSION_MAX;
+        if (!is_known) reason = CLOSE_UNKNOWN_VERSION;
+    }
+    query_string_fini(&query);
+    return reason;
+}
+
+/* May this client come in? *app_r is its app then. */
+static enum close_reason judge(struct shard *shard, const struct http_request *request, struct app **app_r)
+{
+    struct text key = find_key(request->path);
+    if (key.count == 0 || memchr(key.at, '/', key.count) != NULL) return CLOSE_NO_PATH;
+    struct app *app = app_of_key(&shard->server->options->app, key);
+    if (app == NULL) return CLOSE_NO_APP;
+    if (!app->enabled) return CLOSE_APP_DISABLED;
+    bool has_tls = text_is_nocase(http_request_header(request, "x-forwarded-proto"), "https");
+    if (app->tls_only && !has_tls) return CLOSE_TLS_ONLY;
+    enum close_reason reason = check_version(request);
+    if (reason != CLOSE_NONE) return reason;
+    if (app->connections_max > 0 && ck_pr_load_64(&app->connections) >= app->connections_max) return CLOSE_OVER_QUOTA;
+    *app_r = app;
+    return CLOSE_NONE;
+}
+
+static void say_established(struct shard *shard, struct connection *connection)
+{
+    char memory[SOCKET_ID_BYTES_MAX], data[100];
+    struct text id = pusher_socket_id(shard, connection, memory);
+    int count = snprintf(data, sizeof data, "{\"socket_id\":\"%s\",\"activity_timeout\":%u}", id.at,
+                         shard->options->activity_timeout_ms / 1000);
+    struct command command = {.shard = shard, .connection = connection};
+    pusher_say(&command, "pusher:connection_established", (struct text){0}, (struct text){data, (size_t)count});
+}
+
+/* A client that is refused is told in its own protocol, after the 101: over HTTP it would try again for ever. */
+static enum rc pusher_on_open(struct shard *shard, struct connection *connection, const struct http_request *request,
+                              struct refusal *refusal_r)
+{
+    (void)refusal_r;
+    struct app *app = NULL;
+    enum close_reason reason = judge(shard, request, &app);
+    struct pusher *pusher_of = pool_take(&shard->pushers);
+    if (pusher_of == NULL) return RC_ENOMEM;
+    *pusher_of = (struct pusher){.app = app, .random = arc4random()};
+    if (app != NULL) ck_pr_inc_64(&app->connections);
+    connection->pusher = pusher_of;
+    connection_open(shard, connection);
+    if (connection->state != CONNECTION_OPEN) return RC_OK; /* no memory for the 101 */
+    if (reason == CLOSE_NONE) {
+        say_established(shard, connection);
+    } else {
+        connection_close(shard, connection, reason);
+    }
+    return RC_OK;
+}
+
+/* ---- closing ---- */
+
+static void pusher_on_goodbye(struct shard *shard, struct connection *connection, enum close_reason reason)
+{
+    uint16_t code = close_reason_channel_code(reason);
+    if (code < 4000) return; /* WebSocket's own codes need no words */
+    struct command command = {.shard = shard, .connection = connection};
+    pusher_error(&command, code, "%s", close_reason_text(reason));
+}
+
+static void pusher_on_error(struct shard *shard, struct connection *connection, enum close_reason reason)
+{
+    log_debug("shard %u, channel connection %u: %s", shard->index, shard_slot(shard, connection),
+              close_reason_text(reason));
+}
+
+static void pusher_on_close(struct shard *shard, struct connection *connection, enum close_reason reason)
+{
+    (void)reason;
+    struct pusher *pusher_of = connection->pusher;
+    connection->pusher = NULL;
+    if (pusher_of->app != NULL) ck_pr_dec_64(&pusher_of->app->connections);
+    pusher_free_user(pusher_of);
+    pool_give(&shard->pushers, pusher_of);
+}
+
+/* ---- frames ---- */
+
+static void ping(const struct command *command)
+{
+    pusher_say(command, "pusher:pong", (struct text){0}, text_of("{}"));
+}
+
+static void pong(const struct command *command)
+{
+    (void)command; /* that it came is all it says */
+}
+
+static void take_command(const struct command *command)
+{
+    static const struct {
+        const char *event;
+        void (*take)(const struct command *command);
+    } rows[] = {
+        {"pusher:ping", ping},
+        {"pusher:pong", pong},
+        {"pusher:subscribe", pusher_subscribe},
+        {"pusher:unsubscribe", pusher_unsubscribe},
+        {"pusher:signin", pusher_sign_in},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (!text_is(command->event, rows[i].event)) continue;
+        rows[i].take(command);
+        return;
+    }
+    if (text_has_prefix(command->event, "client-")) {
+        pusher_client_event(command);
+        return;
+    }
+    int shown = command->event.count <= NAME_BYTES_MAX ? (int)command->event.count : 0;
+    pusher_error(command, CODE_NONE, "Unsupported event received on socket: %.*s", shown, command->event.at);
+}
+
+/* The protocol's own commands may come with their data as a string of JSON. */
+static void take_string_data(struct command *command)
+{
+    yyjson_doc *document;
+    const char *reason;
+    if (json_read(json_text(command->data), &document, &reason) != RC_OK) {
+        pusher_error(command, CODE_NONE, "Invalid message: its data is a string that holds no JSON (%s)", reason);
+        return;
+    }
+    command->data = yyjson_doc_get_root(document);
+    take_command(command);
+    yyjson_doc_free(document);
+}
+
+static void take_document(struct command *command, yyjson_val *root)
+{
+    static const char shape[] =
+        "Invalid message: send an object with the members event (a string), data and channel, "
+        "each once";
+    enum rc event = pusher_string(root, "event", &command->event);
+    enum rc channel = pusher_string(root, "channel", &command->channel);
+    enum rc data = json_member(root, "data", &command->data);
+    if (event != RC_OK || channel == RC_EPROTO || data == RC_EPROTO) {
+        pusher_error(command, CODE_NONE, "%s", shape);
+    } else if (yyjson_is_str(command->data) && text_has_prefix(command->event, "pusher:")) {
+        take_string_data(command);
+    } else {
+        take_command(command);
+    }
+}
+
+static void pusher_on_message(struct shard *shard, struct connection *connection, const struct payload *payload)
+{
+    struct command command = {.shard = shard, .connection = connection, .pusher = connection->pusher};
+    if (payload->opcode != FRAME_TEXT) {
+        pusher_error(&command, CODE_NONE, "Invalid message: binary frames have no meaning here, send text");
+        return;
+    }
+    yyjson_doc *document;
+    const char *reason;
+    enum rc rc = json_read((struct text){(const char *)payload->bytes, payload->count}, &document, &reason);
+    if (rc != RC_OK) {
+        pusher_error(&command, CODE_NONE, "Invalid message: %s", reason);
+        return;
+    }
+    take_document(&command, yyjson_doc_get_root(document));
+    yyjson_doc_free(document);
+}
+
+/* ---- answers of homes ---- */
+
+static void pusher_on_subscribed(struct shard *shard, struct connection *connection, const struct join *join)
+{
+    struct command command = {.shard = shard, .connection = connection, .pusher = connection->pusher};
+    if (join->form == FORM_WATCH) {
+        pusher_watching(&command, join);
+    } else if (channel_type_of(name_text(&join->channel)).is_user) {
+        pusher_signed_in(&command);
+    }
+}
+
+static void pusher_on_refused(struct shard *shard, struct connection *connection, const struct join *join)
+{
+    struct command command = {.shard = shard, .connection = connection, .pusher = connection->pusher};
+    if (join->form == FORM_WATCH || channel_type_of(name_text(&join->channel)).is_user) {
+        connection_close(shard, connection, CLOSE_NO_MEMORY); /* nothing else refuses these */
+    } else {
+        pusher_subscribe_refused(&command, join);
+    }
+}
+
+const struct component pusher = {
+    .name = "pusher",
+    .serves = pusher_serves,
+    .on_open = pusher_on_open,
+    .on_subscribed = pusher_on_subscribed,
+    .on_refused = pusher_on_refused,
+    .on_message = pusher_on_message,
+    .on_goodbye = pusher_on_goodbye,
+    .close_code = close_reason_channel_code,
+    .on_error = pusher_on_error,
+    .on_close = pusher_on_close,
+};

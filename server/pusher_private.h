@@ -1,0 +1,66 @@
+/* server/pusher_private.h - what the files of the component pusher share; nobody else includes it. */
+#pragma once
+
+#include "core/join.h"
+#include "net/json.h"
+#include "server/app.h"
+#include "server/connection.h"
+#include "server/event.h"
+#include "server/pusher.h"
+#include "server/shard.h"
+#include "server/socket_id.h"
+
+#define CODE_NONE         0 /* told as null: an error that has no code of its own */
+#define CODE_UNAUTHORIZED 4009
+#define CODE_CLIENT_EVENT 4301
+#define CODE_WATCHLIST    4302
+#define USER_ID_BYTES_MAX 128
+
+/* A frame of a client, read. */
+struct command {
+    struct shard *shard;
+    struct connection *connection;
+    struct pusher *pusher;
+    struct text event;   /* its name */
+    struct text channel; /* beside the data; at == NULL: none */
+    yyjson_val *data;    /* NULL: none */
+};
+
+/* Says pusher:error; printf-like. */
+void pusher_error(const struct command *command, unsigned code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Says an event; `channel` with at == NULL: of no channel. */
+void pusher_say(const struct command *command, const char *event, struct text channel, struct text data);
+
+/* The connection's socket id; `memory` holds it. */
+struct text pusher_socket_id(const struct shard *shard, const struct connection *connection,
+                             char memory[SOCKET_ID_BYTES_MAX]);
+
+/* A member of an object that has to be a string. RC_OK, RC_ENOENT (absent or null), or RC_EPROTO: twice, or no
+ * string. */
+enum rc pusher_string(yyjson_val *object, const char *name, struct text *text_r);
+
+/* pusher_subscribe.c */
+void pusher_subscribe(const struct command *command);
+void pusher_unsubscribe(const struct command *command);
+void pusher_subscribe_refused(const struct command *command, const struct join *join);
+
+/* pusher_event.c */
+void pusher_client_event(const struct command *command);
+
+/* pusher_user.c */
+struct user {
+    struct text id;
+    struct text info;  /* JSON; at == NULL: none */
+    struct text data;  /* user_data as it came */
+    bool is_signed_in; /* the home has answered */
+};
+
+void pusher_sign_in(const struct command *command);
+/* A home has answered a subscription that sign-in brought along. */
+void pusher_signed_in(const struct command *command);
+void pusher_watching(const struct command *command, const struct join *join);
+/* The name of the user's channel; `memory` holds it. False: the id is none. */
+bool pusher_user_channel(const struct app *app, struct text user_id, char memory[NAME_BYTES_MAX],
+                         struct name *name_r);
+void pusher_free_user(struct pusher *pusher);

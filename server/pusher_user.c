@@ -1,0 +1,258 @@
+/* server/pusher_user.c - sign-in: a connection becomes one of a user's, and may watch who else is online.
+ *
+ * A user is a hidden channel, "#server-to-user-ID": signing in subscribes to it in FORM_EVENT, watching somebody in
+ * FORM_WATCH. Its home thus knows who is online, orders what backends tell the user, and tells those who watch. */
+#include "server/pusher_private.h"
+
+#include "core/channel.h"
+#include "core/channel_type.h"
+#include "core/json_text.h"
+#include "server/auth.h"
+#include "server/subscribe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WATCHLIST_MAX 100
+
+bool pusher_user_channel(const struct app *app, struct text user_id, char memory[NAME_BYTES_MAX], struct name *name_r)
+{
+    size_t prefix = strlen(CHANNEL_USER_PREFIX);
+    if (user_id.count > USER_ID_BYTES_MAX || !name_is_valid(user_id)) return false;
+    memcpy(memory, CHANNEL_USER_PREFIX, prefix);
+    memcpy(memory + prefix, user_id.at, user_id.count);
+    *name_r = name_of(app->index, (struct text){memory, prefix + user_id.count});
+    return true;
+}
+
+/* ---- the user ---- */
+
+static struct text copy(char **to, struct text text)
+{
+    struct text copied = {text.at != NULL ? *to : NULL, text.count};
+    if (text.count > 0) memcpy(*to, text.at, text.count);
+    *to += text.count;
+    return copied;
+}
+
+static struct user *user_new(struct text id, struct text info, struct text data)
+{
+    struct user *user = malloc(sizeof *user + id.count + info.count + data.count);
+    if (user == NULL) return NULL;
+    char *to = (char *)(user + 1);
+    *user = (struct user){0};
+    user->id = copy(&to, id);
+    user->info = copy(&to, info);
+    user->data = copy(&to, data);
+    return user;
+}
+
+void pusher_free_user(struct pusher *pusher_of)
+{
+    free(pusher_of->user);
+    pusher_of->user = NULL;
+}
+
+/* ---- signing in ---- */
+
+static void say_success(const struct command *command)
+{
+    struct text user_data = command->pusher->user->data;
+    size_t bytes = strlen("{\"user_data\":\"\"}") + json_text_bytes(user_data);
+    char *data = malloc(bytes);
+    if (data == NULL) {
+        connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
+        return;
+    }
+    static const char head[] = "{\"user_data\":\"", tail[] = "\"}";
+    memcpy(data, head, strlen(head));
+    memcpy(json_text_write(data + strlen(head), user_data), tail, strlen(tail));
+    pusher_say(command, "pusher:signin_success", (struct text){0}, (struct text){data, bytes});
+    free(data);
+}
+
+static void fail(const struct command *command)
+{
+    connection_close(command->shard, command->connection, CLOSE_UNAUTHORIZED);
+}
+
+static bool subscribe_to_user(const struct command *command, struct text user_id, enum form form)
+{
+    char memory[NAME_BYTES_MAX];
+    struct join_wish wish = {.form = form};
+    if (!pusher_user_channel(command->pusher->app, user_id, memory, &wish.channel)) return false;
+    if (subscription_find(command->connection, &wish.channel, form) != NULL) return false; /* twice in the list */
+    if (form == FORM_WATCH) command->pusher->watches++;
+    enum rc rc = subscribe(command->shard, command->connection, &wish);
+    if (rc == RC_PENDING) connection_pause(command->shard, command->connection);
+    if (rc_is_error(rc)) connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
+    return true;
+}
+
+/* Asks about all in the watchlist. The one answer goes out with the last home's; one that comes at once must not be
+ * the last before all are asked. */
+static void watch_all(const struct command *command, yyjson_val *watchlist)
+{
+    size_t index, count;
+    yyjson_val *id;
+    if (!yyjson_is_arr(watchlist) || yyjson_arr_size(watchlist) == 0) return;
+    command->pusher->watches++;
+    yyjson_arr_foreach(watchlist, index, count, id)
+    {
+        if (index == WATCHLIST_MAX || command->connection->state != CONNECTION_OPEN) break;
+        subscribe_to_user(command, json_text(id), FORM_WATCH);
+    }
+    if (command->connection->state != CONNECTION_OPEN) return;
+    pusher_watching(command, NULL);
+    if (count > WATCHLIST_MAX && command->connection->state == CONNECTION_OPEN) {
+        pusher_error(command, CODE_WATCHLIST, "The watchlist is too long: the first %d of it are watched",
+                     WATCHLIST_MAX);
+    }
+}
+
+static void sign_in_as(const struct command *command, yyjson_val *root, struct text user_data)
+{
+    yyjson_val *info, *watchlist;
+    struct text id;
+    char *json = NULL;
+    size_t bytes = 0;
+    enum rc rc = pusher_string(root, "id", &id);
+    if (rc != RC_OK || json_member(root, "user_info", &info) == RC_EPROTO ||
+        json_member(root, "watchlist", &watchlist) == RC_EPROTO || id.count > USER_ID_BYTES_MAX ||
+        !name_is_valid(id)) {
+        fail(command);
+        return;
+    }
+    if (info != NULL && json_write(info, &json, &bytes) != RC_OK) {
+        connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
+        return;
+    }
+    struct user *user = user_new(id, (struct text){json, bytes}, user_data);
+    free(json);
+    if (user == NULL) {
+        connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
+        return;
+    }
+    command->pusher->user = user;
+    subscribe_to_user(command, id, FORM_EVENT);
+    if (command->pusher->app->watchlist && command->connection->state == CONNECTION_OPEN) {
+        watch_all(command, watchlist);
+    }
+}
+
+/* Again, as the client does that is not sure: only as the same user. */
+static void sign_in_again(const struct command *command, yyjson_val *root)
+{
+    struct text id;
+    if (pusher_string(root, "id", &id) != RC_OK || !text_equals(id, command->pusher->user->id)) {
+        fail(command);
+    } else if (command->pusher->user->is_signed_in) {
+        say_success(command);
+    }
+}
+
+void pusher_sign_in(const struct command *command)
+{
+    struct text auth, user_data;
+    char memory[SOCKET_ID_BYTES_MAX];
+    if (pusher_string(command->data, "auth", &auth) != RC_OK ||
+        pusher_string(command->data, "user_data", &user_data) != RC_OK) {
+        fail(command);
+        return;
+    }
+    struct text socket_id = pusher_socket_id(command->shard, command->connection, memory);
+    yyjson_doc *document = NULL;
+    if (auth_check_user(command->pusher->app, auth, socket_id, user_data) != NULL ||
+        json_read(user_data, &document, NULL) != RC_OK) {
+        fail(command);
+        return;
+    }
+    yyjson_val *root = yyjson_doc_get_root(document);
+    if (command->pusher->user != NULL) {
+        sign_in_again(command, root);
+    } else {
+        sign_in_as(command, root, user_data);
+    }
+    yyjson_doc_free(document);
+}
+
+void pusher_signed_in(const struct command *command)
+{
+    command->pusher->user->is_signed_in = true;
+    say_success(command);
+}
+
+/* ---- watching ---- */
+
+/* Online when the home said so, and changed as often as its watchers were told since. */
+static bool is_online(const struct subscription *subscription)
+{
+    return ((subscription->channel->watch_told - subscription->watch_told) & 1) != subscription->was_online;
+}
+
+static struct text id_of(const struct subscription *subscription)
+{
+    return text_behind(name_text(&subscription->channel->name), strlen(CHANNEL_USER_PREFIX));
+}
+
+static char *put(char *to, struct text text)
+{
+    memcpy(to, text.at, text.count);
+    return to + text.count;
+}
+
+/* One of the two lists. Ids have the characters of channel names: nothing is escaped. */
+static char *put_list(char *to, const struct connection *connection, const char *name, bool online)
+{
+    const char *before = "\"";
+    to = put(put(put(to, text_of("{\"name\":\"")), text_of(name)), text_of("\",\"user_ids\":["));
+    for (const struct subscription *one = connection->subscriptions; one != NULL; one = one->next) {
+        if (one->form != FORM_WATCH || is_online(one) != online) continue;
+        to = put(put(put(to, text_of(before)), id_of(one)), text_of("\""));
+        before = ",\"";
+    }
+    return put(to, text_of("]}"));
+}
+
+static void say_watchlist(const struct command *command)
+{
+    size_t most = 100;
+    for (const struct subscription *one = command->connection->subscriptions; one != NULL; one = one->next) {
+        if (one->form == FORM_WATCH) most += id_of(one).count + strlen(",\"\"");
+    }
+    char *data = malloc(most);
+    if (data == NULL) {
+        connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
+        return;
+    }
+    char *to = put(data, text_of("{\"events\":["));
+    to = put_list(to, command->connection, "online", true);
+    to = put_list(put(to, text_of(",")), command->connection, "offline", false);
+    to = put(to, text_of("]}"));
+    pusher_say(command, "pusher_internal:watchlist_events", (struct text){0},
+               (struct text){data, (size_t)(to - data)});
+    free(data);
+}
+
+void pusher_watching(const struct command *command, const struct join *join)
+{
+    if (join != NULL) {
+        struct subscription *subscription = subscription_find(command->connection, &join->channel, FORM_WATCH);
+        subscription->was_online = join->is_online;
+        subscription->watch_told = subscription->channel->watch_told;
+    }
+    if (--command->pusher->watches == 0) say_watchlist(command);
+}
+
+/* ---- the end ---- */
+
+void pusher_terminate(struct shard *shard, const struct name *user_channel)
+{
+    struct channel *channel = hub_find(&shard->hub, user_channel);
+    /* Closing takes one out and moves the last into its place, hence from the back; with the last the channel goes. */
+    for (uint32_t i = channel != NULL ? channel->audiences[FORM_EVENT].count : 0; i > 0 && channel != NULL; i--) {
+        uint32_t slot = channel->audiences[FORM_EVENT].slots[i - 1];
+        connection_close(shard, &shard->connections[slot], CLOSE_TERMINATED);
+        channel = hub_find(&shard->hub, user_channel);
+    }
+}

@@ -1,0 +1,179 @@
+/* server/query.c - a home's answers to backends.
+ *
+ * The list of channels is made in one go: with a hundred thousand of them at one home that takes some milliseconds. */
+#include "server/query.h"
+
+#include "core/channel.h"
+#include "core/channel_type.h"
+#include "core/json_text.h"
+#include "core/message.h"
+#include "core/presence.h"
+#include "core/roster.h"
+#include "core/span.h"
+#include "server/api.h"
+#include "server/home.h"
+#include "server/post.h"
+#include "server/shard.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct query *query_new(enum query_kind kind, const struct name *name)
+{
+    struct query *query = malloc(sizeof *query + name->length);
+    if (query == NULL) return NULL;
+    char *text = (char *)(query + 1);
+    if (name->length > 0) memcpy(text, name->text, name->length);
+    *query = (struct query){.kind = kind, .name = *name};
+    query->name.text = text;
+    return query;
+}
+
+void query_free(struct counters *counters, struct query *query)
+{
+    if (query == NULL) return;
+    if (query->message != NULL) message_drop(counters, query->message);
+    span_free(&query->text);
+    free(query);
+}
+
+/* ---- pieces of JSON ---- */
+
+static enum rc append(struct span **span, const char *text)
+{
+    return span_append(span, (const uint8_t *)text, (uint32_t)strlen(text));
+}
+
+static enum rc append_string(struct span **span, struct text text)
+{
+    size_t bytes = json_text_bytes(text) + 2;
+    char *string = malloc(bytes);
+    if (string == NULL) return RC_ENOMEM;
+    string[0] = '"';
+    *json_text_write(string + 1, text) = '"';
+    enum rc rc = span_append(span, (const uint8_t *)string, (uint32_t)bytes);
+    free(string);
+    return rc;
+}
+
+enum rc query_append_counts(struct span **span, const struct name *channel, unsigned info, uint32_t user_count,
+                            uint32_t subscription_count)
+{
+    char text[80] = "";
+    int used = 0;
+    if ((info & QUERY_INFO_USER_COUNT) && channel_type_of(name_text(channel)).is_presence) {
+        used = snprintf(text, sizeof text, "\"user_count\":%u", user_count);
+    }
+    if (info & QUERY_INFO_SUBSCRIPTION_COUNT) {
+        snprintf(text + used, sizeof text - (size_t)used, "%s\"subscription_count\":%u", used > 0 ? "," : "",
+                 subscription_count);
+    }
+    return append(span, text);
+}
+
+/* ---- answers ---- */
+
+static uint32_t users_of(const struct roster *roster)
+{
+    return roster->presence != NULL ? presence_count(roster->presence) : 0;
+}
+
+/* {"data":"...","ttl":60} */
+static enum rc append_kept(const struct shard *shard, struct query *query, const struct roster *roster)
+{
+    const struct message *kept = roster->kept;
+    char ttl[40];
+    uint64_t left_ms = roster->kept_until_ms > shard->now_ms ? roster->kept_until_ms - shard->now_ms : 0;
+    snprintf(ttl, sizeof ttl, ",\"ttl\":%llu}", (unsigned long long)((left_ms + 999) / 1000));
+    enum rc rc = append(&query->text, "{\"data\":");
+    if (rc == RC_OK) {
+        rc = span_append(&query->text, message_frame(kept, FORM_EVENT) + kept->data_at, kept->data_bytes);
+    }
+    return rc == RC_OK ? append(&query->text, ttl) : rc;
+}
+
+static enum rc answer_channel(const struct shard *shard, struct query *query)
+{
+    const struct channel *channel = hub_find(&shard->hub, &query->name);
+    if (channel == NULL) return RC_OK;
+    const struct roster *roster = channel->roster;
+    query->subscription_count = roster_subscribers(roster);
+    query->user_count = users_of(roster);
+    bool wants_kept = (query->info & QUERY_INFO_CACHE) && roster->kept != NULL;
+    return wants_kept ? append_kept(shard, query, roster) : RC_OK;
+}
+
+static enum rc answer_users(const struct shard *shard, struct query *query)
+{
+    const struct channel *channel = hub_find(&shard->hub, &query->name);
+    uint32_t index = 0;
+    struct text user_id;
+    const char *before = "{\"id\":";
+    enum rc rc = RC_OK;
+    if (channel == NULL || channel->roster->presence == NULL) return RC_OK;
+    while (rc == RC_OK && presence_next(channel->roster->presence, &index, &user_id)) {
+        rc = append(&query->text, before);
+        if (rc == RC_OK) rc = append_string(&query->text, user_id);
+        if (rc == RC_OK) rc = append(&query->text, "}");
+        before = ",{\"id\":";
+    }
+    return rc;
+}
+
+static bool is_listed(const struct query *query, const struct channel *channel)
+{
+    const struct roster *roster = channel->roster;
+    if (roster == NULL || channel->name.app != query->name.app || roster->type.is_user) return false;
+    return roster_subscribers(roster) > 0 && channel->name.length >= query->name.length &&
+           memcmp(channel->name.text, query->name.text, query->name.length) == 0;
+}
+
+static enum rc answer_channels(const struct shard *shard, struct query *query)
+{
+    uint32_t bucket = 0;
+    const struct channel *channel = NULL;
+    enum rc rc = RC_OK;
+    while (rc == RC_OK && (channel = hub_next(&shard->hub, &bucket, channel)) != NULL) {
+        if (!is_listed(query, channel)) continue;
+        if (query->text != NULL) rc = append(&query->text, ",");
+        if (rc == RC_OK) rc = append_string(&query->text, name_text(&channel->name));
+        if (rc == RC_OK) rc = append(&query->text, ":{");
+        if (rc == RC_OK) {
+            rc = query_append_counts(&query->text, &channel->name, query->info, users_of(channel->roster),
+                                     roster_subscribers(channel->roster));
+        }
+        if (rc == RC_OK) rc = append(&query->text, "}");
+    }
+    return rc;
+}
+
+static enum rc answer(struct shard *shard, struct query *query)
+{
+    struct message *message = query->message;
+    query->message = NULL;
+    switch (query->kind) {
+    case QUERY_PUBLISH:
+        home_publish(shard, message);
+        return answer_channel(shard, query);
+    case QUERY_CHANNEL:
+        return answer_channel(shard, query);
+    case QUERY_USERS:
+        return answer_users(shard, query);
+    case QUERY_CHANNELS:
+        return answer_channels(shard, query);
+    case QUERY_TERMINATE:
+        home_terminate(shard, message);
+        return RC_OK;
+    }
+    __builtin_unreachable();
+}
+
+void query_take(struct shard *shard, struct query *query)
+{
+    query->rc = answer(shard, query);
+    if (query->shard == shard->index) {
+        api_answered(shard, query);
+    } else {
+        post_send(shard, query->shard, LETTER_ANSWER, query);
+    }
+}

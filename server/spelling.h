@@ -1,0 +1,14 @@
+/* server/spelling.h - what a misspelled name most likely meant, for errors that ask "did you mean ...?".
+ *
+ * Start-up only: it compares with every name there is. Nothing is allocated here. */
+#pragma once
+
+#include "core/text.h"
+
+#include <stddef.h>
+
+#define SPELLING_BYTES_MAX 32 /* of a known name, with its closing zero */
+
+/* The nearest of `count` names, which are in small letters with '_' between words; the given one may be in any case
+ * and have '-' there. `count`: none is near, up to a third of the letters may be wrong. */
+size_t spelling_closest(struct text given, const char *(*name_at)(size_t index), size_t count);

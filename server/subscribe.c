@@ -1,0 +1,205 @@
+/* server/subscribe.c - asking homes, and what their answers make of a subscription.
+ *
+ * Not obvious: a subscription may be taken back, or its connection end, while the answer is on its way. It is then
+ * simply forgotten here, and an answer that finds nobody goes back to the home as UNSUBSCRIBE. */
+#include "server/subscribe.h"
+
+#include "core/batch.h"
+#include "core/channel.h"
+#include "core/message.h"
+#include "server/component.h"
+#include "server/connection.h"
+#include "server/fan_out.h"
+#include "server/home.h"
+#include "server/post.h"
+#include "server/shard.h"
+
+/* ---- a connection's list ---- */
+
+struct subscription *subscription_find(const struct connection *connection, const struct name *channel,
+                                       enum form form)
+{
+    struct subscription *subscription = connection->subscriptions;
+    while (subscription != NULL &&
+           !(subscription->form == form && name_equals(&subscription->channel->name, channel))) {
+        subscription = subscription->next;
+    }
+    return subscription;
+}
+
+static struct subscription *find_pending(const struct connection *connection, uint32_t serial)
+{
+    struct subscription *subscription = connection->subscriptions;
+    while (subscription != NULL && !(subscription->is_pending && subscription->serial == serial)) {
+        subscription = subscription->next;
+    }
+    return subscription;
+}
+
+static void unlink_subscription(struct connection *connection, struct subscription *subscription)
+{
+    struct subscription **place = &connection->subscriptions;
+    while (*place != subscription) {
+        place = &(*place)->next;
+    }
+    *place = subscription->next;
+}
+
+/* ---- asking ---- */
+
+static enum rc ask_home(struct shard *shard, uint32_t home, struct join *join)
+{
+    if (home != shard->index) return post_send(shard, home, LETTER_SUBSCRIBE, join);
+    home_subscribe(shard, home, join);
+    return RC_OK;
+}
+
+enum rc subscribe(struct shard *shard, struct connection *connection, const struct join_wish *wish)
+{
+    struct join *join = join_new(wish);
+    struct subscription *subscription = pool_take(&shard->subscriptions);
+    struct channel *channel = shard_make_channel(shard, &wish->channel);
+    if (join == NULL || subscription == NULL || channel == NULL) {
+        join_free(&shard->counters, join);
+        if (subscription != NULL) pool_give(&shard->subscriptions, subscription);
+        if (channel != NULL) shard_drop_channel_if_unused(shard, channel);
+        return RC_ENOMEM;
+    }
+    *subscription = (struct subscription){
+        .channel = channel,
+        .next = connection->subscriptions,
+        .slot = shard_slot(shard, connection),
+        .serial = ++shard->subscription_serial,
+        .form = wish->form,
+        .is_pending = true,
+    };
+    connection->subscriptions = subscription;
+    channel->pending++;
+    counter_add(&shard->counters, COUNTER_subscriptions, 1);
+    join->slot = subscription->slot;
+    join->life = connection->life;
+    join->serial = subscription->serial;
+    return ask_home(shard, channel->home, join);
+}
+
+/* ---- leaving ---- */
+
+/* Forgets the subscription, which stands in no audience. */
+static void forget(struct shard *shard, struct connection *connection, struct subscription *subscription,
+                   struct channel *channel)
+{
+    unlink_subscription(connection, subscription);
+    pool_give(&shard->subscriptions, subscription);
+    counter_subtract(&shard->counters, COUNTER_subscriptions, 1);
+    shard_drop_channel_if_unused(shard, channel);
+}
+
+/* Tells the home by the join that it had answered. Takes over the join. */
+static void take_back(struct shard *shard, uint32_t home, struct join *join)
+{
+    if (home != shard->index) {
+        post_send(shard, home, LETTER_UNSUBSCRIBE, join);
+    } else {
+        home_unsubscribe(shard, home, join);
+    }
+}
+
+void unsubscribe(struct shard *shard, struct connection *connection, struct subscription *subscription)
+{
+    struct channel *channel = subscription->channel;
+    uint32_t home = channel->home;
+    if (subscription->is_pending) {
+        channel->pending--;
+        forget(shard, connection, subscription, channel);
+        return;
+    }
+    struct join *join = subscription->join;
+    struct roster *roster = channel->roster_at_home;
+    enum form form = subscription->form;
+    fan_out_settle(shard, channel);
+    channel_unsubscribe(channel, subscription);
+    forget(shard, connection, subscription, channel);
+    if (join != NULL) {
+        take_back(shard, home, join);
+    } else if (home != shard->index) {
+        post_leave(shard, home, roster, form);
+    } else {
+        home_leave(shard, home, roster, form);
+    }
+}
+
+void unsubscribe_all(struct shard *shard, struct connection *connection)
+{
+    while (connection->subscriptions != NULL) {
+        unsubscribe(shard, connection, connection->subscriptions);
+    }
+}
+
+/* ---- answers ---- */
+
+/* Nobody is left who asked. */
+static void send_back(struct shard *shard, struct join *join)
+{
+    if (join->rc != RC_OK) {
+        join_free(&shard->counters, join);
+        return;
+    }
+    if (join->greeting != NULL) message_drop(&shard->counters, join->greeting);
+    join->greeting = NULL;
+    take_back(shard, hub_home(&shard->hub, &join->channel), join);
+}
+
+static void refused(struct shard *shard, struct connection *connection, struct subscription *subscription,
+                    const struct join *join)
+{
+    forget(shard, connection, subscription, subscription->channel);
+    connection->component->on_refused(shard, connection, join);
+}
+
+/* May end the connection, and all its subscriptions with it. */
+static void greet(struct shard *shard, struct connection *connection, struct join *join)
+{
+    if (join->greeting == NULL) return;
+    struct batch *batch = batch_of_message(join->greeting, join->form, shard->now_ms);
+    if (batch != NULL) join->greeting = NULL; /* the batch has its reference now */
+    connection_say(shard, connection, batch);
+}
+
+static void accepted(struct shard *shard, struct connection *connection, struct subscription *subscription,
+                     struct join *join)
+{
+    struct channel *channel = subscription->channel;
+    fan_out_settle(shard, channel); /* what arrived before this subscription is not for it */
+    if (channel_subscribe(channel, subscription) != RC_OK) {
+        join->rc = RC_ENOMEM;
+        refused(shard, connection, subscription, join);
+        join->rc = RC_OK; /* for the home, which counts it */
+        send_back(shard, join);
+        return;
+    }
+    channel->roster_at_home = join->roster;
+    bool is_member = join->user_id.at != NULL;
+    if (is_member) subscription->join = join; /* the subscription's from here on: gone when it is gone */
+    greet(shard, connection, join);
+    if (connection->component != NULL) connection->component->on_subscribed(shard, connection, join);
+    if (!is_member) join_free(&shard->counters, join);
+}
+
+void subscribe_answered(struct shard *shard, struct join *join)
+{
+    struct connection *connection = &shard->connections[join->slot];
+    struct subscription *subscription =
+        connection->life == join->life ? find_pending(connection, join->serial) : NULL;
+    if (subscription == NULL) {
+        send_back(shard, join);
+        return;
+    }
+    subscription->is_pending = false;
+    subscription->channel->pending--;
+    if (join->rc == RC_OK) {
+        accepted(shard, connection, subscription, join);
+    } else {
+        refused(shard, connection, subscription, join);
+        join_free(&shard->counters, join);
+    }
+}
