@@ -90,7 +90,8 @@ static int compare_parameters(const void *a, const void *b)
 {
     const struct query_parameter *left = a, *right = b;
     int order = compare_texts(left->name, right->name);
-    return order != 0 ? order : compare_texts(left->value, right->value);
+    /* Equal names stay in the order they came, in which they lie in memory. */
+    return order != 0 ? order : (left->name.at > right->name.at) - (left->name.at < right->name.at);
 }
 
 enum rc query_string_read(struct query_string *query, struct text text)

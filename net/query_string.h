@@ -30,7 +30,7 @@ size_t percent_decode(struct text text, char *to);
 
 /* Reads a query; one that is empty or absent (at == NULL) has no parameters; empty pieces ("a=1&&b=2") are skipped.
  * RC_EINVAL: a bad escape. RC_ETOOBIG: more than QUERY_PARAMETERS_MAX. RC_ENOMEM. On errors nothing is to be given
- * back. Parameters are sorted by name, then by value, both by bytes, equal names stay neighbours. */
+ * back. Parameters are sorted by the bytes of their names; those of one name stay in the order they came. */
 enum rc query_string_read(struct query_string *query, struct text text);
 /* Accepts a zeroed struct and leaves one. */
 void query_string_fini(struct query_string *query);

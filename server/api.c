@@ -97,12 +97,19 @@ static bool may_stay(const struct shard *shard, const struct connection *connect
     return is_complete && http_reader_request(connection->http)->keep_alive && !shard->is_draining;
 }
 
+static bool is_head(const struct connection *connection)
+{
+    return http_reader_is_complete(connection->http) &&
+           http_reader_request(connection->http)->method == HTTP_METHOD_HEAD;
+}
+
 static void say(struct shard *shard, struct connection *connection, unsigned status, const char *type,
                 struct text body, const char *extra_headers)
 {
     char head[HEAD_BYTES_MAX];
     bool keep_alive = may_stay(shard, connection);
     size_t head_bytes = http_answer_head(head, sizeof head, status, type, body.count, keep_alive, extra_headers);
+    if (is_head(connection)) body.count = 0; /* RFC 9110 9.3.2: told how long it is, not sent */
     uint8_t *to;
     struct batch *batch = batch_new((uint32_t)(head_bytes + body.count), shard->now_ms, &to);
     if (batch != NULL) {
@@ -177,6 +184,15 @@ static bool is_overloaded(const struct shard *shard)
     return shard->letters_waiting > shard->options->mailbox_letters;
 }
 
+static void answer_up(struct shard *shard, struct connection *connection, const struct http_request *http)
+{
+    if (http->body.count == 0 && (http->method == HTTP_METHOD_GET || http->method == HTTP_METHOD_HEAD)) {
+        api_answer(shard, connection, 200, API_TEXT, text_of("OK\n"));
+    } else {
+        api_refuse(shard, connection, &(struct api_refusal){405, "GET, HEAD", NULL});
+    }
+}
+
 static void answer_route(struct api_request *request, const struct route *route, struct text encoded)
 {
     char subject[3 * NAME_BYTES_MAX];
@@ -198,7 +214,7 @@ void api_receive(struct shard *shard, struct connection *connection, const struc
     const struct route *route = NULL;
     struct text encoded = {0};
     if (text_is(http->path, UP_PATH)) {
-        api_answer(shard, connection, 200, API_TEXT, text_of("OK\n"));
+        answer_up(shard, connection, http);
         return;
     }
     struct api_refusal refusal = judge(&request, &route, &encoded);

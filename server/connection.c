@@ -100,7 +100,12 @@ void connection_answered(struct shard *shard, struct connection *connection)
     connection->is_choked = false;
     receive_held(shard, connection);
     bool is_reading = connection->state == CONNECTION_REQUEST || connection->state == CONNECTION_OPEN;
-    if (is_reading && !connection->is_receiving && !connection->has_ended) receive_start(shard, connection);
+    if (!is_reading) return;
+    if (connection->has_ended) {
+        connection_ended(shard, connection); /* it waited for this answer */
+    } else if (!connection->is_receiving) {
+        receive_start(shard, connection);
+    }
 }
 
 void connection_join(struct shard *shard, struct connection *connection)
@@ -219,8 +224,10 @@ static bool is_fault_of_frames(enum close_reason reason)
 
 void connection_close(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
+    bool is_stop = reason == CLOSE_SERVER_STOP || reason == CLOSE_SERVER_MOVED;
     bool has_answer = !outbox_is_empty(shard_outbox(shard, connection));
-    if (connection->state == CONNECTION_REQUEST && reason == CLOSE_SERVER_STOP && has_answer) {
+    if (connection->state == CONNECTION_ANSWERING && is_stop) return; /* its answer will be the last */
+    if (connection->state == CONNECTION_REQUEST && is_stop && has_answer) {
         connection_linger(shard, connection, reason);
         return;
     }
@@ -289,7 +296,7 @@ void connection_ended(struct shard *shard, struct connection *connection)
     /* It may only have closed its half: an answer, also to its close frame, still goes out. */
     bool has_answer = !outbox_is_empty(shard_outbox(shard, connection));
     bool is_ending = connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_LINGERING;
-    if (connection->state == CONNECTION_ANSWERING) return; /* the answer goes out first: see api_finish() */
+    if (connection->state == CONNECTION_ANSWERING) return; /* the answer comes first */
     if (has_answer && connection->state == CONNECTION_REQUEST) {
         connection_linger(shard, connection, CLOSE_PEER_GONE);
     } else if (!(has_answer && is_ending)) {

@@ -42,9 +42,9 @@ enum outbox_mark {
     OUTBOX_DIRTY = 1 << 0,       /* in shard->dirty: to be flushed this turn */
     OUTBOX_BLOCKED = 1 << 1,     /* the kernel took no more; a WRITABLE is under way */
     OUTBOX_EXCLUDED = 1 << 2,    /* during one fan-out: published in it, does not get its own */
-    OUTBOX_PASSED_OVER = 1 << 5, /* during one fan-out: EXCLUDED, and a reader of the channel */
     OUTBOX_WATCHED = 1 << 3,     /* connection_flushed() wants to know when it is empty */
     OUTBOX_NO_MEMORY = 1 << 4,   /* lost a message for want of memory: close it */
+    OUTBOX_PASSED_OVER = 1 << 5, /* during one fan-out: EXCLUDED, and a reader of the channel */
 };
 
 struct connection {

@@ -5,15 +5,19 @@
 #include "server/limits.h"
 
 #include "core/letter.h"
+#include "server/socket_id.h"
 
 #include <sched.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
-#define SLOTS_MIN           16                  /* of a shard, below which it is of no use */
-#define SLOTS_MAX           (UINT32_C(1) << 20) /* the kernel's bound of a file table */
-#define DESCRIPTORS_BASE    32                  /* standard streams, log, what libraries open */
-#define DESCRIPTORS_A_SHARD 8                   /* ring, signal; without its listeners */
+#define SLOTS_MIN             16                  /* of a shard, below which it is of no use */
+#define SLOTS_MAX             (UINT32_C(1) << 20) /* the kernel's bound of a file table */
+#define DESCRIPTORS_BASE      32                  /* standard streams, log, what libraries open */
+#define DESCRIPTORS_A_SHARD   8                   /* ring, signal; without its listeners */
+#define DESCRIPTORS_A_WEBHOOK 8                   /* requests under way, kept connections */
+
+_Static_assert(SLOTS_MAX <= SOCKET_ID_SLOTS_MAX, "a socket id has room for every slot");
 
 static uint32_t cpus(void)
 {
@@ -37,6 +41,9 @@ static uint64_t descriptors_needed(const struct options *options)
 {
     uint64_t needed = DESCRIPTORS_BASE + (uint64_t)options->shards * (DESCRIPTORS_A_SHARD + options->listen.count);
     if (options->control.count > 0) needed += DESCRIPTORS_A_SHARD + options->control.count; /* a thread of its own */
+    for (uint32_t i = 0; i < options->app.count; i++) {
+        if (options->app.items[i].webhook[0] != '\0') needed += DESCRIPTORS_A_WEBHOOK;
+    }
     return needed;
 }
 

@@ -156,13 +156,13 @@ void pusher_subscribe(const struct command *command)
         return;
     }
     struct channel_type type = channel_type_of(channel);
-    if (type.is_user) {
-        subscribe_user_channel(command, channel);
-        return;
-    }
-    if (!name_is_valid(channel)) {
+    if (!name_is_valid(type.is_user ? text_behind(channel, strlen(CHANNEL_USER_PREFIX)) : channel)) {
         pusher_error(command, CODE_NONE,
                      "Invalid channel name: use 1 to 200 characters of A-Z a-z 0-9 _ - = @ , . ;");
+        return;
+    }
+    if (type.is_user) {
+        subscribe_user_channel(command, channel);
         return;
     }
     if (find(command, channel) != NULL) {

@@ -146,6 +146,7 @@ static void end(struct shard *shard)
     for (uint32_t slot = 0; slot < shard->slots_used; slot++) {
         connection_finish(shard, &shard->connections[slot], CLOSE_SERVER_STOP);
     }
+    fan_out_settle_all(shard); /* that members left was told to those who left after them */
 }
 
 static void *run(void *argument)

@@ -119,7 +119,7 @@ Test(query_string, values_are_found_by_lower_case_name, .timeout = 5)
     cr_expect(text_is(query_string_get(&query, "flag"), ""));
     cr_expect(text_is(query_string_get(&query, "empty"), ""));
     cr_expect(text_is(query_string_get(&query, ""), "nameless"));
-    cr_expect(text_is(query_string_get(&query, "x"), "1"), "the first in order");
+    cr_expect(text_is(query_string_get(&query, "x"), "2"), "the first that came");
     cr_expect(text_is(query_string_get(&query, "\xc3\x84"), "u"), "only ASCII has cases here");
     cr_expect_null(query_string_get(&query, "Protocol").at);
     cr_expect_null(query_string_get(&query, "proto").at);
@@ -169,9 +169,9 @@ Test(query_string, parameters_of_one_name_become_one, .timeout = 5)
         const char *query, *sorted;
     } rows[] = {
         {"channels[]=a&channels[]=b", "channels[]=a,b"},
-        {"channels%5B%5D=b&x=1&Channels[]=a", "channels[]=a,b&x=1"},
+        {"channels%5B%5D=b&x=1&Channels[]=a", "channels[]=b,a&x=1"},
         {"a=&a=&a", "a=,,"},
-        {"=2&=1", "=1,2"},
+        {"=2&=1", "=2,1"},
         {"a=1&aa=1&a=2", "a=1,2&aa=1"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -185,10 +185,9 @@ Test(query_string, parameters_of_one_name_become_one, .timeout = 5)
 /* Each piece is to stand before all that follow it here, whichever comes first in the query. */
 Test(query_string, the_order_is_that_of_the_bytes, .timeout = 10)
 {
-    static const char *const pieces[] = {"=",     "=1",    "%00=1", "%00%00=1", "%01=1", "%3D=1",  "a=",    "a=%00",
-                                         "a=0",   "a=00",  "a=1",   "a=10",     "a=2",   "a=a",    "a=%7f", "a=%80",
-                                         "a=%ff", "a%00=", "a-b=1", "a.b=1",    "a0=1",  "a_b=1",  "aa=",   "ab=1",
-                                         "b%00c", "b%00d", "z=1",   "%7f=1",    "%80=1", "\xc3=1", "%ff=1"};
+    static const char *const pieces[] = {
+        "=2",    "%00=1", "%00%00=1", "%01=1", "%3D=1", "a=%ff", "a%00=", "a-b=1", "a.b=1",  "a0=1",
+        "a_b=1", "aa=",   "ab=1",     "b%00c", "b%00d", "z=1",   "%7f=1", "%80=1", "\xc3=1", "%ff=1"};
     const size_t count = sizeof pieces / sizeof pieces[0];
     for (size_t i = 0; i < count; i++) {
         for (size_t j = i + 1; j < count; j++) {
