@@ -27,7 +27,7 @@ struct join {
     uint32_t serial; /* and the subscription, of which it may have had several */
 
     uint32_t from;            /* home: the shard it came from */
-    enum rc rc;               /* the answer: RC_OK, RC_EFULL (members_max), RC_ENOMEM */
+    enum rc rc;               /* the answer: RC_OK, RC_EFULL (no room for members), RC_ENOMEM */
     struct roster *roster;    /* RC_OK: by which name LEAVE is sent; not to be looked into elsewhere */
     bool is_online;           /* FORM_WATCH: the user is there now */
     struct message *greeting; /* what the connection is told first: a frame of its form; NULL: nothing */

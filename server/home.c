@@ -22,8 +22,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define COUNT_AT_ONCE_MAX 100  /* more subscribers are told their number only */
-#define COUNT_EVERY_MS    5000 /* so often */
+#define COUNT_AT_ONCE_MAX  100                /* more subscribers are told their number only */
+#define COUNT_EVERY_MS     5000               /* so often */
+#define SNAPSHOT_BYTES_MAX (64 * 1024 * 1024) /* of members, whatever members_max and member_bytes_max permit */
 
 /* ---- the turn's end ---- */
 
@@ -106,6 +107,7 @@ static enum rc admit_member(struct shard *shard, struct roster *roster, const st
     const struct app *app = shard_app(shard, join->channel.app);
     if (roster->presence == NULL && (roster->presence = presence_new()) == NULL) return RC_ENOMEM;
     bool is_full = app != NULL && presence_count(roster->presence) >= app->members_max;
+    if (presence_snapshot_bytes(roster->presence) > SNAPSHOT_BYTES_MAX) is_full = true;
     if (is_full && !presence_has(roster->presence, join->user_id)) return RC_EFULL;
     return presence_join(roster->presence, join->user_id, join->user_info);
 }
