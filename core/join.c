@@ -5,24 +5,15 @@
 
 #include <stdlib.h>
 
-static struct text copy(char **to, struct text text)
-{
-    if (text.at == NULL) return text;
-    struct text copied = {.at = *to, .count = text.count};
-    if (text.count > 0) memcpy(*to, text.at, text.count);
-    *to += text.count;
-    return copied;
-}
-
 struct join *join_new(const struct join_wish *wish)
 {
     struct join *join = malloc(sizeof *join + wish->channel.length + wish->user_id.count + wish->user_info.count);
     if (join == NULL) return NULL;
     char *to = (char *)(join + 1);
     *join = (struct join){.channel = wish->channel, .form = wish->form};
-    join->channel.text = copy(&to, name_text(&wish->channel)).at;
-    join->user_id = copy(&to, wish->user_id);
-    join->user_info = copy(&to, wish->user_info);
+    join->channel.text = text_copy(&to, name_text(&wish->channel)).at;
+    join->user_id = text_copy(&to, wish->user_id);
+    join->user_info = text_copy(&to, wish->user_info);
     return join;
 }
 

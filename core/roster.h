@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct channel;
 struct join;
@@ -36,9 +37,10 @@ struct roster {
     struct presence *presence; /* NULL: nobody has joined as a member */
     struct join *joiners;      /* who joined in this turn and is told at its end; the latest first */
 
-    struct message *kept;   /* a cache channel's last event; NULL: none */
-    uint64_t kept_until_ms; /* then it is forgotten */
-    bool is_miss_told;      /* backends know that it has none */
+    struct message *kept;           /* a cache channel's last event; NULL: none */
+    uint64_t kept_until_ms;         /* then it is forgotten */
+    TAILQ_ENTRY(roster) kept_entry; /* in its shard's list, oldest first */
+    bool is_miss_told;              /* backends know that it has none */
 
     bool is_settling;       /* in the shard's list of rosters to settle this turn */
     bool has_count_changed; /* since subscribers were last told */

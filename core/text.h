@@ -40,3 +40,18 @@ static inline struct text text_behind(struct text text, size_t count)
 {
     return (struct text){.at = text.at + count, .count = text.count - count};
 }
+
+/* Writes the text's bytes; returns the end of what it wrote. */
+static inline char *text_put(char *to, struct text text)
+{
+    if (text.count > 0) memcpy(to, text.at, text.count);
+    return to + text.count;
+}
+/* The same, and a view of the copy; *to moves on. No text stays none. */
+static inline struct text text_copy(char **to, struct text text)
+{
+    if (text.at == NULL) return text;
+    struct text copy = {.at = *to, .count = text.count};
+    *to = text_put(*to, text);
+    return copy;
+}

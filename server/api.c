@@ -66,6 +66,7 @@ static bool route_fits(const struct route *route, struct text rest, struct text 
     return memchr(subject_r->at, '/', subject_r->count) == NULL;
 }
 
+const struct api_refusal api_out_of_memory = {503, "The server is out of memory: try again later.", NULL};
 static const struct api_refusal not_found = {404, "404 NOT FOUND", NULL};
 
 /* The route and the app of a request. A refusal says 404, or 405. */
@@ -288,8 +289,7 @@ static void finish(struct shard *shard, struct connection *connection)
     if (rc == RC_OK) {
         api_answer(shard, connection, 200, API_JSON, (struct text){(const char *)body->bytes, body->count});
     } else {
-        api_refuse(shard, connection,
-                   &(struct api_refusal){503, "The server is out of memory: try again later.", NULL});
+        api_refuse(shard, connection, &api_out_of_memory);
     }
     span_free(&body);
 }

@@ -9,8 +9,6 @@
 
 #define TIMESTAMP_SECONDS_MAX 600 /* how far the two clocks may differ */
 
-static const struct api_refusal out_of_memory = {503, "The server is out of memory: try again later.", NULL};
-
 static struct api_refusal check_key(const struct api_request *request)
 {
     struct text key = query_string_get(&request->query, "auth_key");
@@ -36,7 +34,7 @@ static struct api_refusal check_timestamp(const struct api_request *request)
     char *words;
     int count = asprintf(&words, "Timestamp expired: Given timestamp (%llu) not within 600s of server time (%llu)",
                          (unsigned long long)seconds, (unsigned long long)now);
-    return count >= 0 ? (struct api_refusal){401, words, words} : out_of_memory;
+    return count >= 0 ? (struct api_refusal){401, words, words} : api_out_of_memory;
 }
 
 /* METHOD\nPATH\nquery: what is signed. The caller frees; NULL: out of memory. */
@@ -47,40 +45,30 @@ static char *string_to_sign(const struct api_request *request, struct text path,
     char *string = malloc(method.count + path.count + query_bytes + 2);
     if (string == NULL) return NULL;
     char *to = string;
-    memcpy(to, method.at, method.count);
-    to += method.count;
+    to = text_put(to, method);
     *to++ = '\n';
-    memcpy(to, path.at, path.count);
-    to += path.count;
+    to = text_put(to, path);
     *to++ = '\n';
     to = query_string_write_sorted(&request->query, "auth_signature", to);
     *bytes_r = (size_t)(to - string);
     return string;
 }
 
-static char *put(char *to, const char *text)
-{
-    size_t count = strlen(text);
-    memcpy(to, text, count);
-    return to + count;
-}
-
 /* Telling what was to be signed helps more than anything else to get a signature right, and is no secret. */
 static struct api_refusal wrong_signature(struct text string, struct text signature)
 {
     char *words = malloc(2 * string.count + signature.count + 200);
-    if (words == NULL) return out_of_memory;
-    char *to = put(words, "Invalid signature: you should have sent HmacSHA256Hex(\"");
+    if (words == NULL) return api_out_of_memory;
+    char *to = text_put(words, text_of("Invalid signature: you should have sent HmacSHA256Hex(\""));
     for (size_t i = 0; i < string.count; i++) {
         if (string.at[i] == '\n') {
-            to = put(to, "\\n");
+            to = text_put(to, text_of("\\n"));
         } else {
             *to++ = string.at[i];
         }
     }
-    to = put(to, "\", your_secret_key), but you sent \"");
-    if (signature.count > 0) memcpy(to, signature.at, signature.count);
-    put(to + signature.count, "\"")[0] = '\0';
+    to = text_put(to, text_of("\", your_secret_key), but you sent \""));
+    *text_put(text_put(to, signature), text_of("\"")) = '\0';
     return (struct api_refusal){401, words, words};
 }
 
@@ -90,7 +78,7 @@ static enum rc check_path(const struct api_request *request, struct text path, s
     char expected[DIGEST_HMAC_HEX_BYTES + 1];
     size_t bytes;
     char *string = string_to_sign(request, path, &bytes);
-    *refusal_r = out_of_memory;
+    *refusal_r = api_out_of_memory;
     if (string == NULL) return RC_ENOMEM;
     struct text text = {string, bytes};
     struct text signature = query_string_get(&request->query, "auth_signature");
@@ -125,7 +113,7 @@ static struct api_refusal check_paths(const struct api_request *request)
 struct api_refusal api_check_signature(struct api_request *request)
 {
     enum rc rc = query_string_read(&request->query, request->http->query);
-    if (rc == RC_ENOMEM) return out_of_memory;
+    if (rc == RC_ENOMEM) return api_out_of_memory;
     if (rc != RC_OK) return (struct api_refusal){400, "The query is not well-formed", NULL};
     struct api_refusal refusal = check_key(request);
     if (refusal.status == 0) refusal = check_timestamp(request);
@@ -139,7 +127,7 @@ struct api_refusal api_check_body(const struct api_request *request)
     struct text body = request->http->body, given = query_string_get(&request->query, "body_md5");
     if (body.count == 0) return (struct api_refusal){0};
     if (given.at == NULL) return (struct api_refusal){401, "body_md5 is missing: sign the body too", NULL};
-    if (digest_md5_hex(body, expected) != RC_OK) return out_of_memory;
+    if (digest_md5_hex(body, expected) != RC_OK) return api_out_of_memory;
     if (digest_equals(given, text_of(expected))) return (struct api_refusal){0};
     return (struct api_refusal){401, "Invalid body_md5: it is not the MD5 of the body that came", NULL};
 }

@@ -29,6 +29,8 @@ struct api_refusal {
     char *memory; /* NULL, or what `text` points to; free() it */
 };
 
+extern const struct api_refusal api_out_of_memory;
+
 /* A call that asks homes, and what it makes of their answers. Owned by its connection. */
 struct api_call {
     uint32_t serial;

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 
 #define CHANNELS_MAX 100 /* of one event */
-#define RAW_EVENT    "message"
-#define RAW_APP      0
 
 /* An event as it was read; views into the document and into `data_memory`. */
 struct posted {
@@ -30,8 +28,6 @@ static struct api_refusal wrong(const char *text)
     return (struct api_refusal){400, text, NULL};
 }
 
-static const struct api_refusal out_of_memory = {503, "The server is out of memory: try again later.", NULL};
-
 /* ---- reading ---- */
 
 static struct api_refusal too_large(const struct app *app)
@@ -39,7 +35,7 @@ static struct api_refusal too_large(const struct app *app)
     char *words;
     int count = asprintf(&words, "The data content of this event exceeds the allowed maximum (%llu bytes).",
                          (unsigned long long)app->event_bytes_max);
-    return count >= 0 ? (struct api_refusal){413, words, words} : out_of_memory;
+    return count >= 0 ? (struct api_refusal){413, words, words} : api_out_of_memory;
 }
 
 static struct api_refusal read_name(yyjson_val *object, struct posted *posted)
@@ -65,7 +61,7 @@ static struct api_refusal read_data(const struct app *app, yyjson_val *object, s
         posted->data = json_text(data);
     } else {
         size_t bytes;
-        if (json_write(data, &posted->data_memory, &bytes) != RC_OK) return out_of_memory;
+        if (json_write(data, &posted->data_memory, &bytes) != RC_OK) return api_out_of_memory;
         posted->data = (struct text){posted->data_memory, bytes};
     }
     return posted->data.count <= app->event_bytes_max ? (struct api_refusal){0} : too_large(app);
@@ -124,7 +120,7 @@ static struct query *make_query(const struct api_request *request, const struct 
     struct event event = {.name = posted->name, .data = posted->data};
     /* Readers of the room of that name get the data as it is. */
     bool is_for_rooms =
-        request->app->index == RAW_APP && channel_type_is_public(type) && text_is(posted->name, RAW_EVENT);
+        request->app->index == APP_OF_ROOMS && channel_type_is_public(type) && text_is(posted->name, EVENT_OF_ROOMS);
     struct message *message =
         is_for_rooms ? event_message_raw(counters, &name, &event) : event_message(counters, &name, &event);
     struct query *query = message != NULL ? query_new(QUERY_PUBLISH, &name) : NULL;
@@ -157,7 +153,7 @@ static struct api_refusal add_part(const struct api_request *request, const stru
     }
     if (has_part(call, *count, channel)) return (struct api_refusal){0};
     call->parts[*count] = make_query(request, posted, channel);
-    if (call->parts[*count] == NULL) return out_of_memory;
+    if (call->parts[*count] == NULL) return api_out_of_memory;
     (*count)++;
     return (struct api_refusal){0};
 }
@@ -167,7 +163,7 @@ static struct api_refusal read_document(const struct api_request *request, yyjso
     *document_r = NULL;
     enum rc rc = json_read(request->http->body, document_r, NULL);
     if (rc == RC_OK) return (struct api_refusal){0};
-    return rc == RC_ENOMEM ? out_of_memory : wrong("The body is not valid JSON");
+    return rc == RC_ENOMEM ? api_out_of_memory : wrong("The body is not valid JSON");
 }
 
 /* Asks if nothing was refused, else refuses. */
@@ -248,7 +244,7 @@ void api_publish_event(const struct api_request *request)
     if (refusal.status == 0) refusal = find_channels(root, &list, &only);
     if (refusal.status == 0) {
         call = api_call_new(request->shard, list != NULL ? (uint32_t)yyjson_arr_size(list) : 1);
-        refusal = call != NULL ? fill_event(request, &posted, list, only, call) : out_of_memory;
+        refusal = call != NULL ? fill_event(request, &posted, list, only, call) : api_out_of_memory;
     }
     free(posted.data_memory);
     yyjson_doc_free(document);
@@ -288,7 +284,7 @@ static struct api_refusal fill_batch_part(const struct api_request *request, yyj
     if (refusal.status == 0) {
         call->parts[index] = make_query(request, &posted, json_text(channel));
         call->info |= posted.info;
-        if (call->parts[index] == NULL) refusal = out_of_memory;
+        if (call->parts[index] == NULL) refusal = api_out_of_memory;
     }
     free(posted.data_memory);
     return refusal;
@@ -303,7 +299,7 @@ static struct api_refusal read_batch(const struct api_request *request, yyjson_v
     if (count > 0 && count <= request->app->batch_max) return (struct api_refusal){0};
     char *words;
     int written = asprintf(&words, "Expected batch to have 1 to %u events", request->app->batch_max);
-    return written >= 0 ? (struct api_refusal){400, words, words} : out_of_memory;
+    return written >= 0 ? (struct api_refusal){400, words, words} : api_out_of_memory;
 }
 
 void api_publish_batch(const struct api_request *request)
@@ -315,7 +311,7 @@ void api_publish_batch(const struct api_request *request)
     if (refusal.status == 0) refusal = read_batch(request, yyjson_doc_get_root(document), &batch);
     if (refusal.status == 0) {
         call = api_call_new(request->shard, (uint32_t)yyjson_arr_size(batch));
-        if (call == NULL) refusal = out_of_memory;
+        if (call == NULL) refusal = api_out_of_memory;
     }
     size_t index, count;
     yyjson_arr_foreach(batch, index, count, object)

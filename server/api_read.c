@@ -3,8 +3,8 @@
 
 #include "core/channel_type.h"
 #include "core/message.h"
-#include "server/pusher_private.h"
 #include "server/server.h"
+#include "server/user.h"
 
 #include <ck_pr.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ static void refuse(const struct api_request *request, unsigned status, const cha
 
 static void refuse_for_memory(const struct api_request *request)
 {
-    refuse(request, 503, "The server is out of memory: try again later.");
+    api_refuse(request->shard, request->connection, &api_out_of_memory);
 }
 
 /* Asks one home about one channel, or whatever it is that has this name. */
@@ -68,7 +68,10 @@ void api_read_channels(const struct api_request *request)
         refuse(request, 400, "user_count is known of presence channels only: filter_by_prefix=presence-");
         return;
     }
-    if (prefix.count > NAME_BYTES_MAX) prefix.count = 0; /* no name is so long: see below */
+    if (prefix.count > NAME_BYTES_MAX) { /* no name is so long */
+        api_answer(request->shard, request->connection, 200, API_JSON, text_of("{\"channels\":{}}"));
+        return;
+    }
     struct name name = name_of(request->app->index, prefix.at != NULL ? prefix : text_of(""));
     struct api_call *call = api_call_new(request->shard, request->shard->server->homes_count);
     for (uint32_t i = 0; call != NULL && i < call->parts_count; i++) {
@@ -194,7 +197,7 @@ void api_terminate(const struct api_request *request)
     char memory[NAME_BYTES_MAX];
     struct name name;
     static const uint32_t no_frames[FORMS_MAX];
-    if (!pusher_user_channel(request->app, request->subject, memory, &name)) {
+    if (!user_channel(request->app, request->subject, memory, &name)) {
         refuse(request, 400, "Invalid user id: use 1 to 128 characters of A-Z a-z 0-9 _ - = @ , . ;");
         return;
     }

@@ -12,7 +12,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define APPS_MAX 64
+#define APPS_MAX     64
+#define APP_OF_ROOMS 0 /* rooms are public channels of the first app */
 
 enum webhook_kind {
 #define WEBHOOK(name, is_default) WEBHOOK_##name,

@@ -99,7 +99,8 @@ void connection_answered(struct shard *shard, struct connection *connection)
     enter(shard, connection, CONNECTION_REQUEST);
     connection->is_choked = false;
     receive_held(shard, connection);
-    bool is_reading = connection->state == CONNECTION_REQUEST || connection->state == CONNECTION_OPEN;
+    bool is_reading = connection->state == CONNECTION_REQUEST || connection->state == CONNECTION_JOINING ||
+                      connection->state == CONNECTION_OPEN;
     if (!is_reading) return;
     if (connection->has_ended) {
         connection_ended(shard, connection); /* it waited for this answer */
@@ -226,7 +227,8 @@ void connection_close(struct shard *shard, struct connection *connection, enum c
 {
     bool is_stop = reason == CLOSE_SERVER_STOP || reason == CLOSE_SERVER_MOVED;
     bool has_answer = !outbox_is_empty(shard_outbox(shard, connection));
-    if (connection->state == CONNECTION_ANSWERING && is_stop) return; /* its answer will be the last */
+    bool is_asking = connection->state == CONNECTION_REQUEST && connection->is_judged;
+    if (is_stop && (connection->state == CONNECTION_ANSWERING || is_asking)) return; /* its answer will be the last */
     if (connection->state == CONNECTION_REQUEST && is_stop && has_answer) {
         connection_linger(shard, connection, reason);
         return;

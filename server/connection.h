@@ -59,6 +59,7 @@ struct connection {
     struct span *control;               /* a control frame of which not all has come */
     struct span *held;                  /* bytes that came while JOINING or paused */
     uint64_t heard_ms;                  /* when bytes came last */
+    uint64_t greeted_bytes;             /* member lists and the like in its outbox, since it was empty last */
     uint64_t pinged_ms;                 /* when our last ping went out; 0: none yet */
     uint32_t life;                      /* which use of the slot; 24 bits */
     enum connection_state state : 8;

@@ -9,19 +9,10 @@
 
 #include <stdio.h>
 
-#define RAW_EVENT "message" /* what a room's raw message is called as an event */
-
 static size_t header_bytes(size_t payload_bytes)
 {
     uint8_t header[FRAME_HEADER_BYTES_MAX];
     return frame_header_write(header, FRAME_TEXT, payload_bytes);
-}
-
-static char *put(char *to, const char *text)
-{
-    size_t count = strlen(text);
-    memcpy(to, text, count);
-    return to + count;
 }
 
 static size_t data_bytes(const struct event *event)
@@ -51,20 +42,19 @@ static size_t payload_bytes(const struct event *event)
 
 static char *write_payload(const struct event *event, char *to)
 {
-    to = put(to, "{\"event\":\"");
+    to = text_put(to, text_of("{\"event\":\""));
     to = json_text_write(to, event->name);
     if (event->channel.at != NULL) {
-        to = put(to, "\",\"channel\":\"");
-        memcpy(to, event->channel.at, event->channel.count);
-        to += event->channel.count;
+        to = text_put(to, text_of("\",\"channel\":\""));
+        to = text_put(to, event->channel);
     }
-    to = put(to, "\",\"data\":\"");
+    to = text_put(to, text_of("\",\"data\":\""));
     to = event->members != NULL ? presence_snapshot_write(event->members, to) : json_text_write(to, event->data);
     if (event->user_id.at != NULL) {
-        to = put(to, "\",\"user_id\":\"");
+        to = text_put(to, text_of("\",\"user_id\":\""));
         to = json_text_write(to, event->user_id);
     }
-    return put(to, "\"}");
+    return text_put(to, text_of("\"}"));
 }
 
 size_t event_frame_bytes(const struct event *event)
@@ -129,7 +119,7 @@ struct message *event_of_raw(struct counters *counters, struct message *message)
     if ((raw[0] & 0x0f) != FRAME_TEXT) return message;
     uint32_t header = (raw[1] < 126) ? 2 : (raw[1] == 126) ? 4 : FRAME_HEADER_BYTES_MAX;
     struct event event = {
-        .name = text_of(RAW_EVENT),
+        .name = text_of(EVENT_OF_ROOMS),
         .data = {.at = (const char *)raw + header, .count = raw_bytes - header},
     };
     struct message *both = event_message_raw(counters, &message->channel, &event);
@@ -162,6 +152,6 @@ struct batch *event_error_batch(unsigned code, struct text message, uint64_t now
     struct batch *batch = batch_new((uint32_t)(header_bytes(payload) + payload), now_ms, &to);
     if (batch == NULL) return NULL;
     to += frame_header_write(to, FRAME_TEXT, payload);
-    put(json_text_write(put((char *)to, head), message), "\"}}");
+    text_put(json_text_write(text_put((char *)to, text_of(head)), message), text_of("\"}}"));
     return batch;
 }

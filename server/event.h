@@ -10,6 +10,9 @@
 
 #include <stdint.h>
 
+/* What a room's raw message is called as an event. */
+#define EVENT_OF_ROOMS "message"
+
 struct batch;
 struct counters;
 struct message;

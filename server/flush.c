@@ -8,10 +8,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define CHUNK_SENDS    256           /* in one submit: enough to hide its cost, few enough to stay in the caches */
-#define SCRATCH_BYTES  (1024 * 1024) /* for joined sends of one chunk */
-#define JOIN_BYTES_MAX (64 * 1024)   /* of one connection's joined send */
-#define PREFETCH_AHEAD 8
+#define CHUNK_SENDS       256           /* in one submit: enough to hide its cost, few enough to stay in the caches */
+#define SCRATCH_BYTES     (1024 * 1024) /* for joined sends of one chunk */
+#define JOIN_BYTES_MAX    (64 * 1024)   /* of one connection's joined send */
+#define PREFETCH_AHEAD    8
+#define GREETED_BYTES_MAX (64 * 1024 * 1024) /* what a connection may have asked for beyond outbox_bytes_max */
 
 struct flush_send {
     uint32_t slot;
@@ -47,12 +48,14 @@ void flush_later(struct shard *shard, uint32_t slot)
 
 /* ---- after a submit ---- */
 
-/* What waits behind the batch under way, with what it costs to remember it: a pong of two bytes is not free. The
- * outbox is not empty. */
-static bool is_too_slow(const struct shard *shard, const struct outbox *outbox)
+/* What waits behind the batch under way, with what it costs to remember it: a pong of two bytes is not free. Lists of
+ * members that it asked for do not make a reader slow, within a bound. The outbox is not empty. */
+static bool is_too_slow(const struct shard *shard, const struct connection *connection, const struct outbox *outbox)
 {
+    uint64_t greeted_bytes = connection->greeted_bytes;
+    if (greeted_bytes > GREETED_BYTES_MAX) greeted_bytes = GREETED_BYTES_MAX;
     uint64_t entries_bytes = (uint64_t)(outbox_count(outbox) - 1) * (sizeof(struct batch) + sizeof(struct batch *));
-    return outbox_behind_bytes(outbox) + entries_bytes > shard->options->outbox_bytes_max;
+    return outbox_behind_bytes(outbox) + entries_bytes > shard->options->outbox_bytes_max + greeted_bytes;
 }
 
 static void block(struct shard *shard, struct connection *connection, struct outbox *outbox)
@@ -61,7 +64,7 @@ static void block(struct shard *shard, struct connection *connection, struct out
     outbox->marks |= OUTBOX_BLOCKED;
     connection->is_awaiting = true;
     ring_await_writable(shard->ring, slot, connection->life);
-    if (is_too_slow(shard, outbox)) {
+    if (is_too_slow(shard, connection, outbox)) {
         connection_close(shard, connection, CLOSE_SLOW_READER);
     } else {
         connection_set_timer(shard, connection);
@@ -153,7 +156,7 @@ static void flush_outbox(struct shard *shard, uint32_t slot)
     if (outbox_is_empty(outbox)) return;
     if (!(outbox->marks & OUTBOX_BLOCKED)) {
         add_send(shard, slot, outbox);
-    } else if (is_too_slow(shard, outbox)) {
+    } else if (is_too_slow(shard, &shard->connections[slot], outbox)) {
         connection_close(shard, &shard->connections[slot], CLOSE_SLOW_READER);
     }
 }

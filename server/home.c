@@ -13,6 +13,7 @@
 #include "server/event.h"
 #include "server/fan_out.h"
 #include "server/home_event.h"
+#include "server/log.h"
 #include "server/post.h"
 #include "server/publish.h"
 #include "server/pusher.h"
@@ -149,6 +150,7 @@ static void greet(struct shard *shard, struct roster *roster, struct join *join,
     if (rc != RC_OK) {
         dismiss(shard, roster, join->from, join->form, join->user_id);
         join->rc = rc;
+        drop_if_unused(shard, roster->channel); /* one who waits here keeps it, one elsewhere does not */
     } else if (greeting != NULL && join->form == FORM_EVENT) {
         message_hold(greeting, 1);
         join->greeting = greeting;
@@ -241,6 +243,35 @@ void home_settle(struct shard *shard)
 
 /* ---- publishing ---- */
 
+static uint64_t kept_bytes(const struct message *message)
+{
+    return sizeof(struct channel) + sizeof(struct roster) + sizeof *message + message->channel.length +
+           message->frame_bytes[FORM_EVENT];
+}
+
+static void forget_kept(struct shard *shard, struct roster *roster)
+{
+    if (roster->kept == NULL) return;
+    TAILQ_REMOVE(&shard->kept, roster, kept_entry);
+    counter_subtract(&shard->counters, COUNTER_cache_bytes, kept_bytes(roster->kept));
+    message_drop(&shard->counters, roster->kept);
+    roster->kept = NULL;
+}
+
+/* Makes room for the newest by forgetting the oldest. */
+static void bound_kept(struct shard *shard, const struct roster *newest)
+{
+    struct roster *oldest;
+    while (counter_get(&shard->counters, COUNTER_cache_bytes) > shard->options->cache_bytes_max &&
+           (oldest = TAILQ_FIRST(&shard->kept)) != newest) {
+        log_warn("cache_bytes_max reached: the oldest cached events are forgotten");
+        counter_add(&shard->counters, COUNTER_cache_evictions, 1);
+        forget_kept(shard, oldest);
+        set_timer(shard, oldest);
+        drop_if_unused(shard, oldest->channel);
+    }
+}
+
 /* Keeps the event for whoever comes later. Returns its channel, or NULL. */
 static struct channel *keep(struct shard *shard, struct channel *channel, struct message *message)
 {
@@ -248,20 +279,16 @@ static struct channel *keep(struct shard *shard, struct channel *channel, struct
     if (channel == NULL) channel = shard_make_channel(shard, &message->channel);
     if (channel == NULL || app == NULL) return channel;
     struct roster *roster = channel->roster;
-    if (roster->kept != NULL) message_drop(&shard->counters, roster->kept);
+    forget_kept(shard, roster);
     message_hold(message, 1);
     roster->kept = message;
+    TAILQ_INSERT_TAIL(&shard->kept, roster, kept_entry);
+    counter_add(&shard->counters, COUNTER_cache_bytes, kept_bytes(message));
     roster->kept_until_ms = shard->now_ms + app->cache_ms;
     roster->is_miss_told = false;
     set_timer(shard, roster);
+    bound_kept(shard, roster);
     return channel;
-}
-
-static void forget_kept(struct shard *shard, struct roster *roster)
-{
-    if (roster->kept == NULL) return;
-    message_drop(&shard->counters, roster->kept);
-    roster->kept = NULL;
 }
 
 static enum rc deliver(struct shard *shard, struct channel *channel, struct message *message)

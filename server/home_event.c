@@ -94,13 +94,6 @@ enum rc home_greeting(struct shard *shard, struct roster *roster, struct message
 
 /* ---- members ---- */
 
-static char *put(char *to, const char *text)
-{
-    size_t count = strlen(text);
-    memcpy(to, text, count);
-    return to + count;
-}
-
 /* {"user_id":"42"} or {"user_id":"42","user_info":{...}}; the caller frees. */
 static char *member_data(struct text user_id, const struct text *user_info, size_t *bytes_r)
 {
@@ -108,16 +101,14 @@ static char *member_data(struct text user_id, const struct text *user_info, size
     size_t most = json_text_bytes(user_id) + (user_info != NULL ? user_info->count : 0) + 64;
     char *data = malloc(most);
     if (data == NULL) return NULL;
-    char *to = put(data, "{\"user_id\":\"");
+    char *to = text_put(data, text_of("{\"user_id\":\""));
     to = json_text_write(to, user_id);
-    to = put(to, "\"");
+    to = text_put(to, text_of("\""));
     if (user_info != NULL) {
         struct text info = user_info->at != NULL ? *user_info : text_of(none);
-        to = put(to, ",\"user_info\":");
-        memcpy(to, info.at, info.count);
-        to += info.count;
+        to = text_put(text_put(to, text_of(",\"user_info\":")), info);
     }
-    *bytes_r = (size_t)(put(to, "}") - data);
+    *bytes_r = (size_t)(text_put(to, text_of("}")) - data);
     return data;
 }
 

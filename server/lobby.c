@@ -6,6 +6,7 @@
 #include "core/join.h"
 #include "core/message.h"
 #include "net/query_string.h"
+#include "server/app.h"
 #include "server/connection.h"
 #include "server/publish.h"
 #include "server/shard.h"
@@ -13,7 +14,6 @@
 
 #define ROOM_PREFIX "/room/"
 #define LOBBY_NAME  "lobby"
-#define LOBBY_APP   0 /* rooms are channels of the first app */
 
 #define ROOM_BYTES_MAX (3 * NAME_BYTES_MAX) /* each character percent-encoded */
 
@@ -58,7 +58,7 @@ static enum rc lobby_on_open(struct shard *shard, struct connection *connection,
     char memory[ROOM_BYTES_MAX];
     struct text name;
     if (!room_name(request->path, memory, &name, refusal_r)) return RC_EINVAL;
-    struct join_wish wish = {.channel = name_of(LOBBY_APP, name), .form = FORM_RAW};
+    struct join_wish wish = {.channel = name_of(APP_OF_ROOMS, name), .form = FORM_RAW};
     enum rc rc = subscribe(shard, connection, &wish);
     return rc_is_error(rc) ? rc : RC_OK;
 }

@@ -24,6 +24,8 @@ struct pusher {
     uint16_t watches;  /* of its watchlist that no home has answered yet */
     uint32_t events;   /* client events in the second that began at events_ms */
     uint64_t events_ms;
+    uint32_t subscribes; /* in the window that began at subscribes_ms */
+    uint64_t subscribes_ms;
 };
 
 extern const struct component pusher;

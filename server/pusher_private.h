@@ -9,12 +9,12 @@
 #include "server/pusher.h"
 #include "server/shard.h"
 #include "server/socket_id.h"
+#include "server/user.h"
 
 #define CODE_NONE         0 /* told as null: an error that has no code of its own */
 #define CODE_UNAUTHORIZED 4009
 #define CODE_CLIENT_EVENT 4301
 #define CODE_WATCHLIST    4302
-#define USER_ID_BYTES_MAX 128
 
 /* A frame of a client, read. */
 struct command {
@@ -60,7 +60,4 @@ void pusher_sign_in(const struct command *command);
 /* A home has answered a subscription that sign-in brought along. */
 void pusher_signed_in(const struct command *command);
 void pusher_watching(const struct command *command, const struct join *join);
-/* The name of the user's channel; `memory` holds it. False: the id is none. */
-bool pusher_user_channel(const struct app *app, struct text user_id, char memory[NAME_BYTES_MAX],
-                         struct name *name_r);
 void pusher_free_user(struct pusher *pusher);

@@ -14,6 +14,8 @@
 #define STATUS_CROWDED      4004 /* the channel has no room for more members */
 #define STATUS_TOO_MANY     4100 /* the connection has as many channels as it may */
 #define STATUS_NO_MEMORY    500
+#define TOO_LARGE           "user_info is larger than the app permits (member_bytes_max)"
+#define WINDOW_MS           10000 /* in which a connection may subscribe twice to as many channels as it may have */
 
 struct refusal_text {
     const char *type; /* AuthError, LimitReached, ServerError */
@@ -82,7 +84,7 @@ static const char *read_identity(const struct app *app, struct text channel_data
     if (rc == RC_ENOENT) return NULL;
     size_t bytes;
     if (json_write(info, &identity->memory, &bytes) != RC_OK) return "The server is out of memory: try again";
-    if (bytes > app->member_bytes_max) return "user_info in channel_data is larger than the app permits";
+    if (bytes > app->member_bytes_max) return TOO_LARGE;
     identity->user_info = (struct text){identity->memory, bytes};
     return NULL;
 }
@@ -126,6 +128,7 @@ static void subscribe_as(const struct command *command, struct text channel, str
     } else if (type.is_presence && user != NULL) {
         identity.user_id = user->id;
         identity.user_info = user->info;
+        if (user->info.count > command->pusher->app->member_bytes_max) wrong = TOO_LARGE;
     } else if (type.is_presence) {
         wrong = "A presence channel needs channel_data, or a user who is signed in";
     }
@@ -135,6 +138,17 @@ static void subscribe_as(const struct command *command, struct text channel, str
         ask_home(command, channel, &identity);
     }
     identity_free(&identity);
+}
+
+/* Counts the subscription; true: one too many in this window. Each may be told to a whole channel. */
+static bool is_too_fast(const struct command *command)
+{
+    struct pusher *pusher_of = command->pusher;
+    if (command->shard->now_ms >= pusher_of->subscribes_ms + WINDOW_MS) {
+        pusher_of->subscribes_ms = command->shard->now_ms;
+        pusher_of->subscribes = 0;
+    }
+    return ++pusher_of->subscribes > 2 * pusher_of->app->channels_max;
 }
 
 /* The subscription, or NULL; a name that is no channel's has none. */
@@ -174,6 +188,12 @@ void pusher_subscribe(const struct command *command)
                &(struct refusal_text){"LimitReached", STATUS_TOO_MANY, CODE_NONE,
                                       "The connection subscribes to as many channels as the app permits "
                                       "(channels_max)"});
+        return;
+    }
+    if (is_too_fast(command)) {
+        refuse(command, channel,
+               &(struct refusal_text){"LimitReached", CODE_CLIENT_EVENT, CODE_CLIENT_EVENT,
+                                      "The connection subscribes and unsubscribes too often: wait ten seconds"});
         return;
     }
     if (type.needs_auth) {

@@ -15,25 +15,7 @@
 
 #define WATCHLIST_MAX 100
 
-bool pusher_user_channel(const struct app *app, struct text user_id, char memory[NAME_BYTES_MAX], struct name *name_r)
-{
-    size_t prefix = strlen(CHANNEL_USER_PREFIX);
-    if (user_id.count > USER_ID_BYTES_MAX || !name_is_valid(user_id)) return false;
-    memcpy(memory, CHANNEL_USER_PREFIX, prefix);
-    memcpy(memory + prefix, user_id.at, user_id.count);
-    *name_r = name_of(app->index, (struct text){memory, prefix + user_id.count});
-    return true;
-}
-
 /* ---- the user ---- */
-
-static struct text copy(char **to, struct text text)
-{
-    struct text copied = {text.at != NULL ? *to : NULL, text.count};
-    if (text.count > 0) memcpy(*to, text.at, text.count);
-    *to += text.count;
-    return copied;
-}
 
 static struct user *user_new(struct text id, struct text info, struct text data)
 {
@@ -41,9 +23,9 @@ static struct user *user_new(struct text id, struct text info, struct text data)
     if (user == NULL) return NULL;
     char *to = (char *)(user + 1);
     *user = (struct user){0};
-    user->id = copy(&to, id);
-    user->info = copy(&to, info);
-    user->data = copy(&to, data);
+    user->id = text_copy(&to, id);
+    user->info = text_copy(&to, info);
+    user->data = text_copy(&to, data);
     return user;
 }
 
@@ -80,7 +62,7 @@ static bool subscribe_to_user(const struct command *command, struct text user_id
 {
     char memory[NAME_BYTES_MAX];
     struct join_wish wish = {.form = form};
-    if (!pusher_user_channel(command->pusher->app, user_id, memory, &wish.channel)) return false;
+    if (!user_channel(command->pusher->app, user_id, memory, &wish.channel)) return false;
     if (subscription_find(command->connection, &wish.channel, form) != NULL) return false; /* twice in the list */
     if (form == FORM_WATCH) command->pusher->watches++;
     enum rc rc = subscribe(command->shard, command->connection, &wish);
@@ -135,7 +117,7 @@ static void sign_in_as(const struct command *command, yyjson_val *root, struct t
     }
     command->pusher->user = user;
     subscribe_to_user(command, id, FORM_EVENT);
-    if (command->pusher->app->watchlist && command->connection->state == CONNECTION_OPEN) {
+    if (command->connection->state == CONNECTION_OPEN && command->pusher->app->watchlist) {
         watch_all(command, watchlist);
     }
 }
@@ -195,23 +177,17 @@ static struct text id_of(const struct subscription *subscription)
     return text_behind(name_text(&subscription->channel->name), strlen(CHANNEL_USER_PREFIX));
 }
 
-static char *put(char *to, struct text text)
-{
-    memcpy(to, text.at, text.count);
-    return to + text.count;
-}
-
 /* One of the two lists. Ids have the characters of channel names: nothing is escaped. */
 static char *put_list(char *to, const struct connection *connection, const char *name, bool online)
 {
     const char *before = "\"";
-    to = put(put(put(to, text_of("{\"name\":\"")), text_of(name)), text_of("\",\"user_ids\":["));
+    to = text_put(text_put(text_put(to, text_of("{\"name\":\"")), text_of(name)), text_of("\",\"user_ids\":["));
     for (const struct subscription *one = connection->subscriptions; one != NULL; one = one->next) {
         if (one->form != FORM_WATCH || is_online(one) != online) continue;
-        to = put(put(put(to, text_of(before)), id_of(one)), text_of("\""));
+        to = text_put(text_put(text_put(to, text_of(before)), id_of(one)), text_of("\""));
         before = ",\"";
     }
-    return put(to, text_of("]}"));
+    return text_put(to, text_of("]}"));
 }
 
 static void say_watchlist(const struct command *command)
@@ -225,10 +201,10 @@ static void say_watchlist(const struct command *command)
         connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
         return;
     }
-    char *to = put(data, text_of("{\"events\":["));
+    char *to = text_put(data, text_of("{\"events\":["));
     to = put_list(to, command->connection, "online", true);
-    to = put_list(put(to, text_of(",")), command->connection, "offline", false);
-    to = put(to, text_of("]}"));
+    to = put_list(text_put(to, text_of(",")), command->connection, "offline", false);
+    to = text_put(to, text_of("]}"));
     pusher_say(command, "pusher_internal:watchlist_events", (struct text){0},
                (struct text){data, (size_t)(to - data)});
     free(data);

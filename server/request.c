@@ -186,12 +186,12 @@ bool request_receive(struct shard *shard, struct connection *connection, struct 
         return false;
     }
     const struct http_request *request = http_reader_request(connection->http);
-    if (api_serves(request->path)) {
+    if (upgrade_is_asked(request) && !shard->door->is_for_backends) {
+        upgrade(shard, connection, request);
+    } else if (api_serves(request->path)) {
         api_receive(shard, connection, request);
     } else if (shard->door->is_for_backends) {
         refuse(shard, connection, 404, "This address is for the HTTP API alone: /apps/ID/... and /up.", NULL);
-    } else if (upgrade_is_asked(request)) {
-        upgrade(shard, connection, request);
     } else {
         plain(shard, connection, request);
     }

@@ -85,6 +85,7 @@ enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, c
         .signal_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
     shard->slots_max = shard->door->slots_max;
+    TAILQ_INIT(&shard->kept);
     snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --connections-max");
     enum rc rc = make_tables(shard);
     if (rc == RC_OK && shard->signal_descriptor < 0) {
@@ -101,7 +102,7 @@ void shard_fini(struct shard *shard)
 {
     if (shard->server == NULL) return;
     ring_free(shard->ring); /* first: the kernel may write to our memory until then */
-    home_end(shard);
+    if (shard->hub.table != NULL) home_end(shard);
     hub_fini(&shard->hub);
     for (uint32_t i = 0; shard->listeners != NULL && i < shard->door->addresses->count; i++) {
         if (shard->listeners[i] >= 0) close(shard->listeners[i]);

@@ -11,6 +11,7 @@
 #include "core/outbox.h"
 #include "core/owner.h"
 #include "core/pool.h"
+#include "core/roster.h"
 #include "core/slot_list.h"
 #include "core/timer_wheel.h"
 #include "server/connection.h"
@@ -20,6 +21,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct app;
 struct door;
@@ -61,6 +63,7 @@ struct shard {
     uint32_t settling_count;
     uint32_t settling_capacity;
     struct timer_wheel roster_timers; /* of rosters */
+    TAILQ_HEAD(, roster) kept;        /* those that keep an event, the oldest event first */
     bool has_told_webhook;            /* this turn: the webhook thread is to be woken */
     struct channel **active;          /* channels with messages that arrived this turn */
     uint32_t active_count;

@@ -1,0 +1,15 @@
+/* server/user.c - the names of users' channels. */
+#include "server/user.h"
+
+#include "core/channel_type.h"
+#include "server/app.h"
+
+_Static_assert(sizeof CHANNEL_USER_PREFIX + USER_ID_BYTES_MAX <= NAME_BYTES_MAX, "every user has a channel");
+
+bool user_channel(const struct app *app, struct text user_id, char memory[NAME_BYTES_MAX], struct name *name_r)
+{
+    if (user_id.count > USER_ID_BYTES_MAX || !name_is_valid(user_id)) return false;
+    char *end = text_put(text_put(memory, text_of(CHANNEL_USER_PREFIX)), user_id);
+    *name_r = name_of(app->index, text_between(memory, end));
+    return true;
+}
