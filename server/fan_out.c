@@ -9,6 +9,7 @@
 #include "core/message.h"
 #include "server/flush.h"
 #include "server/log.h"
+#include "server/pusher.h"
 #include "server/shard.h"
 
 #include <stdlib.h>
@@ -83,7 +84,10 @@ static struct outbox *excluded_outbox(struct shard *shard, const struct message 
     const struct publisher *publisher = &message->publisher;
     if (!publisher->is_excluded || publisher->shard != shard->index) return NULL;
     if (publisher->slot >= shard->slots_used) return NULL; /* a backend may name any socket */
-    if (shard->connections[publisher->slot].life != publisher->life) return NULL;
+    const struct connection *connection = &shard->connections[publisher->slot];
+    if (connection->life != publisher->life) return NULL;
+    bool is_guess = publisher->random != 0;
+    if (is_guess && (connection->pusher == NULL || connection->pusher->random != publisher->random)) return NULL;
     return &shard->outboxes[publisher->slot];
 }
 

@@ -137,7 +137,7 @@ static enum rc pusher_on_open(struct shard *shard, struct connection *connection
     enum close_reason reason = judge(shard, request, &app);
     struct pusher *pusher_of = pool_take(&shard->pushers);
     if (pusher_of == NULL) return RC_ENOMEM;
-    *pusher_of = (struct pusher){.app = app, .random = arc4random()};
+    *pusher_of = (struct pusher){.app = app, .random = 1 + arc4random_uniform(UINT32_MAX)};
     if (app != NULL) ck_pr_inc_64(&app->connections);
     connection->pusher = pusher_of;
     connection_open(shard, connection);

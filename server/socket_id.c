@@ -39,7 +39,8 @@ bool socket_id_read(struct text text, struct publisher *publisher_r)
         .shard = (uint32_t)(place >> (SLOT_BITS + LIFE_BITS)),
         .slot = (uint32_t)(place >> LIFE_BITS) & (SOCKET_ID_SLOTS_MAX - 1),
         .life = (uint32_t)place & ((UINT32_C(1) << LIFE_BITS) - 1),
-        .is_excluded = place >> (SLOT_BITS + LIFE_BITS + 8) == 0,
+        .random = random <= UINT32_MAX ? (uint32_t)random : 0,
+        .is_excluded = random > 0 && random <= UINT32_MAX && place >> (SLOT_BITS + LIFE_BITS + 8) == 0,
     };
     return true;
 }
