@@ -103,7 +103,8 @@ void connection_answered(struct shard *shard, struct connection *connection)
                       connection->state == CONNECTION_OPEN;
     if (!is_reading) return;
     if (connection->has_ended) {
-        connection_ended(shard, connection); /* it waited for this answer */
+        /* Its end had to wait for the answer; and for what came before it, if that is being taken in. */
+        if (!connection->is_taken_in) connection_ended(shard, connection);
     } else if (!connection->is_receiving) {
         receive_start(shard, connection);
     }
@@ -298,7 +299,7 @@ void connection_ended(struct shard *shard, struct connection *connection)
     /* It may only have closed its half: an answer, also to its close frame, still goes out. */
     bool has_answer = !outbox_is_empty(shard_outbox(shard, connection));
     bool is_ending = connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_LINGERING;
-    if (connection->state == CONNECTION_ANSWERING) return; /* the answer comes first */
+    if (connection->state == CONNECTION_ANSWERING) return; /* connection_answered() comes back here */
     if (has_answer && connection->state == CONNECTION_REQUEST) {
         connection_linger(shard, connection, CLOSE_PEER_GONE);
     } else if (!(has_answer && is_ending)) {

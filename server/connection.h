@@ -72,6 +72,7 @@ struct connection {
     bool is_starved : 1;          /* in shard->starved: its receive found no buffer */
     bool has_ended : 1;           /* the peer sent its FIN: nothing more will come */
     bool has_peer_closed : 1;     /* the peer's close frame has come */
+    bool is_taken_in : 1;         /* what it said is being taken in, further up the stack */
     bool is_judged : 1;           /* the head of this request is, its body may come */
     bool has_answered : 1;        /* the answer to the handshake has left the outbox */
 };

@@ -212,19 +212,30 @@ static struct join *take_joiners(struct roster *roster)
     return joiners;
 }
 
-static void settle(struct shard *shard, struct roster *roster)
+/* Greets all who joined in this turn. One who is gone already, or cannot be greeted, leaves while the others are being
+ * greeted: who is greeted after that has not heard of it, and gets a snapshot of its own. */
+static void greet_joiners(struct shard *shard, struct roster *roster)
 {
     struct join *joiners = take_joiners(roster);
-    if (joiners != NULL) {
-        struct message *greeting;
-        enum rc rc = home_greeting(shard, roster, &greeting);
-        while (joiners != NULL) {
-            struct join *join = joiners;
-            joiners = join->next;
-            greet(shard, roster, join, rc, greeting);
+    struct message *greeting = NULL;
+    enum rc rc = RC_OK;
+    uint32_t members = 0;
+    while (joiners != NULL) {
+        struct join *join = joiners;
+        joiners = join->next;
+        if (greeting == NULL || members != presence_count(roster->presence)) {
+            if (greeting != NULL) message_drop(&shard->counters, greeting);
+            members = presence_count(roster->presence);
+            rc = home_greeting(shard, roster, &greeting);
         }
-        if (greeting != NULL) message_drop(&shard->counters, greeting);
+        greet(shard, roster, join, rc, greeting);
     }
+    if (greeting != NULL) message_drop(&shard->counters, greeting);
+}
+
+static void settle(struct shard *shard, struct roster *roster)
+{
+    greet_joiners(shard, roster);
     tell_count(shard, roster);
 }
 

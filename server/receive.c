@@ -158,7 +158,11 @@ static void receive(struct shard *shard, struct connection *connection, struct b
 /* Takes bytes in, and holds what may not be read now. */
 static void take_in(struct shard *shard, struct connection *connection, struct bytes *in)
 {
-    if (connection->held == NULL) receive(shard, connection, in);
+    if (connection->held == NULL) {
+        connection->is_taken_in = true;
+        receive(shard, connection, in);
+        connection->is_taken_in = false;
+    }
     if (in->count == 0 || !must_hold(connection)) return;
     /* Waiting for the home takes a few turns, and what a paused one still gets is on its way to a cancelled receive:
      * more than this comes only from one who does not wait for our answer. */

@@ -1,10 +1,9 @@
 /* tests/server/test_memory.c - a whole server on the fake kernel while allocations fail: who loses something is
  * closed and knows it, everybody else goes on, and nothing is left behind.
  *
- * Method: the program is linked with --wrap for malloc, calloc and realloc, which concerns its own objects and static
- * libraries; what the fake kernel itself needs it gets by reallocarray(), which is not wrapped. Mailboxes are large,
- * for a letter that cannot even be spilled ends the process on purpose. */
-#include "tests/support/scenario.h"
+ * Method: that of tests/support/scarce.h. Mailboxes are large, for a letter that cannot even be spilled ends the
+ * process on purpose. */
+#include "tests/support/scarce.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -14,41 +13,6 @@
 
 static struct scenario scenario;
 
-/* ---- the wrapped calls ---- */
-
-void *__real_malloc(size_t count);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t count);
-void *__wrap_malloc(size_t count);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t count);
-
-/* About one allocation in that many fails, by the scenario's seed; 0: none. Changed while no shard runs. */
-static uint32_t fails_one_in;
-static uint32_t failures;
-
-static bool fails(void)
-{
-    if (fails_one_in == 0 || fake_random(fails_one_in) > 0) return false;
-    failures++;
-    return true;
-}
-
-void *__wrap_malloc(size_t count)
-{
-    return fails() ? NULL : __real_malloc(count);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t count)
-{
-    return fails() ? NULL : __real_realloc(memory, count);
-}
-
 /* ---- the tests ---- */
 
 static const char *const rooms[] = {"/", "/room/a", "/room/b"};
@@ -56,17 +20,6 @@ static const char *const rooms[] = {"/", "/room/a", "/room/b"};
 static bool is_here(const struct client *client)
 {
     return client->status == 101 && client->code == 0 && !fake_is_at_end(client->socket);
-}
-
-/* Steps in which the server, but not the clients, may find no memory. */
-static void scarce_steps(uint32_t count, uint32_t one_in)
-{
-    for (; count > 0; count--) {
-        fails_one_in = one_in;
-        fake_kernel_step(fake_now_ms());
-        fails_one_in = 0;
-        client_read(&scenario.clients[fake_random(scenario.clients_count)]);
-    }
 }
 
 static void busy_times(uint32_t one_in)
@@ -83,7 +36,7 @@ static void busy_times(uint32_t one_in)
                 client_say(client, fake_random(5) == 0 ? fake_random(5000) : 0);
             }
         }
-        scarce_steps(fake_random(10), one_in);
+        scarce_steps(&scenario, fake_random(10), one_in);
     }
 }
 
@@ -118,5 +71,5 @@ Test(memory, while_it_is_short_some_are_closed_and_nothing_is_left_behind, .time
         scenario_stop(&scenario);
     }
     cr_expect_gt(closed, 0);
-    cr_expect_gt(failures, 100);
+    cr_expect_gt(scarce_failures, 100);
 }

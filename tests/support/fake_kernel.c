@@ -13,7 +13,7 @@
 
 static struct ring *rings[RINGS_MAX];
 static uint32_t rings_count;
-static uint64_t now_ms, random_state;
+static uint64_t now_ms, random_state, random_ids;
 
 static pthread_mutex_t baton = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t passed = PTHREAD_COND_INITIALIZER;
@@ -44,6 +44,13 @@ uint32_t fake_random(uint32_t below)
     random_state ^= random_state << 25;
     random_state ^= random_state >> 27;
     return (uint32_t)((random_state * UINT64_C(2685821657736338717)) >> 33) % below;
+}
+
+/* The C library's, so that socket ids are the seed's too. A stream of its own: not every shard asks. */
+uint32_t arc4random(void)
+{
+    random_ids = random_ids * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (uint32_t)(random_ids >> 32);
 }
 
 /* ---- whose turn it is ---- */
@@ -97,6 +104,7 @@ void fake_kernel_init(uint64_t seed)
     rings_count = 0;
     now_ms = 1000000;
     random_state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    random_ids = seed;
 }
 
 static bool is_signalled(struct ring *ring)

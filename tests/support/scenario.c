@@ -126,6 +126,7 @@ void scenario_free(struct scenario *scenario)
     options_fini(&scenario->options);
     for (uint32_t i = 0; i < scenario->clients_count; i++) {
         fake_socket_free(scenario->clients[i].socket);
+        if (scenario->clients[i].free_owner != NULL) scenario->clients[i].free_owner(scenario->clients[i].owner);
         free(scenario->clients[i].heard);
         free(scenario->clients[i].in);
     }
@@ -133,17 +134,23 @@ void scenario_free(struct scenario *scenario)
 
 /* ---- what clients say ---- */
 
-struct client *client_join(struct scenario *scenario, uint32_t shard, const char *path, size_t send_buffer)
+struct client *client_connect(struct scenario *scenario, uint32_t shard, size_t send_buffer)
 {
     cr_assert_lt(scenario->clients_count, SCENARIO_CLIENTS_MAX);
     struct client *client = &scenario->clients[scenario->clients_count];
+    *client = (struct client){.index = scenario->clients_count++, .is_reading = true};
+    client->socket = fake_connect(scenario->server.shards[shard].ring, send_buffer);
+    return client;
+}
+
+struct client *client_join(struct scenario *scenario, uint32_t shard, const char *path, size_t send_buffer)
+{
+    struct client *client = client_connect(scenario, shard, send_buffer);
     char request[512];
     int count = snprintf(request, sizeof request,
                          "GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
                          path);
-    *client = (struct client){.index = scenario->clients_count++, .is_reading = true};
-    client->socket = fake_connect(scenario->server.shards[shard].ring, send_buffer);
     fake_write(client->socket, request, (size_t)count);
     return client;
 }
@@ -207,7 +214,12 @@ static void take_frame(struct client *client, uint8_t opcode, const uint8_t *pay
     cr_assert_eq(client->code, 0, "something came behind the close frame");
     switch (opcode) {
     case FRAME_TEXT:
-        hear(client, payload, count);
+    case FRAME_BINARY:
+        if (client->take != NULL) {
+            client->take(client, opcode, payload, count);
+        } else {
+            hear(client, payload, count);
+        }
         break;
     case FRAME_PING:
         client->pings++;
@@ -263,7 +275,7 @@ void client_read(struct client *client)
         got = fake_read(client->socket, client->in + client->in_count, client->in_capacity - client->in_count);
     }
     struct bytes in = bytes_of(client->in, client->in_count);
-    while (understand(client, &in)) {
+    while (client->understand != NULL ? client->understand(client, &in) : understand(client, &in)) {
     }
     memmove(client->in, in.at, in.count);
     client->in_count = in.count;

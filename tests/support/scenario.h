@@ -2,7 +2,8 @@
  *
  * Clients send numbers: a message is eight hexadecimal digits, perhaps with padding behind them, and what a client
  * hears is kept as a list of numbers. A number is its speaker's index and a serial, so that it is said once only.
- * Everything a client does lands in the fake sockets at once; the server sees it when the seed lets a shard run. */
+ * Everything a client does lands in the fake sockets at once; the server sees it when the seed lets a shard run.
+ * Clients of other protocols (channel_client.h, api_client.h) stand on these and bring their own ears. */
 #pragma once
 
 #include "server/server.h"
@@ -10,6 +11,8 @@
 
 #define SCENARIO_CLIENTS_MAX 256
 #define SCENARIO_SERIAL_BITS 20
+
+struct bytes;
 
 struct client {
     uint32_t index; /* in scenario->clients */
@@ -26,6 +29,11 @@ struct client {
     uint32_t heard_count, heard_capacity;
     uint8_t *in; /* not yet understood */
     size_t in_count, in_capacity;
+
+    void *owner; /* of a client of another protocol; and its ears, NULL where those above will do: */
+    bool (*understand)(struct client *client, struct bytes *in); /* takes one answer or frame off; false: more */
+    void (*take)(struct client *client, uint8_t opcode, const uint8_t *payload, size_t count); /* a message */
+    void (*free_owner)(void *owner);
 };
 
 struct scenario {
@@ -53,6 +61,8 @@ uint64_t scenario_counter(const struct scenario *scenario, enum counter counter)
 /* The path of a room that lives on that shard. `which` tells several apart. */
 const char *scenario_room(const struct scenario *scenario, uint32_t home, uint32_t which, char path_r[64]);
 
+/* Connects to a shard, and says nothing. */
+struct client *client_connect(struct scenario *scenario, uint32_t shard, size_t send_buffer);
 /* Connects to a shard and asks for a WebSocket. */
 struct client *client_join(struct scenario *scenario, uint32_t shard, const char *path, size_t send_buffer);
 /* Says its next number. */

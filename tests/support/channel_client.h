@@ -1,0 +1,87 @@
+/* tests/support/channel_client.h - clients of channels in a scenario: they subscribe, sign for themselves, send
+ * events, sign in, and keep what they hear.
+ *
+ * Not obvious: what every client may rely on is asserted as the events come: data is a string (of pusher:error an
+ * object), a channel is heard of between its success and its end only, a member_added names somebody new and a
+ * member_removed somebody who is there. What depends on the test is kept for it: all events in their order, and the
+ * members of each channel. */
+#pragma once
+
+#include "tests/support/scenario.h"
+
+#define CHANNEL_APP_ID     "1001"
+#define CHANNEL_APP_KEY    "rc-key"
+#define CHANNEL_APP_SECRET "rc-secret"
+#define CHANNEL_APP        CHANNEL_APP_ID ":" CHANNEL_APP_KEY ":" CHANNEL_APP_SECRET
+#define CHANNEL_CODE_NULL  (-1)
+
+struct heard_event {
+    char *event;
+    char *channel;      /* NULL: none */
+    char *data;         /* of pusher:error the message */
+    char *user_id;      /* NULL: none */
+    int code;           /* of pusher:error; CHANNEL_CODE_NULL: null */
+    uint32_t said_then; /* the test's own clock: client->now when it came */
+};
+
+enum place_state {
+    PLACE_ASKED, /* to subscribe, not answered */
+    PLACE_IN,
+    PLACE_LEFT, /* unsubscribed from, or refused */
+};
+
+/* A channel, as the client sees it. */
+struct place {
+    char *channel;
+    enum place_state state;
+    bool was_left;  /* it has been here before: a success may be of the earlier time */
+    bool is_member; /* of a presence channel */
+    char *members;  /* "a={...} b=null ", in the order of their ids; NULL: no presence channel */
+};
+
+struct channel_client {
+    struct client *client;
+    char socket_id[32]; /* "": not greeted yet */
+    bool is_lenient;    /* members may have been lost: the server was short of memory */
+    uint32_t *now;      /* where the test counts; NULL: it does not */
+    struct heard_event *heard;
+    uint32_t heard_count, heard_capacity;
+    struct place *places;
+    uint32_t places_count;
+};
+
+/* Connects to a shard as a client of that app's key, or to a path, which begins with a slash. */
+struct channel_client *channel_client_join(struct scenario *scenario, uint32_t shard, const char *key,
+                                           size_t send_buffer);
+/* Has it been greeted, and may it still say something? */
+bool channel_client_is_here(const struct channel_client *self);
+
+/* Says this text. */
+void channel_client_say(struct channel_client *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Subscribes, with a signature where the channel wants one. */
+void channel_client_subscribe(struct channel_client *self, const char *channel);
+/* The same with channel_data, which is signed too. */
+void channel_client_subscribe_with(struct channel_client *self, const char *channel, const char *channel_data);
+/* Subscribes as this member, whose info is {"name":"ID"}. */
+void channel_client_subscribe_as(struct channel_client *self, const char *channel, const char *user_id);
+void channel_client_unsubscribe(struct channel_client *self, const char *channel);
+/* Sends a client event; data is JSON. */
+void channel_client_send(struct channel_client *self, const char *channel, const char *event, const char *data);
+/* Signs in; the watchlist is a JSON array, NULL: none. */
+void channel_client_sign_in(struct channel_client *self, const char *user_id, const char *watchlist);
+
+/* The n-th event of that name from the beginning, or NULL; `channel` NULL: of any or none. */
+const struct heard_event *channel_client_heard(const struct channel_client *self, const char *event,
+                                               const char *channel, uint32_t n);
+uint32_t channel_client_count(const struct channel_client *self, const char *event, const char *channel);
+/* NULL: never subscribed to. */
+const struct place *channel_client_place(const struct channel_client *self, const char *channel);
+bool channel_client_is_in(const struct channel_client *self, const char *channel);
+/* The members it knows of, as in struct place. */
+const char *channel_client_members(const struct channel_client *self, const char *channel);
+
+/* A channel's name that begins so and lives on that shard; `which` tells several apart. */
+const char *channel_name(const struct scenario *scenario, const char *prefix, uint32_t home, uint32_t which,
+                         char name_r[64]);
+/* "KEY:SIGNATURE" of the test's app. */
+void channel_sign(const char *text, char auth_r[128]);
