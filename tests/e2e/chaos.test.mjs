@@ -5,25 +5,11 @@
  * What a client does comes from a seed (SEED=... repeats a run, as far as the kernel's timing allows). */
 
 import assert from 'node:assert/strict';
-import { connect, leave, serverTest, sleep, untilCounters } from './support.mjs';
+import { connect, leave, randomFrom, SEED, serverTest, sleep, untilNobody } from './support.mjs';
 import { close, frame, handshake, OPCODE, ping, RawClient, request, text } from './raw.mjs';
 
-const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const CLIENTS_AT_ONCE = 40;
 const LIVES = 15;    /* of each, one after the other */
-
-/* Marsaglia's xorshift. */
-function randomFrom(seed) {
-  let state = (seed * 2654435761 >>> 0) || 1;
-  return (limit) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % limit;
-  };
-}
-
-const GAUGES = ['connections_open', 'subscriptions', 'channels', 'messages_live', 'outbox_bytes', 'letters_waiting'];
 
 /* What a client may do in one step of its life; true ends it. */
 const DEEDS = [
@@ -92,8 +78,7 @@ for (const shards of [1, 2, 4]) {
     isOver = true;
     assert.ok(await witnesses > 0);
     await leave(speaker, listener);
-    const isEmpty = (now) => GAUGES.every((gauge) => now[gauge] === 0);
-    const end = await untilCounters(server, isEmpty, 'nothing to be left');
+    const end = await untilNobody(server);
     for (const met of ['closed_bad_frame', 'receives_starved', 'sends_short']) assert.ok(end[met] > 0, met);
     if (shards > 1) assert.ok(end.receives_paused > 0, 'receives_paused');
   });

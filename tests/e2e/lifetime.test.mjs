@@ -2,14 +2,10 @@
  * clients than fit, clients that vanish. */
 
 import assert from 'node:assert/strict';
-import { connect, connectMany, counters, leave, serverTest, sleep, until, untilCounters, within } from './support.mjs';
+import {
+  connect, connectMany, counters, leave, serverTest, sleep, until, untilCounters, untilNobody, within,
+} from './support.mjs';
 import { close, handshake, OPCODE, RawClient, request, text } from './raw.mjs';
-
-/* Nothing of any client is left. */
-function untilNobody(server) {
-  const gauges = ['connections_open', 'subscriptions', 'channels', 'messages_live', 'outbox_bytes', 'letters_waiting'];
-  return untilCounters(server, (now) => gauges.every((gauge) => now[gauge] === 0), `${gauges} to be 0`);
-}
 
 /* --- handshakes that never finish --------------------------------------------------------------------------------- */
 

@@ -31,12 +31,12 @@ function runClosers() {
   for (const closer of closers.splice(0)) closer();
 }
 
-/* A test with a server of its own, started with serverArgs. Whatever the test did, the server must end well: with this
- * exit code, no report of a sanitizer, no line of level error, and NOTHING_OF this. A body that has ended the server
- * itself returns server.ended. */
+/* A test with a server of its own, started with serverArgs, or with what they resolve to if they are a function.
+ * Whatever the test did, the server must end well: with this exit code, no report of a sanitizer, no line of level
+ * error, and NOTHING_OF this. A body that has ended the server itself returns server.ended. */
 export function serverTest(title, serverArgs, body, { exitCode = 0 } = {}) {
   test(title, { timeout: TEST_MS }, async () => {
-    const server = await startServer(serverArgs);
+    const server = await startServer(typeof serverArgs === 'function' ? await serverArgs() : serverArgs);
     try {
       const ending = await body(server);
       runClosers();
@@ -105,6 +105,21 @@ export class Inbox {
     while (items.length < count) items.push(await this.next(what));
     return items;
   }
+}
+
+/* --- chance ------------------------------------------------------------------------------------------------------- */
+
+export const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
+
+/* Numbers below their limit, the same ones from the same seed: Marsaglia's xorshift. */
+export function randomFrom(seed) {
+  let state = (seed * 2654435761 >>> 0) || 1;
+  return (limit) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % limit;
+  };
 }
 
 /* --- clients ------------------------------------------------------------------------------------------------------ */
@@ -207,4 +222,13 @@ export function untilCounters(server, isAsWanted, what) {
     const now = await counters(server);
     return isAsWanted(now) ? now : null;
   }, what);
+}
+
+const OF_SOMEBODY = [
+  'connections_open', 'subscriptions', 'channels', 'messages_live', 'outbox_bytes', 'letters_waiting',
+];
+
+/* Nothing of any client is left. */
+export function untilNobody(server) {
+  return untilCounters(server, (now) => OF_SOMEBODY.every((gauge) => now[gauge] === 0), `${OF_SOMEBODY} to be 0`);
 }
