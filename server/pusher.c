@@ -101,7 +101,7 @@ static enum close_reason check_version(const struct http_request *request)
     return reason;
 }
 
-/* May this client come in? *app_r is its app then. */
+/* May this client come in? *app_r is its app then, which counts it. */
 static enum close_reason judge(struct shard *shard, const struct http_request *request, struct app **app_r)
 {
     struct text key = find_key(request->path);
@@ -113,7 +113,11 @@ static enum close_reason judge(struct shard *shard, const struct http_request *r
     if (app->tls_only && !has_tls) return CLOSE_TLS_ONLY;
     enum close_reason reason = check_version(request);
     if (reason != CLOSE_NONE) return reason;
-    if (app->connections_max > 0 && ck_pr_load_64(&app->connections) >= app->connections_max) return CLOSE_OVER_QUOTA;
+    /* Counted first: many may come in at once, on all shards. */
+    if (ck_pr_faa_64(&app->connections, 1) >= app->connections_max && app->connections_max > 0) {
+        ck_pr_dec_64(&app->connections);
+        return CLOSE_OVER_QUOTA;
+    }
     *app_r = app;
     return CLOSE_NONE;
 }
@@ -136,9 +140,11 @@ static enum rc pusher_on_open(struct shard *shard, struct connection *connection
     struct app *app = NULL;
     enum close_reason reason = judge(shard, request, &app);
     struct pusher *pusher_of = pool_take(&shard->pushers);
-    if (pusher_of == NULL) return RC_ENOMEM;
+    if (pusher_of == NULL) {
+        if (app != NULL) ck_pr_dec_64(&app->connections);
+        return RC_ENOMEM;
+    }
     *pusher_of = (struct pusher){.app = app, .random = 1 + arc4random_uniform(UINT32_MAX)};
-    if (app != NULL) ck_pr_inc_64(&app->connections);
     connection->pusher = pusher_of;
     connection_open(shard, connection);
     if (connection->state != CONNECTION_OPEN) return RC_OK; /* no memory for the 101 */
