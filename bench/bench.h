@@ -25,6 +25,7 @@ struct bench_piece {
     uint64_t bytes; /* handled by all operations; 0: the piece is not about bytes */
     uint64_t (*run)(void *context);
     void *context;
+    const uint64_t *spent_ns; /* NULL: the whole run is told; else what the run itself counted into here */
 };
 
 /* Was this piece asked for? Spares the set-up of those that were not. */
@@ -48,3 +49,4 @@ void bench_utf8(struct bench *bench);
 void bench_json_text(struct bench *bench);
 void bench_presence(struct bench *bench);
 void bench_fan_out(struct bench *bench);
+void bench_tls(struct bench *bench);

@@ -48,6 +48,8 @@ function check_include() {
     only("^liburing(\\.h$|/)", "^net/(ring|receive_buffers)\\.", "net/ring.* and net/receive_buffers.*")
     only("^ck_ring\\.h$", "^core/mailbox\\.", "core/mailbox.*")
     only("^(mbedtls|psa)/", "^net/", "net/")
+    only("^mbedtls/(ssl|x509|pk)[^/]*\\.h$", "^net/tls", "net/tls*")
+    only("^net/tls_private\\.h$", "^net/tls", "net/tls*")
     only("^llhttp\\.h$", "^net/http\\.", "net/http.*")
     only("^yyjson\\.h$", "^net/json\\.h$", "net/json.h")
     only("^(pthread|threads)\\.h$", "^(net|server)/|^core/owner\\.h$", "core/owner.h in core")

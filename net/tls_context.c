@@ -1,0 +1,301 @@
+/* net/tls_context.c - what the sessions of one thread share: suites, certificates, randomness; and ticket keys, which
+ * all threads share.
+ *
+ * mbedTLS picks the suite of TLS 1.2 in our order, that of TLS 1.3 in the client's. Its lock around ticket keys does
+ * not cover mbedtls_ssl_ticket_rotate(), so the lock is ours. */
+#include "net/tls_private.h"
+
+#include <assert.h>
+#include <mbedtls/platform_util.h>
+#include <mbedtls/psa_util.h>
+#include <mbedtls/ssl_ticket.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* ---- what is offered ---- */
+
+/* ECDHE and AEAD only. */
+#define AES_128                                                                         \
+    MBEDTLS_TLS1_3_AES_128_GCM_SHA256, MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, \
+        MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+#define AES_256                                                                         \
+    MBEDTLS_TLS1_3_AES_256_GCM_SHA384, MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, \
+        MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
+#define CHACHA20                                                                                    \
+    MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256, MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, \
+        MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+
+static const int suites_with_aes[] = {AES_128, AES_256, CHACHA20, 0};
+static const int suites_without_aes[] = {CHACHA20, AES_128, AES_256, 0};
+
+/* TLS 1.2 takes the first that the client has too, 1.3 the first the client has made a key for. P-256 takes mbedTLS
+ * half the time of x25519. */
+static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
+                                  MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1, MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
+
+/* SHA-2 only. PKCS#1 v1.5 is for TLS 1.2 and for signatures in certificates. */
+static const uint16_t signatures[] = {
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256,
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+    MBEDTLS_TLS1_3_SIG_NONE,
+};
+
+static const char *protocols[] = {"http/1.1", NULL}; /* not const: mbedTLS' parameter */
+
+/* Without instructions for it AES is slow, and leaks its key through the cache. */
+static const int *suites(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    return __builtin_cpu_supports("aes") ? suites_with_aes : suites_without_aes;
+#else
+    return suites_without_aes;
+#endif
+}
+
+/* ---- ticket keys ---- */
+
+struct tls_ticket_keys {
+    pthread_mutex_t lock; /* of all below */
+    mbedtls_ssl_ticket_context tickets;
+    uint32_t lifetime_seconds;
+    int64_t newest_at_ms;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+struct tls_ticket_keys *tls_ticket_keys_new(uint32_t lifetime_seconds)
+{
+    assert(lifetime_seconds >= 2 && lifetime_seconds <= TLS_TICKET_SECONDS_MAX);
+    struct tls_ticket_keys *keys = calloc(1, sizeof *keys);
+    if (keys == NULL) return NULL;
+    pthread_mutex_init(&keys->lock, NULL);
+    keys->lifetime_seconds = lifetime_seconds;
+    keys->newest_at_ms = now_ms();
+    mbedtls_ssl_ticket_init(&keys->tickets);
+    if (mbedtls_ssl_ticket_setup(&keys->tickets, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE,
+                                 MBEDTLS_CIPHER_AES_256_GCM, lifetime_seconds) != 0) {
+        tls_ticket_keys_free(keys);
+        return NULL;
+    }
+    return keys;
+}
+
+void tls_ticket_keys_free(struct tls_ticket_keys *keys)
+{
+    if (keys == NULL) return;
+    mbedtls_ssl_ticket_free(&keys->tickets);
+    pthread_mutex_destroy(&keys->lock);
+    free(keys);
+}
+
+/* With the lock. */
+static enum rc renew(struct tls_ticket_keys *keys)
+{
+    unsigned char random[MBEDTLS_SSL_TICKET_KEY_NAME_BYTES + MBEDTLS_SSL_TICKET_MAX_KEY_BYTES];
+    if (mbedtls_psa_get_random(MBEDTLS_PSA_RANDOM_STATE, random, sizeof random) != 0) return RC_EKERNEL;
+    int error = mbedtls_ssl_ticket_rotate(&keys->tickets, random, MBEDTLS_SSL_TICKET_KEY_NAME_BYTES,
+                                          random + MBEDTLS_SSL_TICKET_KEY_NAME_BYTES,
+                                          MBEDTLS_SSL_TICKET_MAX_KEY_BYTES, keys->lifetime_seconds);
+    mbedtls_platform_zeroize(random, sizeof random);
+    if (error != 0) return RC_EKERNEL;
+    keys->newest_at_ms = now_ms();
+    return RC_OK;
+}
+
+enum rc tls_ticket_keys_rotate(struct tls_ticket_keys *keys)
+{
+    pthread_mutex_lock(&keys->lock);
+    bool is_due = now_ms() - keys->newest_at_ms >= (int64_t)keys->lifetime_seconds * 500;
+    enum rc rc = is_due ? renew(keys) : RC_OK;
+    pthread_mutex_unlock(&keys->lock);
+    return rc;
+}
+
+int tls_ticket_write(void *keys_given, const mbedtls_ssl_session *session, unsigned char *start,
+                     const unsigned char *end, size_t *count_r, uint32_t *lifetime_r)
+{
+    struct tls_ticket_keys *keys = keys_given;
+    pthread_mutex_lock(&keys->lock);
+    int error = mbedtls_ssl_ticket_write(&keys->tickets, session, start, end, count_r, lifetime_r);
+    pthread_mutex_unlock(&keys->lock);
+    return error;
+}
+
+int tls_ticket_read(void *keys_given, mbedtls_ssl_session *session, unsigned char *ticket, size_t count)
+{
+    struct tls_ticket_keys *keys = keys_given;
+    pthread_mutex_lock(&keys->lock);
+    int error = mbedtls_ssl_ticket_parse(&keys->tickets, session, ticket, count);
+    pthread_mutex_unlock(&keys->lock);
+    return error;
+}
+
+/* ---- the certificate for a name ---- */
+
+typedef bool is_for_name(const mbedtls_x509_crt *certificate, struct text name);
+
+/* Offers mbedTLS all pairs for the name, which takes the one whose key and curve the client can use. */
+static int offer(mbedtls_ssl_context *ssl, struct tls_context *context, struct text name, is_for_name *is_for,
+                 bool *is_any_r)
+{
+    *is_any_r = false;
+    for (size_t i = 0; i < context->files->count; i++) {
+        struct tls_pair *pair = &context->pairs[i];
+        if (!is_for(&pair->certificate, name)) continue;
+        int error = mbedtls_ssl_set_hs_own_cert(ssl, &pair->certificate, &pair->key);
+        if (error != 0) return error;
+        *is_any_r = true;
+    }
+    return 0;
+}
+
+/* mbedTLS asks when it has read a ClientHello; twice if the client was told to try again. Without a pair for the name
+ * it gets the default one and those that share its first name, as those of another kind of key do. */
+static int choose_certificate(mbedtls_ssl_context *ssl)
+{
+    struct tls *tls = mbedtls_ssl_get_user_data_p(ssl);
+    struct tls_context *context = tls->context;
+    struct tls_pair *first = &context->pairs[0];
+    struct text name = {0};
+    bool is_any;
+    name.at = (const char *)mbedtls_ssl_get_hs_sni(ssl, &name.count);
+    mbedtls_ssl_set_hs_own_cert(ssl, NULL, NULL);
+    if (name.at != NULL) {
+        int error = offer(ssl, context, name, tls_certificate_is_named, &is_any);
+        if (error != 0 || is_any) return error;
+        error = offer(ssl, context, name, tls_certificate_covers, &is_any);
+        if (error != 0 || is_any) return error;
+    }
+    name = tls_certificate_first_name(&first->certificate);
+    if (name.at == NULL) return mbedtls_ssl_set_hs_own_cert(ssl, &first->certificate, &first->key);
+    return offer(ssl, context, name, tls_certificate_is_named, &is_any);
+}
+
+/* ---- life ---- */
+
+static void init_parts(struct tls_context *context)
+{
+    mbedtls_entropy_init(&context->entropy);
+    mbedtls_ctr_drbg_init(&context->rng);
+    mbedtls_ssl_config_init(&context->config);
+    mbedtls_x509_crt_init(&context->client_ca);
+    for (size_t i = 0; i < context->files->count; i++) {
+        mbedtls_x509_crt_init(&context->pairs[i].certificate);
+        mbedtls_pk_init(&context->pairs[i].key);
+    }
+}
+
+static int parse(struct tls_context *context)
+{
+    const struct tls_files *files = context->files;
+    for (size_t i = 0; i < files->count; i++) {
+        int error = tls_parse_certificate(&context->pairs[i].certificate, &files->certificates[i]);
+        if (error == 0) error = tls_parse_key(&context->pairs[i].key, &files->keys[i]);
+        if (error != 0) return error;
+    }
+    return files->client_ca.text != NULL ? tls_parse_certificate(&context->client_ca, &files->client_ca) : 0;
+}
+
+static int configure(struct tls_context *context, struct tls_ticket_keys *keys)
+{
+    mbedtls_ssl_config *config = &context->config;
+    int error = mbedtls_ssl_config_defaults(config, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_STREAM,
+                                            MBEDTLS_SSL_PRESET_DEFAULT);
+    if (error != 0) return error;
+    mbedtls_ssl_conf_rng(config, mbedtls_ctr_drbg_random, &context->rng);
+    mbedtls_ssl_conf_min_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
+    mbedtls_ssl_conf_max_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_3);
+    mbedtls_ssl_conf_ciphersuites(config, suites());
+    mbedtls_ssl_conf_groups(config, groups);
+    mbedtls_ssl_conf_sig_algs(config, signatures);
+    /* Also a resumed session of TLS 1.3 makes new keys: who finds ticket keys reads nothing of the past with them. */
+    mbedtls_ssl_conf_tls13_key_exchange_modes(config, MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL_ALL);
+    mbedtls_ssl_conf_renegotiation(config, MBEDTLS_SSL_RENEGOTIATION_DISABLED);
+    mbedtls_ssl_conf_cert_cb(config, choose_certificate);
+    if (context->files->client_ca.text != NULL) {
+        mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
+        mbedtls_ssl_conf_ca_chain(config, &context->client_ca, NULL);
+    } else {
+        mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_NONE);
+        if (keys != NULL) mbedtls_ssl_conf_session_tickets_cb(config, tls_ticket_write, tls_ticket_read, keys);
+    }
+    return mbedtls_ssl_conf_alpn_protocols(config, protocols);
+}
+
+static enum rc explain(int error, const char *what, char *reason_r, size_t reason_size)
+{
+    if (tls_error_is_memory(error)) {
+        snprintf(reason_r, reason_size, "There is no memory for %s.", what);
+        return RC_ENOMEM;
+    }
+    snprintf(reason_r, reason_size, "mbedTLS refuses %s with error -0x%04x.", what, (unsigned)-error);
+    return RC_EINVAL;
+}
+
+static enum rc set_up(struct tls_context *context, struct tls_ticket_keys *keys, char *reason_r, size_t reason_size)
+{
+    int error = mbedtls_ctr_drbg_seed(&context->rng, mbedtls_entropy_func, &context->entropy, NULL, 0);
+    if (error != 0) {
+        snprintf(reason_r, reason_size, "The kernel gives no random numbers (mbedTLS: -0x%04x).", (unsigned)-error);
+        return RC_EKERNEL;
+    }
+    error = parse(context);
+    if (error != 0) return explain(error, "the certificates and keys", reason_r, reason_size);
+    error = configure(context, keys);
+    return error == 0 ? RC_OK : explain(error, "the settings for TLS", reason_r, reason_size);
+}
+
+enum rc tls_context_new(struct tls_context **context_r, struct tls_files *files, struct tls_ticket_keys *keys,
+                        char *reason_r, size_t reason_size)
+{
+    *context_r = NULL;
+    struct tls_context *context = calloc(1, sizeof *context);
+    if (context == NULL) {
+        snprintf(reason_r, reason_size, "There is no memory for TLS.");
+        return RC_ENOMEM;
+    }
+    context->references = 1;
+    context->files = files;
+    tls_files_hold(files);
+    init_parts(context);
+    enum rc rc = set_up(context, keys, reason_r, reason_size);
+    if (rc == RC_OK) {
+        *context_r = context;
+    } else {
+        tls_context_drop(context);
+    }
+    return rc;
+}
+
+void tls_context_hold(struct tls_context *context)
+{
+    context->references++;
+}
+
+void tls_context_drop(struct tls_context *context)
+{
+    if (context == NULL || --context->references > 0) return;
+    mbedtls_ssl_config_free(&context->config);
+    for (size_t i = 0; i < context->files->count; i++) {
+        mbedtls_x509_crt_free(&context->pairs[i].certificate);
+        mbedtls_pk_free(&context->pairs[i].key);
+    }
+    mbedtls_x509_crt_free(&context->client_ca);
+    mbedtls_ctr_drbg_free(&context->rng);
+    mbedtls_entropy_free(&context->entropy);
+    tls_files_drop(context->files);
+    free(context);
+}

@@ -1,0 +1,319 @@
+/* tests/net/test_tls_context.c - what contexts decide: the certificate for a name, whether a client has to show one,
+ * and whose sessions are taken up again. */
+#include "tests/support/tls_server.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct tls_server server;
+
+/* ---- names ---- */
+
+/* Which certificate (its common name) does a client get that asks for `name`? "": none. */
+static const char *shown(struct tls_context *context, unsigned version, const char *name, const uint16_t *signatures)
+{
+    static const char *const subjects[] = {"first", "first rsa", "exact", "wild", "nameless"};
+    struct tls_link link;
+    const char *found = "";
+    tls_link_open(&link, context,
+                  (struct tls_client_wish){.name = name, .version = version, .signatures = signatures});
+    if (tls_link_shake(&link)) found = "another";
+    for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
+        if (tls_client_was_shown(link.client, subjects[i])) found = subjects[i];
+    }
+    tls_link_close(&link);
+    return found;
+}
+
+Test(tls_context, certificates_are_chosen_by_name, .timeout = 60)
+{
+    static const char *const first_names[] = {"first.test", "www.first.test", NULL};
+    static const char *const exact_names[] = {"a.wild.test", NULL}, *const wild_names[] = {"*.wild.test", NULL};
+    static const uint16_t rsa[] = {MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256, 0};
+    static const uint16_t ecdsa[] = {MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, 0};
+    static struct made_certificate first, first_rsa, exact, wild;
+    static const struct {
+        const char *name;
+        const uint16_t *signatures;
+        const char *subject;
+    } rows[] = {
+        {NULL, NULL, "first"},
+        {"first.test", NULL, "first"},
+        {"first.test", rsa, "first rsa"},
+        {"first.test", ecdsa, "first"},
+        {NULL, rsa, "first rsa"},
+        {"WWW.First.Test", NULL, "first"},
+        {"a.wild.test", NULL, "exact"},
+        {"A.WILD.TEST", NULL, "exact"},
+        {"b.wild.test", NULL, "wild"},
+        {"*.wild.test", NULL, "wild"},
+        {"wild.test", NULL, "first"},
+        {"a.b.wild.test", NULL, "first"}, /* one label only */
+        {".wild.test", NULL, "first"},
+        {"unknown", NULL, "first"},
+        {"first.tes", NULL, "first"},
+        {"b.wild.test", rsa, ""},
+    };
+    cr_assert_eq(tls_global_init(), RC_OK);
+    made_certificate(&first, (struct made_wish){.subject = "first", .names = first_names});
+    made_certificate(&first_rsa,
+                     (struct made_wish){.kind = MADE_RSA_2048, .subject = "first rsa", .names = first_names});
+    made_certificate(&exact, (struct made_wish){.subject = "exact", .names = exact_names});
+    made_certificate(&wild, (struct made_wish){.subject = "wild", .names = wild_names});
+    struct tls_context *context =
+        tls_server_context((const struct made_certificate *[]){&first, &wild, &exact, &first_rsa}, 4, NULL, NULL);
+    for (unsigned version = 12; version <= 13; version++) {
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            const char *subject = shown(context, version, rows[i].name, rows[i].signatures);
+            cr_expect_str_eq(subject, rows[i].subject, "%u, %s: %s", version, rows[i].name, subject);
+        }
+    }
+    tls_context_drop(context);
+}
+
+Test(tls_context, a_default_without_names_is_shown_too, .timeout = 10)
+{
+    static const char *const exact_names[] = {"a.wild.test", NULL};
+    static struct made_certificate nameless, exact;
+    cr_assert_eq(tls_global_init(), RC_OK);
+    made_certificate(&nameless, (struct made_wish){.subject = "nameless"});
+    made_certificate(&exact, (struct made_wish){.subject = "exact", .names = exact_names});
+    struct tls_context *context =
+        tls_server_context((const struct made_certificate *[]){&nameless, &exact}, 2, NULL, NULL);
+    cr_expect_str_eq(shown(context, 13, NULL, NULL), "nameless");
+    cr_expect_str_eq(shown(context, 12, "nameless", NULL), "nameless");
+    cr_expect_str_eq(shown(context, 13, "a.wild.test", NULL), "exact");
+    tls_context_drop(context);
+}
+
+/* The client trusts only the root; what is between comes from us. */
+Test(tls_context, the_chain_is_sent, .timeout = 10)
+{
+    static const char *const names[] = {"server.test", NULL};
+    static struct made_certificate root, middle, leaf;
+    cr_assert_eq(tls_global_init(), RC_OK);
+    made_certificate(&root, (struct made_wish){.subject = "root", .is_authority = true});
+    made_certificate(&middle, (struct made_wish){.subject = "middle", .is_authority = true, .issuer = &root});
+    made_certificate(&leaf, (struct made_wish){.subject = "leaf", .names = names, .issuer = &middle});
+    static struct made_certificate chain;
+    chain = leaf;
+    int count = snprintf(chain.certificate, sizeof chain.certificate, "%s%s", leaf.certificate, middle.certificate);
+    cr_assert_lt(count, (int)sizeof chain.certificate);
+    struct tls_context *context = tls_server_context((const struct made_certificate *[]){&chain}, 1, NULL, NULL);
+    struct tls_link link;
+    tls_link_open(&link, context, (struct tls_client_wish){.name = "server.test", .authority = root.certificate});
+    cr_expect(tls_link_shake(&link));
+    tls_link_close(&link);
+    tls_context_drop(context);
+}
+
+/* ---- client certificates ---- */
+
+Test(tls_context, a_client_has_to_show_a_good_certificate, .timeout = 30)
+{
+    static struct made_certificate clients, others, good, expired, foreign;
+    cr_assert_eq(tls_global_init(), RC_OK);
+    made_certificate(&clients, (struct made_wish){.subject = "clients", .is_authority = true});
+    made_certificate(&others, (struct made_wish){.subject = "others", .is_authority = true});
+    made_certificate(&good, (struct made_wish){.subject = "good", .issuer = &clients});
+    made_certificate(&expired, (struct made_wish){.subject = "old", .issuer = &clients, .to_year = 2021});
+    made_certificate(&foreign, (struct made_wish){.subject = "foreign", .issuer = &others});
+    const struct {
+        const struct made_certificate *shown;
+        const char *reason;
+    } rows[] = {
+        {&good, ""},
+        {NULL, "the client shows no certificate"},
+        {&expired, "the client's certificate has expired"},
+        {&foreign, "the client's certificate is not from an authority we trust"},
+    };
+    struct tls_ticket_keys *keys = tls_ticket_keys_new(100);
+    tls_server_start(&server, MADE_P256, keys, clients.certificate);
+    for (unsigned version = 12; version <= 13; version++) {
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            struct tls_link link;
+            struct tls_client_wish wish = tls_server_wish(&server, version);
+            if (rows[i].shown != NULL) {
+                wish.certificate = rows[i].shown->certificate;
+                wish.key = rows[i].shown->key;
+            }
+            tls_link_open(&link, server.context, wish);
+            link.step = i == 0 ? 1 : 0;
+            tls_link_run(&link);
+            cr_expect_eq(link.result, i == 0 ? TLS_OK : TLS_BROKEN, "%u %zu", version, i);
+            cr_expect_str_eq(tls_reason(link.tls), rows[i].reason);
+            cr_expect_eq(tls_is_open(link.tls), i == 0);
+            /* In TLS 1.3 mbedTLS seals this alert with the keys of the handshake, which the client has left. */
+            int refused = version == 12 ? MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE : MBEDTLS_ERR_SSL_INVALID_MAC;
+            cr_expect_eq(link.client_error, i == 0 ? 0 : refused, "%u %zu", version, i);
+            cr_expect_eq(link.client->tickets, 0, "who has to show a certificate gets no ticket");
+            tls_link_close(&link);
+        }
+    }
+    tls_server_stop(&server);
+    tls_ticket_keys_free(keys);
+}
+
+/* ---- tickets ---- */
+
+/* Shakes hands, and keeps the client's session in *session. Was an earlier one resumed? */
+static bool visit(struct tls_context *context, unsigned version, mbedtls_ssl_session *session)
+{
+    struct tls_link link;
+    struct tls_client_wish wish = tls_server_wish(&server, version);
+    if (session->MBEDTLS_PRIVATE(tls_version) != 0) wish.session = session;
+    tls_link_open(&link, context, wish);
+    cr_assert(tls_link_shake(&link), "%s", tls_reason(link.tls));
+    tls_write(link.tls, (const uint8_t *)"hello", 5);
+    tls_link_run(&link);
+    cr_expect_eq(link.client_heard.count, 5);
+    if (version == 12) cr_assert_eq(tls_client_keep(link.client), 0);
+    bool is_resumed = tls_is_resumed(link.tls);
+    mbedtls_ssl_session_free(session);
+    *session = link.client->session;
+    mbedtls_ssl_session_init(&link.client->session);
+    tls_link_close(&link);
+    return is_resumed;
+}
+
+Test(tls_context, tickets_resume_across_contexts_with_the_same_keys, .timeout = 30)
+{
+    cr_assert_eq(tls_global_init(), RC_OK);
+    struct tls_ticket_keys *keys = tls_ticket_keys_new(1000), *other_keys = tls_ticket_keys_new(1000);
+    tls_server_start(&server, MADE_P256, keys, NULL);
+    const struct made_certificate *pairs[] = {&server.pair};
+    struct tls_context *second = tls_server_context(pairs, 1, keys, NULL);
+    struct tls_context *foreign = tls_server_context(pairs, 1, other_keys, NULL);
+    struct tls_context *without = tls_server_context(pairs, 1, NULL, NULL);
+    struct tls_context *strict = tls_server_context(pairs, 1, keys, server.authority.certificate);
+    for (unsigned version = 12; version <= 13; version++) {
+        mbedtls_ssl_session session;
+        mbedtls_ssl_session_init(&session);
+        cr_expect(!visit(server.context, version, &session));
+        cr_expect(visit(server.context, version, &session));
+        cr_expect(visit(second, version, &session));
+        cr_expect(visit(server.context, version, &session));
+        cr_expect(!visit(foreign, version, &session));
+        cr_expect(!visit(server.context, version, &session));
+        cr_expect(!visit(without, version, &session));
+
+        /* A ticket does not replace a certificate. (The client keeps an old ticket with a new secret: begin anew.) */
+        struct tls_link link;
+        mbedtls_ssl_session_free(&session);
+        mbedtls_ssl_session_init(&session);
+        visit(server.context, version, &session);
+        struct tls_client_wish wish = tls_server_wish(&server, version);
+        wish.session = &session;
+        tls_link_open(&link, strict, wish);
+        tls_link_run(&link);
+        cr_expect_eq(link.result, TLS_BROKEN);
+        cr_expect(!tls_is_open(link.tls));
+        tls_link_close(&link);
+        mbedtls_ssl_session_free(&session);
+    }
+    tls_context_drop(second);
+    tls_context_drop(foreign);
+    tls_context_drop(without);
+    tls_context_drop(strict);
+    tls_server_stop(&server);
+    tls_ticket_keys_free(keys);
+    tls_ticket_keys_free(other_keys);
+    tls_ticket_keys_free(NULL);
+}
+
+/* Not later, when it would stand in the way of the first data. */
+Test(tls_context, a_ticket_comes_with_the_handshake, .timeout = 30)
+{
+    cr_assert_eq(tls_global_init(), RC_OK);
+    struct tls_ticket_keys *keys = tls_ticket_keys_new(100);
+    tls_server_start(&server, MADE_P256, keys, NULL);
+    struct tls_link link;
+    tls_link_open(&link, server.context, tls_server_wish(&server, 13));
+    cr_assert(tls_link_shake(&link));
+    cr_expect_eq(link.client->tickets, 1);
+    link.outputs = 0;
+    cr_expect_eq(tls_write(link.tls, (const uint8_t *)"x", 1), TLS_OK);
+    cr_expect_eq(link.outputs, 1);
+    tls_link_close(&link);
+    tls_server_stop(&server);
+    tls_ticket_keys_free(keys);
+}
+
+/* The newest two keys are good. A key is half a lifetime old before there is another. */
+Test(tls_context, tickets_outlive_one_rotation_but_not_two, .timeout = 60)
+{
+    cr_assert_eq(tls_global_init(), RC_OK);
+    struct tls_ticket_keys *keys = tls_ticket_keys_new(4);
+    tls_server_start(&server, MADE_P256, keys, NULL);
+    mbedtls_ssl_session sessions[2];
+    for (unsigned i = 0; i < 2; i++) {
+        mbedtls_ssl_session_init(&sessions[i]);
+        visit(server.context, 12 + i, &sessions[i]);
+    }
+    cr_expect_eq(tls_ticket_keys_rotate(keys), RC_OK, "too early: nothing happens");
+    cr_expect_eq(tls_ticket_keys_rotate(keys), RC_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        cr_expect(visit(server.context, 12 + i, &sessions[i]));
+    }
+    usleep(2000 * 1000);
+    cr_expect_eq(tls_ticket_keys_rotate(keys), RC_OK);
+    cr_expect_eq(tls_ticket_keys_rotate(keys), RC_OK);
+    cr_expect(visit(server.context, 13, &sessions[1]), "its key is the older one now");
+    cr_expect(visit(server.context, 12, &sessions[0]));
+    usleep(2000 * 1000);
+    cr_expect_eq(tls_ticket_keys_rotate(keys), RC_OK);
+    cr_expect(!visit(server.context, 12, &sessions[0]), "its key is gone; TLS 1.2 gave no new ticket with it");
+    for (unsigned i = 0; i < 2; i++)
+        mbedtls_ssl_session_free(&sessions[i]);
+    tls_server_stop(&server);
+    tls_ticket_keys_free(keys);
+}
+
+/* ---- threads ---- */
+
+enum { THREADS = 4, VISITS = 40 };
+
+static struct tls_files *thread_files;
+static struct tls_ticket_keys *thread_keys;
+
+/* As a shard does: a context of its own from the shared files and keys. */
+static void *run_thread(void *resumed_r)
+{
+    char reason[256];
+    struct tls_context *context;
+    mbedtls_ssl_session session;
+    mbedtls_ssl_session_init(&session);
+    cr_assert_eq(tls_context_new(&context, thread_files, thread_keys, reason, sizeof reason), RC_OK);
+    for (unsigned i = 0; i < VISITS; i++) {
+        *(unsigned *)resumed_r += visit(context, 13, &session);
+        tls_ticket_keys_rotate(thread_keys);
+    }
+    mbedtls_ssl_session_free(&session);
+    tls_context_drop(context);
+    return NULL;
+}
+
+Test(tls_context, threads_share_files_and_ticket_keys, .timeout = 60)
+{
+    char reason[256];
+    pthread_t threads[THREADS];
+    unsigned resumed[THREADS] = {0};
+    tls_server_start(&server, MADE_P256, NULL, NULL);
+    const char *certificate = made_file(server.pair.certificate), *key = made_file(server.pair.key);
+    cr_assert_eq(
+        tls_files_read(&thread_files, &(struct tls_names){&certificate, &key, 1, NULL}, reason, sizeof reason),
+        RC_OK);
+    thread_keys = tls_ticket_keys_new(1000);
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, run_thread, &resumed[i]);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        cr_expect_eq(resumed[i], VISITS - 1);
+    }
+    tls_files_drop(thread_files);
+    tls_ticket_keys_free(thread_keys);
+    tls_server_stop(&server);
+}

@@ -1,0 +1,203 @@
+/* tests/net/test_tls_memory.c - what a session holds, and sessions for which there is no memory.
+ *
+ * The program is linked with --wrap for these calls, which concerns its own objects and static libraries, mbedTLS
+ * among them. The client's buffers come from reallocarray(), which counts but does not fail. */
+#include "tests/support/tls_server.h"
+
+#include <criterion/criterion.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+void *__real_malloc(size_t count);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t count);
+void *__real_reallocarray(void *memory, size_t count, size_t size);
+char *__real_strdup(const char *text);
+void __real_free(void *memory);
+void *__wrap_malloc(size_t count);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t count);
+void *__wrap_reallocarray(void *memory, size_t count, size_t size);
+char *__wrap_strdup(const char *text);
+void __wrap_free(void *memory);
+
+static size_t live;       /* bytes */
+static uint64_t seed;     /* of what fails */
+static unsigned one_in;   /* fails; 0: none */
+static unsigned fails_at; /* this allocation from now on fails, once; 0: none */
+static unsigned failures;
+
+static bool fails(void)
+{
+    bool is_due = fails_at > 0 && --fails_at == 0;
+    if (one_in > 0) {
+        seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        is_due = (seed >> 33) % one_in == 0;
+    }
+    failures += is_due;
+    return is_due;
+}
+
+static void *counted(void *memory)
+{
+    live += malloc_usable_size(memory);
+    return memory;
+}
+
+void *__wrap_malloc(size_t count)
+{
+    return fails() ? NULL : counted(__real_malloc(count));
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : counted(__real_calloc(count, size));
+}
+
+void *__wrap_realloc(void *memory, size_t count)
+{
+    if (fails()) return NULL;
+    live -= malloc_usable_size(memory);
+    return counted(__real_realloc(memory, count));
+}
+
+void *__wrap_reallocarray(void *memory, size_t count, size_t size)
+{
+    live -= malloc_usable_size(memory);
+    return counted(__real_reallocarray(memory, count, size));
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return fails() ? NULL : counted(__real_strdup(text));
+}
+
+void __wrap_free(void *memory)
+{
+    live -= malloc_usable_size(memory);
+    __real_free(memory);
+}
+
+static struct tls_server server;
+
+static void start(struct tls_ticket_keys *keys)
+{
+    tls_server_start(&server, MADE_P256, keys, NULL);
+    struct tls_link link; /* what mbedTLS keeps for ever is made now */
+    for (unsigned version = 12; version <= 13; version++) {
+        tls_link_open(&link, server.context, tls_server_wish(&server, version));
+        cr_assert(tls_link_shake(&link));
+        tls_link_close(&link);
+    }
+}
+
+/* net/tls.h tells these figures. The client's memory goes before the count. */
+Test(tls_memory, an_idle_session_holds_what_the_header_says, .timeout = 10)
+{
+    static const size_t most[] = {36 * 1024 + 512, 41 * 1024 + 512};
+    start(NULL);
+    for (unsigned version = 12; version <= 13; version++) {
+        size_t before = live;
+        struct tls_link link;
+        tls_link_open(&link, server.context, tls_server_wish(&server, version));
+        cr_assert(tls_link_shake(&link));
+        tls_client_free(link.client);
+        link.client = NULL;
+        free(link.out.at);
+        link.out.at = NULL;
+        cr_log_info("TLS 1.%u: %zu bytes", version - 10, live - before);
+        cr_expect_leq(live - before, most[version - 12], "%zu", live - before);
+        cr_expect_geq(live - before, 33 * 1024);
+        tls_link_close(&link);
+        cr_expect_eq(live, before);
+    }
+    tls_server_stop(&server);
+}
+
+/* A handshake and an echo in which something fails. How did the session end? */
+static enum tls_result visit(unsigned version)
+{
+    static const uint8_t plain[100];
+    struct tls_link link;
+    enum tls_result result = TLS_NO_MEMORY;
+    tls_link_open(&link, server.context, tls_server_wish(&server, version));
+    if (link.tls != NULL && link.client != NULL) {
+        bool is_open = tls_link_shake(&link);
+        if (is_open && tls_client_write(link.client, plain, sizeof plain) > 0) tls_link_run(&link);
+        if (is_open && link.result == TLS_OK) tls_write(link.tls, plain, sizeof plain);
+        result = link.result;
+        if (result == TLS_NO_MEMORY) cr_expect_str_eq(tls_reason(link.tls), "out of memory");
+    }
+    tls_link_close(&link);
+    return result;
+}
+
+/* Allocations of a visit fail, one in each: every one at first, then fewer and fewer of the thousands that big
+ * numbers take. Nothing leaks, and the next visit goes well. */
+Test(tls_memory, each_allocation_may_fail, .timeout = 120)
+{
+    cr_assert_eq(tls_global_init(), RC_OK);
+    struct tls_ticket_keys *keys = tls_ticket_keys_new(100);
+    start(keys);
+    for (unsigned version = 12; version <= 13; version++) {
+        unsigned ended = 0;
+        for (unsigned at = 1;; at += 1 + at / 40) {
+            size_t before = live;
+            fails_at = at;
+            enum tls_result result = visit(version);
+            bool has_failed = fails_at == 0;
+            fails_at = 0;
+            cr_expect_eq(live, before, "allocation %u", at);
+            ended += result == TLS_NO_MEMORY;
+            if (!has_failed) break;
+        }
+        cr_expect_gt(ended, 10);
+        cr_expect_eq(visit(version), TLS_OK);
+    }
+    tls_server_stop(&server);
+    tls_ticket_keys_free(keys);
+}
+
+Test(tls_memory, allocations_fail_at_random, .timeout = 60)
+{
+    start(NULL);
+    size_t before = live;
+    for (seed = 1, one_in = 50; one_in < 2000; one_in += 11)
+        visit(12 + one_in % 2);
+    one_in = 0;
+    cr_expect_gt(failures, 100);
+    cr_expect_eq(live, before);
+    cr_expect_eq(visit(12), TLS_OK);
+    cr_expect_eq(visit(13), TLS_OK);
+    tls_server_stop(&server);
+}
+
+/* Files, keys and contexts too. For lack of memory mbedTLS may find a certificate not valid. */
+Test(tls_memory, set_up_says_that_there_is_no_memory, .timeout = 60)
+{
+    start(NULL);
+    const char *certificate = made_file(server.pair.certificate), *key = made_file(server.pair.key);
+    struct tls_names names = {&certificate, &key, 1, certificate};
+    size_t before = live;
+    for (unsigned at = 1;; at++) {
+        char reason[256] = "";
+        struct tls_files *files = NULL;
+        struct tls_context *context = NULL;
+        fails_at = at;
+        enum rc rc = tls_files_read(&files, &names, reason, sizeof reason);
+        if (rc == RC_OK) rc = tls_context_new(&context, files, NULL, reason, sizeof reason);
+        struct tls_ticket_keys *keys = rc == RC_OK ? tls_ticket_keys_new(100) : NULL;
+        bool has_failed = fails_at == 0;
+        fails_at = 0;
+        if (has_failed && keys == NULL && rc != RC_OK) {
+            cr_expect(rc == RC_ENOMEM || rc == RC_EKERNEL || rc == RC_EINVAL, "%u: %s", at, rc_text(rc));
+            cr_expect_str_not_empty(reason, "%u", at);
+        }
+        tls_ticket_keys_free(keys);
+        tls_context_drop(context);
+        tls_files_drop(files);
+        cr_expect_eq(live, before, "allocation %u", at);
+        if (!has_failed) break;
+    }
+    tls_server_stop(&server);
+}
