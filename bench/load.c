@@ -70,6 +70,9 @@ static bool load_init(struct load *load, const struct load_options *options)
                                      .has_echo = options->echo}};
     prctl(PR_SET_TIMERSLACK, 1UL); /* an open loop's messages leave when they are due, not 50 us later */
     if (!raise_descriptors(load) || !reserve(load)) return false;
+    if (options->is_secure && (load->tls = load_tls_context_new(options->name, options->resume)) == NULL) {
+        return load_fail(load, LOAD_UNABLE, "TLS cannot begin: no memory, or no randomness");
+    }
     char reason[LOAD_ERROR_BYTES];
     if (load_ring_init(&load->ring, options->connections, buffer_bytes(options), reason, sizeof reason) == RC_OK) {
         return true;
@@ -84,7 +87,9 @@ static void load_fini(struct load *load)
         span_free(&load->connections[i].head);
         span_free(&load->connections[i].filling);
         span_free(&load->connections[i].sending);
+        load_tls_free(load->connections[i].tls);
     }
+    load_tls_context_free(load->tls);
     verifier_fini(&load->verifier);
     slot_list_fini(&load->saying);
     free(load->connections);

@@ -8,6 +8,7 @@
 #include "bench/layout.h"
 #include "bench/load_options.h"
 #include "bench/load_ring.h"
+#include "bench/load_tls.h"
 #include "bench/reader.h"
 #include "bench/usage.h"
 #include "bench/verifier.h"
@@ -27,6 +28,7 @@ struct load_connection {
     struct span *head;    /* an answer to the handshake that came in pieces */
     struct span *filling; /* bytes to send next; NULL: none */
     struct span *sending; /* bytes on their way; NULL: none */
+    struct load_tls *tls; /* NULL: ws:// */
     bool is_open;
     bool is_saying; /* in load->saying */
 };
@@ -43,6 +45,7 @@ struct load {
     const struct load_options *options;
     struct layout layout;
     struct load_ring ring;
+    struct load_tls_context *tls; /* NULL: ws:// */
     struct load_connection *connections;
     struct slot_list saying; /* connections that have something to send */
     uint32_t started;

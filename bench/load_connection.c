@@ -12,15 +12,38 @@
 #define KEY    "dGhlIHNhbXBsZSBub25jZQ=="
 #define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
-bool load_say(struct load *load, uint32_t slot, const void *bytes, size_t count)
+static void say_later(struct load *load, uint32_t slot)
 {
     struct load_connection *connection = &load->connections[slot];
-    if (span_append(&connection->filling, bytes, (uint32_t)count) != RC_OK) {
-        return load_fail(load, LOAD_UNABLE, "out of memory");
-    }
     if (!connection->is_saying) slot_list_add(&load->saying, slot);
     connection->is_saying = true;
+}
+
+bool load_say(struct load *load, uint32_t slot, const void *bytes, size_t count)
+{
+    if (span_append(&load->connections[slot].filling, bytes, (uint32_t)count) != RC_OK) {
+        return load_fail(load, LOAD_UNABLE, "out of memory");
+    }
+    say_later(load, slot);
     return true;
+}
+
+/* What is to be sent: as it is, or sealed behind what TLS has to say itself. NULL: nothing, or failed. */
+static struct span *take_filling(struct load *load, struct load_connection *connection)
+{
+    struct span *filling = connection->filling;
+    if (connection->tls == NULL) {
+        connection->filling = NULL;
+        return filling;
+    }
+    if (filling != NULL && load_tls_is_open(connection->tls)) {
+        connection->filling = NULL;
+        if (load_tls_seal(connection->tls, filling->bytes, filling->count) != RC_OK) {
+            load_fail(load, LOAD_UNABLE, "out of memory");
+        }
+        span_free(&filling);
+    }
+    return load_tls_out(connection->tls);
 }
 
 void load_flush(struct load *load)
@@ -29,8 +52,8 @@ void load_flush(struct load *load)
         struct load_connection *connection = &load->connections[load->saying.slots[i]];
         connection->is_saying = false;
         if (connection->sending != NULL) continue; /* its completion comes back here */
-        connection->sending = connection->filling;
-        connection->filling = NULL;
+        connection->sending = take_filling(load, connection);
+        if (connection->sending == NULL) continue;
         load_ring_send(&load->ring, load->saying.slots[i], connection->sending->bytes, connection->sending->count);
     }
     load->saying.count = 0;
@@ -45,9 +68,7 @@ static void on_sent(struct load *load, uint32_t slot, int32_t result)
         return;
     }
     span_free(&connection->sending);
-    if (connection->filling == NULL || connection->is_saying) return;
-    connection->is_saying = true;
-    slot_list_add(&load->saying, slot);
+    if (connection->filling != NULL || connection->tls != NULL) say_later(load, slot);
 }
 
 /* ---- handshake ---- */
@@ -65,6 +86,18 @@ static bool say_path(struct load *load, uint32_t slot)
     return load_say(load, slot, path, strlen(path));
 }
 
+/* The request waits until the handshake is done. */
+static bool begin_tls(struct load *load, uint32_t slot)
+{
+    struct bytes nothing = {0}, plain;
+    struct load_connection *connection = &load->connections[slot];
+    connection->tls = load_tls_new(load->tls);
+    if (connection->tls == NULL) return load_fail(load, LOAD_UNABLE, "out of memory");
+    load_tls_take(connection->tls, &nothing, &plain);
+    say_later(load, slot);
+    return true;
+}
+
 static void on_connected(struct load *load, uint32_t slot, int32_t result)
 {
     char head[512];
@@ -80,6 +113,7 @@ static void on_connected(struct load *load, uint32_t slot, int32_t result)
                          load->options->host);
     if (!load_say(load, slot, "GET ", 4) || !say_path(load, slot) || !load_say(load, slot, head, (size_t)count))
         return;
+    if (load->tls != NULL && !begin_tls(load, slot)) return;
     load_ring_receive(&load->ring, slot);
 }
 
@@ -183,6 +217,24 @@ static void on_frames(struct load *load, uint32_t slot, struct bytes *in)
     }
 }
 
+static void on_plain(struct load *load, uint32_t slot, struct bytes *in)
+{
+    if (!load->connections[slot].is_open) on_answer(load, slot, in);
+    if (load->connections[slot].is_open) on_frames(load, slot, in);
+}
+
+static void on_sealed(struct load *load, uint32_t slot, struct bytes *in)
+{
+    struct load_connection *connection = &load->connections[slot];
+    struct bytes plain;
+    enum load_tls_result result = LOAD_TLS_OK;
+    while (load->status == LOAD_OK && (result = load_tls_take(connection->tls, in, &plain)) == LOAD_TLS_OK) {
+        if (plain.count > 0) on_plain(load, slot, &plain);
+    }
+    if (result == LOAD_TLS_ENDED) load_fail(load, LOAD_OFFENCE, "the server ended the TLS of connection %u", slot);
+    if (!connection->is_open) say_later(load, slot); /* the handshake, and the request behind it */
+}
+
 static void on_received(struct load *load, const struct load_event *event)
 {
     struct bytes in = event->bytes;
@@ -193,8 +245,11 @@ static void on_received(struct load *load, const struct load_event *event)
     }
     if (event->result > 0) {
         load->heard_ns = clock_ns();
-        if (!load->connections[event->slot].is_open) on_answer(load, event->slot, &in);
-        if (load->connections[event->slot].is_open) on_frames(load, event->slot, &in);
+        if (load->connections[event->slot].tls == NULL) {
+            on_plain(load, event->slot, &in);
+        } else {
+            on_sealed(load, event->slot, &in);
+        }
     }
     if (!event->more) load_ring_receive(&load->ring, event->slot);
 }

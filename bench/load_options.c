@@ -37,7 +37,8 @@ struct flag {
 
 static const struct flag flags[] = {
     FLAG(TEXT, url, "url", "URL", 0, 0,
-         "Where to connect; {room} in it becomes the connection's room number [ws://127.0.0.1:8080/]"),
+         "Where to connect, ws:// or wss://; {room} in it becomes the connection's room number\n"
+         "                           [ws://127.0.0.1:8080/]"),
     FLAG(COUNT, connections, "connections", "C", 1, 1 << 20, "How many connections to open [100]"),
     FLAG(COUNT, rooms, "rooms", "R", 1, 1 << 20, "Over how many rooms they spread [1]"),
     FLAG(COUNT, publishers, "publishers", "P", 1, 1 << 20, "How many of them publish, in turn [1]"),
@@ -55,6 +56,8 @@ static const struct flag flags[] = {
     FLAG(YES_NO, echo, "echo", "yes|no", 0, 1, "Does the server send a message to its sender too? [no]"),
     FLAG(SWITCH, no_verify, "no-verify", "", 0, 1,
          "Only count messages, do not look whether they are the right ones"),
+    FLAG(SWITCH, resume, "resume", "", 0, 1,
+         "wss: all take up the session of the first, so that handshakes are short"),
     FLAG(SWITCH, json, "json", "", 0, 1, "Print the result as one line of JSON"),
     FLAG(SWITCH, help, "help", "", 0, 1, "Show this and exit"),
 };
@@ -150,15 +153,15 @@ static enum rc resolve(struct load_options *options, const char *host, const cha
     return RC_OK;
 }
 
-/* ws://HOST[:PORT][/PATH]; an IPv6 address stands in brackets. */
+/* ws://HOST[:PORT][/PATH], or wss://; an IPv6 address stands in brackets. */
 static enum rc read_url(struct load_options *options, char *error)
 {
-    static const char scheme[] = "ws://";
     char host[sizeof options->host];
-    if (strncmp(options->url, scheme, strlen(scheme)) != 0) {
-        return REFUSE("--url begins with ws://, not \"%s\"", options->url);
+    options->is_secure = strncmp(options->url, "wss://", 6) == 0;
+    if (!options->is_secure && strncmp(options->url, "ws://", 5) != 0) {
+        return REFUSE("--url begins with ws:// or wss://, not \"%s\"", options->url);
     }
-    const char *authority = options->url + strlen(scheme);
+    const char *authority = options->url + (options->is_secure ? 6 : 5);
     size_t count = strcspn(authority, "/?#");
     if (count == 0 || count >= sizeof host) return REFUSE("--url %s names no host", options->url);
     options->path = authority[count] == '/' ? authority + count : "/";
@@ -169,8 +172,9 @@ static enum rc read_url(struct load_options *options, char *error)
     char *end = is_bracketed ? strchr(host, ']') : strchr(host, ':');
     if (is_bracketed && end == NULL) return REFUSE("--url %s lacks a ]", options->url);
     char *colon = end == NULL || *end == ':' ? end : end[1] == ':' ? end + 1 : NULL;
-    const char *port = colon != NULL ? colon + 1 : "80";
+    const char *port = colon != NULL ? colon + 1 : options->is_secure ? "443" : "80";
     if (end != NULL) *end = '\0';
+    memcpy(options->name, is_bracketed ? host + 1 : host, strlen(is_bracketed ? host + 1 : host) + 1);
     return resolve(options, is_bracketed ? host + 1 : host, port, error);
 }
 

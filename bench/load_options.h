@@ -32,11 +32,14 @@ struct load_options {
     bool echo;
     bool no_verify;
     bool binary;
+    bool resume; /* wss: sessions are taken up again */
     bool help;
 
     /* Made of the above. */
     char host[256]; /* as it stands in the URL, with its port: for the Host header */
     const char *path;
+    bool is_secure; /* wss:// */
+    char name[256]; /* of the server, without port: for TLS */
     struct sockaddr_storage server;
     socklen_t server_bytes;
     uint32_t source_first; /* IPv4 address of the first connections, host order; 0: the kernel chooses */

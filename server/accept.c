@@ -25,7 +25,7 @@ static bool is_full(const struct shard *shard)
 
 void accept_start(struct shard *shard)
 {
-    for (uint32_t i = 0; i < shard->door->addresses->count; i++) {
+    for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
         if (shard->is_accepting[i] || shard->listeners[i] < 0) continue;
         shard->is_accepting[i] = true;
         ring_accept(shard->ring, shard->listeners[i], i);
@@ -34,7 +34,7 @@ void accept_start(struct shard *shard)
 
 static void cancel_all(struct shard *shard)
 {
-    for (uint32_t i = 0; i < shard->door->addresses->count; i++) {
+    for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
         if (shard->is_accepting[i]) ring_cancel_accept(shard->ring, i);
     }
 }
@@ -70,24 +70,24 @@ void accept_stop(struct shard *shard)
 {
     timer_clear(&shard->timers, &shard->accept_timer);
     cancel_all(shard);
-    for (uint32_t i = 0; i < shard->door->addresses->count; i++) {
+    for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
         close_listener(shard, i);
     }
 }
 
 bool accept_has_stopped(const struct shard *shard)
 {
-    for (uint32_t i = 0; i < shard->door->addresses->count; i++) {
+    for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
         if (shard->listeners[i] >= 0) return false;
     }
     return true;
 }
 
-static void welcome(struct shard *shard, uint32_t slot)
+static void welcome(struct shard *shard, uint32_t slot, bool is_secure)
 {
     bool is_refused = shard->is_draining || is_full(shard);
     if (!is_refused) {
-        connection_accepted(shard, slot);
+        connection_accepted(shard, slot, is_secure);
         if (is_full(shard)) {
             log_warn("connections_max reached: %llu connections are open, others wait",
                      (unsigned long long)shard->door->connections_max);
@@ -103,7 +103,8 @@ static void welcome(struct shard *shard, uint32_t slot)
 void accept_completed(struct shard *shard, const struct completion *completion)
 {
     uint32_t listener = completion->slot;
-    if (completion->result >= 0) welcome(shard, (uint32_t)completion->result);
+    bool is_secure = listener >= shard->door->addresses->count;
+    if (completion->result >= 0) welcome(shard, (uint32_t)completion->result, is_secure);
     if (completion->more) return;
     shard->is_accepting[listener] = false;
     if (shard->is_draining) {

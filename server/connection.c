@@ -14,6 +14,7 @@
 #include "server/log.h"
 #include "server/receive.h"
 #include "server/request.h"
+#include "server/secure.h"
 #include "server/server.h"
 #include "server/shard.h"
 #include "server/subscribe.h"
@@ -27,10 +28,11 @@
 const char *connection_state_name(enum connection_state state)
 {
     static const char *const names[CONNECTION_STATES_MAX] = {
-        [CONNECTION_FREE] = "FREE",           [CONNECTION_REQUEST] = "REQUEST",
-        [CONNECTION_ANSWERING] = "ANSWERING", [CONNECTION_JOINING] = "JOINING",
-        [CONNECTION_OPEN] = "OPEN",           [CONNECTION_CLOSING] = "CLOSING",
-        [CONNECTION_LINGERING] = "LINGERING", [CONNECTION_DRAINING] = "DRAINING",
+        [CONNECTION_TLS] = "TLS",           [CONNECTION_FREE] = "FREE",
+        [CONNECTION_REQUEST] = "REQUEST",   [CONNECTION_ANSWERING] = "ANSWERING",
+        [CONNECTION_JOINING] = "JOINING",   [CONNECTION_OPEN] = "OPEN",
+        [CONNECTION_CLOSING] = "CLOSING",   [CONNECTION_LINGERING] = "LINGERING",
+        [CONNECTION_DRAINING] = "DRAINING",
     };
     return names[state];
 }
@@ -38,8 +40,9 @@ const char *connection_state_name(enum connection_state state)
 /* The only line that assigns a state. */
 static void enter(struct shard *shard, struct connection *connection, enum connection_state next)
 {
-    static const uint8_t arrows[CONNECTION_STATES_MAX] = {
-        [CONNECTION_FREE] = 1 << CONNECTION_REQUEST,
+    static const uint16_t arrows[CONNECTION_STATES_MAX] = {
+        [CONNECTION_FREE] = 1 << CONNECTION_TLS | 1 << CONNECTION_REQUEST,
+        [CONNECTION_TLS] = 1 << CONNECTION_REQUEST | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
         [CONNECTION_REQUEST] = 1 << CONNECTION_ANSWERING | 1 << CONNECTION_JOINING | 1 << CONNECTION_LINGERING |
                                1 << CONNECTION_DRAINING,
         [CONNECTION_ANSWERING] = 1 << CONNECTION_REQUEST | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
@@ -58,20 +61,27 @@ static void enter(struct shard *shard, struct connection *connection, enum conne
 
 /* ---- beginning ---- */
 
-void connection_accepted(struct shard *shard, uint32_t slot)
+void connection_accepted(struct shard *shard, uint32_t slot, bool is_secure)
 {
     struct connection *connection = &shard->connections[slot];
     uint32_t life = (connection->life + 1) & OP_LIFE_MASK;
     assert(connection->state == CONNECTION_FREE);
-    *connection = (struct connection){.life = life, .heard_ms = shard->now_ms};
+    *connection = (struct connection){.life = life, .heard_ms = shard->now_ms, .is_secure = is_secure};
     /* The slot's last connection may have left it in the list of dirty outboxes. */
     shard->outboxes[slot] = (struct outbox){.marks = shard->outboxes[slot].marks & OUTBOX_DIRTY};
-    enter(shard, connection, CONNECTION_REQUEST);
+    if (is_secure) shard->outboxes[slot].marks |= OUTBOX_SECURE;
+    enter(shard, connection, is_secure ? CONNECTION_TLS : CONNECTION_REQUEST);
     if (slot >= shard->slots_used) shard->slots_used = slot + 1;
     ck_pr_inc_64(&shard->door->connections_open);
     counter_add(&shard->counters, COUNTER_connections_accepted, 1);
     counter_add(&shard->counters, COUNTER_connections_open, 1);
     receive_start(shard, connection);
+    timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->handshake_ms_max);
+}
+
+void connection_secured(struct shard *shard, struct connection *connection)
+{
+    enter(shard, connection, CONNECTION_REQUEST);
     timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->handshake_ms_max);
 }
 
@@ -184,6 +194,12 @@ void connection_say_frame(struct shard *shard, struct connection *connection, en
     }
 }
 
+/* Is there anything that has not gone to the socket? */
+static bool has_unsaid(struct shard *shard, const struct connection *connection)
+{
+    return !outbox_is_empty(shard_outbox(shard, connection)) || secure_has_unsent(connection);
+}
+
 static void clear_outbox(struct shard *shard, struct connection *connection, bool keep_begun)
 {
     struct outbox *outbox = shard_outbox(shard, connection);
@@ -218,6 +234,13 @@ static void say_close_frame(struct shard *shard, struct connection *connection, 
     connection_say_frame(shard, connection, FRAME_CLOSE, payload, count);
 }
 
+/* Everything is said: over TLS that is told too, then it ends as its state has it. */
+static void say_end(struct shard *shard, struct connection *connection)
+{
+    shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
+    connection_flushed(shard, connection);
+}
+
 /* After these the peer's frames are not read on: where they begin is unknown, or it is not worth looking. */
 static bool is_fault_of_frames(enum close_reason reason)
 {
@@ -227,11 +250,12 @@ static bool is_fault_of_frames(enum close_reason reason)
 void connection_close(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
     bool is_stop = reason == CLOSE_SERVER_STOP || reason == CLOSE_SERVER_MOVED;
-    bool has_answer = !outbox_is_empty(shard_outbox(shard, connection));
+    bool has_answer = has_unsaid(shard, connection);
     bool is_asking = connection->state == CONNECTION_REQUEST && connection->is_judged;
     if (is_stop && (connection->state == CONNECTION_ANSWERING || is_asking)) return; /* its answer will be the last */
-    if (connection->state == CONNECTION_REQUEST && is_stop && has_answer) {
+    if (connection->state == CONNECTION_REQUEST && is_stop && (has_answer || connection->tls != NULL)) {
         connection_linger(shard, connection, reason);
+        if (!has_answer) say_end(shard, connection);
         return;
     }
     if (connection->state != CONNECTION_OPEN || close_reason_code(reason) == 0) {
@@ -263,8 +287,8 @@ void connection_peer_closed(struct shard *shard, struct connection *connection, 
         enter(shard, connection, CONNECTION_CLOSING);
         timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->close_ms_max);
         say_close_frame(shard, connection, code, NULL);
-    } else if (outbox_is_empty(shard_outbox(shard, connection))) {
-        connection_finish(shard, connection, connection->reason);
+    } else if (!has_unsaid(shard, connection)) {
+        say_end(shard, connection);
     }
 }
 
@@ -277,11 +301,24 @@ void connection_linger(struct shard *shard, struct connection *connection, enum 
     timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->close_ms_max);
 }
 
+void connection_break(struct shard *shard, struct connection *connection, enum close_reason reason)
+{
+    if (connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_LINGERING) {
+        connection_finish(shard, connection, reason);
+        return;
+    }
+    clear_outbox(shard, connection, false);
+    connection_linger(shard, connection, reason);
+    if (!has_unsaid(shard, connection)) connection_flushed(shard, connection);
+}
+
 void connection_flushed(struct shard *shard, struct connection *connection)
 {
     if (connection->state == CONNECTION_OPEN) {
         connection->has_answered = true;
         shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_WATCHED;
+    } else if (secure_say_end(shard, connection)) {
+        return; /* comes back when that has gone too */
     } else if (connection->has_ended || connection->has_peer_closed) {
         connection_finish(shard, connection, connection->reason);
     } else if (connection->state == CONNECTION_LINGERING) {
@@ -297,11 +334,15 @@ void connection_ended(struct shard *shard, struct connection *connection)
     connection->has_ended = true;
     if (connection->held != NULL) return; /* its last words; taking them in comes back here */
     /* It may only have closed its half: an answer, also to its close frame, still goes out. */
-    bool has_answer = !outbox_is_empty(shard_outbox(shard, connection));
+    bool has_answer = has_unsaid(shard, connection);
     bool is_ending = connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_LINGERING;
     if (connection->state == CONNECTION_ANSWERING) return; /* connection_answered() comes back here */
+    bool may_linger = connection->state == CONNECTION_REQUEST || connection->state == CONNECTION_OPEN;
     if (has_answer && connection->state == CONNECTION_REQUEST) {
         connection_linger(shard, connection, CLOSE_PEER_GONE);
+    } else if (!has_answer && may_linger && connection->tls != NULL) {
+        connection_linger(shard, connection, CLOSE_PEER_GONE);
+        say_end(shard, connection); /* TLS ends in both directions */
     } else if (!(has_answer && is_ending)) {
         connection_finish(shard, connection, CLOSE_PEER_GONE);
     }
@@ -317,6 +358,7 @@ void connection_finish(struct shard *shard, struct connection *connection, enum 
     free_reader(connection);
     span_free(&connection->control);
     clear_outbox(shard, connection, false);
+    secure_free(connection);
     if (connection->is_receiving) ring_cancel_receive(shard->ring, slot, connection->life);
     if (connection->is_awaiting) ring_cancel_writable(shard->ring, slot, connection->life);
     connection_operation_done(shard, connection);
@@ -327,7 +369,7 @@ void connection_operation_done(struct shard *shard, struct connection *connectio
     if (connection->state != CONNECTION_DRAINING) return;
     if (connection->is_receiving || connection->is_awaiting || connection->is_shutting) return;
     /* Lists of slots still name it; they look at its state. */
-    if (connection->is_starved || connection->is_paused) return;
+    if (connection->is_starved || connection->is_paused || connection->is_shaking) return;
     ring_close(shard->ring, shard_slot(shard, connection));
     enter(shard, connection, CONNECTION_FREE);
     ck_pr_dec_64(&shard->door->connections_open);
@@ -390,16 +432,19 @@ static uint64_t silence_at_ms(const struct shard *shard, const struct connection
     return ping_at_ms(shard, connection);
 }
 
-static uint64_t stale_at_ms(const struct shard *shard, const struct outbox *outbox)
+static uint64_t stale_at_ms(struct shard *shard, const struct connection *connection)
 {
-    return outbox_is_empty(outbox) ? UINT64_MAX : outbox_made_ms(outbox) + shard->options->outbox_age_ms_max;
+    const struct outbox *outbox = shard_outbox(shard, connection);
+    uint64_t age_ms_max = shard->options->outbox_age_ms_max;
+    if (connection->unsent_ms > 0) return connection->unsent_ms + age_ms_max;
+    return outbox_is_empty(outbox) ? UINT64_MAX : outbox_made_ms(outbox) + age_ms_max;
 }
 
 void connection_set_timer(struct shard *shard, struct connection *connection)
 {
     if (connection->state != CONNECTION_OPEN) return; /* its deadline stands already */
     uint64_t silence_ms = silence_at_ms(shard, connection);
-    uint64_t stale_ms = stale_at_ms(shard, shard_outbox(shard, connection));
+    uint64_t stale_ms = stale_at_ms(shard, connection);
     /* A pong does not touch the timer: after it the next ping may be due before this one's time is over. */
     uint64_t ping_ms = shard->now_ms + shard->options->ping_ms;
     uint64_t first_ms = silence_ms < stale_ms ? silence_ms : stale_ms;
@@ -418,7 +463,7 @@ static void ping(struct shard *shard, struct connection *connection)
 static void look(struct shard *shard, struct connection *connection)
 {
     if (connection->is_paused) connection->heard_ms = shard->now_ms; /* it is we who do not listen */
-    if (stale_at_ms(shard, shard_outbox(shard, connection)) <= shard->now_ms) {
+    if (stale_at_ms(shard, connection) <= shard->now_ms) {
         connection_close(shard, connection, CLOSE_STALE_READER);
     } else if (silence_at_ms(shard, connection) > shard->now_ms) {
         connection_set_timer(shard, connection);
@@ -437,6 +482,13 @@ void connection_timer(struct shard *shard, struct connection *connection)
     case CONNECTION_DRAINING:
         break;
     case CONNECTION_REQUEST:
+        if (connection->tls != NULL && !has_unsaid(shard, connection)) {
+            connection_linger(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);
+            say_end(shard, connection);
+            break;
+        }
+        /* fall through */
+    case CONNECTION_TLS:
     case CONNECTION_JOINING:
         connection_finish(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);
         break;

@@ -1,6 +1,6 @@
 /* server/connection.h - one client from accept to reaped.
  *
- *   FREE -> REQUEST -> JOINING -> OPEN -> CLOSING -> DRAINING -> FREE
+ *   FREE -> [TLS ->] REQUEST -> JOINING -> OPEN -> CLOSING -> DRAINING -> FREE
  * REQUEST may answer and stay, or ask others first and be ANSWERING meanwhile, or answer for the last time and go to
  * LINGERING, as OPEN does after a broken frame; any state but FREE may enter DRAINING. What a fan-out touches of a
  * connection is not here but in the shard's array of outboxes, 32 bytes each; this struct is read when its client says
@@ -24,9 +24,11 @@ struct pusher;
 struct shard;
 struct span;
 struct subscription;
+struct tls;
 
 enum connection_state {
     CONNECTION_FREE,      /* no socket, no operation under way */
+    CONNECTION_TLS,       /* the handshake of TLS: what comes waits for its turn to be computed */
     CONNECTION_REQUEST,   /* HTTP: reading a request, or between two */
     CONNECTION_ANSWERING, /* a backend's request waits for other shards; what comes is held */
     CONNECTION_JOINING,   /* an upgrade waits for the component (a channel's home); what comes is held */
@@ -45,6 +47,7 @@ enum outbox_mark {
     OUTBOX_WATCHED = 1 << 3,     /* connection_flushed() wants to know when it is empty */
     OUTBOX_NO_MEMORY = 1 << 4,   /* lost a message for want of memory: close it */
     OUTBOX_PASSED_OVER = 1 << 5, /* during one fan-out: EXCLUDED, and a reader of the channel */
+    OUTBOX_SECURE = 1 << 6,      /* goes out through server/secure */
 };
 
 struct connection {
@@ -57,7 +60,11 @@ struct connection {
     struct http_reader *http;           /* REQUEST, ANSWERING, JOINING: made at the first byte */
     struct span *message;               /* a message of which not all has come */
     struct span *control;               /* a control frame of which not all has come */
+    struct tls *tls;                    /* secure: made at the first byte */
+    struct span *unsent;                /* secure: ciphertext that the socket has not taken */
     struct span *held;                  /* bytes that came while JOINING or paused */
+    uint64_t unsent_ms;                 /* since when something is unsent; 0: nothing is */
+    uint32_t unsent_at;                 /* how much of it has gone */
     uint64_t heard_ms;                  /* when bytes came last */
     uint64_t greeted_bytes;             /* member lists and the like in its outbox, since it was empty last */
     uint64_t pinged_ms;                 /* when our last ping went out; 0: none yet */
@@ -72,6 +79,9 @@ struct connection {
     bool is_starved : 1;          /* in shard->starved: its receive found no buffer */
     bool has_ended : 1;           /* the peer sent its FIN: nothing more will come */
     bool has_peer_closed : 1;     /* the peer's close frame has come */
+    bool is_secure : 1;           /* came in over a TLS address, and speaks it */
+    bool is_shaking : 1;          /* in shard->shaking: its handshake is due */
+    bool is_tls_ended : 1;        /* close_notify or an alert was said: nothing can be sealed any more */
     bool is_taken_in : 1;         /* what it said is being taken in, further up the stack */
     bool is_judged : 1;           /* the head of this request is, its body may come */
     bool has_answered : 1;        /* the answer to the handshake has left the outbox */
@@ -79,8 +89,10 @@ struct connection {
 
 const char *connection_state_name(enum connection_state state);
 
-/* A new socket in this slot. */
-void connection_accepted(struct shard *shard, uint32_t slot);
+/* A new socket in this slot, of a TLS address or of another. */
+void connection_accepted(struct shard *shard, uint32_t slot, bool is_secure);
+/* TLS -> REQUEST: the handshake is done. */
+void connection_secured(struct shard *shard, struct connection *connection);
 
 /* REQUEST -> ANSWERING: connection_answered() follows, once the answer is said. */
 void connection_ask(struct shard *shard, struct connection *connection);
@@ -106,6 +118,8 @@ void connection_close(struct shard *shard, struct connection *connection, enum c
 void connection_peer_closed(struct shard *shard, struct connection *connection, uint16_t code);
 /* The last answer over HTTP has been queued: send it, then FIN. */
 void connection_linger(struct shard *shard, struct connection *connection, enum close_reason reason);
+/* Nothing more can be said or understood: send what is sealed already, then FIN. */
+void connection_break(struct shard *shard, struct connection *connection, enum close_reason reason);
 /* Ends it now, whatever is unsaid. */
 void connection_finish(struct shard *shard, struct connection *connection, enum close_reason reason);
 

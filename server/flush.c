@@ -3,6 +3,7 @@
 
 #include "net/ring.h"
 #include "server/connection.h"
+#include "server/secure.h"
 #include "server/shard.h"
 
 #include <errno.h>
@@ -18,6 +19,8 @@ struct flush_send {
     uint32_t slot;
     uint32_t asked; /* bytes */
     int32_t result; /* bytes sent, or -errno */
+    const uint8_t
+        *sealed; /* of a secure connection: what is sent, which its outbox does not hold any more; else NULL */
 };
 
 struct flush_chunk {
@@ -49,12 +52,13 @@ void flush_later(struct shard *shard, uint32_t slot)
 /* ---- after a submit ---- */
 
 /* What waits behind the batch under way, with what it costs to remember it: a pong of two bytes is not free. Lists of
- * members that it asked for do not make a reader slow, within a bound. The outbox is not empty. */
+ * members that it asked for do not make a reader slow, within a bound. */
 static bool is_too_slow(const struct shard *shard, const struct connection *connection, const struct outbox *outbox)
 {
     uint64_t greeted_bytes = connection->greeted_bytes;
     if (greeted_bytes > GREETED_BYTES_MAX) greeted_bytes = GREETED_BYTES_MAX;
-    uint64_t entries_bytes = (uint64_t)(outbox_count(outbox) - 1) * (sizeof(struct batch) + sizeof(struct batch *));
+    uint32_t count = outbox_count(outbox);
+    uint64_t entries_bytes = (count > 0 ? count - 1 : 0) * (sizeof(struct batch) + sizeof(struct batch *));
     return outbox_behind_bytes(outbox) + entries_bytes > shard->options->outbox_bytes_max + greeted_bytes;
 }
 
@@ -75,7 +79,11 @@ static void sent(struct shard *shard, const struct flush_send *send)
 {
     struct outbox *outbox = &shard->outboxes[send->slot];
     uint32_t went = send->result > 0 ? (uint32_t)send->result : 0;
-    outbox_advance(outbox, &shard->counters, went);
+    if (send->sealed == NULL) {
+        outbox_advance(outbox, &shard->counters, went);
+    } else {
+        secure_sent(shard, &shard->connections[send->slot], send->sealed, send->asked, went);
+    }
     if (went == send->asked) {
         if (!outbox_is_empty(outbox)) {
             flush_later(shard, send->slot);
@@ -102,13 +110,15 @@ static void submit_chunk(struct shard *shard)
     for (uint32_t i = 0; i < failed; i++) {
         chunk->sends[chunk->failures[i].index].result = chunk->failures[i].result;
     }
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, sealed_bytes = 0;
     for (uint32_t i = 0; i < chunk->count; i++) {
-        if (chunk->sends[i].result > 0) bytes += (uint32_t)chunk->sends[i].result;
+        uint32_t went = chunk->sends[i].result > 0 ? (uint32_t)chunk->sends[i].result : 0;
+        bytes += went;
+        if (chunk->sends[i].sealed != NULL) sealed_bytes += went;
     }
     counter_add(&shard->counters, COUNTER_sends, chunk->count);
     counter_add(&shard->counters, COUNTER_bytes_sent, bytes);
-    counter_subtract(&shard->counters, COUNTER_outbox_bytes, bytes);
+    counter_subtract(&shard->counters, COUNTER_outbox_bytes, bytes - sealed_bytes);
     /* Taken out first: what follows may ask the ring for more, but adds no sends. */
     uint32_t count = chunk->count;
     chunk->count = 0;
@@ -131,16 +141,31 @@ static const uint8_t *choose_bytes(struct flush_chunk *chunk, const struct outbo
     return scratch;
 }
 
-static void add_send(struct shard *shard, uint32_t slot, const struct outbox *outbox)
+/* Of a secure connection: what is sealed already, or one more record. NULL: there is nothing. */
+static const uint8_t *choose_sealed(struct shard *shard, uint32_t slot, struct outbox *outbox, size_t *count_r)
+{
+    struct flush_chunk *chunk = shard->chunk;
+    struct connection *connection = &shard->connections[slot];
+    uint8_t *scratch = chunk->scratch + chunk->scratch_used;
+    const uint8_t *sealed = secure_next(shard, connection, outbox, scratch, count_r);
+    if (sealed == scratch) chunk->scratch_used += (uint32_t)*count_r;
+    if (sealed == NULL && (outbox->marks & OUTBOX_WATCHED)) connection_flushed(shard, connection);
+    return sealed;
+}
+
+static void add_send(struct shard *shard, uint32_t slot, struct outbox *outbox)
 {
     struct flush_chunk *chunk = shard->chunk;
     bool is_full = chunk->count == CHUNK_SENDS || chunk->scratch_used > SCRATCH_BYTES - JOIN_BYTES_MAX;
     if (is_full || ring_send_room(shard->ring) == 0) submit_chunk(shard);
     size_t count;
-    const uint8_t *bytes = choose_bytes(chunk, outbox, &count);
+    bool is_secure = outbox->marks & OUTBOX_SECURE;
+    const uint8_t *bytes =
+        is_secure ? choose_sealed(shard, slot, outbox, &count) : choose_bytes(chunk, outbox, &count);
+    if (bytes == NULL) return;
     /* What went whole leaves no word, so a send counts as whole until a failure is told. */
-    chunk->sends[chunk->count] =
-        (struct flush_send){.slot = slot, .asked = (uint32_t)count, .result = (int32_t)count};
+    chunk->sends[chunk->count] = (struct flush_send){
+        .slot = slot, .asked = (uint32_t)count, .result = (int32_t)count, .sealed = is_secure ? bytes : NULL};
     ring_send(shard->ring, slot, chunk->count, bytes, count);
     chunk->count++;
 }
@@ -153,7 +178,7 @@ static void flush_outbox(struct shard *shard, uint32_t slot)
         outbox->marks &= (uint16_t)~OUTBOX_NO_MEMORY;
         connection_close(shard, &shard->connections[slot], CLOSE_NO_MEMORY);
     }
-    if (outbox_is_empty(outbox)) return;
+    if (outbox_is_empty(outbox) && !(outbox->marks & OUTBOX_SECURE)) return;
     if (!(outbox->marks & OUTBOX_BLOCKED)) {
         add_send(shard, slot, outbox);
     } else if (is_too_slow(shard, &shard->connections[slot], outbox)) {

@@ -39,7 +39,8 @@ static uint64_t raise_descriptors(void)
 
 static uint64_t descriptors_needed(const struct options *options)
 {
-    uint64_t needed = DESCRIPTORS_BASE + (uint64_t)options->shards * (DESCRIPTORS_A_SHARD + options->listen.count);
+    uint64_t needed = DESCRIPTORS_BASE + (uint64_t)options->shards * (DESCRIPTORS_A_SHARD + options->listen.count +
+                                                                      options->tls_listen.count);
     if (options->control.count > 0) needed += DESCRIPTORS_A_SHARD + options->control.count; /* a thread of its own */
     for (uint32_t i = 0; i < options->app.count; i++) {
         if (options->app.items[i].webhook[0] != '\0') needed += DESCRIPTORS_A_WEBHOOK;

@@ -5,6 +5,7 @@
 #include "core/name.h"
 #include "net/ring.h"
 #include "server/address.h"
+#include "server/certificates.h"
 #include "server/limits.h"
 #include "server/log.h"
 #include "server/options.h"
@@ -52,6 +53,7 @@ static sigset_t block_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     return set;
 }
@@ -62,6 +64,9 @@ static void say_ready(const struct server *server)
     printf("ringcast %s listening on", RINGCAST_VERSION);
     for (uint32_t i = 0; i < server->options->listen.count; i++) {
         printf("%s http://%s", i > 0 ? " and" : "", address_format(&server->options->listen.items[i], text));
+    }
+    for (uint32_t i = 0; i < server->options->tls_listen.count; i++) {
+        printf(" and https://%s", address_format(&server->options->tls_listen.items[i], text));
     }
     for (uint32_t i = 0; i < server->options->control.count; i++) {
         printf("%s http://%s", i > 0 ? " and" : ", API also on",
@@ -76,10 +81,12 @@ static void say_ready(const struct server *server)
 static int wait_for_end(struct server *server, const sigset_t *signals)
 {
     bool is_draining = false;
-    const struct timespec poll = {.tv_nsec = POLL_MS * 1000000};
+    const struct timespec poll = {.tv_nsec = POLL_MS * 1000000}, look = {.tv_sec = CERTIFICATES_LOOK_MS / 1000};
     for (;;) {
-        int number = is_draining ? sigtimedwait(signals, NULL, &poll) : sigwaitinfo(signals, NULL);
+        int number = sigtimedwait(signals, NULL, is_draining ? &poll : &look);
         if (number == SIGUSR1) server_log_counters(server);
+        if (number == SIGHUP) certificates_renew(server);
+        if (number < 0 && !is_draining) certificates_look(server);
         if (number == SIGTERM || number == SIGINT) {
             if (is_draining) {
                 log_warn("stopping at once: a second signal came");

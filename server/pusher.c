@@ -102,14 +102,16 @@ static enum close_reason check_version(const struct http_request *request)
 }
 
 /* May this client come in? *app_r is its app then, which counts it. */
-static enum close_reason judge(struct shard *shard, const struct http_request *request, struct app **app_r)
+static enum close_reason judge(struct shard *shard, const struct connection *connection,
+                               const struct http_request *request, struct app **app_r)
 {
     struct text key = find_key(request->path);
     if (key.count == 0 || memchr(key.at, '/', key.count) != NULL) return CLOSE_NO_PATH;
     struct app *app = app_of_key(&shard->server->options->app, key);
     if (app == NULL) return CLOSE_NO_APP;
     if (!app->enabled) return CLOSE_APP_DISABLED;
-    bool has_tls = text_is_nocase(http_request_header(request, "x-forwarded-proto"), "https");
+    bool has_tls =
+        connection->is_secure || text_is_nocase(http_request_header(request, "x-forwarded-proto"), "https");
     if (app->tls_only && !has_tls) return CLOSE_TLS_ONLY;
     enum close_reason reason = check_version(request);
     if (reason != CLOSE_NONE) return reason;
@@ -138,7 +140,7 @@ static enum rc pusher_on_open(struct shard *shard, struct connection *connection
 {
     (void)refusal_r;
     struct app *app = NULL;
-    enum close_reason reason = judge(shard, request, &app);
+    enum close_reason reason = judge(shard, connection, request, &app);
     struct pusher *pusher_of = pool_take(&shard->pushers);
     if (pusher_of == NULL) {
         if (app != NULL) ck_pr_dec_64(&app->connections);

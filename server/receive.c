@@ -10,6 +10,7 @@
 #include "net/ring.h"
 #include "server/component.h"
 #include "server/request.h"
+#include "server/secure.h"
 #include "server/shard.h"
 
 #include <errno.h>
@@ -142,6 +143,7 @@ static void receive(struct shard *shard, struct connection *connection, struct b
         case CONNECTION_CLOSING:
             step = receive_frame(shard, connection, in);
             break;
+        case CONNECTION_TLS:
         case CONNECTION_ANSWERING:
         case CONNECTION_JOINING:
         case CONNECTION_LINGERING:
@@ -155,8 +157,7 @@ static void receive(struct shard *shard, struct connection *connection, struct b
     }
 }
 
-/* Takes bytes in, and holds what may not be read now. */
-static void take_in(struct shard *shard, struct connection *connection, struct bytes *in)
+void receive_plain(struct shard *shard, struct connection *connection, struct bytes *in)
 {
     if (connection->held == NULL) {
         connection->is_taken_in = true;
@@ -182,7 +183,7 @@ void receive_held(struct shard *shard, struct connection *connection)
     if (held == NULL) return;
     connection->held = NULL;
     struct bytes in = bytes_of(held->bytes, held->count);
-    take_in(shard, connection, &in);
+    receive_plain(shard, connection, &in);
     span_free(&held);
     if (connection->has_ended && connection->held == NULL) connection_ended(shard, connection);
 }
@@ -233,7 +234,11 @@ void receive_completed(struct shard *shard, struct connection *connection, struc
     if (completion->result > 0) {
         connection->heard_ms = shard->now_ms;
         counter_add(&shard->counters, COUNTER_bytes_received, (uint64_t)completion->result);
-        take_in(shard, connection, &completion->bytes);
+        if (connection->is_secure) {
+            secure_receive(shard, connection, &completion->bytes);
+        } else {
+            receive_plain(shard, connection, &completion->bytes);
+        }
     }
     if (completion->has_buffer) ring_give_back(shard->ring, completion->buffer);
     if (!completion->more) receive_stopped(shard, connection, completion->result);

@@ -1,12 +1,16 @@
 /* server/receive.h - socket bytes -> HTTP request -> frames -> messages: the reading half of a connection. */
 #pragma once
 
+struct bytes;
 struct completion;
 struct connection;
 struct shard;
 
 /* Asks the ring for whatever comes. */
 void receive_start(struct shard *shard, struct connection *connection);
+
+/* Takes plain bytes in, and holds what may not be read now. */
+void receive_plain(struct shard *shard, struct connection *connection, struct bytes *in);
 
 /* A RECEIVE completed. Gives its buffer back. */
 void receive_completed(struct shard *shard, struct connection *connection, struct completion *completion);

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #define HEAD_BYTES_MAX 1024 /* of an answer's head */
+#define TLS_FIRST_BYTE 0x16 /* a handshake record: no request begins so */
 
 static const struct component *const components[] = {&lobby, &pusher};
 
@@ -167,9 +168,21 @@ static void await_body(struct shard *shard, struct connection *connection)
     }
 }
 
+/* A client that speaks TLS to an address that does not understands one thing: an alert of its own protocol. */
+static void refuse_tls(struct shard *shard, struct connection *connection)
+{
+    static const uint8_t handshake_failure[] = {21, 3, 1, 0, 2, 2, 40}; /* RFC 8446 5.1, 6 */
+    connection_say(shard, connection, batch_of_static(handshake_failure, sizeof handshake_failure, shard->now_ms));
+    connection_linger(shard, connection, CLOSE_TLS_HERE);
+}
+
 bool request_receive(struct shard *shard, struct connection *connection, struct bytes *in)
 {
     if (in->count == 0) return false;
+    if (connection->http == NULL && in->at[0] == TLS_FIRST_BYTE) {
+        refuse_tls(shard, connection);
+        return false;
+    }
     if (!make_reader(shard, connection)) {
         connection_finish(shard, connection, CLOSE_NO_MEMORY);
         return false;

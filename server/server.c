@@ -3,6 +3,7 @@
 
 #include "net/listener.h"
 #include "server/address.h"
+#include "server/certificates.h"
 #include "server/log.h"
 #include "server/post.h"
 #include "server/webhook.h"
@@ -92,6 +93,7 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
         .homes_count = options->shards,
         .shards_count = options->shards + (has_control ? 1 : 0),
         .public_door = {.addresses = &options->listen,
+                        .tls_addresses = &options->tls_listen,
                         .slots_max = slots_max,
                         .connections_max = options->connections_max},
         .control_door = {.addresses = &options->control,
@@ -100,12 +102,20 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
                          .is_for_backends = true},
     };
     enum rc rc = check_addresses(&options->listen, reason_r, reason_size);
+    if (rc == RC_OK) rc = check_addresses(&options->tls_listen, reason_r, reason_size);
     if (rc == RC_OK) rc = check_addresses(&options->control, reason_r, reason_size);
-    if (rc != RC_OK) return rc;
+    if (rc == RC_OK) rc = certificates_init(server, reason_r, reason_size);
+    if (rc != RC_OK) {
+        certificates_fini(server);
+        return rc;
+    }
     snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --mailbox-letters");
     size_t bytes = server->shards_count * sizeof(struct shard);
     server->shards = aligned_alloc(_Alignof(struct shard), bytes);
-    if (server->shards == NULL) return RC_ENOMEM;
+    if (server->shards == NULL) {
+        certificates_fini(server);
+        return RC_ENOMEM;
+    }
     memset(server->shards, 0, bytes);
     rc = make_mailboxes(server);
     for (uint32_t i = 0; rc == RC_OK && i < server->shards_count; i++) {
@@ -117,13 +127,17 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
 
 void server_fini(struct server *server)
 {
-    if (server->shards == NULL) return;
+    if (server->shards == NULL) {
+        certificates_fini(server);
+        return;
+    }
     webhooks_free(server->webhooks);
     free_mailboxes(server);
     for (uint32_t i = 0; i < server->shards_count; i++) {
         shard_fini(&server->shards[i]);
     }
     free(server->shards);
+    certificates_fini(server);
     *server = (struct server){0};
 }
 
@@ -189,11 +203,12 @@ uint64_t server_connections_open(const struct server *server)
 
 void server_log_counters(const struct server *server)
 {
-    const struct counters *sets[SHARDS_MAX + 1];
+    const struct counters *sets[SHARDS_MAX + 2];
     uint32_t sets_count = 0;
     for (; sets_count < server->shards_count; sets_count++) {
         sets[sets_count] = &server->shards[sets_count].counters;
     }
+    sets[sets_count++] = &server->counters;
     if (server->webhooks != NULL) sets[sets_count++] = webhooks_counters(server->webhooks);
     /* A line holds about ten; names and values stay together. */
     char line[400] = "counters:";

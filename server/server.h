@@ -20,21 +20,37 @@ enum server_stage {
 /* Who is let in where, and how many of them. */
 struct door {
     const struct address_list *addresses;
-    uint32_t slots_max;   /* of each shard behind it */
-    bool is_for_backends; /* the HTTP API alone */
+    const struct address_list *tls_addresses; /* listeners stand behind those of `addresses`; NULL: none */
+    uint32_t slots_max;                       /* of each shard behind it */
+    bool is_for_backends;                     /* the HTTP API alone */
     uint64_t connections_max;
     /* Atomic, over the shards behind it; changed at accept and close only, on lines of its own. */
     _Alignas(128) uint64_t connections_open;
 };
+
+static inline uint32_t door_addresses_count(const struct door *door)
+{
+    return door->addresses->count + (door->tls_addresses != NULL ? door->tls_addresses->count : 0);
+}
+
+static inline const struct address *door_address(const struct door *door, uint32_t index)
+{
+    bool is_secure = index >= door->addresses->count;
+    return is_secure ? &door->tls_addresses->items[index - door->addresses->count] : &door->addresses->items[index];
+}
 
 struct server {
     struct options *options;
     uint32_t homes_count;  /* shards that have clients; channels live there */
     uint32_t shards_count; /* these, and the one for backends if there are control addresses */
     struct shard *shards;
-    struct mailbox **mailboxes; /* by lane, from and to; NULL on the diagonal */
-    struct webhooks *webhooks;  /* NULL: no app has one */
-    uint32_t stage;             /* atomic: enum server_stage */
+    struct mailbox **mailboxes;          /* by lane, from and to; NULL on the diagonal */
+    struct webhooks *webhooks;           /* NULL: no app has one */
+    struct certificates *certificates;   /* NULL: no TLS */
+    struct tls_files *tls_files;         /* the newest that were good; NULL: no TLS */
+    struct tls_ticket_keys *ticket_keys; /* of all shards */
+    struct counters counters;            /* the main thread's */
+    uint32_t stage;                      /* atomic: enum server_stage */
     struct door public_door;
     struct door control_door;
 };

@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "net/listener.h"
 #include "net/ring.h"
+#include "net/tls.h"
 #include "server/accept.h"
 #include "server/app.h"
 #include "server/clock.h"
@@ -11,6 +12,7 @@
 #include "server/home.h"
 #include "server/log.h"
 #include "server/pusher.h"
+#include "server/secure.h"
 #include "server/server.h"
 #include "server/turn.h"
 #include "server/webhook.h"
@@ -40,8 +42,7 @@ static enum rc make_ring(struct shard *shard, char *reason_r, size_t reason_size
 
 static enum rc make_listeners(struct shard *shard, char *reason_r, size_t reason_size)
 {
-    const struct address_list *addresses = shard->door->addresses;
-    uint32_t count = addresses->count;
+    uint32_t count = door_addresses_count(shard->door);
     shard->listeners = malloc(count * sizeof shard->listeners[0]);
     shard->is_accepting = calloc(count, sizeof shard->is_accepting[0]);
     if (shard->listeners == NULL || shard->is_accepting == NULL) return RC_ENOMEM;
@@ -49,7 +50,7 @@ static enum rc make_listeners(struct shard *shard, char *reason_r, size_t reason
         shard->listeners[i] = -1;
     }
     for (uint32_t i = 0; i < count; i++) {
-        const struct address *address = &addresses->items[i];
+        const struct address *address = door_address(shard->door, i);
         enum rc rc = listener_open(&address->storage, &shard->listeners[i], reason_r, reason_size);
         if (rc != RC_OK) return rc;
     }
@@ -67,12 +68,22 @@ static enum rc make_tables(struct shard *shard)
     if ((rc = slot_list_init(&shard->dirty, slots)) != RC_OK) return rc;
     if ((rc = slot_list_init(&shard->flushing, slots)) != RC_OK) return rc;
     if ((rc = slot_list_init(&shard->starved, slots)) != RC_OK) return rc;
+    if ((rc = slot_list_init(&shard->shaking, slots)) != RC_OK) return rc;
     /* Twice: one that is paused again while it is resumed stands in it a second time until the others are done. */
     if ((rc = slot_list_init(&shard->paused, 2 * slots)) != RC_OK) return rc;
     if ((rc = pool_init(&shard->subscriptions, sizeof(struct subscription), SUBSCRIPTIONS_A_SLOT * slots)) != RC_OK)
         return rc;
     if ((rc = pool_init(&shard->pushers, sizeof(struct pusher), slots)) != RC_OK) return rc;
     return hub_init(&shard->hub, shard->index, shard->server->homes_count);
+}
+
+static enum rc make_secure(struct shard *shard, char *reason_r, size_t reason_size)
+{
+    shard->plain = malloc(TLS_RECORD_BYTES_MAX);
+    if (shard->plain == NULL) return RC_ENOMEM;
+    tls_files_hold(shard->server->tls_files);
+    secure_offer_files(shard, shard->server->tls_files);
+    return secure_take_files(shard, reason_r, reason_size);
 }
 
 enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, char *reason_r, size_t reason_size)
@@ -94,6 +105,7 @@ enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, c
     }
     if (rc == RC_OK) rc = make_ring(shard, reason_r, reason_size);
     if (rc == RC_OK) rc = make_listeners(shard, reason_r, reason_size);
+    if (rc == RC_OK && server->tls_files != NULL) rc = make_secure(shard, reason_r, reason_size);
     if (rc != RC_OK) shard_fini(shard);
     return rc;
 }
@@ -104,7 +116,7 @@ void shard_fini(struct shard *shard)
     ring_free(shard->ring); /* first: the kernel may write to our memory until then */
     if (shard->hub.table != NULL) home_end(shard);
     hub_fini(&shard->hub);
-    for (uint32_t i = 0; shard->listeners != NULL && i < shard->door->addresses->count; i++) {
+    for (uint32_t i = 0; shard->listeners != NULL && i < door_addresses_count(shard->door); i++) {
         if (shard->listeners[i] >= 0) close(shard->listeners[i]);
     }
     if (shard->signal_descriptor >= 0) close(shard->signal_descriptor);
@@ -118,6 +130,9 @@ void shard_fini(struct shard *shard)
     slot_list_fini(&shard->dirty);
     slot_list_fini(&shard->flushing);
     slot_list_fini(&shard->starved);
+    slot_list_fini(&shard->shaking);
+    secure_end(shard);
+    free(shard->plain);
     slot_list_fini(&shard->paused);
     memory_release(shard->connections, shard->slots_max, sizeof shard->connections[0]);
     memory_release(shard->outboxes, shard->slots_max, sizeof shard->outboxes[0]);

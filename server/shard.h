@@ -27,7 +27,16 @@ struct app;
 struct door;
 struct ring;
 struct server;
+struct tls_context;
+struct tls_files;
 struct webhook_event;
+
+/* A record's place in a flush, or behind what its connection has unsent. */
+struct secure_sink {
+    uint8_t *scratch; /* NULL: the latter */
+    size_t used;
+    struct span **unsent;
+};
 
 struct shard {
     uint32_t index;
@@ -53,6 +62,12 @@ struct shard {
     struct slot_list starved;  /* receives to start again: there was no buffer */
     struct slot_list paused;   /* connections not read from while letters wait */
     struct flush_chunk *chunk; /* the sends of one submit */
+
+    struct tls_context *tls_context; /* NULL: no TLS */
+    struct tls_files *tls_offered;   /* atomic: newer ones, from the main thread */
+    struct slot_list shaking;        /* connections whose handshakes are due, the longest first */
+    struct secure_sink sink;         /* where ciphertext goes during a call of net/tls */
+    uint8_t *plain;                  /* one record, opened or to be sealed */
 
     struct hub hub;
     uint32_t subscription_serial; /* of the latest subscription */

@@ -13,6 +13,7 @@
 #include "server/log.h"
 #include "server/post.h"
 #include "server/receive.h"
+#include "server/secure.h"
 #include "server/server.h"
 #include "server/shard.h"
 #include "server/webhook.h"
@@ -30,7 +31,8 @@
 
 static uint64_t sleep_ms(struct shard *shard)
 {
-    bool has_left_over = shard->has_more || shard->dirty.count > 0 || shard->active_count > 0;
+    bool has_left_over =
+        shard->has_more || shard->dirty.count > 0 || shard->active_count > 0 || shard->shaking.count > 0;
     if (has_left_over || shard->settling_count > 0) return 0; /* closing slow readers tells members that they left */
     if (shard->letters_waiting > 0) return LETTERS_RETRY_MS;
     uint64_t wake_at_ms = timer_wheel_wake_at_ms(&shard->timers);
@@ -160,6 +162,15 @@ static void turn_run_timers(struct shard *shard)
 
 /* ---- the turn ---- */
 
+static void turn_shake_hands(struct shard *shard)
+{
+    char reason[RING_REASON_BYTES];
+    if (secure_take_files(shard, reason, sizeof reason) != RC_OK) {
+        log_error("the certificates stay as they were on shard %u: %s", shard->index, reason);
+    }
+    secure_run_handshakes(shard);
+}
+
 static void turn_wake_webhooks(struct shard *shard)
 {
     if (!shard->has_told_webhook) return;
@@ -171,6 +182,7 @@ bool turn_run(struct shard *shard)
 {
     turn_sleep(shard);            /* the only place that sleeps */
     turn_take_completions(shard); /* bytes in -> frames -> messages -> letters */
+    turn_shake_hands(shard);      /* some of the TLS handshakes that are due */
     post_retry(shard);            /* letters of ours that found a mailbox full */
     post_take_letters(shard);     /* of other shards: into order, or to our subscribers */
     turn_run_timers(shard);

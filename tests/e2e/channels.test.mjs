@@ -306,7 +306,9 @@ channelTest('a socket id that nobody has leaves nobody out', {}, async (server) 
   const peers = await openPeers(server, 4);
   for (const peer of peers) await peer.subscribe('tea');
   const [first, second] = peers[0].socketId.split('.');
-  const strangers = [`${BigInt(first) ^ 1n}.${second}`, `${first}.${BigInt(second) + 1n}`, '0.0', '1.1', `1.${second}`];
+  const strangers = [
+    `${BigInt(first) ^ 1n}.${second}`, `${first}.${BigInt(second) + 1n}`, `1.${second}`, '0.0', '1.1',
+  ];
   for (const id of strangers) {
     await backend(server).trigger('tea', 'ev', id, { socket_id: id });
     for (const peer of peers) await peer.expect('ev', 'tea', id);

@@ -1,0 +1,165 @@
+/* server/certificates.c - reading, renewing and watching certificate files. */
+#include "server/certificates.h"
+
+#include "net/tls.h"
+#include "server/clock.h"
+#include "server/log.h"
+#include "server/secure.h"
+#include "server/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define TICKET_SECONDS (24 * 60 * 60)
+#define DAY_SECONDS    (24 * 60 * 60)
+#define DAYS_TO_WARN   14
+#define WARN_EVERY_MS  (UINT64_C(6) * 60 * 60 * 1000)
+#define FILES_MAX      (2 * TLS_CERTIFICATES_MAX + 1)
+#define REASON_BYTES   512
+
+/* What tells one content of a file from another. */
+struct look {
+    ino_t inode;
+    off_t bytes;
+    struct timespec changed;
+};
+
+struct certificates {
+    struct look used[FILES_MAX]; /* when the files were read last */
+    struct look seen[FILES_MAX]; /* at the last look */
+    uint64_t warned_ms;          /* of the expiry; 0: never */
+};
+
+static const char *file_name(const struct options *options, uint32_t index)
+{
+    uint32_t certs = options->tls_cert.count, keys = options->tls_key.count;
+    if (index < certs) return options->tls_cert.items[index];
+    if (index < certs + keys) return options->tls_key.items[index - certs];
+    return index == certs + keys && options->tls_client_ca[0] != '\0' ? options->tls_client_ca : NULL;
+}
+
+static void look_at_files(const struct options *options, struct look looks_r[FILES_MAX])
+{
+    memset(looks_r, 0, FILES_MAX * sizeof looks_r[0]);
+    const char *name;
+    for (uint32_t i = 0; i < FILES_MAX && (name = file_name(options, i)) != NULL; i++) {
+        struct stat status;
+        if (stat(name, &status) != 0) continue; /* gone for a moment, while it is replaced */
+        looks_r[i].inode = status.st_ino;
+        looks_r[i].bytes = status.st_size;
+        looks_r[i].changed = status.st_mtim;
+    }
+}
+
+static enum rc read_files(const struct options *options, struct tls_files **files_r, char *reason_r,
+                          size_t reason_size)
+{
+    struct tls_names names = {
+        .certificates = (const char *const *)options->tls_cert.items,
+        .keys = (const char *const *)options->tls_key.items,
+        .count = options->tls_cert.count,
+        .client_ca = options->tls_client_ca[0] != '\0' ? options->tls_client_ca : NULL,
+    };
+    return tls_files_read(files_r, &names, reason_r, reason_size);
+}
+
+/* ---- expiry ---- */
+
+static void look_at_expiry(struct server *server)
+{
+    struct certificates *certificates = server->certificates;
+    int64_t left = tls_files_expire_at(server->tls_files) - (int64_t)(realtime_ms() / 1000);
+    int64_t days = left > 0 ? left / DAY_SECONDS : 0;
+    counter_subtract(&server->counters, COUNTER_tls_days_left, counter_get(&server->counters, COUNTER_tls_days_left));
+    counter_add(&server->counters, COUNTER_tls_days_left, (uint64_t)days);
+    bool is_told = certificates->warned_ms > 0 && monotonic_ms() < certificates->warned_ms + WARN_EVERY_MS;
+    if (days >= DAYS_TO_WARN || is_told) return;
+    certificates->warned_ms = monotonic_ms();
+    log_warn("the certificate in %s %s: renew it, and it is taken when the file changes or at SIGHUP",
+             tls_files_expire_name(server->tls_files), left > 0 ? "expires within 14 days" : "has expired");
+}
+
+/* ---- life ---- */
+
+static enum rc check_options(const struct options *options, char *reason_r, size_t reason_size)
+{
+    const char *wrong = NULL;
+    if (options->tls_cert.count == 0) wrong = "--tls-listen needs a certificate: give --tls-cert FILE --tls-key FILE";
+    if (options->tls_cert.count != options->tls_key.count) wrong = "every --tls-cert needs its --tls-key, in order";
+    if (wrong == NULL) return RC_OK;
+    snprintf(reason_r, reason_size, "%s", wrong);
+    return RC_EINVAL;
+}
+
+enum rc certificates_init(struct server *server, char *reason_r, size_t reason_size)
+{
+    const struct options *options = server->options;
+    if (options->tls_listen.count == 0) return RC_OK;
+    enum rc rc = check_options(options, reason_r, reason_size);
+    if (rc == RC_OK) rc = tls_global_init();
+    if (rc == RC_ENOMEM || rc == RC_EKERNEL)
+        snprintf(reason_r, reason_size, "TLS cannot begin: no memory, or no entropy");
+    if (rc != RC_OK) return rc;
+    server->certificates = calloc(1, sizeof *server->certificates);
+    server->ticket_keys = tls_ticket_keys_new(TICKET_SECONDS);
+    if (server->certificates == NULL || server->ticket_keys == NULL) {
+        snprintf(reason_r, reason_size, "out of memory");
+        return RC_ENOMEM;
+    }
+    look_at_files(options, server->certificates->used);
+    memcpy(server->certificates->seen, server->certificates->used, sizeof server->certificates->seen);
+    rc = read_files(options, &server->tls_files, reason_r, reason_size);
+    if (rc == RC_OK) look_at_expiry(server);
+    return rc;
+}
+
+void certificates_fini(struct server *server)
+{
+    tls_files_drop(server->tls_files);
+    tls_ticket_keys_free(server->ticket_keys);
+    free(server->certificates);
+    server->tls_files = NULL;
+    server->ticket_keys = NULL;
+    server->certificates = NULL;
+}
+
+void certificates_renew(struct server *server)
+{
+    char reason[REASON_BYTES];
+    struct tls_files *files;
+    if (server->certificates == NULL) {
+        log_info("SIGHUP: there is no --tls-listen, hence nothing to read again");
+        return;
+    }
+    look_at_files(server->options, server->certificates->used);
+    if (read_files(server->options, &files, reason, sizeof reason) != RC_OK) {
+        log_error("the certificates stay as they were: %s", reason);
+        return;
+    }
+    tls_files_drop(server->tls_files);
+    server->tls_files = files;
+    for (uint32_t i = 0; i < server->shards_count; i++) {
+        if (server->shards[i].door->tls_addresses == NULL) continue;
+        tls_files_hold(files);
+        secure_offer_files(&server->shards[i], files);
+        shard_signal(&server->shards[i]);
+    }
+    server->certificates->warned_ms = 0;
+    look_at_expiry(server);
+    log_info("the certificates were read again: new connections get them");
+}
+
+void certificates_look(struct server *server)
+{
+    struct look now[FILES_MAX];
+    struct certificates *certificates = server->certificates;
+    if (certificates == NULL) return;
+    look_at_files(server->options, now);
+    bool has_settled = memcmp(now, certificates->seen, sizeof now) == 0;
+    bool has_changed = memcmp(now, certificates->used, sizeof now) != 0;
+    memcpy(certificates->seen, now, sizeof now);
+    if (has_changed && has_settled) certificates_renew(server);
+    if (tls_ticket_keys_rotate(server->ticket_keys) != RC_OK) log_error("TLS tickets: no randomness for a new key");
+    look_at_expiry(server);
+}

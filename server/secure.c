@@ -1,0 +1,285 @@
+/* server/secure.c - opening what comes, sealing what goes, and when handshakes are computed. */
+#include "server/secure.h"
+
+#include "core/batch.h"
+#include "core/bytes.h"
+#include "core/span.h"
+#include "net/ring.h"
+#include "net/tls.h"
+#include "server/connection.h"
+#include "server/flush.h"
+#include "server/log.h"
+#include "server/receive.h"
+#include "server/server.h"
+#include "server/shard.h"
+
+#include <ck_pr.h>
+
+_Static_assert(SECURE_SCRATCH_BYTES >= TLS_WRITE_BYTES_MAX + TLS_RECORD_OVERHEAD_MAX, "a record fits");
+
+/* ---- certificates ---- */
+
+void secure_offer_files(struct shard *shard, struct tls_files *files)
+{
+    tls_files_drop(ck_pr_fas_ptr(&shard->tls_offered, files));
+}
+
+enum rc secure_take_files(struct shard *shard, char *reason_r, size_t reason_size)
+{
+    if (ck_pr_load_ptr(&shard->tls_offered) == NULL) return RC_OK;
+    struct tls_files *files = ck_pr_fas_ptr(&shard->tls_offered, NULL);
+    struct tls_context *context;
+    enum rc rc = tls_context_new(&context, files, shard->server->ticket_keys, reason_r, reason_size);
+    tls_files_drop(files);
+    if (rc != RC_OK) return rc;
+    tls_context_drop(shard->tls_context); /* its sessions keep it */
+    shard->tls_context = context;
+    return RC_OK;
+}
+
+void secure_end(struct shard *shard)
+{
+    tls_files_drop(shard->tls_offered);
+    tls_context_drop(shard->tls_context);
+    shard->tls_offered = NULL;
+    shard->tls_context = NULL;
+}
+
+/* ---- output ---- */
+
+/* Where net/tls puts ciphertext: into the place that the shard has set, or behind what the connection has unsent. */
+static enum rc collect(void *owner, const uint8_t *bytes, size_t count)
+{
+    struct secure_sink *sink = &((struct shard *)owner)->sink;
+    if (sink->scratch == NULL) return span_append(sink->unsent, bytes, (uint32_t)count);
+    if (count > SECURE_SCRATCH_BYTES - sink->used) return RC_ENOMEM; /* more than one record: not in tls_write() */
+    memcpy(sink->scratch + sink->used, bytes, count);
+    sink->used += count;
+    return RC_OK;
+}
+
+static void collect_unsent(struct shard *shard, struct connection *connection)
+{
+    shard->sink = (struct secure_sink){.unsent = &connection->unsent};
+}
+
+/* What was collected goes out with the flush. */
+static void flush_unsent(struct shard *shard, struct connection *connection)
+{
+    if (!secure_has_unsent(connection)) return;
+    if (connection->unsent_ms == 0) connection->unsent_ms = shard->now_ms;
+    flush_later(shard, shard_slot(shard, connection));
+}
+
+bool secure_has_unsent(const struct connection *connection)
+{
+    return connection->unsent != NULL && connection->unsent_at < connection->unsent->count;
+}
+
+/* ---- what comes ---- */
+
+static void fail(struct shard *shard, struct connection *connection, enum tls_result result)
+{
+    static const char plain[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 57\r\n"
+                                "Connection: close\r\n\r\nThis address speaks TLS: connect with https:// or wss://\n";
+    log_debug("connection %u.%u: TLS: %s", shard_slot(shard, connection), connection->life,
+              tls_reason(connection->tls));
+    switch (result) {
+    case TLS_CLOSED:
+        connection_ended(shard, connection);
+        break;
+    case TLS_NOT_TLS:
+        secure_free(connection);
+        shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_SECURE;
+        connection_say(shard, connection, batch_of_static(plain, strlen(plain), shard->now_ms));
+        connection_linger(shard, connection, CLOSE_NOT_TLS);
+        break;
+    case TLS_NO_MEMORY:
+        connection_finish(shard, connection, CLOSE_NO_MEMORY);
+        break;
+    case TLS_ALERTED:
+        connection_finish(shard, connection, CLOSE_TLS_ALERT);
+        break;
+    default:
+        flush_unsent(shard, connection); /* the alert */
+        connection->is_tls_ended = true;
+        connection_break(shard, connection, CLOSE_TLS_BROKEN);
+        break;
+    }
+}
+
+static bool is_reading(const struct connection *connection)
+{
+    return connection->state != CONNECTION_DRAINING && connection->state != CONNECTION_FREE &&
+           connection->tls != NULL;
+}
+
+static void open_records(struct shard *shard, struct connection *connection, struct bytes *in)
+{
+    while (in->count > 0 && is_reading(connection)) {
+        size_t eaten, count = 0;
+        collect_unsent(shard, connection);
+        enum tls_result result = tls_read(connection->tls, in->at, in->count, &eaten, shard->plain, &count);
+        bytes_take(in, eaten);
+        flush_unsent(shard, connection);
+        if (result == TLS_MORE) return;
+        if (result != TLS_OK) {
+            fail(shard, connection, result);
+            return;
+        }
+        struct bytes plain = bytes_of(shard->plain, count);
+        receive_plain(shard, connection, &plain);
+    }
+}
+
+/* ---- handshakes ---- */
+
+static void queue_handshake(struct shard *shard, struct connection *connection, const struct bytes *in)
+{
+    if (span_append(&connection->held, in->at, (uint32_t)in->count) != RC_OK) {
+        connection_finish(shard, connection, CLOSE_NO_MEMORY);
+    } else if (connection->held->count > shard->options->head_bytes_max) {
+        connection_finish(shard, connection, CLOSE_TLS_BROKEN); /* it does not wait for our flight */
+    } else if (!connection->is_shaking) {
+        connection->is_shaking = true;
+        slot_list_add(&shard->shaking, shard_slot(shard, connection));
+    }
+}
+
+void secure_receive(struct shard *shard, struct connection *connection, struct bytes *in)
+{
+    if (connection->state == CONNECTION_TLS) {
+        queue_handshake(shard, connection, in);
+    } else if (connection->tls != NULL && !connection->is_tls_ended) {
+        open_records(shard, connection, in);
+    }
+}
+
+static bool make_session(struct shard *shard, struct connection *connection)
+{
+    if (connection->tls == NULL) connection->tls = tls_new(shard->tls_context, collect, shard);
+    return connection->tls != NULL;
+}
+
+static void shake(struct shard *shard, struct connection *connection)
+{
+    struct span *held = connection->held;
+    connection->held = NULL;
+    if (held == NULL) return;
+    if (!make_session(shard, connection)) {
+        connection_finish(shard, connection, CLOSE_NO_MEMORY);
+        span_free(&held);
+        return;
+    }
+    struct bytes in = bytes_of(held->bytes, held->count);
+    size_t eaten;
+    collect_unsent(shard, connection);
+    enum tls_result result = tls_handshake(connection->tls, in.at, in.count, &eaten);
+    bytes_take(&in, eaten);
+    flush_unsent(shard, connection);
+    if (result == TLS_OK) {
+        counter_add(&shard->counters, COUNTER_tls_handshakes, 1);
+        if (tls_is_resumed(connection->tls)) counter_add(&shard->counters, COUNTER_tls_resumed, 1);
+        connection_secured(shard, connection);
+        open_records(shard, connection, &in);
+    } else if (result != TLS_MORE) {
+        counter_add(&shard->counters, COUNTER_tls_failed, 1);
+        fail(shard, connection, result);
+    }
+    span_free(&held);
+    if (connection->has_ended && connection->state == CONNECTION_TLS) connection_ended(shard, connection);
+}
+
+void secure_run_handshakes(struct shard *shard)
+{
+    struct slot_list *shaking = &shard->shaking;
+    uint32_t most = shard->options->tls_handshakes, done = 0;
+    for (; done < shaking->count && done < most; done++) {
+        struct connection *connection = &shard->connections[shaking->slots[done]];
+        connection->is_shaking = false;
+        if (connection->state == CONNECTION_TLS) {
+            shake(shard, connection);
+        } else {
+            connection_operation_done(shard, connection); /* it ended while it waited */
+        }
+    }
+    if (done == 0) return;
+    shaking->count -= done;
+    memmove(shaking->slots, shaking->slots + done, shaking->count * sizeof shaking->slots[0]);
+    if (shaking->count > 0) counter_add(&shard->counters, COUNTER_tls_handshakes_put_off, shaking->count);
+}
+
+/* ---- what goes ---- */
+
+/* Plaintext for one record: the first batch's bytes where they lie, or several batches joined. */
+static const uint8_t *gather(struct shard *shard, const struct outbox *outbox, size_t *count_r)
+{
+    const uint8_t *first = outbox_first_bytes(outbox, count_r);
+    if (*count_r >= TLS_WRITE_BYTES_MAX) {
+        *count_r = TLS_WRITE_BYTES_MAX;
+        return first;
+    }
+    if (outbox->rest == NULL) return first;
+    *count_r = outbox_copy(outbox, shard->plain, TLS_WRITE_BYTES_MAX);
+    return shard->plain;
+}
+
+const uint8_t *secure_next(struct shard *shard, struct connection *connection, struct outbox *outbox,
+                           uint8_t *scratch, size_t *count_r)
+{
+    if (secure_has_unsent(connection)) {
+        *count_r = connection->unsent->count - connection->unsent_at;
+        return connection->unsent->bytes + connection->unsent_at;
+    }
+    if (outbox_is_empty(outbox) || connection->tls == NULL || connection->is_tls_ended) return NULL;
+    size_t count;
+    const uint8_t *plain = gather(shard, outbox, &count);
+    shard->sink = (struct secure_sink){.scratch = scratch};
+    if (tls_write(connection->tls, plain, count) != TLS_OK) {
+        connection_finish(shard, connection, CLOSE_NO_MEMORY);
+        return NULL;
+    }
+    outbox_advance(outbox, &shard->counters, count);
+    counter_subtract(&shard->counters, COUNTER_outbox_bytes, count);
+    *count_r = shard->sink.used;
+    return scratch;
+}
+
+void secure_sent(struct shard *shard, struct connection *connection, const uint8_t *bytes, size_t count, size_t went)
+{
+    if (secure_has_unsent(connection)) {
+        connection->unsent_at += (uint32_t)went;
+        if (secure_has_unsent(connection)) return;
+        span_free(&connection->unsent);
+        connection->unsent_at = 0;
+        connection->unsent_ms = 0;
+    } else if (went < count) {
+        connection->unsent_at = 0;
+        if (span_append(&connection->unsent, bytes + went, (uint32_t)(count - went)) != RC_OK) {
+            connection_finish(shard, connection, CLOSE_NO_MEMORY);
+            return;
+        }
+        connection->unsent_ms = shard->now_ms;
+    }
+}
+
+/* ---- the end ---- */
+
+bool secure_say_end(struct shard *shard, struct connection *connection)
+{
+    if (connection->tls == NULL || connection->is_tls_ended) return false;
+    connection->is_tls_ended = true;
+    collect_unsent(shard, connection);
+    tls_close(connection->tls);
+    flush_unsent(shard, connection);
+    return secure_has_unsent(connection);
+}
+
+void secure_free(struct connection *connection)
+{
+    tls_free(connection->tls);
+    span_free(&connection->unsent);
+    connection->tls = NULL;
+    connection->unsent_at = 0;
+    connection->unsent_ms = 0;
+}

@@ -1,0 +1,48 @@
+/* server/secure.h - connections over TLS: ciphertext between socket and connection (net/tls).
+ *
+ * What comes is opened before anybody looks at it, what goes is sealed in the flush, one record for what a connection
+ * has to say in a turn. Handshakes are computing of a millisecond each: those that are due wait in a list of which each
+ * turn takes a few, so that a storm of newcomers keeps nobody else waiting.
+ * Threads: the shard's. Its context (certificates, keys) is its own; the main thread hands new files over. */
+#pragma once
+
+#include "core/rc.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bytes;
+struct connection;
+struct outbox;
+struct shard;
+struct tls_files;
+
+/* Main thread, before the shard runs, or any time later: the shard makes a context of these files when it comes to it.
+ * Takes over a reference. */
+void secure_offer_files(struct shard *shard, struct tls_files *files);
+/* Once a turn, and before the shard's first: takes what was offered. An error, with a reason, when no context can be
+ * made of it; the old one stays. */
+enum rc secure_take_files(struct shard *shard, char *reason_r, size_t reason_size);
+void secure_end(struct shard *shard);
+
+/* Bytes came on a connection that is secure. Eats them all. */
+void secure_receive(struct shard *shard, struct connection *connection, struct bytes *in);
+/* Once a turn: goes on with some of the handshakes that are due. */
+void secure_run_handshakes(struct shard *shard);
+
+/* Has the connection ciphertext that the socket has not taken yet? */
+bool secure_has_unsent(const struct connection *connection);
+/* What to send next: what is left from before, or a new record of what the outbox holds, which is taken out of it and
+ * sealed into `scratch`, which has room for SECURE_SCRATCH_BYTES. NULL: nothing, or the session has failed. */
+const uint8_t *secure_next(struct shard *shard, struct connection *connection, struct outbox *outbox,
+                           uint8_t *scratch, size_t *count_r);
+/* `went` bytes of what secure_next() gave are gone; the rest is kept. */
+void secure_sent(struct shard *shard, struct connection *connection, const uint8_t *bytes, size_t count, size_t went);
+
+/* Says close_notify, if that is due and not said. True: it is to be sent before the socket ends. */
+bool secure_say_end(struct shard *shard, struct connection *connection);
+/* Gives back all that is secure about it. */
+void secure_free(struct connection *connection);
+
+#define SECURE_SCRATCH_BYTES (17 * 1024)
