@@ -85,7 +85,9 @@ static void look_at_expiry(struct server *server)
 static enum rc check_options(const struct options *options, char *reason_r, size_t reason_size)
 {
     const char *wrong = NULL;
-    if (options->tls_cert.count == 0) wrong = "--tls-listen needs a certificate: give --tls-cert FILE --tls-key FILE";
+    if (options->tls_listen.count == 0) wrong = "certificates are of no use without --tls-listen ADDR:PORT: give one";
+    if (options->tls_listen.count > 0 && options->tls_cert.count == 0)
+        wrong = "--tls-listen needs a certificate: give --tls-cert FILE --tls-key FILE";
     if (options->tls_cert.count != options->tls_key.count) wrong = "every --tls-cert needs its --tls-key, in order";
     if (wrong == NULL) return RC_OK;
     snprintf(reason_r, reason_size, "%s", wrong);
@@ -95,7 +97,8 @@ static enum rc check_options(const struct options *options, char *reason_r, size
 enum rc certificates_init(struct server *server, char *reason_r, size_t reason_size)
 {
     const struct options *options = server->options;
-    if (options->tls_listen.count == 0) return RC_OK;
+    bool has_files = options->tls_cert.count + options->tls_key.count > 0 || options->tls_client_ca[0] != '\0';
+    if (options->tls_listen.count == 0 && !has_files) return RC_OK;
     enum rc rc = check_options(options, reason_r, reason_size);
     if (rc == RC_OK) rc = tls_global_init();
     if (rc == RC_ENOMEM || rc == RC_EKERNEL)

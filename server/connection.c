@@ -317,9 +317,11 @@ void connection_flushed(struct shard *shard, struct connection *connection)
     if (connection->state == CONNECTION_OPEN) {
         connection->has_answered = true;
         shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_WATCHED;
-    } else if (secure_say_end(shard, connection)) {
-        return; /* comes back when that has gone too */
-    } else if (connection->has_ended || connection->has_peer_closed) {
+        return;
+    }
+    bool is_over = connection->has_ended || connection->has_peer_closed || connection->state == CONNECTION_LINGERING;
+    if (is_over && secure_say_end(shard, connection)) return; /* comes back when that has gone too */
+    if (connection->has_ended || connection->has_peer_closed) {
         connection_finish(shard, connection, connection->reason);
     } else if (connection->state == CONNECTION_LINGERING) {
         shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_WATCHED;
@@ -395,6 +397,15 @@ void connection_choke(struct shard *shard, struct connection *connection)
     if (connection->is_choked) return;
     connection->is_choked = true;
     if (connection->is_receiving) ring_cancel_receive(shard->ring, shard_slot(shard, connection), connection->life);
+}
+
+void connection_unchoke(struct shard *shard, struct connection *connection)
+{
+    if (!connection->is_choked || connection->state == CONNECTION_DRAINING) return;
+    connection->is_choked = false;
+    if (!connection->is_receiving && !connection->has_ended && !connection->is_paused) {
+        receive_start(shard, connection);
+    }
 }
 
 void connection_resume(struct shard *shard, struct connection *connection)

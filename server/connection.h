@@ -75,7 +75,7 @@ struct connection {
     bool is_awaiting : 1;         /* a WRITABLE is under way */
     bool is_shutting : 1;         /* a SHUTDOWN is under way */
     bool is_paused : 1;           /* not read from: it causes letters that find their mailbox full */
-    bool is_choked : 1;           /* not read from: it sends on and on while it is ANSWERING */
+    bool is_choked : 1;           /* not read from: it sends on and on while it is ANSWERING, or in TLS */
     bool is_starved : 1;          /* in shard->starved: its receive found no buffer */
     bool has_ended : 1;           /* the peer sent its FIN: nothing more will come */
     bool has_peer_closed : 1;     /* the peer's close frame has come */
@@ -130,8 +130,9 @@ void connection_ended(struct shard *shard, struct connection *connection);
 /* An operation has completed for the last time: a DRAINING connection may be free now. */
 void connection_operation_done(struct shard *shard, struct connection *connection);
 
-/* ANSWERING: stops reading until the answer is said. */
+/* TLS, ANSWERING: stops reading until the handshake has been gone on with, the answer is said; and reads again. */
 void connection_choke(struct shard *shard, struct connection *connection);
+void connection_unchoke(struct shard *shard, struct connection *connection);
 /* Stops reading from it until the shard's letters have room again, or resumes. */
 void connection_pause(struct shard *shard, struct connection *connection);
 void connection_resume(struct shard *shard, struct connection *connection);

@@ -138,12 +138,13 @@ static void queue_handshake(struct shard *shard, struct connection *connection, 
 {
     if (span_append(&connection->held, in->at, (uint32_t)in->count) != RC_OK) {
         connection_finish(shard, connection, CLOSE_NO_MEMORY);
-    } else if (connection->held->count > shard->options->head_bytes_max) {
-        connection_finish(shard, connection, CLOSE_TLS_BROKEN); /* it does not wait for our flight */
-    } else if (!connection->is_shaking) {
-        connection->is_shaking = true;
-        slot_list_add(&shard->shaking, shard_slot(shard, connection));
+        return;
     }
+    /* A client may send much behind its last flight of the handshake: the rest waits in its socket. */
+    if (connection->held->count > shard->options->head_bytes_max) connection_choke(shard, connection);
+    if (connection->is_shaking) return;
+    connection->is_shaking = true;
+    slot_list_add(&shard->shaking, shard_slot(shard, connection));
 }
 
 void secure_receive(struct shard *shard, struct connection *connection, struct bytes *in)
@@ -187,6 +188,7 @@ static void shake(struct shard *shard, struct connection *connection)
         fail(shard, connection, result);
     }
     span_free(&held);
+    connection_unchoke(shard, connection);
     if (connection->has_ended && connection->state == CONNECTION_TLS) connection_ended(shard, connection);
 }
 
