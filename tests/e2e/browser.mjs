@@ -14,8 +14,9 @@ const SWITCHES = [
   '--disable-sync',
 ];
 
-export function launchBrowser() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: SWITCHES });
+export function launchBrowser(...switches) {
+  const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+  return chromium.launch({ executablePath, args: [...SWITCHES, ...switches] });
 }
 
 /* Opens the page at url and waits until it is connected. page.problems collects whatever must not happen: console

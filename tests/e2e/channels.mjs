@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import Backend from 'pusher';
 import PusherJs from 'pusher-js';
 import { atEnd, connect, Inbox, leave, serverTest, until, within } from './support.mjs';
@@ -77,7 +78,8 @@ export function endpointAnswer(socketId, channel, member, app = APP) {
  *   further options are those of pusher-js */
 export function pusherClient(server, { app = APP, member, user, ...options } = {}) {
   const client = new PusherJs(app.key, {
-    cluster: 'any', wsHost: '127.0.0.1', wsPort: server.port, wssPort: server.port, forceTLS: false,
+    cluster: 'any', wsHost: '127.0.0.1', wsPort: server.port, wssPort: server.port,
+    forceTLS: server.ca !== undefined,
     enabledTransports: ['ws'],
     channelAuthorization: {
       customHandler: ({ socketId, channelName }, done) => {
@@ -147,11 +149,15 @@ class ReadingBackend extends Backend {
   async post(options) { return new Response(await (await super.post(options)).text()); }
 }
 
+function newAgent(ca) {
+  return ca ? new https.Agent({ keepAlive: false, ca }) : new http.Agent({ keepAlive: false });
+}
+
 /* Each request has a connection of its own, unless the agent keeps them: then they stay for some seconds. */
-export function backend({ port }, app = APP, agent = new http.Agent({ keepAlive: false })) {
+export function backend({ port, ca }, app = APP, agent = newAgent(ca)) {
   return new ReadingBackend({
     agent,
-    appId: app.id, key: app.key, secret: app.secret, host: '127.0.0.1', port: String(port), useTLS: false,
+    appId: app.id, key: app.key, secret: app.secret, host: '127.0.0.1', port: String(port), useTLS: ca !== undefined,
     encryptionMasterKeyBase64: MASTER_KEY.toString('base64'),
   });
 }
