@@ -8,7 +8,9 @@ import net from 'node:net';
 import { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { RawClient } from './raw.mjs';
-import { atEnd, connectMany, counters, leave, randomFrom, SEED, untilCounters, untilNobody, within } from './support.mjs';
+import {
+  atEnd, connectMany, counters, leave, randomFrom, SEED, untilCounters, untilNobody, within,
+} from './support.mjs';
 import { GET_UP, run, sClientAsks, tlsTest } from './tls.mjs';
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'];
