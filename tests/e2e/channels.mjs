@@ -34,7 +34,10 @@ export function channelTest(title, { settings = '', args = [], control = false }
     const more = {};
     const allArgs = async () => {
       const further = typeof args === 'function' ? await args() : args;
-      if (control) more.control = { port: await freePort() };
+      if (control) {
+        const port = await freePort();
+        more.control = { port, url: `http://127.0.0.1:${port}` };
+      }
       const listen = control ? ['--control', `127.0.0.1:${more.control.port}`] : [];
       return [...appArgs(settings), '--shards', shards, ...listen, ...further];
     };
