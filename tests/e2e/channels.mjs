@@ -28,7 +28,7 @@ export function appArgs(settings = '', app = APP) {
 /* A test with a server of APP, on 1 shard and on 4:
  *   settings   of the app
  *   args       further arguments of the server, or a function that resolves to them
- *   control    true: there is a control listener, server.control is { port } */
+ *   control    true: there is a control listener, server.control is { port, url } */
 export function channelTest(title, { settings = '', args = [], control = false }, body) {
   for (const shards of [1, 4]) {
     const more = {};
