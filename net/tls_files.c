@@ -2,9 +2,12 @@
  *
  * Whoever reads a refusal here has a server that does not start, or a renewal that did not work: each names the file,
  * what is wrong with it and what to do. */
+#include "core/tsan.h"
 #include "net/tls_private.h"
 
+#include "core/tsan.h"
 #include <assert.h>
+
 #include <ck_pr.h>
 #include <errno.h>
 #include <mbedtls/platform_util.h>
@@ -311,10 +314,12 @@ void tls_files_drop(struct tls_files *files)
 {
     bool is_last;
     if (files == NULL) return;
+    TSAN_RELEASE(files);
     ck_pr_fence_release(); /* our reads come before anyone's free */
     ck_pr_dec_uint_zero(&files->references, &is_last);
     if (!is_last) return;
     ck_pr_fence_acquire();
+    TSAN_ACQUIRE(files);
     for (size_t i = 0; i < files->count; i++) {
         forget(&files->certificates[i]);
         forget(&files->keys[i]);

@@ -4,6 +4,7 @@
 #include "core/batch.h"
 #include "core/bytes.h"
 #include "core/span.h"
+#include "core/tsan.h"
 #include "net/ring.h"
 #include "net/tls.h"
 #include "server/connection.h"
@@ -21,6 +22,8 @@ _Static_assert(SECURE_SCRATCH_BYTES >= TLS_WRITE_BYTES_MAX + TLS_RECORD_OVERHEAD
 
 void secure_offer_files(struct shard *shard, struct tls_files *files)
 {
+    TSAN_RELEASE(&shard->tls_offered);
+    ck_pr_fence_release(); /* what the files hold, then the files; a barrier of its own where the exchange is none */
     tls_files_drop(ck_pr_fas_ptr(&shard->tls_offered, files));
 }
 
@@ -28,6 +31,8 @@ enum rc secure_take_files(struct shard *shard, char *reason_r, size_t reason_siz
 {
     if (ck_pr_load_ptr(&shard->tls_offered) == NULL) return RC_OK;
     struct tls_files *files = ck_pr_fas_ptr(&shard->tls_offered, NULL);
+    ck_pr_fence_acquire();
+    TSAN_ACQUIRE(&shard->tls_offered);
     struct tls_context *context;
     enum rc rc = tls_context_new(&context, files, shard->server->ticket_keys, reason_r, reason_size);
     tls_files_drop(files);
