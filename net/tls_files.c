@@ -2,12 +2,11 @@
  *
  * Whoever reads a refusal here has a server that does not start, or a renewal that did not work: each names the file,
  * what is wrong with it and what to do. */
-#include "core/tsan.h"
 #include "net/tls_private.h"
 
 #include "core/tsan.h"
-#include <assert.h>
 
+#include <assert.h>
 #include <ck_pr.h>
 #include <errno.h>
 #include <mbedtls/platform_util.h>
