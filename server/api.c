@@ -35,7 +35,7 @@ static const struct route routes[] = {
     {HTTP_METHOD_GET, "GET", "/connections", NULL, api_read_connections},
 };
 
-static struct text without_prefix(struct text path)
+struct text api_signed_path(struct text path)
 {
     struct text rest = path;
     while (rest.count > 0 && !text_has_prefix(rest, APPS_PART)) {
@@ -44,14 +44,9 @@ static struct text without_prefix(struct text path)
     return rest;
 }
 
-struct text api_signed_path(struct text path)
-{
-    return without_prefix(path);
-}
-
 bool api_serves(struct text path)
 {
-    return text_is(path, UP_PATH) || without_prefix(path).count > 0;
+    return text_is(path, UP_PATH) || api_signed_path(path).count > 0;
 }
 
 /* Is this what stands behind /apps/ID? *subject_r is then what the route leaves open, still encoded. */
@@ -73,7 +68,7 @@ static const struct api_refusal not_found = {404, "404 NOT FOUND", NULL};
 static struct api_refusal find_route(struct api_request *request, const struct route **route_r,
                                      struct text *encoded_r)
 {
-    struct text path = text_behind(without_prefix(request->http->path), strlen(APPS_PART));
+    struct text path = text_behind(api_signed_path(request->http->path), strlen(APPS_PART));
     const char *slash = path.count > 0 ? memchr(path.at, '/', path.count) : NULL;
     const struct route *fitting = NULL;
     if (slash == NULL) return not_found;
