@@ -22,15 +22,33 @@ struct publisher {
     bool is_excluded; /* it does not get its own message back */
 };
 
+/* Who made it, which says whether a channel's history keeps it. */
+enum message_origin {
+    ORIGIN_SERVER,  /* members, counts, users: never kept */
+    ORIGIN_BACKEND, /* over HTTP */
+    ORIGIN_ROOM,    /* of a room: what a raw client said, or a channel client to raw ones */
+    ORIGIN_CLIENT,  /* a client event */
+};
+
+/* A JSON string of the FORM_EVENT frame, quotes and all; 0 bytes: there is none. */
+struct message_part {
+    uint32_t at;
+    uint32_t bytes;
+};
+
 struct message {
     uint32_t references;             /* atomic */
     uint32_t frame_bytes[FORMS_MAX]; /* of each form; 0: it has none */
     struct publisher publisher;
     struct name channel; /* text stands behind the struct */
     uint8_t *frames;  /* header and payload, as they go to the socket, in the order of the forms, behind the name */
-    uint32_t data_at; /* where in the FORM_EVENT frame the event's data stands, a JSON string with its quotes */
-    uint32_t data_bytes; /* 0: it has no such frame, or no data */
-    bool is_kept;        /* the last of its kind is kept by a cache channel's home */
+    struct message_part event_name;
+    struct message_part data;
+    struct message_part user_id;
+    uint64_t offset;  /* its place in the channel's history; 0: it has none */
+    uint64_t time_ms; /* since 1970, when it got that place */
+    enum message_origin origin : 8;
+    bool is_kept; /* the last of its kind is kept by a cache channel's home */
 };
 
 /* Makes a message for a channel with room for frames of these sizes, which the caller then writes. The caller holds
@@ -54,6 +72,12 @@ static inline uint8_t *message_frame(const struct message *message, enum form fo
         frame += message->frame_bytes[before];
     }
     return frame;
+}
+
+/* A part as it stands in the frame. */
+static inline struct text message_part_text(const struct message *message, struct message_part part)
+{
+    return (struct text){(const char *)message_frame(message, FORM_EVENT) + part.at, part.bytes};
 }
 
 /* Adds references, for instance before letters are sent to that many shards. The caller holds one already. */

@@ -28,6 +28,12 @@ enum {
  * FRAME_HEADER_BYTES_MAX; length is below 2^63 (at most FRAME_CONTROL_BYTES_MAX for control opcodes). */
 size_t frame_header_write(uint8_t *to, enum frame_opcode opcode, uint64_t length);
 
+/* How long the header of an unmasked frame is. */
+static inline size_t frame_header_bytes(const uint8_t *frame)
+{
+    return frame[1] < 126 ? 2 : frame[1] == 126 ? 4 : FRAME_HEADER_BYTES_MAX;
+}
+
 /* Takes the mask off (or puts it on) in place, at any alignment. `mask` holds the four key bytes as they lay on the
  * wire (memcpy, no byte order); `phase` is how many payload bytes of the frame came before this piece. */
 void frame_unmask(uint8_t *payload, size_t count, uint32_t mask, uint32_t phase);

@@ -4,6 +4,7 @@
 #include "core/batch.h"
 #include "core/json_text.h"
 #include "core/message.h"
+#include "core/position.h"
 #include "core/presence.h"
 #include "net/frame.h"
 
@@ -15,9 +16,35 @@ static size_t header_bytes(size_t payload_bytes)
     return frame_header_write(header, FRAME_TEXT, payload_bytes);
 }
 
+/* A snapshot "{...}" and data "{,"offset":1}" become one object. */
+static bool has_more_than_members(const struct event *event)
+{
+    return event->data.count > strlen("{}");
+}
+
 static size_t data_bytes(const struct event *event)
 {
-    return event->members != NULL ? presence_snapshot_bytes(event->members) : json_text_bytes(event->data);
+    size_t bytes = json_text_bytes(event->data);
+    if (event->members == NULL) return bytes;
+    size_t snapshot = presence_snapshot_bytes(event->members);
+    return has_more_than_members(event) ? snapshot + bytes - strlen("{}") + strlen(",") : snapshot;
+}
+
+static char *write_data(const struct event *event, char *to)
+{
+    if (event->members == NULL) return json_text_write(to, event->data);
+    to = presence_snapshot_write(event->members, to);
+    if (!has_more_than_members(event)) return to;
+    to[-1] = ','; /* instead of its closing brace */
+    return json_text_write(to, text_behind(event->data, strlen("{")));
+}
+
+/* What tells the position, up to the closing brace: written to `to`, which has room for it. */
+#define POSITION_BYTES_MAX 64
+static int position_text(const struct position *position, char to[POSITION_BYTES_MAX])
+{
+    return snprintf(to, POSITION_BYTES_MAX, ",\"offset\":%llu,\"epoch\":\"%s\"}",
+                    (unsigned long long)position->offset, position->epoch);
 }
 
 /* What stands before the data, and behind it. */
@@ -30,8 +57,10 @@ static size_t before_bytes(const struct event *event)
 
 static size_t behind_bytes(const struct event *event)
 {
+    char position[POSITION_BYTES_MAX];
     size_t bytes = strlen("\"}");
     if (event->user_id.at != NULL) bytes += strlen(",\"user_id\":\"\"") + json_text_bytes(event->user_id);
+    if (event->position != NULL) bytes += (size_t)position_text(event->position, position) - strlen("}");
     return bytes;
 }
 
@@ -49,12 +78,16 @@ static char *write_payload(const struct event *event, char *to)
         to = text_put(to, event->channel);
     }
     to = text_put(to, text_of("\",\"data\":\""));
-    to = event->members != NULL ? presence_snapshot_write(event->members, to) : json_text_write(to, event->data);
+    to = write_data(event, to);
     if (event->user_id.at != NULL) {
         to = text_put(to, text_of("\",\"user_id\":\""));
         to = json_text_write(to, event->user_id);
     }
-    return text_put(to, text_of("\"}"));
+    if (event->position == NULL) return text_put(to, text_of("\"}"));
+    *to++ = '"';
+    char position[POSITION_BYTES_MAX];
+    int count = position_text(event->position, position);
+    return text_put(to, (struct text){position, (size_t)count});
 }
 
 size_t event_frame_bytes(const struct event *event)
@@ -79,13 +112,22 @@ static struct event of_channel(const struct event *event, const struct name *cha
     return own;
 }
 
+/* A string in the frame whose opening quote stands there. */
+static struct message_part part_of(size_t at, size_t bytes)
+{
+    return (struct message_part){.at = (uint32_t)at, .bytes = (uint32_t)(bytes + strlen("\"\""))};
+}
+
 static void write_event_frame(struct message *message, const struct event *event)
 {
     uint8_t *frame = message_frame(message, FORM_EVENT);
     event_frame_write(event, frame);
-    size_t before = before_bytes(event);
-    message->data_bytes = (uint32_t)data_bytes(event) + 2; /* with its quotes */
-    message->data_at = (uint32_t)(header_bytes(payload_bytes(event)) + before - 1);
+    size_t header = header_bytes(payload_bytes(event)), before = before_bytes(event), data = data_bytes(event);
+    message->event_name = part_of(header + strlen("{\"event\":"), json_text_bytes(event->name));
+    message->data = part_of(header + before - strlen("\""), data);
+    if (event->user_id.at == NULL) return;
+    message->user_id =
+        part_of(header + before + data + strlen("\",\"user_id\":"), json_text_bytes(event->user_id));
 }
 
 struct message *event_message(struct counters *counters, const struct name *channel, const struct event *event)
@@ -117,7 +159,7 @@ struct message *event_of_raw(struct counters *counters, struct message *message)
     const uint8_t *raw = message_frame(message, FORM_RAW);
     uint32_t raw_bytes = message->frame_bytes[FORM_RAW];
     if ((raw[0] & 0x0f) != FRAME_TEXT) return message;
-    uint32_t header = (raw[1] < 126) ? 2 : (raw[1] == 126) ? 4 : FRAME_HEADER_BYTES_MAX;
+    size_t header = frame_header_bytes(raw);
     struct event event = {
         .name = text_of(EVENT_OF_ROOMS),
         .data = {.at = (const char *)raw + header, .count = raw_bytes - header},
@@ -125,8 +167,48 @@ struct message *event_of_raw(struct counters *counters, struct message *message)
     struct message *both = event_message_raw(counters, &message->channel, &event);
     if (both == NULL) return message;
     both->publisher = message->publisher;
+    both->origin = message->origin;
     message_drop(counters, message);
     return both;
+}
+
+/* ---- positions ---- */
+
+static struct message_part moved(struct message_part part, size_t from, size_t to)
+{
+    if (part.bytes > 0) part.at = (uint32_t)(part.at + to - from);
+    return part;
+}
+
+struct message *event_at(struct counters *counters, struct message *message, const struct position *position,
+                         uint64_t time_ms)
+{
+    char tail[POSITION_BYTES_MAX];
+    int tail_bytes = position_text(position, tail);
+    const uint8_t *frame = message_frame(message, FORM_EVENT);
+    size_t old_header = frame_header_bytes(frame), old_payload = message->frame_bytes[FORM_EVENT] - old_header;
+    size_t open = old_payload - strlen("}"), payload = open + (size_t)tail_bytes, header = header_bytes(payload);
+    uint32_t sizes[FORMS_MAX] = {
+        [FORM_RAW] = message->frame_bytes[FORM_RAW],
+        [FORM_EVENT] = (uint32_t)(header + payload),
+    };
+    struct message *placed = message_new(counters, &message->channel, sizes);
+    if (placed == NULL) return NULL;
+    memcpy(message_frame(placed, FORM_RAW), message_frame(message, FORM_RAW), sizes[FORM_RAW]);
+    uint8_t *to = message_frame(placed, FORM_EVENT);
+    to += frame_header_write(to, FRAME_TEXT, payload);
+    memcpy(to, frame + old_header, open);
+    memcpy(to + open, tail, (size_t)tail_bytes);
+    placed->publisher = message->publisher;
+    placed->origin = message->origin;
+    placed->is_kept = message->is_kept;
+    placed->event_name = moved(message->event_name, old_header, header);
+    placed->data = moved(message->data, old_header, header);
+    placed->user_id = moved(message->user_id, old_header, header);
+    placed->offset = position->offset;
+    placed->time_ms = time_ms;
+    message_drop(counters, message);
+    return placed;
 }
 
 /* ---- for one connection ---- */

@@ -1,6 +1,6 @@
 /* server/event.h - events of the Pusher protocol, written as text frames.
  *
- *     {"event":"NAME","channel":"CHANNEL","data":"DATA","user_id":"USER"}
+ *     {"event":"NAME","channel":"CHANNEL","data":"DATA","user_id":"USER","offset":43,"epoch":"k3x9ab2m"}
  *
  * The data is always a JSON string, mostly with JSON in it; what the publisher gave comes out byte for byte. Nothing
  * here knows connections: a frame becomes a message for many (core/message.h) or a batch for one (core/batch.h). */
@@ -17,14 +17,16 @@ struct batch;
 struct counters;
 struct message;
 struct name;
+struct position;
 struct presence;
 
 struct event {
     struct text name;
     struct text channel;            /* at == NULL: the event is of no channel. A channel's name needs no escapes */
     struct text data;               /* decoded */
-    const struct presence *members; /* instead of data: a channel's snapshot; NULL: data counts */
+    const struct presence *members; /* a channel's snapshot goes before the members of data, an object; NULL: data only */
     struct text user_id;            /* at == NULL: none is told */
+    const struct position *position; /* in the channel's history; NULL: none */
 };
 
 /* How long the frame is, header and all; and the frame itself, of that length. Returns its end. */
@@ -40,6 +42,12 @@ struct message *event_message_raw(struct counters *counters, const struct name *
  * binary message is no event and comes back as it is. Takes over the reference and returns one; without memory the
  * event is left out, never the message. */
 struct message *event_of_raw(struct counters *counters, struct message *message);
+
+/* The same message at its place in the channel's history: its event tells the position, and so do its offset and time.
+ * It has FORM_EVENT. NULL: out of memory, and the message is still the caller's; otherwise its reference is taken over
+ * and one to the new message returned. */
+struct message *event_at(struct counters *counters, struct message *message, const struct position *position,
+                         uint64_t time_ms);
 
 /* An event for one connection. NULL: out of memory. */
 struct batch *event_batch(const struct event *event, uint64_t now_ms);

@@ -87,7 +87,8 @@ static enum rc append_kept(const struct shard *shard, struct query *query, const
     snprintf(ttl, sizeof ttl, ",\"ttl\":%llu}", (unsigned long long)((left_ms + 999) / 1000));
     enum rc rc = append(&query->text, "{\"data\":");
     if (rc == RC_OK) {
-        rc = span_append(&query->text, message_frame(kept, FORM_EVENT) + kept->data_at, kept->data_bytes);
+        struct text data = message_part_text(kept, kept->data);
+        rc = span_append(&query->text, (const uint8_t *)data.at, (uint32_t)data.count);
     }
     return rc == RC_OK ? append(&query->text, ttl) : rc;
 }

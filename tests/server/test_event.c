@@ -4,6 +4,7 @@
 #include "core/batch.h"
 #include "core/counters.h"
 #include "core/message.h"
+#include "core/position.h"
 #include "core/presence.h"
 #include "net/frame.h"
 
@@ -104,7 +105,7 @@ Test(event, with_members_has_their_snapshot_as_data, .timeout = 10)
 {
     struct presence *presence = presence_new();
     struct event event = {
-        .name = text_of("e"), .channel = text_of("c"), .data = text_of("not this"), .members = presence};
+        .name = text_of("e"), .channel = text_of("c"), .data = text_of("{}"), .members = presence};
     cr_assert_eq(presence_join(presence, text_of("42"), text_of("{\"name\":\"Ann\"}")), RC_OK);
     cr_assert_eq(presence_join(presence, text_of("\"7"), (struct text){0}), RC_OK);
     size_t bytes = event_frame_bytes(&event);
@@ -118,17 +119,34 @@ Test(event, with_members_has_their_snapshot_as_data, .timeout = 10)
     presence_free(presence);
 }
 
+Test(event, with_members_and_more_has_both_in_one_object, .timeout = 10)
+{
+    struct presence *presence = presence_new();
+    struct event event = {.name = text_of("e"),
+                          .channel = text_of("c"),
+                          .data = text_of("{\"offset\":1,\"recovered\":true}"),
+                          .members = presence};
+    size_t bytes = event_frame_bytes(&event);
+    uint8_t *frame = malloc(bytes);
+    cr_assert_eq(event_frame_write(&event, frame), frame + bytes);
+    expect_payload(frame, bytes,
+                   "{\"event\":\"e\",\"channel\":\"c\",\"data\":\"{\\\"presence\\\":{\\\"ids\\\":[],\\\"hash\\\":{},"
+                   "\\\"count\\\":0},\\\"offset\\\":1,\\\"recovered\\\":true}\"}");
+    free(frame);
+    presence_free(presence);
+}
+
 /* ---- messages ---- */
 
 /* Asserts that the message says where its data stands: these bytes, with their quotes. */
 static void expect_data(const struct message *message, const char *data)
 {
-    const char *at = (const char *)message_frame(message, FORM_EVENT) + message->data_at;
-    cr_assert_leq(message->data_at + message->data_bytes, message->frame_bytes[FORM_EVENT]);
-    cr_assert_eq(message->data_bytes, strlen(data) + 2);
+    const char *at = message_part_text(message, message->data).at;
+    cr_assert_leq(message->data.at + message->data.bytes, message->frame_bytes[FORM_EVENT]);
+    cr_assert_eq(message->data.bytes, strlen(data) + 2);
     cr_expect_eq(at[0], '"');
     cr_expect_eq(memcmp(at + 1, data, strlen(data)), 0);
-    cr_expect_eq(at[message->data_bytes - 1], '"');
+    cr_expect_eq(at[message->data.bytes - 1], '"');
     cr_expect_eq(memcmp(at - strlen(",\"data\":"), ",\"data\":", strlen(",\"data\":")), 0);
 }
 
@@ -216,8 +234,69 @@ Test(event, is_not_made_of_binary, .timeout = 10)
     struct message *raw = raw_message(FRAME_BINARY, "\xff\x00", 2);
     cr_expect_eq(event_of_raw(&counters, raw), raw, "it comes back as it is");
     cr_expect_not(message_has(raw, FORM_EVENT));
-    cr_expect_eq(raw->data_bytes, 0);
+    cr_expect_eq(raw->data.bytes, 0);
     message_drop(&counters, raw);
+}
+
+/* ---- positions ---- */
+
+static void expect_part(const struct message *message, struct message_part part, const char *expected)
+{
+    cr_expect(text_is(message_part_text(message, part), expected), "%.*s instead of %s", (int)part.bytes,
+              message_part_text(message, part).at, expected);
+}
+
+Test(event, at_its_place_tells_it_and_keeps_everything_else, .timeout = 10)
+{
+    static const size_t sizes[] = {0, 1, 60, 80, 100, 1000, 65400, 65500, 70000}; /* the header grows at some */
+    struct name channel = name_of(0, text_of("c"));
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char *data = letters(sizes[i]);
+        struct event event = {.name = text_of("e\""), .data = {data, sizes[i]}, .user_id = text_of("42")};
+        struct message *message = event_message_raw(&counters, &channel, &event);
+        message->publisher = (struct publisher){.slot = 7, .is_excluded = true};
+        message->origin = ORIGIN_CLIENT;
+        struct position position = {.offset = 9007199254740991, .epoch = "k3x9ab2m"};
+        struct message *placed = event_at(&counters, message, &position, 1700000000123);
+        char *expected;
+        cr_assert(asprintf(&expected,
+                           "{\"event\":\"e\\\"\",\"channel\":\"c\",\"data\":\"%s\",\"user_id\":\"42\","
+                           "\"offset\":9007199254740991,\"epoch\":\"k3x9ab2m\"}",
+                           data) > 0);
+        expect_payload(message_frame(placed, FORM_EVENT), placed->frame_bytes[FORM_EVENT], expected);
+        free(expected);
+        expect_payload(message_frame(placed, FORM_RAW), placed->frame_bytes[FORM_RAW], data);
+        expect_data(placed, data);
+        expect_part(placed, placed->event_name, "\"e\\\"\"");
+        expect_part(placed, placed->user_id, "\"42\"");
+        cr_expect_eq(placed->offset, 9007199254740991);
+        cr_expect_eq(placed->time_ms, 1700000000123);
+        cr_expect(placed->publisher.slot == 7 && placed->publisher.is_excluded && placed->origin == ORIGIN_CLIENT);
+        message_drop(&counters, placed);
+        cr_expect_eq(counter_get(&counters, COUNTER_messages_live), 0);
+        free(data);
+    }
+}
+
+Test(event, made_with_a_position_is_the_one_that_was_given_it, .timeout = 10)
+{
+    struct position position = {.offset = 43, .epoch = "k3x9ab2m"};
+    struct event event = {.name = text_of("e"), .channel = text_of("c"), .data = text_of("d")};
+    size_t bytes = event_frame_bytes(&event);
+    struct name channel = name_of(0, text_of("c"));
+    struct message *later = event_at(&counters, event_message(&counters, &channel, &event), &position, 1);
+    event.position = &position;
+    struct message *at_once = event_message(&counters, &channel, &event);
+    cr_assert_gt(at_once->frame_bytes[FORM_EVENT], bytes);
+    cr_assert_eq(at_once->frame_bytes[FORM_EVENT], later->frame_bytes[FORM_EVENT]);
+    cr_expect_eq(memcmp(message_frame(at_once, FORM_EVENT), message_frame(later, FORM_EVENT),
+                        at_once->frame_bytes[FORM_EVENT]),
+                 0);
+    expect_part(at_once, at_once->event_name, "\"e\"");
+    expect_part(at_once, at_once->data, "\"d\"");
+    cr_expect_eq(at_once->user_id.bytes, 0);
+    message_drop(&counters, later);
+    message_drop(&counters, at_once);
 }
 
 /* ---- for one connection ---- */
