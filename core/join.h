@@ -8,6 +8,7 @@
 
 #include "core/form.h"
 #include "core/name.h"
+#include "core/position.h"
 #include "core/rc.h"
 
 #include <stdbool.h>
@@ -16,6 +17,18 @@
 struct counters;
 struct message;
 struct roster;
+
+/* What a client asks of the channel's history when it subscribes. */
+struct recover {
+    bool is_asked;        /* it wants to know the position */
+    struct position from; /* and what it missed since; not set: nothing */
+};
+
+static inline bool recover_equals(const struct recover *a, const struct recover *b)
+{
+    return a->is_asked == b->is_asked && a->from.offset == b->from.offset &&
+           strcmp(a->from.epoch, b->from.epoch) == 0;
+}
 
 struct join {
     struct name channel;
@@ -26,7 +39,12 @@ struct join {
     uint32_t life;   /* its slot may be used again, hence the life; */
     uint32_t serial; /* and the subscription, of which it may have had several */
 
+    struct recover recover;
+
     uint32_t from;            /* home: the shard it came from */
+    bool is_recovered;        /* home: the greeting has all that it missed */
+    bool is_looked_up;        /* home: what the store has for it is in `stored` */
+    struct message *stored;   /* home: event frames up to and including its offset; NULL: none */
     enum rc rc;               /* the answer: RC_OK, RC_EFULL (no room for members), RC_ENOMEM */
     struct roster *roster;    /* RC_OK: by which name LEAVE is sent; not to be looked into elsewhere */
     bool is_online;           /* FORM_WATCH: the user is there now */
@@ -40,9 +58,10 @@ struct join_wish {
     enum form form;
     struct text user_id;
     struct text user_info;
+    struct recover recover;
 };
 
 /* NULL: out of memory. */
 struct join *join_new(const struct join_wish *wish);
-/* Drops the greeting too. Accepts NULL. */
+/* Drops the greeting and what is stored too. Accepts NULL. */
 void join_free(struct counters *counters, struct join *join);

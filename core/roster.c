@@ -19,7 +19,7 @@ struct roster *roster_new(struct channel *channel)
 void roster_free(struct roster *roster)
 {
     if (roster == NULL) return;
-    assert(roster->kept == NULL && roster->joiners == NULL && !timer_is_set(&roster->timer));
+    assert(roster->kept == NULL && roster->joiners == NULL && roster->log == NULL && !timer_is_set(&roster->timer));
     presence_free(roster->presence);
     free(roster->interests);
     free(roster);
@@ -90,5 +90,5 @@ bool interest_wants(const struct interest *interest, const struct message *messa
 
 bool roster_is_needed(const struct roster *roster)
 {
-    return has_any(roster->counts) || roster->kept != NULL || roster->is_settling;
+    return has_any(roster->counts) || roster->kept != NULL || roster->is_settling || roster->log != NULL;
 }

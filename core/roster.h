@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 
 struct channel;
+struct channel_log;
 struct join;
 struct message;
 struct presence;
@@ -42,10 +43,12 @@ struct roster {
     TAILQ_ENTRY(roster) kept_entry; /* in its shard's list, oldest first */
     bool is_miss_told;              /* backends know that it has none */
 
+    struct channel_log *log; /* its history (server/channel_log.h); NULL: it has none */
+
     bool is_settling;       /* in the shard's list of rosters to settle this turn */
     bool has_count_changed; /* since subscribers were last told */
     uint64_t told_ms;       /* when that was */
-    struct timer timer;     /* forget what is kept, or tell a count that had to wait */
+    struct timer timer;     /* forget what is kept, tell a count that had to wait, run the log */
 };
 
 /* The channel has its name. NULL: out of memory. */

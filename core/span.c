@@ -26,6 +26,11 @@ enum rc span_append(struct span **span, const uint8_t *bytes, uint32_t count)
     return RC_OK;
 }
 
+enum rc span_append_text(struct span **span, struct text text)
+{
+    return text.count > 0 ? span_append(span, (const uint8_t *)text.at, (uint32_t)text.count) : RC_OK;
+}
+
 void span_free(struct span **span)
 {
     free(*span);

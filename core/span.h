@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/rc.h"
+#include "core/text.h"
 
 #include <stdint.h>
 
@@ -15,5 +16,7 @@ struct span {
 
 /* Adds bytes; *span is NULL or a span. RC_ENOMEM: unchanged. */
 enum rc span_append(struct span **span, const uint8_t *bytes, uint32_t count);
+/* The same; no text, or an empty one, adds nothing. */
+enum rc span_append_text(struct span **span, struct text text);
 /* Accepts a pointer to NULL; leaves NULL. */
 void span_free(struct span **span);

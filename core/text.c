@@ -18,3 +18,21 @@ bool text_has_prefix(struct text text, const char *prefix)
     size_t count = strlen(prefix);
     return text.count >= count && (count == 0 || memcmp(text.at, prefix, count) == 0);
 }
+
+bool text_take_number(struct text *text, uint64_t *number_r)
+{
+    size_t digits = 0;
+    *number_r = 0;
+    for (; digits < text->count && text->at[digits] >= '0' && text->at[digits] <= '9'; digits++) {
+        uint64_t digit = (uint64_t)(text->at[digits] - '0');
+        bool is_too_big = *number_r > (UINT64_MAX - digit) / 10;
+        *number_r = is_too_big ? UINT64_MAX : *number_r * 10 + digit;
+    }
+    *text = text_behind(*text, digits);
+    return digits > 0;
+}
+
+bool text_is_number(struct text text, uint64_t *number_r)
+{
+    return text.at != NULL && text_take_number(&text, number_r) && text.count == 0;
+}

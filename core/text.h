@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct text {
@@ -40,6 +41,11 @@ static inline struct text text_behind(struct text text, size_t count)
 {
     return (struct text){.at = text.at + count, .count = text.count - count};
 }
+
+/* Takes decimal digits, at least one, from the front; *text is then what is left. What does not fit is UINT64_MAX. */
+bool text_take_number(struct text *text, uint64_t *number_r);
+/* The text as a whole is a number. */
+bool text_is_number(struct text text, uint64_t *number_r);
 
 /* Writes the text's bytes; returns the end of what it wrote. */
 static inline char *text_put(char *to, struct text text)

@@ -14,27 +14,13 @@ struct text socket_id_write(char to[SOCKET_ID_BYTES_MAX], uint32_t random, uint3
     return (struct text){to, (size_t)count};
 }
 
-/* Digits, at least one; what does not fit 64 bits is a number too, though nobody's. */
-static bool read_number(struct text *text, uint64_t *number_r)
-{
-    size_t digits = 0;
-    *number_r = 0;
-    for (; digits < text->count && text->at[digits] >= '0' && text->at[digits] <= '9'; digits++) {
-        uint64_t digit = (uint64_t)(text->at[digits] - '0');
-        bool is_too_big = *number_r > (UINT64_MAX - digit) / 10;
-        *number_r = is_too_big ? UINT64_MAX : *number_r * 10 + digit;
-    }
-    *text = text_behind(*text, digits);
-    return digits > 0;
-}
-
 bool socket_id_read(struct text text, struct publisher *publisher_r)
 {
     uint64_t random, place;
-    if (text.at == NULL || !read_number(&text, &random)) return false;
+    if (text.at == NULL || !text_take_number(&text, &random)) return false;
     if (text.count == 0 || text.at[0] != '.') return false;
     text = text_behind(text, 1);
-    if (!read_number(&text, &place) || text.count > 0) return false;
+    if (!text_take_number(&text, &place) || text.count > 0) return false;
     *publisher_r = (struct publisher){
         .shard = (uint32_t)(place >> (SLOT_BITS + LIFE_BITS)),
         .slot = (uint32_t)(place >> LIFE_BITS) & (SOCKET_ID_SLOTS_MAX - 1),

@@ -1,0 +1,146 @@
+/* core/receipts.c - a table by channel and key, and a list by age. */
+#include "core/receipts.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define BUCKETS_MIN 64
+
+struct receipts {
+    TAILQ_HEAD(, receipt) by_age;
+    struct receipt **table;
+    uint32_t buckets; /* power of two */
+    uint32_t count;
+    uint32_t count_max;
+};
+
+struct receipts *receipts_new(uint32_t receipts_max)
+{
+    struct receipts *receipts = malloc(sizeof *receipts);
+    if (receipts == NULL) return NULL;
+    *receipts = (struct receipts){.buckets = BUCKETS_MIN, .count_max = receipts_max};
+    TAILQ_INIT(&receipts->by_age);
+    receipts->table = calloc(BUCKETS_MIN, sizeof(struct receipt *));
+    if (receipts->table != NULL) return receipts;
+    free(receipts);
+    return NULL;
+}
+
+void receipts_free(struct receipts *receipts)
+{
+    if (receipts == NULL) return;
+    while (!TAILQ_EMPTY(&receipts->by_age)) {
+        receipts_forget(receipts, TAILQ_FIRST(&receipts->by_age));
+    }
+    free(receipts->table);
+    free(receipts);
+}
+
+uint32_t receipts_count(const struct receipts *receipts)
+{
+    return receipts->count;
+}
+
+/* Both hashes are keyed, so nobody can choose collisions. */
+static uint64_t hash_of(const struct name *channel, struct text key)
+{
+    return channel->hash ^ name_of(channel->app, key).hash << 1;
+}
+
+static struct receipt **place_of(const struct receipts *receipts, uint64_t hash)
+{
+    return &receipts->table[hash & (receipts->buckets - 1)];
+}
+
+static bool is_of(const struct receipt *receipt, uint64_t hash, const struct name *channel, struct text key)
+{
+    return receipt->hash == hash && receipt->app == channel->app && receipt->channel_bytes == channel->length &&
+           receipt->key_bytes == key.count && memcmp(receipt->texts, channel->text, channel->length) == 0 &&
+           memcmp(receipt->texts + channel->length, key.at, key.count) == 0;
+}
+
+void receipts_forget(struct receipts *receipts, struct receipt *receipt)
+{
+    struct receipt **place = place_of(receipts, receipt->hash);
+    while (*place != receipt) {
+        place = &(*place)->next;
+    }
+    *place = receipt->next;
+    TAILQ_REMOVE(&receipts->by_age, receipt, entry);
+    receipts->count--;
+    free(receipt);
+}
+
+/* Forgets those that are too old, or too many for one more. */
+static void make_room(struct receipts *receipts, uint64_t now_ms, uint32_t count_max)
+{
+    for (struct receipt *receipt = TAILQ_FIRST(&receipts->by_age), *next; receipt != NULL; receipt = next) {
+        next = TAILQ_NEXT(receipt, entry);
+        if (receipts->count <= count_max && receipt->opened_ms + RECEIPT_MS > now_ms) return;
+        if (!receipt->is_open) receipts_forget(receipts, receipt);
+    }
+}
+
+struct receipt *receipts_find(struct receipts *receipts, const struct name *channel, struct text key, uint64_t now_ms)
+{
+    uint64_t hash = hash_of(channel, key);
+    make_room(receipts, now_ms, receipts->count_max);
+    struct receipt *receipt = *place_of(receipts, hash);
+    while (receipt != NULL && !is_of(receipt, hash, channel, key)) {
+        receipt = receipt->next;
+    }
+    /* One that was read from the store may stand behind younger ones, where make_room() did not look. */
+    bool is_over = receipt != NULL && !receipt->is_open && receipt->opened_ms + RECEIPT_MS <= now_ms;
+    if (!is_over) return receipt;
+    receipts_forget(receipts, receipt);
+    return NULL;
+}
+
+static void grow(struct receipts *receipts)
+{
+    uint32_t buckets = 2 * receipts->buckets;
+    struct receipt **table = calloc(buckets, sizeof(struct receipt *)), *receipt;
+    if (table == NULL) return; /* slower, not wrong */
+    free(receipts->table);
+    receipts->table = table;
+    receipts->buckets = buckets;
+    TAILQ_FOREACH(receipt, &receipts->by_age, entry)
+    {
+        struct receipt **place = place_of(receipts, receipt->hash);
+        receipt->next = *place;
+        *place = receipt;
+    }
+}
+
+struct receipt *receipts_open(struct receipts *receipts, const struct name *channel, struct text key, uint64_t now_ms)
+{
+    if (receipts->count_max == 0) return NULL;
+    make_room(receipts, now_ms, receipts->count_max - 1);
+    if (receipts->count >= receipts->count_max) return NULL;
+    struct receipt *receipt = malloc(sizeof *receipt + channel->length + key.count);
+    if (receipt == NULL) return NULL;
+    if (receipts->count >= receipts->buckets) grow(receipts);
+    *receipt = (struct receipt){
+        .hash = hash_of(channel, key),
+        .opened_ms = now_ms,
+        .is_open = true,
+        .app = channel->app,
+        .channel_bytes = (uint16_t)channel->length,
+        .key_bytes = (uint16_t)key.count,
+    };
+    memcpy(receipt->texts, channel->text, channel->length);
+    memcpy(receipt->texts + channel->length, key.at, key.count);
+    struct receipt **place = place_of(receipts, receipt->hash);
+    receipt->next = *place;
+    *place = receipt;
+    TAILQ_INSERT_TAIL(&receipts->by_age, receipt, entry);
+    receipts->count++;
+    return receipt;
+}
+
+void receipt_close(struct receipt *receipt, const struct position *position)
+{
+    assert(receipt->is_open);
+    receipt->is_open = false;
+    receipt->position = *position;
+}

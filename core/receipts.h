@@ -1,0 +1,52 @@
+/* core/receipts.h - what was published with a key, so that the same key is answered like the first time.
+ *
+ * A key is the publisher's own name for a message, and counts in its channel only. While the first publish is still
+ * under way its receipt is open, and those who repeat it wait in its list.
+ * Threads:   one shard.
+ * Ownership: texts are copied; who waits (struct query) is only linked.
+ * Bounds:    receipts_max, then the oldest closed one makes room; RECEIPT_MS, then it is forgotten. Open ones stay. */
+#pragma once
+
+#include "core/name.h"
+#include "core/position.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#define RECEIPT_MS (10 * 60 * 1000)
+
+struct query;
+struct receipts;
+
+struct receipt {
+    TAILQ_ENTRY(receipt) entry; /* in the order they were opened */
+    struct receipt *next;       /* in the table */
+    uint64_t hash;
+    uint64_t opened_ms;
+    struct position position; /* where the message stands; not set: its channel keeps no history */
+    bool is_open;
+    struct query *waiting; /* while it is open: who repeats */
+    uint16_t app;
+    uint16_t channel_bytes;
+    uint16_t key_bytes;
+    char texts[]; /* channel, key */
+};
+
+/* NULL: out of memory. */
+struct receipts *receipts_new(uint32_t receipts_max);
+/* Accepts NULL. */
+void receipts_free(struct receipts *receipts);
+
+/* NULL: this key was not there, or is forgotten by now. */
+struct receipt *receipts_find(struct receipts *receipts, const struct name *channel, struct text key,
+                              uint64_t now_ms);
+/* Opens one, which is not there. NULL: out of memory, or as many as may be are open. */
+struct receipt *receipts_open(struct receipts *receipts, const struct name *channel, struct text key,
+                              uint64_t now_ms);
+/* It was published, there. */
+void receipt_close(struct receipt *receipt, const struct position *position);
+/* It was not: forgets it. */
+void receipts_forget(struct receipts *receipts, struct receipt *receipt);
+
+uint32_t receipts_count(const struct receipts *receipts);
