@@ -63,6 +63,11 @@ const struct http_request *http_reader_request(const struct http_reader *reader)
 /* After RC_MORE: the request without its body, when the head is complete; else NULL. What it says of the body is not
  * meant. */
 const struct http_request *http_reader_head(struct http_reader *reader);
+/* How much of the body has come so far. */
+static inline uint32_t http_reader_body_bytes(const struct http_reader *reader)
+{
+    return reader->body_bytes;
+}
 /* After an error: 400 malformed; 413 body too big; 417 an expectation we do not know; 431 head too big or more than
  * HTTP_HEADERS_MAX headers; 501 unknown method or transfer coding; 503 no memory; 505 neither HTTP/1.0 nor 1.1. */
 unsigned http_reader_status(const struct http_reader *reader);

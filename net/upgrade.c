@@ -86,12 +86,12 @@ static bool check_key(const struct http_request *request, struct upgrade *result
     return result->status == 0;
 }
 
-static bool is_allowed(struct text origin, const char *const *origins, size_t origins_count)
+bool upgrade_has_origin(const char *const *origins, size_t origins_count, struct text origin)
 {
     for (size_t i = 0; i < origins_count; i++) {
         if (strcmp(origins[i], "*") == 0 || text_is_nocase(origin, origins[i])) return true;
     }
-    return origins_count == 0;
+    return false;
 }
 
 static bool check_origin(const struct http_request *request, const char *const *origins, size_t origins_count,
@@ -100,7 +100,8 @@ static bool check_origin(const struct http_request *request, const char *const *
     unsigned count = http_request_header_count(request, "origin");
     if (count > 1) {
         refuse(result, 400, "Origin is sent more than once; send it once or not at all.");
-    } else if (count == 1 && !is_allowed(http_request_header(request, "origin"), origins, origins_count)) {
+    } else if (count == 1 && origins_count > 0 &&
+               !upgrade_has_origin(origins, origins_count, http_request_header(request, "origin"))) {
         refuse(result, 403,
                "Pages of this origin may not open a WebSocket here. Whoever runs this server can allow it: the "
                "list of origins has to name it exactly, with scheme and port.");

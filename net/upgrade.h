@@ -38,6 +38,9 @@ bool upgrade_is_asked(const struct http_request *request);
 void upgrade_check(const struct http_request *request, const char *const *origins, size_t origins_count,
                    struct upgrade *result);
 
+/* Is this origin on such a list? Nothing is on an empty one. */
+bool upgrade_has_origin(const char *const *origins, size_t origins_count, struct text origin);
+
 /* Writes the 101; a refusal is an answer like any other (http_answer_head()). Returns its bytes; 0 when max is too
  * small, which UPGRADE_ANSWER_BYTES_MAX never is. */
 size_t upgrade_answer(const struct upgrade *upgrade, char *to, size_t max);

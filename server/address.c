@@ -86,6 +86,17 @@ bool address_is_equal(const struct address *one, const struct address *other)
     return strcmp(address_format(one, one_text), address_format(other, other_text)) == 0;
 }
 
+bool address_is_loopback(const struct address *address)
+{
+    if (address->storage.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->storage;
+        return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    if (address->storage.ss_family != AF_INET6) return false;
+    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)&address->storage)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
+}
+
 uint16_t address_port(const struct address *address)
 {
     if (address->storage.ss_family == AF_INET)

@@ -27,5 +27,7 @@ enum rc address_read(const char *text, struct address *address_r);
 const char *address_format(const struct address *address, char text_r[ADDRESS_TEXT_MAX]);
 
 bool address_is_equal(const struct address *one, const struct address *other);
+/* Is it reached from this machine alone? */
+bool address_is_loopback(const struct address *address);
 /* 0 for a family other than the two. */
 uint16_t address_port(const struct address *address);

@@ -1,19 +1,19 @@
 /* server/api.c - which endpoint a request is for, what it is answered, and calls that wait for homes. */
 #include "server/api.h"
 
-#include "core/batch.h"
 #include "net/http.h"
 #include "server/api_private.h"
 #include "server/post.h"
 #include "server/server.h"
+#include "server/store.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define APPS_PART      "/apps/"
-#define UP_PATH        "/up"
-#define HEAD_BYTES_MAX 512 /* of an answer's head */
+#define APPS_PART   "/apps/"
+#define UP_PATH     "/up"
+#define HEALTH_PATH "/health"
 
 /* ---- routes ---- */
 
@@ -30,6 +30,7 @@ static const struct route routes[] = {
     {HTTP_METHOD_POST, "POST", "/batch_events", NULL, api_publish_batch},
     {HTTP_METHOD_GET, "GET", "/channels", NULL, api_read_channels},
     {HTTP_METHOD_GET, "GET", "/channels/", "/users", api_read_users},
+    {HTTP_METHOD_GET, "GET", "/channels/", "/history", api_read_history},
     {HTTP_METHOD_GET, "GET", "/channels/", "", api_read_channel},
     {HTTP_METHOD_POST, "POST", "/users/", "/terminate_connections", api_terminate},
     {HTTP_METHOD_GET, "GET", "/connections", NULL, api_read_connections},
@@ -44,9 +45,15 @@ struct text api_signed_path(struct text path)
     return rest;
 }
 
+/* What anybody may ask: load balancers do. */
+static bool is_unsigned(struct text path)
+{
+    return text_is(path, UP_PATH) || text_is(path, HEALTH_PATH);
+}
+
 bool api_serves(struct text path)
 {
-    return text_is(path, UP_PATH) || api_signed_path(path).count > 0;
+    return is_unsigned(path) || api_signed_path(path).count > 0;
 }
 
 /* Is this what stands behind /apps/ID? *subject_r is then what the route leaves open, still encoded. */
@@ -86,44 +93,10 @@ static struct api_refusal find_route(struct api_request *request, const struct r
 
 /* ---- answers ---- */
 
-/* A body that was refused is not read, so what follows it is not found. */
-static bool may_stay(const struct shard *shard, const struct connection *connection)
-{
-    bool is_complete = http_reader_is_complete(connection->http);
-    return is_complete && http_reader_request(connection->http)->keep_alive && !shard->is_draining;
-}
-
-static bool is_head(const struct connection *connection)
-{
-    return http_reader_is_complete(connection->http) &&
-           http_reader_request(connection->http)->method == HTTP_METHOD_HEAD;
-}
-
-static void say(struct shard *shard, struct connection *connection, unsigned status, const char *type,
-                struct text body, const char *extra_headers)
-{
-    char head[HEAD_BYTES_MAX];
-    bool keep_alive = may_stay(shard, connection);
-    size_t head_bytes = http_answer_head(head, sizeof head, status, type, body.count, keep_alive, extra_headers);
-    if (is_head(connection)) body.count = 0; /* RFC 9110 9.3.2: told how long it is, not sent */
-    uint8_t *to;
-    struct batch *batch = batch_new((uint32_t)(head_bytes + body.count), shard->now_ms, &to);
-    if (batch != NULL) {
-        memcpy(to, head, head_bytes);
-        if (body.count > 0) memcpy(to + head_bytes, body.at, body.count);
-    }
-    connection_say(shard, connection, batch);
-    if (keep_alive) {
-        connection_answered(shard, connection);
-    } else {
-        connection_linger(shard, connection, CLOSE_HTTP_DONE);
-    }
-}
-
 void api_answer(struct shard *shard, struct connection *connection, unsigned status, const char *type,
                 struct text body)
 {
-    say(shard, connection, status, type, body, NULL);
+    answer(shard, connection, status, type, body, NULL);
 }
 
 void api_refuse(struct shard *shard, struct connection *connection, const struct api_refusal *refusal)
@@ -145,7 +118,7 @@ void api_refuse(struct shard *shard, struct connection *connection, const struct
         body[strlen(text)] = '\n';
         line = (struct text){body, strlen(text) + 1};
     }
-    say(shard, connection, refusal->status, API_TEXT, line, extra);
+    answer(shard, connection, refusal->status, API_TEXT, line, extra);
     free(body);
     free(refusal->memory);
 }
@@ -166,7 +139,7 @@ bool api_judge(struct shard *shard, struct connection *connection, const struct 
     const struct route *route;
     struct text encoded;
     struct api_refusal refusal = {413, "This path takes no body", NULL};
-    if (!text_is(http->path, UP_PATH)) refusal = judge(&request, &route, &encoded);
+    if (!is_unsigned(http->path)) refusal = judge(&request, &route, &encoded);
     query_string_fini(&request.query);
     if (refusal.status == 0) return true;
     counter_add(&shard->counters, COUNTER_http_requests, 1);
@@ -174,18 +147,25 @@ bool api_judge(struct shard *shard, struct connection *connection, const struct 
     return false;
 }
 
-/* Letters of ours that wait already: more would only wait longer. */
-static bool is_overloaded(const struct shard *shard)
+/* {"store":"ok"}; red while the store cannot write. */
+static void answer_health(struct shard *shard, struct connection *connection)
 {
-    return shard->letters_waiting > shard->options->mailbox_letters;
+    char body[200];
+    const struct store *store = shard->server->store;
+    const char *trouble = store != NULL ? store_trouble(store) : NULL;
+    const char *state = store == NULL ? "none" : trouble == NULL ? "ok" : trouble;
+    int count = snprintf(body, sizeof body, "{\"store\":\"%s\"}", state); /* SQLite's words need no escapes */
+    api_answer(shard, connection, trouble == NULL ? 200 : 503, API_JSON, (struct text){body, (size_t)count});
 }
 
-static void answer_up(struct shard *shard, struct connection *connection, const struct http_request *http)
+static void answer_unsigned(struct shard *shard, struct connection *connection, const struct http_request *http)
 {
-    if (http->body.count == 0 && (http->method == HTTP_METHOD_GET || http->method == HTTP_METHOD_HEAD)) {
-        api_answer(shard, connection, 200, API_TEXT, text_of("OK\n"));
-    } else {
+    if (http->body.count > 0 || (http->method != HTTP_METHOD_GET && http->method != HTTP_METHOD_HEAD)) {
         api_refuse(shard, connection, &(struct api_refusal){405, "GET, HEAD", NULL});
+    } else if (text_is(http->path, HEALTH_PATH)) {
+        answer_health(shard, connection);
+    } else {
+        api_answer(shard, connection, 200, API_TEXT, text_of("OK\n"));
     }
 }
 
@@ -209,13 +189,13 @@ void api_receive(struct shard *shard, struct connection *connection, const struc
     struct api_request request = {.shard = shard, .connection = connection, .http = http};
     const struct route *route = NULL;
     struct text encoded = {0};
-    if (text_is(http->path, UP_PATH)) {
-        answer_up(shard, connection, http);
+    if (is_unsigned(http->path)) {
+        answer_unsigned(shard, connection, http);
         return;
     }
     struct api_refusal refusal = judge(&request, &route, &encoded);
     if (refusal.status == 0) refusal = api_check_body(&request);
-    if (refusal.status == 0 && is_overloaded(shard)) {
+    if (refusal.status == 0 && shard_is_overloaded(shard)) {
         refusal = (struct api_refusal){503, "The server is overloaded: try again in a moment", NULL};
     }
     if (refusal.status != 0) {
@@ -233,7 +213,8 @@ bool api_read_info(struct text text, unsigned allowed, unsigned *info_r)
         unsigned bit;
     } names[] = {{"user_count", QUERY_INFO_USER_COUNT},
                  {"subscription_count", QUERY_INFO_SUBSCRIPTION_COUNT},
-                 {"cache", QUERY_INFO_CACHE}};
+                 {"cache", QUERY_INFO_CACHE},
+                 {"position", QUERY_INFO_POSITION}};
     *info_r = 0;
     while (text.count > 0) {
         const char *comma = memchr(text.at, ',', text.count);
@@ -271,7 +252,29 @@ void api_call_free(struct counters *counters, struct api_call *call)
 
 enum rc api_append(struct span **span, const char *text)
 {
-    return span_append(span, (const uint8_t *)text, (uint32_t)strlen(text));
+    return span_append_text(span, text_of(text));
+}
+
+/* Why a home could not do what it was asked. */
+static struct api_refusal refusal_of(enum rc rc)
+{
+    switch (rc) {
+    case RC_ENOENT:
+        return (struct api_refusal){404, "The channel keeps no history (--history)", NULL};
+    case RC_ESTORE:
+        return (struct api_refusal){
+            503,
+            "The store cannot be used now: not everything was done, try again later, a publish "
+            "with the same idempotency_key",
+            NULL};
+    case RC_EFULL:
+        return (struct api_refusal){503,
+                                    "The server has too much to keep: not everything was done, try again, a publish "
+                                    "with the same idempotency_key",
+                                    NULL};
+    default:
+        return api_out_of_memory;
+    }
 }
 
 static void finish(struct shard *shard, struct connection *connection)
@@ -279,12 +282,13 @@ static void finish(struct shard *shard, struct connection *connection)
     struct api_call *call = connection->call;
     struct span *body = NULL;
     connection->call = NULL;
-    enum rc rc = call->is_out_of_memory ? RC_ENOMEM : call->compose(call, &body);
+    enum rc rc = call->rc == RC_OK ? call->compose(call, &body) : call->rc;
     api_call_free(&shard->counters, call);
     if (rc == RC_OK) {
         api_answer(shard, connection, 200, API_JSON, (struct text){(const char *)body->bytes, body->count});
     } else {
-        api_refuse(shard, connection, &api_out_of_memory);
+        struct api_refusal refusal = refusal_of(rc);
+        api_refuse(shard, connection, &refusal);
     }
     span_free(&body);
 }
@@ -327,7 +331,7 @@ void api_answered(struct shard *shard, struct query *query)
         return;
     }
     call->parts[query->part] = query;
-    call->is_out_of_memory = call->is_out_of_memory || query->rc != RC_OK;
+    if (call->rc == RC_OK) call->rc = query->rc;
     part_done(shard, connection);
 }
 

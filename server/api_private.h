@@ -4,12 +4,13 @@
 #include "core/span.h"
 #include "net/http_request.h"
 #include "net/query_string.h"
+#include "server/answer.h"
 #include "server/app.h"
 #include "server/connection.h"
 #include "server/query.h"
 #include "server/shard.h"
 
-#define API_JSON "application/json" /* SDKs compare it to the letter */
+#define API_JSON ANSWER_JSON /* SDKs compare it to the letter */
 #define API_TEXT "text/plain; charset=utf-8"
 
 /* One request under way. */
@@ -36,7 +37,7 @@ struct api_call {
     uint32_t serial;
     uint32_t parts_count;
     uint32_t pending;      /* parts not yet answered, and one while they are being asked */
-    bool is_out_of_memory; /* a home was */
+    enum rc rc;            /* RC_OK, or the first that a home could not do */
     unsigned info;         /* what the answer tells of the channel */
     /* Writes the answer's body from the parts. */
     enum rc (*compose)(const struct api_call *call, struct span **body);
@@ -69,6 +70,7 @@ void api_publish_event(const struct api_request *request);
 void api_publish_batch(const struct api_request *request);
 void api_read_channels(const struct api_request *request);
 void api_read_channel(const struct api_request *request);
+void api_read_history(const struct api_request *request);
 void api_read_users(const struct api_request *request);
 void api_read_connections(const struct api_request *request);
 void api_terminate(const struct api_request *request);

@@ -19,6 +19,7 @@ struct posted {
     struct text name;
     struct text data;
     char *data_memory; /* free() it */
+    struct text key;   /* idempotency_key; at == NULL: none */
     struct publisher publisher;
     unsigned info;
 };
@@ -78,14 +79,26 @@ static struct api_refusal read_socket_id(yyjson_val *object, struct posted *post
     return (struct api_refusal){0};
 }
 
+static struct api_refusal read_key(yyjson_val *object, struct posted *posted)
+{
+    yyjson_val *key;
+    enum rc rc = json_member(object, "idempotency_key", &key);
+    if (rc == RC_ENOENT || (rc == RC_OK && yyjson_is_null(key))) return (struct api_refusal){0};
+    if (rc == RC_OK && yyjson_is_str(key) && query_key_is_valid(json_text(key))) {
+        posted->key = json_text(key);
+        return (struct api_refusal){0};
+    }
+    return wrong("Invalid idempotency_key: expected a string of 1 to 64 bytes without control characters");
+}
+
 static struct api_refusal read_info(yyjson_val *object, struct posted *posted)
 {
     yyjson_val *info;
     enum rc rc = json_member(object, "info", &info);
     if (rc == RC_ENOENT || (rc == RC_OK && yyjson_is_null(info))) return (struct api_refusal){0};
-    unsigned allowed = QUERY_INFO_USER_COUNT | QUERY_INFO_SUBSCRIPTION_COUNT;
+    unsigned allowed = QUERY_INFO_USER_COUNT | QUERY_INFO_SUBSCRIPTION_COUNT | QUERY_INFO_POSITION;
     if (rc != RC_OK || !yyjson_is_str(info) || !api_read_info(json_text(info), allowed, &posted->info)) {
-        return wrong("Invalid info: expected user_count, subscription_count, or both with a comma between");
+        return wrong("Invalid info: expected user_count, subscription_count, position, or several with commas between");
     }
     return (struct api_refusal){0};
 }
@@ -97,6 +110,7 @@ static struct api_refusal read_event(const struct app *app, yyjson_val *object, 
     struct api_refusal refusal = read_name(object, posted);
     if (refusal.status == 0) refusal = read_data(app, object, posted);
     if (refusal.status == 0) refusal = read_socket_id(object, posted);
+    if (refusal.status == 0) refusal = read_key(object, posted);
     if (refusal.status == 0) refusal = read_info(object, posted);
     return refusal;
 }
@@ -128,7 +142,9 @@ static struct query *make_query(const struct api_request *request, const struct 
         if (message != NULL) message_drop(counters, message);
         return NULL;
     }
+    message->origin = ORIGIN_BACKEND;
     message->publisher = posted->publisher;
+    if (posted->key.at != NULL) memcpy(query->key, posted->key.at, posted->key.count);
     message->is_kept = type.is_cache;
     query->message = message;
     query->info = posted->info;
@@ -203,9 +219,7 @@ static enum rc compose_event(const struct api_call *call, struct span **body)
         rc = api_append(body, i > 0 ? ",\"" : "\"");
         if (rc == RC_OK) rc = span_append(body, (const uint8_t *)part->name.text, part->name.length);
         if (rc == RC_OK) rc = api_append(body, "\":{");
-        if (rc == RC_OK) {
-            rc = query_append_counts(body, &part->name, part->info, part->user_count, part->subscription_count);
-        }
+        if (rc == RC_OK) rc = query_append_facts(body, &part->name, part->info, &part->facts);
         if (rc == RC_OK) rc = api_append(body, "}");
     }
     return rc == RC_OK ? api_append(body, "}}") : rc;
@@ -261,9 +275,7 @@ static enum rc compose_batch(const struct api_call *call, struct span **body)
     for (uint32_t i = 0; rc == RC_OK && i < call->parts_count; i++) {
         const struct query *part = call->parts[i];
         rc = api_append(body, i > 0 ? ",{" : "{");
-        if (rc == RC_OK) {
-            rc = query_append_counts(body, &part->name, part->info, part->user_count, part->subscription_count);
-        }
+        if (rc == RC_OK) rc = query_append_facts(body, &part->name, part->info, &part->facts);
         if (rc == RC_OK) rc = api_append(body, "}");
     }
     return rc == RC_OK ? api_append(body, "]}") : rc;

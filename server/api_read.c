@@ -3,6 +3,7 @@
 
 #include "core/channel_type.h"
 #include "core/message.h"
+#include "server/history_page.h"
 #include "server/server.h"
 #include "server/user.h"
 
@@ -20,21 +21,23 @@ static void refuse_for_memory(const struct api_request *request)
     api_refuse(request->shard, request->connection, &api_out_of_memory);
 }
 
-/* Asks one home about one channel, or whatever it is that has this name. */
-static void ask_one(const struct api_request *request, enum query_kind kind, const struct name *name, unsigned info,
+/* Asks one home about one channel, or whatever it is that has this name. The query is asked with what `wish` has
+ * besides its name. */
+static void ask_one(const struct api_request *request, const struct query *wish,
                     enum rc (*compose)(const struct api_call *call, struct span **body))
 {
     struct api_call *call = api_call_new(request->shard, 1);
-    struct query *query = query_new(kind, name);
+    struct query *query = query_new(wish->kind, &wish->name);
     if (call == NULL || query == NULL) {
         api_call_free(&request->shard->counters, call);
         query_free(&request->shard->counters, query);
         refuse_for_memory(request);
         return;
     }
-    query->info = info;
+    query->info = wish->info;
+    query->page = wish->page;
     call->parts[0] = query;
-    call->info = info;
+    call->info = wish->info;
     call->compose = compose;
     api_ask(request, call);
 }
@@ -96,12 +99,10 @@ void api_read_channels(const struct api_request *request)
 static enum rc compose_channel(const struct api_call *call, struct span **body)
 {
     const struct query *part = call->parts[0];
-    enum rc rc = api_append(body, part->subscription_count > 0 ? "{\"occupied\":true" : "{\"occupied\":false");
+    enum rc rc = api_append(body, part->facts.subscription_count > 0 ? "{\"occupied\":true" : "{\"occupied\":false");
     if (rc == RC_OK && (call->info & ~(unsigned)QUERY_INFO_CACHE)) {
         rc = api_append(body, ",");
-        if (rc == RC_OK) {
-            rc = query_append_counts(body, &part->name, call->info, part->user_count, part->subscription_count);
-        }
+        if (rc == RC_OK) rc = query_append_facts(body, &part->name, call->info, &part->facts);
     }
     if (rc == RC_OK && (call->info & QUERY_INFO_CACHE)) {
         rc = api_append(body, ",\"cache\":");
@@ -131,7 +132,49 @@ void api_read_channel(const struct api_request *request)
         return;
     }
     struct name name = name_of(request->app->index, request->subject);
-    ask_one(request, QUERY_CHANNEL, &name, info, compose_channel);
+    ask_one(request, &(struct query){.kind = QUERY_CHANNEL, .name = name, .info = info}, compose_channel);
+}
+
+/* ---- GET /channels/NAME/history ---- */
+
+#define HISTORY_ITEMS_DEFAULT 100
+
+static enum rc compose_history(const struct api_call *call, struct span **body)
+{
+    const struct span *page = call->parts[0]->text;
+    enum rc rc = api_append(body, "{");
+    if (rc == RC_OK) rc = span_append(body, page->bytes, page->count);
+    return rc == RC_OK ? api_append(body, "}") : rc;
+}
+
+/* Reads a number that may be absent: *number_r is then left as it is. */
+static bool read_number(const struct api_request *request, const char *name, uint64_t *number_r)
+{
+    struct text text = query_string_get(&request->query, name);
+    return text.at == NULL || text_is_number(text, number_r);
+}
+
+void api_read_history(const struct api_request *request)
+{
+    uint64_t limit = HISTORY_ITEMS_DEFAULT;
+    struct query_page page = {.before = UINT64_MAX};
+    struct text epoch = query_string_get(&request->query, "epoch");
+    page.is_from_end = query_string_get(&request->query, "since").at == NULL;
+    if (!name_is_valid(request->subject)) {
+        refuse(request, 400, "Invalid channel name: use 1 to 200 characters of A-Z a-z 0-9 _ - = @ , . ;");
+        return;
+    }
+    bool is_number = read_number(request, "since", &page.since) && read_number(request, "before", &page.before) &&
+                     read_number(request, "limit", &limit);
+    if (!is_number || page.before == 0 || limit < 1 || limit > HISTORY_ITEMS_MAX || epoch.count > EPOCH_BYTES) {
+        refuse(request, 400,
+               "Invalid history: expected limit from 1 to 1000, since and before offsets, epoch as it was told");
+        return;
+    }
+    page.limit = (uint32_t)limit;
+    if (epoch.count > 0) memcpy(page.epoch, epoch.at, epoch.count);
+    struct name name = name_of(request->app->index, request->subject);
+    ask_one(request, &(struct query){.kind = QUERY_HISTORY, .name = name, .page = page}, compose_history);
 }
 
 /* ---- GET /channels/NAME/users ---- */
@@ -173,7 +216,7 @@ void api_read_users(const struct api_request *request)
         return;
     }
     struct name name = name_of(request->app->index, request->subject);
-    ask_one(request, QUERY_USERS, &name, 0, compose_users);
+    ask_one(request, &(struct query){.kind = QUERY_USERS, .name = name}, compose_users);
 }
 
 /* ---- the rest ---- */

@@ -1,7 +1,7 @@
 /* server/app.c - finding an app, and what --help says of them. There are few: a walk is as quick as a table. */
 #include "server/app.h"
 
-#include "server/options_row.h"
+#include "server/setting.h"
 
 #include <assert.h>
 
@@ -35,8 +35,5 @@ void app_help(FILE *out)
     fputs("\nApp settings\n"
           "  They follow the credentials: --app '1001:KEY:SECRET client_events=no members_max=500'.\n",
           out);
-#define APP_SETTING(type, name, value_default, min, max, unit, help) \
-    options_help_row(out, #name "=" unit, (help), (value_default));
-#include "server/app_setting.def"
-#undef APP_SETTING
+    settings_help(&app_settings, out);
 }

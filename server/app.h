@@ -12,8 +12,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define APPS_MAX     64
-#define APP_OF_ROOMS 0 /* rooms are public channels of the first app */
+#define APPS_MAX            64
+#define APP_OF_ROOMS        0  /* rooms are public channels of the first app */
+#define APP_TOKEN_BYTES_MAX 64 /* of an ID, of a key */
+
+struct setting_table;
 
 enum webhook_kind {
 #define WEBHOOK(name, is_default) WEBHOOK_##name,
@@ -47,6 +50,10 @@ struct app_list {
 typedef struct app_list option_app_list;
 extern const struct option_type option_type_app_list;
 
+/* Where the operator gave no app the server has one of its own, "rooms", with a key and a secret of chance: the rooms
+ * are its channels, and clients that are told its key may come too. So there is always a first app. */
+enum rc app_list_complete(struct app_list *apps, struct option_error *error);
+
 /* NULL: there is none. */
 struct app *app_of_id(const struct app_list *apps, struct text id);
 struct app *app_of_key(const struct app_list *apps, struct text key);
@@ -58,5 +65,6 @@ static inline bool app_has_webhook(const struct app *app, enum webhook_kind kind
     return app->webhook[0] != '\0' && (app->webhook_events >> kind & 1) != 0;
 }
 
-/* What --help shows of app_setting.def. */
+/* What may follow the credentials, from app_setting.def; and what --help shows of it. */
+extern const struct setting_table app_settings;
 void app_help(FILE *out);

@@ -1,39 +1,31 @@
 /* server/app_read.c - apps from text, "ID:KEY:SECRET name=value ...".
  *
- * Whoever puts a blank into a secret makes a setting of its end. That is why errors show a setting's name or value
- * only where an equals sign stands between the two, and of the credentials nothing but an ID that is one. */
+ * Whoever puts a blank into a secret makes a setting of its end: that is why server/setting.c never shows a word
+ * without an equals sign. Of the credentials errors show nothing but an ID that is one. */
 #include "server/app.h"
 #include "server/options_row.h"
-#include "server/spelling.h"
+#include "server/random_word.h"
+#include "server/setting.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define BLANKS           " \t\r\n"
 #define TOKEN_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-#define TOKEN_BYTES_MAX  64
 #define SECRET_BYTES_MAX 128
 
-static const struct option_row settings[] = {
-#define APP_SETTING(type_, name_, default_, min_, max_, unit_, help_) \
-    {.name = #name_,                                                  \
-     .value_default = (default_),                                     \
-     .unit = (unit_),                                                 \
-     .help = (help_),                                                 \
-     .type = &option_type_##type_,                                    \
-     .bounds = {.min = (min_), .max = (max_)},                        \
-     .offset = offsetof(struct app, name_)},
+static const struct option_row rows[] = {
+#define APP_SETTING(type_, name_, ...) \
+    OPTION_ROW(&option_type_##type_, #name_, offsetof(struct app, name_), __VA_ARGS__),
 #include "server/app_setting.def"
 #undef APP_SETTING
 };
-#define SETTINGS_COUNT (sizeof settings / sizeof settings[0])
 
-static const char *setting_name_at(size_t index)
-{
-    return settings[index].name;
-}
+const struct setting_table app_settings = {
+    .rows = rows,
+    .count = sizeof rows / sizeof rows[0],
+    .give = "name=value, and no blanks in the secret or in values",
+};
 
 static void secret_free(char *secret)
 {
@@ -43,8 +35,7 @@ static void secret_free(char *secret)
 
 static void app_fini(struct app *app)
 {
-    for (size_t i = 0; i < SETTINGS_COUNT; i++)
-        if (settings[i].type->fini != NULL) settings[i].type->fini((char *)app + settings[i].offset);
+    settings_fini(&app_settings, app);
     free(app->id);
     free(app->key);
     secret_free(app->secret);
@@ -54,7 +45,7 @@ static void app_fini(struct app *app)
 static bool is_token(const char *text)
 {
     size_t length = strlen(text);
-    return length >= 1 && length <= TOKEN_BYTES_MAX && strspn(text, TOKEN_CHARACTERS) == length;
+    return length >= 1 && length <= APP_TOKEN_BYTES_MAX && strspn(text, TOKEN_CHARACTERS) == length;
 }
 
 static bool is_secret(const char *text)
@@ -75,10 +66,10 @@ static enum rc read_credentials(struct app *app, char *word, struct option_error
         return option_refuse(error, "an app's ID, key or secret is missing; give ID:KEY:SECRET, then its settings");
     if (!is_token(id))
         return option_refuse(error, "the ID is not valid; give 1 to %d characters of A-Z a-z 0-9 _ -",
-                             TOKEN_BYTES_MAX);
+                             APP_TOKEN_BYTES_MAX);
     if (!is_token(key))
         return option_refuse(error, "the key of %s is not valid; give 1 to %d characters of A-Z a-z 0-9 _ -", id,
-                             TOKEN_BYTES_MAX);
+                             APP_TOKEN_BYTES_MAX);
     if (!is_secret(secret))
         return option_refuse(error, "the secret of %s is not valid; give 1 to %d printable characters without blank",
                              id, SECRET_BYTES_MAX);
@@ -86,61 +77,6 @@ static enum rc read_credentials(struct app *app, char *word, struct option_error
     app->key = strdup(key);
     app->secret = strdup(secret);
     return app->id != NULL && app->key != NULL && app->secret != NULL ? RC_OK : option_out_of_memory(error);
-}
-
-static enum rc read_defaults(struct app *app, struct option_error *error)
-{
-    enum rc rc = RC_OK;
-    for (size_t i = 0; rc == RC_OK && i < SETTINGS_COUNT; i++) {
-        const struct option_row *row = &settings[i];
-        rc = row->type->read(row->value_default, row->bounds, (char *)app + row->offset, error);
-        assert(rc != RC_EINVAL); /* app_setting.def gives a default that its own row refuses */
-    }
-    return rc;
-}
-
-/* The setting of this name, which may have '-' for '_'; NULL: there is none. */
-static const struct option_row *find_setting(const char *name)
-{
-    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
-        const char *own = settings[i].name;
-        size_t at = 0;
-        while (own[at] != '\0' && (own[at] == name[at] || (own[at] == '_' && name[at] == '-')))
-            at++;
-        if (own[at] == '\0' && name[at] == '\0') return &settings[i];
-    }
-    return NULL;
-}
-
-static enum rc refuse_setting(const struct app *app, const char *name, struct option_error *error)
-{
-    size_t meant = spelling_closest(text_of(name), setting_name_at, SETTINGS_COUNT);
-    if (meant == SETTINGS_COUNT)
-        return option_refuse(error, "unknown setting " OPTION_SHOWN " of %s; see --help", name, app->id);
-    return option_refuse(error, "unknown setting " OPTION_SHOWN " of %s; did you mean %s? See --help", name, app->id,
-                         settings[meant].name);
-}
-
-/* One word "name=value". */
-static enum rc read_setting(struct app *app, char *word, struct option_error *error)
-{
-    char *value = word;
-    const char *name = strsep(&value, "=");
-    if (value == NULL)
-        return option_refuse(
-            error, "a setting of %s has no value; give name=value, and no blanks in the secret or in values",
-            app->id);
-    const struct option_row *row = find_setting(name);
-    if (row == NULL) return refuse_setting(app, name, error);
-    struct option_error rest = option_error_begin(error, "%s of %s: ", row->name, app->id);
-    return row->type->read(value, row->bounds, (char *)app + row->offset, &rest);
-}
-
-/* The next word, "" for none. */
-static char *next_word(char **rest)
-{
-    *rest += strspn(*rest, BLANKS);
-    return **rest == '\0' ? *rest : strsep(rest, BLANKS);
 }
 
 static bool is_web_address(const char *text)
@@ -157,13 +93,8 @@ static bool is_web_address(const char *text)
 static enum rc read_app(struct app *app, char *text, struct option_error *error)
 {
     char *rest = text;
-    enum rc rc = read_credentials(app, next_word(&rest), error);
-    if (rc == RC_OK) rc = read_defaults(app, error);
-    while (rc == RC_OK && rest != NULL) {
-        char *word = next_word(&rest);
-        if (word[0] == '\0') break;
-        rc = read_setting(app, word, error);
-    }
+    enum rc rc = read_credentials(app, setting_next_word(&rest), error);
+    if (rc == RC_OK) rc = settings_read(&app_settings, app->id, rest, app, error);
     if (rc == RC_OK && app->webhook[0] != '\0' && !is_web_address(app->webhook))
         return option_refuse(error,
                              "webhook of %s: " OPTION_SHOWN " is no web address; give http://... or https://...",
@@ -198,6 +129,18 @@ static enum rc app_list_read(const char *text, struct option_bounds bounds, void
     if (rc != RC_OK) app_fini(&app);
     explicit_bzero(copy, strlen(text)); /* not strlen(copy): it is in pieces */
     free(copy);
+    return rc;
+}
+
+enum rc app_list_complete(struct app_list *apps, struct option_error *error)
+{
+    if (apps->count > 0) return RC_OK;
+    char text[] = "rooms:KKKKKKKKKKKKKKKKKKKK:SSSSSSSSSSSSSSSSSSSSSSSSSSSSSSSS";
+    char *key = strchr(text, ':') + 1, *secret = strrchr(text, ':') + 1;
+    random_word(key, (size_t)(secret - 1 - key));
+    random_word(secret, strlen(secret));
+    enum rc rc = app_list_read(text, (struct option_bounds){.min = 0, .max = 1}, apps, error);
+    explicit_bzero(text, sizeof text);
     return rc;
 }
 

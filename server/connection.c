@@ -170,6 +170,13 @@ void connection_say(struct shard *shard, struct connection *connection, struct b
     say(shard, connection, batch, append_message);
 }
 
+void connection_say_long(struct shard *shard, struct connection *connection, struct batch *batch)
+{
+    if (outbox_is_empty(shard_outbox(shard, connection))) connection->long_bytes = 0;
+    if (batch != NULL) connection->long_bytes += batch->count;
+    connection_say(shard, connection, batch);
+}
+
 void connection_say_control(struct shard *shard, struct connection *connection, struct batch *batch)
 {
     /* RFC 6455 4.2.2: no frame before the answer to the handshake, which waits in the outbox when a ping came right

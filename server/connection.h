@@ -66,7 +66,7 @@ struct connection {
     uint64_t unsent_ms;                 /* since when something is unsent; 0: nothing is */
     uint32_t unsent_at;                 /* how much of it has gone */
     uint64_t heard_ms;                  /* when bytes came last */
-    uint64_t greeted_bytes;             /* member lists and the like in its outbox, since it was empty last */
+    uint64_t long_bytes;                /* member lists and the like in its outbox, since it was empty last */
     uint64_t pinged_ms;                 /* when our last ping went out; 0: none yet */
     uint32_t life;                      /* which use of the slot; 24 bits */
     enum connection_state state : 8;
@@ -106,6 +106,9 @@ void connection_open(struct shard *shard, struct connection *connection);
 /* Says something: queues a batch and flushes it this turn. Takes over the caller's reference. A NULL batch (it could
  * not be made) ends the connection for want of memory. */
 void connection_say(struct shard *shard, struct connection *connection, struct batch *batch);
+/* The same for what the client asked for and is as long as it is, a list of members or a page of history: not held
+ * against it as a slow reader. */
+void connection_say_long(struct shard *shard, struct connection *connection, struct batch *batch);
 /* The same for a ping or pong, ahead of messages but not of answers over HTTP. */
 void connection_say_control(struct shard *shard, struct connection *connection, struct batch *batch);
 /* The same for a control frame of that payload, which is copied: a close behind messages, others ahead of them. */

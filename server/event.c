@@ -126,8 +126,7 @@ static void write_event_frame(struct message *message, const struct event *event
     message->event_name = part_of(header + strlen("{\"event\":"), json_text_bytes(event->name));
     message->data = part_of(header + before - strlen("\""), data);
     if (event->user_id.at == NULL) return;
-    message->user_id =
-        part_of(header + before + data + strlen("\",\"user_id\":"), json_text_bytes(event->user_id));
+    message->user_id = part_of(header + before + data + strlen("\",\"user_id\":"), json_text_bytes(event->user_id));
 }
 
 struct message *event_message(struct counters *counters, const struct name *channel, const struct event *event)

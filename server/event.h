@@ -24,7 +24,7 @@ struct event {
     struct text name;
     struct text channel;            /* at == NULL: the event is of no channel. A channel's name needs no escapes */
     struct text data;               /* decoded */
-    const struct presence *members; /* a channel's snapshot goes before the members of data, an object; NULL: data only */
+    const struct presence *members; /* a channel's snapshot goes before what data, an object, has; NULL: data only */
     struct text user_id;            /* at == NULL: none is told */
     const struct position *position; /* in the channel's history; NULL: none */
 };

@@ -13,7 +13,7 @@
 #define SCRATCH_BYTES     (1024 * 1024) /* for joined sends of one chunk */
 #define JOIN_BYTES_MAX    (64 * 1024)   /* of one connection's joined send */
 #define PREFETCH_AHEAD    8
-#define GREETED_BYTES_MAX (64 * 1024 * 1024) /* what a connection may have asked for beyond outbox_bytes_max */
+#define LONG_BYTES_MAX    (64 * 1024 * 1024) /* what a connection may have asked for beyond outbox_bytes_max */
 
 struct flush_send {
     uint32_t slot;
@@ -55,11 +55,11 @@ void flush_later(struct shard *shard, uint32_t slot)
  * members that it asked for do not make a reader slow, within a bound. */
 static bool is_too_slow(const struct shard *shard, const struct connection *connection, const struct outbox *outbox)
 {
-    uint64_t greeted_bytes = connection->greeted_bytes;
-    if (greeted_bytes > GREETED_BYTES_MAX) greeted_bytes = GREETED_BYTES_MAX;
+    uint64_t long_bytes = connection->long_bytes;
+    if (long_bytes > LONG_BYTES_MAX) long_bytes = LONG_BYTES_MAX;
     uint32_t count = outbox_count(outbox);
     uint64_t entries_bytes = (count > 0 ? count - 1 : 0) * (sizeof(struct batch) + sizeof(struct batch *));
-    return outbox_behind_bytes(outbox) + entries_bytes > shard->options->outbox_bytes_max + greeted_bytes;
+    return outbox_behind_bytes(outbox) + entries_bytes > shard->options->outbox_bytes_max + long_bytes;
 }
 
 static void block(struct shard *shard, struct connection *connection, struct outbox *outbox)

@@ -1,4 +1,4 @@
-/* server/home.c - joining and leaving at a channel's home, and the order of its messages.
+/* server/home.c - joining and leaving at a channel's home.
  *
  * Not obvious: members who join in one turn are answered at its end. Those who are there already are told of each at
  * once; those who join get one snapshot that has them all, made once, and nothing that came before it. */
@@ -8,15 +8,14 @@
 #include "core/join.h"
 #include "core/message.h"
 #include "core/presence.h"
+#include "core/receipts.h"
 #include "core/roster.h"
 #include "server/app.h"
-#include "server/event.h"
-#include "server/fan_out.h"
+#include "server/channel_log.h"
+#include "server/history_rule.h"
 #include "server/home_event.h"
-#include "server/log.h"
+#include "server/home_publish.h"
 #include "server/post.h"
-#include "server/publish.h"
-#include "server/pusher.h"
 #include "server/shard.h"
 #include "server/subscribe.h"
 
@@ -47,17 +46,21 @@ static bool settle_later(struct shard *shard, struct roster *roster)
 static void count_changed(struct shard *shard, struct roster *roster)
 {
     const struct app *app = shard_app(shard, roster->channel->name.app);
-    if (app == NULL || roster->type.is_presence || roster->type.is_user) return;
+    if (roster->type.is_presence || roster->type.is_user) return;
     bool is_wanted = app->subscription_counts || app_has_webhook(app, WEBHOOK_subscription_count);
     if (is_wanted && settle_later(shard, roster)) roster->has_count_changed = true;
 }
 
-static void set_timer(struct shard *shard, struct roster *roster)
+void home_set_timer(struct shard *shard, struct roster *roster)
 {
     uint64_t due_ms = UINT64_MAX;
     if (roster->kept != NULL) due_ms = roster->kept_until_ms;
     if (roster->has_count_changed && roster->told_ms + COUNT_EVERY_MS < due_ms) {
         due_ms = roster->told_ms + COUNT_EVERY_MS;
+    }
+    if (roster->log != NULL) {
+        uint64_t log_due_ms = channel_log_due_ms(shard, roster->log);
+        if (log_due_ms < due_ms) due_ms = log_due_ms;
     }
     if (due_ms == UINT64_MAX) {
         timer_clear(&shard->roster_timers, &roster->timer);
@@ -75,11 +78,10 @@ static void tell_count(struct shard *shard, struct roster *roster)
         roster->told_ms = shard->now_ms;
         home_tell_count(shard, roster);
     }
-    set_timer(shard, roster);
+    home_set_timer(shard, roster);
 }
 
-/* The channel may be needed by nobody any more; then it goes, and its roster with it. */
-static void drop_if_unused(struct shard *shard, struct channel *channel)
+void home_drop_if_unused(struct shard *shard, struct channel *channel)
 {
     const struct roster *roster = channel->roster;
     if (!roster_is_needed(roster)) timer_clear(&shard->roster_timers, &channel->roster->timer);
@@ -107,7 +109,7 @@ static enum rc admit_member(struct shard *shard, struct roster *roster, const st
 {
     const struct app *app = shard_app(shard, join->channel.app);
     if (roster->presence == NULL && (roster->presence = presence_new()) == NULL) return RC_ENOMEM;
-    bool is_full = app != NULL && presence_count(roster->presence) >= app->members_max;
+    bool is_full = presence_count(roster->presence) >= app->members_max;
     if (presence_snapshot_bytes(roster->presence) > SNAPSHOT_BYTES_MAX) is_full = true;
     if (is_full && !presence_has(roster->presence, join->user_id)) return RC_EFULL;
     return presence_join(roster->presence, join->user_id, join->user_info);
@@ -142,6 +144,9 @@ static void dismiss(struct shard *shard, struct roster *roster, uint32_t from, e
     if (roster_subscribers(roster) == 0) home_tell_occupied(shard, roster, false);
     if (roster->type.is_user && roster->counts[FORM_EVENT] == 0) home_tell_user(shard, roster, false);
     count_changed(shard, roster);
+    if (roster->log == NULL || roster_subscribers(roster) > 0) return;
+    channel_log_left(shard, roster->log);
+    if (channel_log_run(shard, roster->log)) home_set_timer(shard, roster);
 }
 
 /* Who joined and could not be greeted is out again, and knows it. */
@@ -150,10 +155,13 @@ static void greet(struct shard *shard, struct roster *roster, struct join *join,
     if (rc != RC_OK) {
         dismiss(shard, roster, join->from, join->form, join->user_id);
         join->rc = rc;
-        drop_if_unused(shard, roster->channel); /* one who waits here keeps it, one elsewhere does not */
+        home_drop_if_unused(shard, roster->channel); /* one who waits here keeps it, one elsewhere does not */
     } else if (greeting != NULL && join->form == FORM_EVENT) {
         message_hold(greeting, 1);
         join->greeting = greeting;
+        if (position_is_set(&join->recover.from)) {
+            counter_add(&shard->counters, join->is_recovered ? COUNTER_resumes : COUNTER_resumes_refused, 1);
+        }
     }
     answer(shard, join);
 }
@@ -161,18 +169,42 @@ static void greet(struct shard *shard, struct roster *roster, struct join *join,
 static void greet_now(struct shard *shard, struct roster *roster, struct join *join)
 {
     struct message *greeting = NULL;
-    enum rc rc = join->form == FORM_EVENT ? home_greeting(shard, roster, &greeting) : RC_OK;
+    enum rc rc = join->form == FORM_EVENT ? home_greeting(shard, roster, join, &greeting) : RC_OK;
     greet(shard, roster, join, rc, greeting);
     if (greeting != NULL) message_drop(&shard->counters, greeting);
+}
+
+/* What the join needs of the channel's history before it can be answered. RC_PENDING: it comes back later. */
+static enum rc look_up(struct shard *shard, struct roster *roster, struct join *join)
+{
+    struct channel_log *log;
+    const struct position *from = &join->recover.from;
+    enum rc rc = channel_log_open(shard, roster, &log);
+    if (rc == RC_PENDING) {
+        rc = channel_log_wait(shard, log, join, NULL, NULL);
+        return rc == RC_OK ? RC_PENDING : rc;
+    }
+    if (rc != RC_OK) return rc == RC_ENOMEM ? rc : RC_OK; /* without history it is a channel like any other */
+    bool is_in_store = position_is_set(from) && channel_log_is_whole(log, from) && log->rule->durable &&
+                       !history_has_all_behind(&log->window, from->offset);
+    if (!is_in_store || join->is_looked_up) return RC_OK;
+    join->is_looked_up = true; /* also if the store cannot be asked: the client is told that it cannot resume */
+    return channel_log_read(shard, log, join, NULL, from->offset, UINT64_MAX, UINT32_MAX) == RC_OK ? RC_PENDING
+                                                                                                   : RC_OK;
 }
 
 void home_subscribe(struct shard *shard, uint32_t from, struct join *join)
 {
     join->from = from;
     struct channel *channel = shard_make_channel(shard, &join->channel);
-    join->rc = channel != NULL ? admit(shard, channel->roster, join) : RC_ENOMEM;
+    join->rc = channel != NULL ? look_up(shard, channel->roster, join) : RC_ENOMEM;
+    if (join->rc == RC_PENDING) return;
+    if (join->rc == RC_OK) join->rc = admit(shard, channel->roster, join);
     if (join->rc != RC_OK) {
-        if (channel != NULL) drop_if_unused(shard, channel);
+        if (channel != NULL) {
+            home_set_timer(shard, channel->roster); /* a log may have been made for it */
+            home_drop_if_unused(shard, channel);
+        }
         answer(shard, join);
     } else if (is_member(join) && settle_later(shard, channel->roster)) {
         join->next = channel->roster->joiners;
@@ -188,13 +220,13 @@ void home_unsubscribe(struct shard *shard, uint32_t from, struct join *join)
     assert(channel != NULL && channel->roster != NULL);
     dismiss(shard, channel->roster, from, join->form, join->user_id);
     join_free(&shard->counters, join);
-    drop_if_unused(shard, channel);
+    home_drop_if_unused(shard, channel);
 }
 
 void home_leave(struct shard *shard, uint32_t from, struct roster *roster, enum form form)
 {
     dismiss(shard, roster, from, form, (struct text){0});
-    drop_if_unused(shard, roster->channel);
+    home_drop_if_unused(shard, roster->channel);
 }
 
 /* ---- settling ---- */
@@ -213,21 +245,32 @@ static struct join *take_joiners(struct roster *roster)
 }
 
 /* Greets all who joined in this turn. One who is gone already, or cannot be greeted, leaves while the others are being
- * greeted: who is greeted after that has not heard of it, and gets a snapshot of its own. */
+ * greeted: who is greeted after that has not heard of it, and gets a snapshot of its own. Those who ask
+ * for the same share a greeting. */
 static void greet_joiners(struct shard *shard, struct roster *roster)
 {
     struct join *joiners = take_joiners(roster);
     struct message *greeting = NULL;
+    struct recover made_for = {0};
+    bool is_recovered = false;
     enum rc rc = RC_OK;
     uint32_t members = 0;
     while (joiners != NULL) {
         struct join *join = joiners;
         joiners = join->next;
-        if (greeting == NULL || members != presence_count(roster->presence)) {
-            if (greeting != NULL) message_drop(&shard->counters, greeting);
-            members = presence_count(roster->presence);
-            rc = home_greeting(shard, roster, &greeting);
+        if (join->stored != NULL) { /* no other has missed the same */
+            greet_now(shard, roster, join);
+            continue;
         }
+        bool is_same = members == presence_count(roster->presence) && recover_equals(&join->recover, &made_for);
+        if (greeting == NULL || !is_same) {
+            if (greeting != NULL) message_drop(&shard->counters, greeting);
+            made_for = join->recover;
+            members = presence_count(roster->presence);
+            rc = home_greeting(shard, roster, join, &greeting);
+            is_recovered = join->is_recovered;
+        }
+        join->is_recovered = is_recovered;
         greet(shard, roster, join, rc, greeting);
     }
     if (greeting != NULL) message_drop(&shard->counters, greeting);
@@ -247,126 +290,29 @@ void home_settle(struct shard *shard)
         settle(shard, roster); /* marked as settling meanwhile, so that it cannot go */
         roster->is_settling = false;
         if (roster->joiners != NULL) settle_later(shard, roster);
-        drop_if_unused(shard, roster->channel);
+        home_drop_if_unused(shard, roster->channel);
     }
     shard->settling_count = 0;
-}
-
-/* ---- publishing ---- */
-
-static uint64_t kept_bytes(const struct message *message)
-{
-    return sizeof(struct channel) + sizeof(struct roster) + sizeof *message + message->channel.length +
-           message->frame_bytes[FORM_EVENT];
-}
-
-static void forget_kept(struct shard *shard, struct roster *roster)
-{
-    if (roster->kept == NULL) return;
-    TAILQ_REMOVE(&shard->kept, roster, kept_entry);
-    counter_subtract(&shard->counters, COUNTER_cache_bytes, kept_bytes(roster->kept));
-    message_drop(&shard->counters, roster->kept);
-    roster->kept = NULL;
-}
-
-/* Makes room for the newest by forgetting the oldest. */
-static void bound_kept(struct shard *shard, const struct roster *newest)
-{
-    struct roster *oldest;
-    while (counter_get(&shard->counters, COUNTER_cache_bytes) > shard->options->cache_bytes_max &&
-           (oldest = TAILQ_FIRST(&shard->kept)) != newest) {
-        log_warn("cache_bytes_max reached: the oldest cached events are forgotten");
-        counter_add(&shard->counters, COUNTER_cache_evictions, 1);
-        forget_kept(shard, oldest);
-        set_timer(shard, oldest);
-        drop_if_unused(shard, oldest->channel);
-    }
-}
-
-/* Keeps the event for whoever comes later. Returns its channel, or NULL. */
-static struct channel *keep(struct shard *shard, struct channel *channel, struct message *message)
-{
-    const struct app *app = shard_app(shard, message->channel.app);
-    if (channel == NULL) channel = shard_make_channel(shard, &message->channel);
-    if (channel == NULL || app == NULL) return channel;
-    struct roster *roster = channel->roster;
-    forget_kept(shard, roster);
-    message_hold(message, 1);
-    roster->kept = message;
-    TAILQ_INSERT_TAIL(&shard->kept, roster, kept_entry);
-    counter_add(&shard->counters, COUNTER_cache_bytes, kept_bytes(message));
-    roster->kept_until_ms = shard->now_ms + app->cache_ms;
-    roster->is_miss_told = false;
-    set_timer(shard, roster);
-    bound_kept(shard, roster);
-    return channel;
-}
-
-static enum rc deliver(struct shard *shard, struct channel *channel, struct message *message)
-{
-    enum rc rc = RC_OK;
-    const struct roster *roster = channel->roster;
-    for (uint32_t i = 0; i < roster->interests_count; i++) {
-        const struct interest *interest = &roster->interests[i];
-        if (interest->shard == shard->index || !interest_wants(interest, message)) continue;
-        message_hold(message, 1);
-        if (post_send(shard, interest->shard, LETTER_DELIVER, message) == RC_PENDING) rc = RC_PENDING;
-    }
-    if (channel_wants(channel, message)) {
-        fan_out_later(shard, channel, message);
-    } else {
-        message_drop(&shard->counters, message);
-    }
-    return rc;
-}
-
-enum rc home_publish(struct shard *shard, struct message *message)
-{
-    counter_add(&shard->counters, COUNTER_messages_published, 1);
-    struct channel *channel = hub_find(&shard->hub, &message->channel);
-    if (message->is_kept) channel = keep(shard, channel, message);
-    if (channel == NULL) {
-        message_drop(&shard->counters, message);
-        return RC_OK;
-    }
-    bool is_raw = message_has(message, FORM_RAW) && !message_has(message, FORM_EVENT);
-    if (is_raw && channel->roster->counts[FORM_EVENT] > 0) message = event_of_raw(&shard->counters, message);
-    return deliver(shard, channel, message);
-}
-
-void home_terminate(struct shard *shard, struct message *message)
-{
-    struct channel *channel = hub_find(&shard->hub, &message->channel);
-    const struct roster *roster = channel != NULL ? channel->roster : NULL;
-    bool is_here = false;
-    for (uint32_t i = 0; roster != NULL && i < roster->interests_count; i++) {
-        const struct interest *interest = &roster->interests[i];
-        if (interest->counts[FORM_EVENT] == 0) continue;
-        if (interest->shard == shard->index) {
-            is_here = true;
-            continue;
-        }
-        message_hold(message, 1);
-        post_send(shard, interest->shard, LETTER_TERMINATE, message);
-    }
-    if (is_here) pusher_terminate(shard, &message->channel); /* last: it changes the roster */
-    message_drop(&shard->counters, message);
 }
 
 /* ---- time ---- */
 
 void home_timer(struct shard *shard, struct roster *roster)
 {
-    if (roster->kept != NULL && roster->kept_until_ms <= shard->now_ms) forget_kept(shard, roster);
+    if (roster->kept != NULL && roster->kept_until_ms <= shard->now_ms) home_forget_kept(shard, roster);
+    if (roster->log != NULL) channel_log_run(shard, roster->log);
     tell_count(shard, roster);
-    set_timer(shard, roster);
-    drop_if_unused(shard, roster->channel);
+    home_set_timer(shard, roster);
+    home_drop_if_unused(shard, roster->channel);
 }
 
 void home_end(struct shard *shard)
 {
     uint32_t bucket = 0;
     struct channel *channel = NULL;
+    channel_log_end(shard);
+    receipts_free(shard->receipts);
+    shard->receipts = NULL;
     while ((channel = hub_next(&shard->hub, &bucket, channel)) != NULL) {
         struct roster *roster = channel->roster;
         if (roster == NULL) continue;
@@ -374,7 +320,8 @@ void home_end(struct shard *shard)
             next = join->next;
             join_free(&shard->counters, join);
         }
-        forget_kept(shard, roster);
+        home_forget_kept(shard, roster);
+        if (roster->log != NULL) channel_log_free(shard, roster->log);
         timer_clear(&shard->roster_timers, &roster->timer);
     }
 }

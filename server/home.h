@@ -1,5 +1,5 @@
-/* server/home.h - what a channel's home does: it counts subscribers, puts messages in order, knows the members, keeps
- * the last event, and tells backends what happens.
+/* server/home.h - what a channel's home does: it counts subscribers and knows the members; with home_publish.h, which
+ * puts messages in order, and home_event.h, which tells subscribers and backends what happens.
  *
  * Threads: the home shard. Each function is the taking side of a letter (core/letter.def), and is called directly where
  *          the asking shard is the home itself. */
@@ -10,8 +10,8 @@
 
 #include <stdint.h>
 
+struct channel;
 struct join;
-struct message;
 struct roster;
 struct shard;
 struct text;
@@ -23,16 +23,12 @@ void home_unsubscribe(struct shard *shard, uint32_t from, struct join *join);
 /* Anybody else has. */
 void home_leave(struct shard *shard, uint32_t from, struct roster *roster, enum form form);
 
-/* Gives the message its place and hands it to every shard with readers. Takes over a reference. RC_PENDING: it is on
- * its way, but mailboxes are full. */
-enum rc home_publish(struct shard *shard, struct message *message);
-
-/* Closes all who are signed in as the user of this channel. Takes over a reference. */
-void home_terminate(struct shard *shard, struct message *message);
-
 /* Once a turn, before the fan-out: answers those who joined as members, all with one snapshot; tells changed counts. */
 void home_settle(struct shard *shard);
-/* A roster's timer ran out. */
+/* Sets a roster's timer for what it has to do next, and: it ran out. */
+void home_set_timer(struct shard *shard, struct roster *roster);
 void home_timer(struct shard *shard, struct roster *roster);
+/* The channel may be needed by nobody any more; then it goes, and its roster with it. */
+void home_drop_if_unused(struct shard *shard, struct channel *channel);
 /* The shard ends: gives up what its rosters keep. */
 void home_end(struct shard *shard);

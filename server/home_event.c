@@ -1,4 +1,4 @@
-/* server/home_event.c - greetings, and events about members, counts and users. */
+/* server/home_event.c - events about members, counts and users; greetings are in home_greeting.c. */
 #include "server/home_event.h"
 
 #include "core/channel.h"
@@ -9,7 +9,7 @@
 #include "net/frame.h"
 #include "server/app.h"
 #include "server/event.h"
-#include "server/home.h"
+#include "server/home_publish.h"
 #include "server/log.h"
 #include "server/shard.h"
 #include "server/webhook.h"
@@ -32,64 +32,10 @@ static void publish_event(struct shard *shard, const struct roster *roster, cons
     struct event event = {.name = text_of(name), .data = data};
     struct message *message = event_message(&shard->counters, &roster->channel->name, &event);
     if (message != NULL) {
-        home_publish(shard, message);
+        home_deliver(shard, roster->channel, message);
     } else {
         log_error("out of memory: a channel's subscribers were not told %s", name);
     }
-}
-
-/* ---- greetings ---- */
-
-static struct event success_event(const struct roster *roster)
-{
-    return (struct event){
-        .name = text_of("pusher_internal:subscription_succeeded"),
-        .channel = name_text(&roster->channel->name),
-        .data = text_of("{}"),
-        .members = roster->presence,
-    };
-}
-
-static struct event miss_event(const struct roster *roster)
-{
-    return (struct event){
-        .name = text_of("pusher:cache_miss"),
-        .channel = name_text(&roster->channel->name),
-        .data = text_of("{}"),
-    };
-}
-
-static void tell_miss(struct shard *shard, struct roster *roster)
-{
-    if (roster->is_miss_told) return;
-    roster->is_miss_told = true;
-    tell_backend(shard, roster, WEBHOOK_cache_miss, (struct text){0}, 0);
-}
-
-enum rc home_greeting(struct shard *shard, struct roster *roster, struct message **greeting_r)
-{
-    *greeting_r = NULL;
-    if (roster->type.is_user) return RC_OK;
-    struct event success = success_event(roster), miss = miss_event(roster);
-    const struct message *kept = roster->kept;
-    size_t success_bytes = event_frame_bytes(&success), more_bytes = 0;
-    if (kept != NULL) {
-        more_bytes = kept->frame_bytes[FORM_EVENT];
-    } else if (roster->type.is_cache) {
-        more_bytes = event_frame_bytes(&miss);
-        tell_miss(shard, roster);
-    }
-    struct message *greeting =
-        message_new_of(&shard->counters, &roster->channel->name, FORM_EVENT, (uint32_t)(success_bytes + more_bytes));
-    if (greeting == NULL) return RC_ENOMEM;
-    uint8_t *to = event_frame_write(&success, message_frame(greeting, FORM_EVENT));
-    if (kept != NULL) {
-        memcpy(to, message_frame(kept, FORM_EVENT), more_bytes);
-    } else if (more_bytes > 0) {
-        event_frame_write(&miss, to);
-    }
-    *greeting_r = greeting;
-    return RC_OK;
 }
 
 /* ---- members ---- */
@@ -150,11 +96,17 @@ void home_tell_count(struct shard *shard, struct roster *roster)
     char data[48];
     uint32_t count = roster_subscribers(roster);
     int bytes = snprintf(data, sizeof data, "{\"subscription_count\":%u}", count);
-    const struct app *app = shard_app(shard, roster->channel->name.app);
-    if (app != NULL && app->subscription_counts) {
+    if (shard_app(shard, roster->channel->name.app)->subscription_counts) {
         publish_event(shard, roster, "pusher_internal:subscription_count", (struct text){data, (size_t)bytes});
     }
     tell_backend(shard, roster, WEBHOOK_subscription_count, (struct text){0}, count);
+}
+
+void home_tell_miss(struct shard *shard, struct roster *roster)
+{
+    if (roster->is_miss_told) return;
+    roster->is_miss_told = true;
+    tell_backend(shard, roster, WEBHOOK_cache_miss, (struct text){0}, 0);
 }
 
 /* ---- users ---- */
@@ -176,5 +128,5 @@ void home_tell_user(struct shard *shard, struct roster *roster, bool is_online)
         return;
     }
     event_frame_write(&event, message_frame(message, FORM_WATCH));
-    home_publish(shard, message);
+    home_deliver(shard, roster->channel, message);
 }

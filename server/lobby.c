@@ -90,6 +90,7 @@ static void lobby_on_message(struct shard *shard, struct connection *connection,
     uint8_t *frame = message_frame(message, FORM_RAW);
     memcpy(frame, header, header_bytes);
     if (payload->count > 0) memcpy(frame + header_bytes, payload->bytes, payload->count);
+    message->origin = ORIGIN_ROOM;
     message->publisher = (struct publisher){
         .shard = shard->index,
         .slot = shard_slot(shard, connection),

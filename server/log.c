@@ -305,6 +305,7 @@ bool log_site_admits(struct log_site *site)
 
 enum rc log_thread_init(const char *name)
 {
+    pthread_setname_np(pthread_self(), name); /* for top and the like */
     assert(own_queue == NULL);
     snprintf(own_name, sizeof own_name, "%s", name);
     for (uint32_t i = 0; i < LOG_THREADS_MAX; i++) {

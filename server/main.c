@@ -6,6 +6,7 @@
 #include "net/ring.h"
 #include "server/address.h"
 #include "server/certificates.h"
+#include "server/guest.h"
 #include "server/limits.h"
 #include "server/log.h"
 #include "server/options.h"
@@ -49,6 +50,7 @@ static sigset_t block_signals(void)
 {
     sigset_t set;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* the store is told EFBIG, and tells */
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
@@ -104,6 +106,7 @@ static int wait_for_end(struct server *server, const sigset_t *signals)
 static int run(struct options *options, const sigset_t *signals)
 {
     char reason[REASON_BYTES], warning[REASON_BYTES], ring_line[REASON_BYTES];
+    const char *guests_line;
     uint32_t slots_max;
     struct server server;
     enum rc probed = ring_probe(ring_line, sizeof ring_line);
@@ -116,6 +119,8 @@ static int run(struct options *options, const sigset_t *signals)
     if (options->warning[0] != '\0') log_warn("%s", options->warning);
     if (warning[0] != '\0') log_warn("%s", warning);
     log_info("%s", ring_line);
+    guest_policy(options, &guests_line);
+    log_info("%s", guests_line);
     int status = EXIT_OTHER;
     if (server_start(&server, reason, sizeof reason) == RC_OK) {
         say_ready(&server);

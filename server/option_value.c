@@ -16,8 +16,8 @@ struct suffix {
 /* Largest first, the plain unit last. */
 static const struct suffix plain_suffixes[] = {{"", 1}, {NULL, 0}};
 static const struct suffix byte_suffixes[] = {{"GiB", GIB}, {"MiB", MIB}, {"KiB", KIB}, {"", 1}, {NULL, 0}};
-static const struct suffix time_suffixes[] = {{"h", HOUR_MS}, {"m", 60 * 1000}, {"s", 1000},
-                                              {"ms", 1},      {"", 1},          {NULL, 0}};
+static const struct suffix time_suffixes[] = {{"d", DAY_MS}, {"h", HOUR_MS}, {"m", 60 * 1000}, {"s", 1000},
+                                              {"ms", 1},     {"", 1},        {NULL, 0}};
 
 struct option_error option_error_begin(const struct option_error *whole, const char *format, ...)
 {
@@ -120,7 +120,7 @@ static enum rc bytes_read(const char *text, struct option_bounds bounds, void *v
 static enum rc ms_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
 {
     uint64_t number;
-    enum rc rc = bounded_read(text, bounds, time_suffixes, "time (500ms, 10s, 2m)", "", &number, error);
+    enum rc rc = bounded_read(text, bounds, time_suffixes, "time (500ms, 10s, 24h, 7d)", "", &number, error);
     if (rc == RC_OK) *(option_ms *)value = (option_ms)number;
     return rc;
 }

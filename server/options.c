@@ -7,22 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_BYTES_MAX SPELLING_BYTES_MAX
-#define PREFIX         "RINGCAST_"
-#define PREFIX_LENGTH  (sizeof PREFIX - 1)
-#define SEPARATORS     ", \t"
-#define BLANKS         " \t\r\n"
+#define NAME_BYTES_MAX  SPELLING_BYTES_MAX
+#define PREFIX          "RINGCAST_"
+#define PREFIX_LENGTH   (sizeof PREFIX - 1)
+#define SEPARATORS      ", \t"
+#define GIVEN_BYTES_MAX (NAME_BYTES_MAX + PREFIX_LENGTH)
+#define BLANKS          " \t\r\n"
 
 const struct option_row option_rows[OPTIONS_COUNT] = {
 #define OPTION_GROUP(title)
-#define OPTION(type_, name_, default_, min_, max_, unit_, help_)  \
-    [OPTION_##name_] = {.name = #name_,                           \
-                        .value_default = (default_),              \
-                        .unit = (unit_),                          \
-                        .help = (help_),                          \
-                        .type = &option_type_##type_,             \
-                        .bounds = {.min = (min_), .max = (max_)}, \
-                        .offset = offsetof(struct options, name_)},
+#define OPTION(type_, name_, ...) \
+    [OPTION_##name_] = OPTION_ROW(&option_type_##type_, #name_, offsetof(struct options, name_), __VA_ARGS__),
 #include "server/options.def"
 #undef OPTION
 #undef OPTION_GROUP
@@ -59,15 +54,11 @@ static enum option_id find(const char *given, size_t length, char (*spell)(char)
     return id;
 }
 
-static const char *name_at(size_t id)
-{
-    return option_rows[id].name;
-}
-
 /* The option that a misspelled name most likely meant; OPTIONS_COUNT: none is near. */
 static enum option_id find_closest(const char *given, size_t length)
 {
-    return (enum option_id)spelling_closest((struct text){.at = given, .count = length}, name_at, OPTIONS_COUNT);
+    return (enum option_id)spelling_closest((struct text){.at = given, .count = length}, option_row_name, option_rows,
+                                            OPTIONS_COUNT);
 }
 
 /* Notes where the value comes from now; the entries that a list had from another place go. */
@@ -224,20 +215,51 @@ static enum rc check_lists(const struct options *options, struct option_error er
     return RC_OK;
 }
 
+/* How the option was given, for errors about what it says. */
+static const char *spell_given(const struct options *options, enum option_id id, char text_r[GIVEN_BYTES_MAX])
+{
+    char name[NAME_BYTES_MAX];
+    bool is_variable = options->sources[id] == OPTION_ENVIRONMENT;
+    option_spell(option_rows[id].name, is_variable ? option_spell_variable : option_spell_flag, name, sizeof name);
+    snprintf(text_r, GIVEN_BYTES_MAX, "%s%s", is_variable ? PREFIX : "--", name);
+    return text_r;
+}
+
 /* Two threads would take turns at one port. Port 0 is no conflict: the kernel chooses another for each. */
 static enum rc check_control(const struct options *options, struct option_error error)
 {
-    char text[ADDRESS_TEXT_MAX];
+    char text[ADDRESS_TEXT_MAX], given[GIVEN_BYTES_MAX];
     for (uint32_t i = 0; i < options->control.count; i++) {
         const struct address *address = &options->control.items[i];
         for (uint32_t j = 0; j < options->listen.count; j++) {
             if (address_port(address) == 0 || !address_is_equal(address, &options->listen.items[j])) continue;
-            snprintf(error.text, error.size, "%s: \"%s\" is an address of --listen too; give it another port",
-                     options->sources[OPTION_control] == OPTION_FLAG ? "--control" : PREFIX "CONTROL",
-                     address_format(address, text));
-            return RC_EINVAL;
+            return option_refuse(&error, "%s: \"%s\" is an address of --listen too; give it another port",
+                                 spell_given(options, OPTION_control, given), address_format(address, text));
         }
     }
+    return RC_OK;
+}
+
+static void warn(struct options *options, const char *text)
+{
+    size_t used = strlen(options->warning);
+    snprintf(options->warning + used, sizeof options->warning - used, "%s%s", used > 0 ? "; " : "", text);
+}
+
+/* What is to be durable needs a place, and a place something to be durable. */
+static enum rc check_history(struct options *options, struct option_error error)
+{
+    char given[GIVEN_BYTES_MAX];
+    const struct history_rule *durable = NULL;
+    for (uint32_t i = 0; durable == NULL && i < options->history.count; i++)
+        if (options->history.items[i].durable) durable = &options->history.items[i];
+    bool has_directory = options->data_dir[0] != '\0';
+    if (durable != NULL && !has_directory)
+        return option_refuse(
+            &error, "%s: " OPTION_SHOWN " is durable, but there is no directory to store it in; give --data-dir too",
+            spell_given(options, OPTION_history, given), durable->pattern);
+    if (durable == NULL && has_directory)
+        warn(options, "--data-dir is not used, because no rule of --history is durable: give one durable=yes");
     return RC_OK;
 }
 
@@ -262,6 +284,8 @@ enum rc options_read(struct options *options, int argc, char *const argv[], char
         rc = read_flag(options, argc, argv, &at, error);
     if (rc == RC_OK) rc = check_lists(options, error);
     if (rc == RC_OK) rc = check_control(options, error);
+    if (rc == RC_OK) rc = check_history(options, error);
+    if (rc == RC_OK) rc = app_list_complete(&options->app, &error);
     make_printable(rc == RC_OK ? options->warning : error_r);
     if (rc != RC_OK) {
         options_fini(options);

@@ -8,6 +8,7 @@
 
 #include "core/rc.h"
 #include "server/app.h"
+#include "server/history_rule.h"
 #include "server/option_value.h"
 
 #include <stdbool.h>
@@ -39,8 +40,9 @@ struct options {
 };
 
 /* Fills `options` from argv (argv[0] is skipped) and envp (as environ; may be NULL). RC_OK: give it back with
- * options_fini(); with `help` or `version` set nothing else was read. RC_EINVAL or RC_ENOMEM: nothing to give back,
- * and error_r (OPTIONS_ERROR_BYTES are enough) holds one line of cause and cure without newline.
+ * options_fini(); there is at least one app (app_list_complete()). With `help` or `version` set nothing else was
+ * read. RC_EINVAL or RC_ENOMEM: nothing to give back, and error_r (OPTIONS_ERROR_BYTES are enough) holds one line of
+ * cause and cure without newline.
  *
  * An unknown flag is an error; an unknown RINGCAST_ variable is only a warning, because others put such names into
  * the environment too (Kubernetes sets RINGCAST_PORT and more when a service is called ringcast). */

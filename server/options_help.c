@@ -53,12 +53,13 @@ void options_help(FILE *out)
 #undef OPTION
 #undef OPTION_GROUP
     app_help(out);
+    history_rule_help(out);
     fputs("\nValues\n"
-          "  BYTES are plain or in KiB, MiB, GiB; TIME is in ms, s, m or h, plain numbers are milliseconds.\n"
+          "  BYTES are plain or in KiB, MiB, GiB; TIME is in ms, s, m, h or d, plain numbers are milliseconds.\n"
           "  A value follows after a blank or an equals sign: --shards 4, --shards=4; [this] is the default.\n"
           "\nEnvironment\n"
           "  --message-bytes-max is RINGCAST_MESSAGE_BYTES_MAX there, and so on; switches take yes or no.\n"
-          "  Commas or blanks separate the values of a repeatable option, semicolons those of RINGCAST_APP.\n"
-          "  A flag wins over its variable.\n",
+          "  Commas or blanks separate the values of a repeatable option, semicolons those of RINGCAST_APP\n"
+          "  and RINGCAST_HISTORY. A flag wins over its variable.\n",
           out);
 }

@@ -3,7 +3,7 @@
 
 #include "server/options.h"
 
-/* A row of options.def, or of app_setting.def. */
+/* A row of options.def, or of a table of settings (server/setting.h). */
 struct option_row {
     const char *name; /* message_bytes_max */
     const char *value_default;
@@ -11,8 +11,21 @@ struct option_row {
     const char *help;
     const struct option_type *type;
     struct option_bounds bounds;
-    size_t offset; /* of the value in struct options, or struct app */
+    size_t offset; /* of the value in struct options, or in what has the setting */
 };
+
+/* A row's initializer, from what stands in its .def; the type is the type's object. */
+#define OPTION_ROW(type_, name_, offset_, default_, min_, max_, unit_, help_)                            \
+    {                                                                                                    \
+        .name = (name_), .value_default = (default_), .unit = (unit_), .help = (help_), .type = (type_), \
+        .bounds = {.min = (min_), .max = (max_)}, .offset = (offset_)                                    \
+    }
+
+/* For spelling_closest(). */
+static inline const char *option_row_name(const void *rows, size_t index)
+{
+    return ((const struct option_row *)rows)[index].name;
+}
 
 extern const struct option_row option_rows[OPTIONS_COUNT];
 

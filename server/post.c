@@ -11,6 +11,7 @@
 #include "net/ring.h"
 #include "server/api.h"
 #include "server/home.h"
+#include "server/home_publish.h"
 #include "server/log.h"
 #include "server/publish.h"
 #include "server/pusher.h"
@@ -69,7 +70,7 @@ static void take_letter(struct shard *shard, uint32_t from, const struct letter 
         home_leave(shard, from, letter->roster, (enum form)letter->form);
         break;
     case LETTER_PUBLISH:
-        home_publish(shard, letter->message);
+        home_publish(shard, letter->message, NULL);
         break;
     case LETTER_ASK:
         query_take(shard, letter->query);
@@ -85,7 +86,11 @@ static void take_letter(struct shard *shard, uint32_t from, const struct letter 
         message_drop(&shard->counters, letter->message);
         break;
     case LETTER_ANSWER:
-        api_answered(shard, letter->query);
+        if (letter->query->asker == QUERY_OF_CLIENT) {
+            pusher_answered(shard, letter->query);
+        } else {
+            api_answered(shard, letter->query);
+        }
         break;
     }
 }

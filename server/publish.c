@@ -1,18 +1,18 @@
-/* server/publish.c - the two ends of a message's way between shards. What lies between is server/home.c; the last step,
- * from a channel to its subscribers' outboxes, is server/fan_out.c. */
+/* server/publish.c - the two ends of a message's way between shards. What lies between is server/home_publish.c; the
+ * last step, from a channel to its subscribers' outboxes, is server/fan_out.c. */
 #include "server/publish.h"
 
 #include "core/channel.h"
 #include "core/message.h"
 #include "server/fan_out.h"
-#include "server/home.h"
+#include "server/home_publish.h"
 #include "server/post.h"
 #include "server/shard.h"
 
 enum rc publish(struct shard *shard, struct message *message)
 {
     uint32_t home = hub_home(&shard->hub, &message->channel);
-    if (home == shard->index) return home_publish(shard, message);
+    if (home == shard->index) return home_publish(shard, message, NULL);
     return post_send(shard, home, LETTER_PUBLISH, message);
 }
 

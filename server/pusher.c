@@ -207,6 +207,8 @@ static void take_command(const struct command *command)
         {"pusher:subscribe", pusher_subscribe},
         {"pusher:unsubscribe", pusher_unsubscribe},
         {"pusher:signin", pusher_sign_in},
+        {"pusher:ringcast_history", pusher_history},
+        {"pusher:ringcast_publish", pusher_room_event},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (!text_is(command->event, rows[i].event)) continue;
@@ -243,6 +245,7 @@ static void take_document(struct command *command, yyjson_val *root)
     enum rc event = pusher_string(root, "event", &command->event);
     enum rc channel = pusher_string(root, "channel", &command->channel);
     enum rc data = json_member(root, "data", &command->data);
+    command->has_bad_id = pusher_string(root, "id", &command->id) == RC_EPROTO; /* who has no use for it ignores it */
     if (event != RC_OK || channel == RC_EPROTO || data == RC_EPROTO) {
         pusher_error(command, CODE_NONE, "%s", shape);
     } else if (yyjson_is_str(command->data) && text_has_prefix(command->event, "pusher:")) {

@@ -3,8 +3,9 @@
  * A client gets a socket id, subscribes to channels of its app, sends client events, signs in. Every answer is an
  * event; what is wrong with a frame is told as pusher:error and the connection stays, but where the protocol has a
  * close code for it.
- * The files: pusher.c greets, closes and hands out frames; pusher_subscribe.c, pusher_event.c (client events) and
- * pusher_user.c (sign-in, watchlists) do what they ask for. */
+ * The files: pusher.c greets, closes and hands out frames; pusher_subscribe.c, pusher_event.c (client events),
+ * pusher_user.c (sign-in, watchlists) and pusher_history.c (what ringcast adds: history, acknowledgements) do what they
+ * ask for. */
 #pragma once
 
 #include "server/component.h"
@@ -13,6 +14,7 @@
 
 struct app;
 struct name;
+struct query;
 struct user;
 
 /* What a channel connection has besides (connection->pusher); from the shard's pool. */
@@ -30,5 +32,7 @@ struct pusher {
 
 extern const struct component pusher;
 
+/* From a home: the answer to what a client asked. Takes over the query. */
+void pusher_answered(struct shard *shard, struct query *query);
 /* From a home: closes all who are signed in as the user of this channel. */
 void pusher_terminate(struct shard *shard, const struct name *user_channel);

@@ -15,6 +15,10 @@
 #define CODE_UNAUTHORIZED 4009
 #define CODE_CLIENT_EVENT 4301
 #define CODE_WATCHLIST    4302
+#define CODE_MALFORMED    400 /* of answers to what has an id of its own; the protocol has no codes for these */
+#define CODE_FORBIDDEN    403
+#define CODE_NO_HISTORY   404
+#define CODE_UNAVAILABLE  503
 
 /* A frame of a client, read. */
 struct command {
@@ -23,7 +27,9 @@ struct command {
     struct pusher *pusher;
     struct text event;   /* its name */
     struct text channel; /* beside the data; at == NULL: none */
-    yyjson_val *data;    /* NULL: none */
+    struct text id;      /* of a client event: its sender wants to hear that it was published; at == NULL: not */
+    bool has_bad_id;
+    yyjson_val *data; /* NULL: none */
 };
 
 /* Says pusher:error; printf-like. */
@@ -41,12 +47,26 @@ struct text pusher_socket_id(const struct shard *shard, const struct connection 
 enum rc pusher_string(yyjson_val *object, const char *name, struct text *text_r);
 
 /* pusher_subscribe.c */
+/* The connection's subscription, in which the home has let it; NULL: none. */
+const struct subscription *pusher_subscription(const struct command *command, struct text channel);
+/* Counts a subscription, or a question as expensive; true: it is one too many. */
+bool pusher_asks_too_fast(const struct command *command);
 void pusher_subscribe(const struct command *command);
 void pusher_unsubscribe(const struct command *command);
 void pusher_subscribe_refused(const struct command *command, const struct join *join);
 
 /* pusher_event.c */
 void pusher_client_event(const struct command *command);
+/* The same for a room, whose raw clients get the data as a text. */
+void pusher_room_event(const struct command *command);
+
+/* pusher_history.c */
+void pusher_history(const struct command *command);
+/* Publishes, and tells the sender when that is done if the command has an id. Takes over a reference. */
+void pusher_publish(const struct command *command, struct message *message);
+/* It is not published: tells whoever gave an id in an answer, others by pusher:error with that code; printf-like. */
+void pusher_refuse_event(const struct command *command, unsigned error_code, unsigned code, bool may_retry,
+                         const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* pusher_user.c */
 struct user {

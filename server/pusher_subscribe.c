@@ -103,13 +103,15 @@ static void subscribe_user_channel(const struct command *command, struct text ch
     pusher_say(command, "pusher_internal:subscription_succeeded", channel, text_of("{}"));
 }
 
-static void ask_home(const struct command *command, struct text channel, const struct identity *identity)
+static void ask_home(const struct command *command, struct text channel, const struct identity *identity,
+                     const struct recover *recover)
 {
     struct join_wish wish = {
         .channel = name_of(command->pusher->app->index, channel),
         .form = FORM_EVENT,
         .user_id = identity->user_id,
         .user_info = identity->user_info,
+        .recover = *recover,
     };
     command->pusher->channels++;
     enum rc rc = subscribe(command->shard, command->connection, &wish);
@@ -118,7 +120,7 @@ static void ask_home(const struct command *command, struct text channel, const s
 }
 
 static void subscribe_as(const struct command *command, struct text channel, struct channel_type type,
-                         struct text channel_data)
+                         struct text channel_data, const struct recover *recover)
 {
     struct identity identity = {0};
     const struct user *user = command->pusher->user;
@@ -135,13 +137,13 @@ static void subscribe_as(const struct command *command, struct text channel, str
     if (wrong != NULL) {
         refuse_auth(command, channel, wrong);
     } else {
-        ask_home(command, channel, &identity);
+        ask_home(command, channel, &identity, recover);
     }
     identity_free(&identity);
 }
 
-/* Counts the subscription; true: one too many in this window. Each may be told to a whole channel. */
-static bool is_too_fast(const struct command *command)
+/* Each may be told to a whole channel. */
+bool pusher_asks_too_fast(const struct command *command)
 {
     struct pusher *pusher_of = command->pusher;
     if (command->shard->now_ms >= pusher_of->subscribes_ms + WINDOW_MS) {
@@ -158,15 +160,46 @@ static struct subscription *find(const struct command *command, struct text chan
     return subscription_find(command->connection, &name, FORM_EVENT);
 }
 
+const struct subscription *pusher_subscription(const struct command *command, struct text channel)
+{
+    const struct subscription *subscription = find(command, channel);
+    return subscription != NULL && !subscription->is_pending ? subscription : NULL;
+}
+
+/* Reads "recover": true, or {"epoch":"k3x9ab2m","offset":42}. False: it is neither. */
+static bool read_recover(const struct command *command, struct recover *recover_r)
+{
+    yyjson_val *recover, *offset;
+    struct text epoch;
+    *recover_r = (struct recover){0};
+    enum rc rc = json_member(command->data, "recover", &recover);
+    if (rc == RC_ENOENT || yyjson_is_null(recover) || yyjson_is_false(recover)) return true;
+    recover_r->is_asked = true;
+    if (yyjson_is_true(recover)) return true;
+    if (rc != RC_OK || !yyjson_is_obj(recover) || pusher_string(recover, "epoch", &epoch) != RC_OK) return false;
+    if (json_member(recover, "offset", &offset) != RC_OK || !yyjson_is_raw(offset)) return false;
+    if (!text_is_number(json_text(offset), &recover_r->from.offset)) return false;
+    /* An epoch of another length is of no history here, and the reader will be told so. */
+    struct text known = epoch.count == EPOCH_BYTES ? epoch : text_of("?");
+    memcpy(recover_r->from.epoch, known.at, known.count);
+    return true;
+}
+
 void pusher_subscribe(const struct command *command)
 {
     struct text channel, auth, channel_data;
+    struct recover recover;
     if (pusher_string(command->data, "channel", &channel) != RC_OK ||
         pusher_string(command->data, "auth", &auth) == RC_EPROTO ||
         pusher_string(command->data, "channel_data", &channel_data) == RC_EPROTO) {
         pusher_error(command, CODE_NONE,
                      "Invalid subscription: data needs channel, and may have auth and channel_data, "
                      "each a string and once");
+        return;
+    }
+    if (!read_recover(command, &recover)) {
+        pusher_error(command, CODE_NONE,
+                     "Invalid subscription: recover is true, or an object with epoch and offset as they were told");
         return;
     }
     struct channel_type type = channel_type_of(channel);
@@ -190,7 +223,7 @@ void pusher_subscribe(const struct command *command)
                                       "(channels_max)"});
         return;
     }
-    if (is_too_fast(command)) {
+    if (pusher_asks_too_fast(command)) {
         refuse(command, channel,
                &(struct refusal_text){"LimitReached", CODE_CLIENT_EVENT, CODE_CLIENT_EVENT,
                                       "The connection subscribes and unsubscribes too often: wait ten seconds"});
@@ -205,7 +238,7 @@ void pusher_subscribe(const struct command *command)
             return;
         }
     }
-    subscribe_as(command, channel, type, channel_data);
+    subscribe_as(command, channel, type, channel_data, &recover);
 }
 
 void pusher_unsubscribe(const struct command *command)

@@ -1,4 +1,4 @@
-/* server/query.c - a home's answers to backends.
+/* server/query.c - a home's answers to backends and clients.
  *
  * The list of channels is made in one go: with a hundred thousand of them at one home that takes some milliseconds. */
 #include "server/query.h"
@@ -11,8 +11,10 @@
 #include "core/roster.h"
 #include "core/span.h"
 #include "server/api.h"
-#include "server/home.h"
+#include "server/history_page.h"
+#include "server/home_publish.h"
 #include "server/post.h"
+#include "server/pusher.h"
 #include "server/shard.h"
 
 #include <stdio.h>
@@ -37,12 +39,15 @@ void query_free(struct counters *counters, struct query *query)
     free(query);
 }
 
-/* ---- pieces of JSON ---- */
-
-static enum rc append(struct span **span, const char *text)
+bool query_key_is_valid(struct text key)
 {
-    return span_append(span, (const uint8_t *)text, (uint32_t)strlen(text));
+    for (size_t i = 0; i < key.count; i++) {
+        if ((unsigned char)key.at[i] < ' ' || key.at[i] == 0x7f) return false;
+    }
+    return key.count > 0 && key.count <= QUERY_KEY_BYTES_MAX;
 }
+
+/* ---- pieces of JSON ---- */
 
 static enum rc append_string(struct span **span, struct text text)
 {
@@ -56,19 +61,23 @@ static enum rc append_string(struct span **span, struct text text)
     return rc;
 }
 
-enum rc query_append_counts(struct span **span, const struct name *channel, unsigned info, uint32_t user_count,
-                            uint32_t subscription_count)
+enum rc query_append_facts(struct span **span, const struct name *channel, unsigned info,
+                           const struct query_facts *facts)
 {
-    char text[80] = "";
-    int used = 0;
+    char text[160] = "";
+    size_t used = 0;
     if ((info & QUERY_INFO_USER_COUNT) && channel_type_of(name_text(channel)).is_presence) {
-        used = snprintf(text, sizeof text, "\"user_count\":%u", user_count);
+        used += (size_t)snprintf(text, sizeof text, "\"user_count\":%u", facts->user_count);
     }
     if (info & QUERY_INFO_SUBSCRIPTION_COUNT) {
-        snprintf(text + used, sizeof text - (size_t)used, "%s\"subscription_count\":%u", used > 0 ? "," : "",
-                 subscription_count);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s\"subscription_count\":%u", used > 0 ? "," : "",
+                                 facts->subscription_count);
     }
-    return append(span, text);
+    if ((info & QUERY_INFO_POSITION) && position_is_set(&facts->position)) {
+        snprintf(text + used, sizeof text - used, "%s\"offset\":%llu,\"epoch\":\"%s\"", used > 0 ? "," : "",
+                 (unsigned long long)facts->position.offset, facts->position.epoch);
+    }
+    return span_append_text(span, text_of(text));
 }
 
 /* ---- answers ---- */
@@ -85,12 +94,12 @@ static enum rc append_kept(const struct shard *shard, struct query *query, const
     char ttl[40];
     uint64_t left_ms = roster->kept_until_ms > shard->now_ms ? roster->kept_until_ms - shard->now_ms : 0;
     snprintf(ttl, sizeof ttl, ",\"ttl\":%llu}", (unsigned long long)((left_ms + 999) / 1000));
-    enum rc rc = append(&query->text, "{\"data\":");
+    enum rc rc = span_append_text(&query->text, text_of("{\"data\":"));
     if (rc == RC_OK) {
         struct text data = message_part_text(kept, kept->data);
-        rc = span_append(&query->text, (const uint8_t *)data.at, (uint32_t)data.count);
+        rc = span_append_text(&query->text, data);
     }
-    return rc == RC_OK ? append(&query->text, ttl) : rc;
+    return rc == RC_OK ? span_append_text(&query->text, text_of(ttl)) : rc;
 }
 
 static enum rc answer_channel(const struct shard *shard, struct query *query)
@@ -98,8 +107,8 @@ static enum rc answer_channel(const struct shard *shard, struct query *query)
     const struct channel *channel = hub_find(&shard->hub, &query->name);
     if (channel == NULL) return RC_OK;
     const struct roster *roster = channel->roster;
-    query->subscription_count = roster_subscribers(roster);
-    query->user_count = users_of(roster);
+    query->facts.subscription_count = roster_subscribers(roster);
+    query->facts.user_count = users_of(roster);
     bool wants_kept = (query->info & QUERY_INFO_CACHE) && roster->kept != NULL;
     return wants_kept ? append_kept(shard, query, roster) : RC_OK;
 }
@@ -113,9 +122,9 @@ static enum rc answer_users(const struct shard *shard, struct query *query)
     enum rc rc = RC_OK;
     if (channel == NULL || channel->roster->presence == NULL) return RC_OK;
     while (rc == RC_OK && presence_next(channel->roster->presence, &index, &user_id)) {
-        rc = append(&query->text, before);
+        rc = span_append_text(&query->text, text_of(before));
         if (rc == RC_OK) rc = append_string(&query->text, user_id);
-        if (rc == RC_OK) rc = append(&query->text, "}");
+        if (rc == RC_OK) rc = span_append_text(&query->text, text_of("}"));
         before = ",{\"id\":";
     }
     return rc;
@@ -136,26 +145,26 @@ static enum rc answer_channels(const struct shard *shard, struct query *query)
     enum rc rc = RC_OK;
     while (rc == RC_OK && (channel = hub_next(&shard->hub, &bucket, channel)) != NULL) {
         if (!is_listed(query, channel)) continue;
-        if (query->text != NULL) rc = append(&query->text, ",");
+        if (query->text != NULL) rc = span_append_text(&query->text, text_of(","));
         if (rc == RC_OK) rc = append_string(&query->text, name_text(&channel->name));
-        if (rc == RC_OK) rc = append(&query->text, ":{");
-        if (rc == RC_OK) {
-            rc = query_append_counts(&query->text, &channel->name, query->info, users_of(channel->roster),
-                                     roster_subscribers(channel->roster));
-        }
-        if (rc == RC_OK) rc = append(&query->text, "}");
+        if (rc == RC_OK) rc = span_append_text(&query->text, text_of(":{"));
+        struct query_facts facts = {.user_count = users_of(channel->roster),
+                                    .subscription_count = roster_subscribers(channel->roster)};
+        if (rc == RC_OK) rc = query_append_facts(&query->text, &channel->name, query->info, &facts);
+        if (rc == RC_OK) rc = span_append_text(&query->text, text_of("}"));
     }
     return rc;
 }
 
+/* RC_PENDING: it will be. */
 static enum rc answer(struct shard *shard, struct query *query)
 {
     struct message *message = query->message;
     query->message = NULL;
     switch (query->kind) {
     case QUERY_PUBLISH:
-        home_publish(shard, message);
-        return answer_channel(shard, query);
+        home_publish(shard, message, query);
+        return RC_PENDING;
     case QUERY_CHANNEL:
         return answer_channel(shard, query);
     case QUERY_USERS:
@@ -165,16 +174,32 @@ static enum rc answer(struct shard *shard, struct query *query)
     case QUERY_TERMINATE:
         home_terminate(shard, message);
         return RC_OK;
+    case QUERY_HISTORY:
+        return history_page(shard, query);
     }
     __builtin_unreachable();
 }
 
 void query_take(struct shard *shard, struct query *query)
 {
-    query->rc = answer(shard, query);
-    if (query->shard == shard->index) {
-        api_answered(shard, query);
-    } else {
+    enum rc rc = answer(shard, query);
+    if (rc != RC_PENDING) query_done(shard, query, rc);
+}
+
+void query_published(struct shard *shard, struct query *query, enum rc rc)
+{
+    if (rc == RC_OK) rc = answer_channel(shard, query);
+    query_done(shard, query, rc);
+}
+
+void query_done(struct shard *shard, struct query *query, enum rc rc)
+{
+    query->rc = rc;
+    if (query->shard != shard->index) {
         post_send(shard, query->shard, LETTER_ANSWER, query);
+    } else if (query->asker == QUERY_OF_CLIENT) {
+        pusher_answered(shard, query);
+    } else {
+        api_answered(shard, query);
     }
 }

@@ -1,10 +1,12 @@
-/* server/query.h - what a backend's call asks of a channel's home, and the home's answer: the body of the letters ASK
- * and ANSWER. It travels there and back, so that an answer needs no memory but for its text.
+/* server/query.h - what a backend's call, or a client that wants an answer, asks of a channel's home, and the home's
+ * answer: the body of the letters ASK and ANSWER. It travels there and back, so that an answer needs no memory but for
+ * its text.
  *
- * Ownership: whoever holds the letter; then the call that asked (server/api.h). */
+ * Ownership: whoever holds the letter; then the call that asked (server/api.h), or pusher_answered(). */
 #pragma once
 
 #include "core/name.h"
+#include "core/position.h"
 #include "core/rc.h"
 
 #include <stdbool.h>
@@ -21,6 +23,12 @@ enum query_kind {
     QUERY_USERS,     /* which members? */
     QUERY_CHANNELS,  /* which channels of this app live here, whose names begin so? Asked of every home */
     QUERY_TERMINATE, /* close all who are signed in as this user */
+    QUERY_HISTORY,   /* which messages were kept? */
+};
+
+enum query_asker {
+    QUERY_OF_BACKEND, /* api_answered() takes the answer */
+    QUERY_OF_CLIENT,  /* pusher_answered() does */
 };
 
 /* What a call wants to know of a channel; bits. */
@@ -28,22 +36,47 @@ enum query_info {
     QUERY_INFO_USER_COUNT = 1 << 0,
     QUERY_INFO_SUBSCRIPTION_COUNT = 1 << 1,
     QUERY_INFO_CACHE = 1 << 2,
+    QUERY_INFO_POSITION = 1 << 3,
+};
+
+#define QUERY_KEY_BYTES_MAX 64
+#define QUERY_TAG_BYTES_MAX (6 * 64 + 2) /* a string of 64 bytes, each of them escaped */
+
+/* Which part of a channel's history: the oldest messages behind `since`, or the newest before `before`. */
+struct query_page {
+    uint64_t since;
+    uint64_t before; /* UINT64_MAX: up to the end */
+    uint32_t limit;
+    bool is_from_end;
+    char epoch[EPOCH_BYTES + 1]; /* of `since`; "": whatever it is */
+};
+
+/* What a call has to be told of a channel. */
+struct query_facts {
+    uint32_t user_count;
+    uint32_t subscription_count;
+    struct position position;
 };
 
 struct query {
     enum query_kind kind;
+    enum query_asker asker;
     uint32_t shard;  /* who asks: this shard, */
     uint32_t slot;   /* this connection, */
-    uint32_t serial; /* in this call, */
+    uint32_t serial; /* in this call; a client: in this life of its slot, */
     uint32_t part;   /* as this part of it */
     unsigned info;
-    struct name name;        /* text stands behind the struct; QUERY_CHANNELS: what names begin with */
-    struct message *message; /* QUERY_PUBLISH; one reference */
+    struct name name;                  /* text stands behind the struct; QUERY_CHANNELS: what names begin with */
+    struct message *message;           /* QUERY_PUBLISH; one reference */
+    char key[QUERY_KEY_BYTES_MAX + 1]; /* QUERY_PUBLISH: the publisher's own name for it, terminated; "": none */
+    char tag[QUERY_TAG_BYTES_MAX + 1]; /* QUERY_HISTORY of a client: JSON that comes back as it is */
+    struct query_page page;            /* QUERY_HISTORY */
+    struct query *next;                /* home: who else waits for the same publish */
 
-    enum rc rc; /* the answer: RC_OK or RC_ENOMEM */
-    uint32_t subscription_count;
-    uint32_t user_count;
-    struct span *text; /* a piece of JSON, ready to be put into the answer; NULL: none. QUERY_CHANNEL: what is kept */
+    enum rc rc; /* the answer: RC_OK, RC_ENOMEM; RC_ESTORE, RC_EFULL: not now; RC_ENOENT: it has no history */
+    struct query_facts facts; /* position: the message's; not set: it is not kept */
+    struct span *text; /* a piece of JSON, ready to be put into the answer; NULL: none. QUERY_CHANNEL: what is kept;
+                        * QUERY_HISTORY: the members of an object */
 };
 
 /* NULL: out of memory. */
@@ -51,9 +84,18 @@ struct query *query_new(enum query_kind kind, const struct name *name);
 /* Accepts NULL. */
 void query_free(struct counters *counters, struct query *query);
 
+/* 1 to QUERY_KEY_BYTES_MAX bytes, no control characters. */
+bool query_key_is_valid(struct text key);
+
 /* At the home: fills in the answer and sends it back. Takes over the query. */
 void query_take(struct shard *shard, struct query *query);
 
-/* Appends "user_count":2,"subscription_count":3 as far as `info` asks and the channel has them; nothing for nothing. */
-enum rc query_append_counts(struct span **span, const struct name *channel, unsigned info, uint32_t user_count,
-                            uint32_t subscription_count);
+/* At the home: it has been published, or could not be. Takes over the query. */
+void query_published(struct shard *shard, struct query *query, enum rc rc);
+/* At the home: sends the answer back. Takes over the query. */
+void query_done(struct shard *shard, struct query *query, enum rc rc);
+
+/* Appends "user_count":2,"subscription_count":3,"offset":43,"epoch":"k3x9ab2m" as far as `info` asks and the channel
+ * has them; nothing for nothing. */
+enum rc query_append_facts(struct span **span, const struct name *channel, unsigned info,
+                           const struct query_facts *facts);

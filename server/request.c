@@ -7,6 +7,7 @@
 #include "server/api.h"
 #include "server/component.h"
 #include "server/connection.h"
+#include "server/guest.h"
 #include "server/lobby.h"
 #include "server/pusher.h"
 #include "server/receive.h"
@@ -150,18 +151,28 @@ static bool make_reader(const struct shard *shard, struct connection *connection
     return true;
 }
 
-/* A body is to come: only backends that have signed may send one. They may wait for a word first. */
+/* A guest's, at a door that lets guests in. */
+static bool is_for_guests(const struct shard *shard, const struct http_request *request)
+{
+    return !shard->door->is_for_backends && guest_serves(request->path);
+}
+
+/* A body is to come: only backends that have signed may send one, and guests a small one. They may wait for a word
+ * first. */
 static void await_body(struct shard *shard, struct connection *connection)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     const struct http_request *head = http_reader_head(connection->http);
     if (head == NULL) return;
-    if (!connection->is_judged && !api_serves(head->path)) {
+    if (is_for_guests(shard, head)) {
+        if (!guest_judge(shard, connection, head)) return; /* each time: more of it has come */
+    } else if (!connection->is_judged && !api_serves(head->path)) {
         counter_add(&shard->counters, COUNTER_http_requests, 1);
         refuse(shard, connection, 413, malformed_text(413), NULL);
         return;
+    } else if (!connection->is_judged && !api_judge(shard, connection, head)) {
+        return;
     }
-    if (!connection->is_judged && !api_judge(shard, connection, head)) return;
     connection->is_judged = true;
     if (http_reader_take_continue(connection->http)) {
         connection_say(shard, connection, batch_of_static(go_on, strlen(go_on), shard->now_ms));
@@ -203,6 +214,8 @@ bool request_receive(struct shard *shard, struct connection *connection, struct 
         upgrade(shard, connection, request);
     } else if (api_serves(request->path)) {
         api_receive(shard, connection, request);
+    } else if (is_for_guests(shard, request)) {
+        guest_receive(shard, connection, request);
     } else if (shard->door->is_for_backends) {
         refuse(shard, connection, 404, "This address is for the HTTP API alone: /apps/ID/... and /up.", NULL);
     } else {

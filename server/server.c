@@ -4,8 +4,11 @@
 #include "net/listener.h"
 #include "server/address.h"
 #include "server/certificates.h"
+#include "server/guest.h"
 #include "server/log.h"
+#include "server/history_rule.h"
 #include "server/post.h"
+#include "server/store.h"
 #include "server/webhook.h"
 
 #include <ck_pr.h>
@@ -92,6 +95,7 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
         .options = options,
         .homes_count = options->shards,
         .shards_count = options->shards + (has_control ? 1 : 0),
+        .has_guests = guest_policy(options, NULL),
         .public_door = {.addresses = &options->listen,
                         .tls_addresses = &options->tls_listen,
                         .slots_max = slots_max,
@@ -132,6 +136,7 @@ void server_fini(struct server *server)
         return;
     }
     webhooks_free(server->webhooks);
+    store_free(server->store);
     free_mailboxes(server);
     for (uint32_t i = 0; i < server->shards_count; i++) {
         shard_fini(&server->shards[i]);
@@ -154,10 +159,28 @@ static enum rc start_webhooks(struct server *server, char *reason_r, size_t reas
     return webhooks_start(&server->webhooks, server->options, server->shards_count, reason_r, reason_size);
 }
 
+static enum rc start_store(struct server *server, char *reason_r, size_t reason_size)
+{
+    int wake[SHARDS_MAX];
+    bool is_wanted = false;
+    for (uint32_t i = 0; i < server->options->history.count; i++) {
+        is_wanted = is_wanted || server->options->history.items[i].durable;
+    }
+    if (!is_wanted) return RC_OK;
+    for (uint32_t i = 0; i < server->shards_count; i++) {
+        wake[i] = server->shards[i].signal_descriptor;
+    }
+    return store_start(&server->store, server->options, wake, server->shards_count, reason_r, reason_size);
+}
+
 enum rc server_start(struct server *server, char *reason_r, size_t reason_size)
 {
     enum rc started = start_webhooks(server, reason_r, reason_size);
-    if (started != RC_OK) return started;
+    if (started == RC_OK) started = start_store(server, reason_r, reason_size);
+    if (started != RC_OK) {
+        webhooks_stop(server->webhooks);
+        return started;
+    }
     for (uint32_t i = 0; i < server->shards_count; i++) {
         enum rc rc = shard_start(&server->shards[i], reason_r, reason_size);
         if (rc == RC_OK) continue;
@@ -190,7 +213,8 @@ void server_join(struct server *server)
         if (server->shards[i].has_thread) pthread_join(server->shards[i].thread, NULL);
         server->shards[i].has_thread = false;
     }
-    webhooks_stop(server->webhooks); /* its counters stay until server_fini() */
+    webhooks_stop(server->webhooks); /* their counters stay until server_fini() */
+    store_stop(server->store);
 }
 
 uint64_t server_connections_open(const struct server *server)
@@ -203,13 +227,14 @@ uint64_t server_connections_open(const struct server *server)
 
 void server_log_counters(const struct server *server)
 {
-    const struct counters *sets[SHARDS_MAX + 2];
+    const struct counters *sets[SHARDS_MAX + 3];
     uint32_t sets_count = 0;
     for (; sets_count < server->shards_count; sets_count++) {
         sets[sets_count] = &server->shards[sets_count].counters;
     }
     sets[sets_count++] = &server->counters;
     if (server->webhooks != NULL) sets[sets_count++] = webhooks_counters(server->webhooks);
+    if (server->store != NULL) sets[sets_count++] = store_counters(server->store);
     /* A line holds about ten; names and values stay together. */
     char line[400] = "counters:";
     size_t used = strlen(line);

@@ -46,11 +46,13 @@ struct server {
     struct shard *shards;
     struct mailbox **mailboxes;          /* by lane, from and to; NULL on the diagonal */
     struct webhooks *webhooks;           /* NULL: no app has one */
+    struct store *store;                 /* NULL: no channel is durable */
     struct certificates *certificates;   /* NULL: no TLS */
     struct tls_files *tls_files;         /* the newest that were good; NULL: no TLS */
     struct tls_ticket_keys *ticket_keys; /* of all shards */
     struct counters counters;            /* the main thread's */
     uint32_t stage;                      /* atomic: enum server_stage */
+    bool has_guests;                     /* server/guest.h: they may sign in */
     struct door public_door;
     struct door control_door;
 };

@@ -17,6 +17,7 @@
 #include "server/turn.h"
 #include "server/webhook.h"
 
+#include <assert.h>
 #include <ck_pr.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,8 @@ enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, c
     };
     shard->slots_max = shard->door->slots_max;
     TAILQ_INIT(&shard->kept);
+    TAILQ_INIT(&shard->logs);
+    TAILQ_INIT(&shard->store_jobs);
     snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --connections-max");
     enum rc rc = make_tables(shard);
     if (rc == RC_OK && shard->signal_descriptor < 0) {
@@ -170,7 +173,6 @@ static void *run(void *argument)
     struct shard *shard = argument;
     char name[16];
     snprintf(name, sizeof name, "shard %u", shard->index);
-    pthread_setname_np(pthread_self(), name);
     log_thread_init(name);
     enum rc rc = begin(shard);
     shard->begin_rc = rc; /* ours no more once the semaphore is up */
@@ -229,13 +231,13 @@ void shard_drop_channel_if_unused(struct shard *shard, struct channel *channel)
 
 const struct app *shard_app(const struct shard *shard, uint16_t index)
 {
-    const struct app_list *apps = &shard->options->app;
-    return index < apps->count ? &apps->items[index] : NULL;
+    assert(index < shard->options->app.count);
+    return &shard->options->app.items[index];
 }
 
 void shard_tell_webhook(struct shard *shard, uint16_t app, struct webhook_event *event)
 {
     event->app = shard_app(shard, app);
-    if (shard->server->webhooks == NULL || event->app == NULL || event->app->webhook[0] == '\0') return;
+    if (shard->server->webhooks == NULL || event->app->webhook[0] == '\0') return;
     shard->has_told_webhook = webhooks_tell(shard->server->webhooks, shard->index, event) || shard->has_told_webhook;
 }

@@ -24,9 +24,12 @@
 #include <sys/queue.h>
 
 struct app;
+struct channel_log;
 struct door;
+struct receipts;
 struct ring;
 struct server;
+struct store_job;
 struct tls_context;
 struct tls_files;
 struct webhook_event;
@@ -37,6 +40,14 @@ struct secure_sink {
     size_t used;
     struct span **unsent;
 };
+
+/* How often a guest was invited lately. */
+struct guest_invited {
+    uint64_t hash; /* of its user channel's name */
+    uint64_t since_ms;
+    uint32_t count;
+};
+#define GUESTS_INVITED_MAX 256 /* remembered */
 
 struct shard {
     uint32_t index;
@@ -80,6 +91,11 @@ struct shard {
     struct timer_wheel roster_timers; /* of rosters */
     TAILQ_HEAD(, roster) kept;        /* those that keep an event, the oldest event first */
     bool has_told_webhook;            /* this turn: the webhook thread is to be woken */
+    TAILQ_HEAD(, channel_log) logs;     /* those that hold messages, the longest unused first */
+    TAILQ_HEAD(, store_job) store_jobs; /* under way at the store */
+    bool has_asked_store;               /* this turn: the store is to be woken */
+    struct receipts *receipts;          /* of publishes with a key; NULL: there was none yet */
+    struct guest_invited guests_invited[GUESTS_INVITED_MAX];
     struct channel **active;          /* channels with messages that arrived this turn */
     uint32_t active_count;
     uint32_t active_capacity;
@@ -122,10 +138,16 @@ void shard_signal(struct shard *shard);
 struct channel *shard_make_channel(struct shard *shard, const struct name *name);
 void shard_drop_channel_if_unused(struct shard *shard, struct channel *channel);
 
-/* NULL: there is no such app; raw rooms need none. */
+/* The app of that index, as it stands in names. */
 const struct app *shard_app(const struct shard *shard, uint16_t index);
 /* Queues an event for the app's webhook; the event's app is filled in here. A queue that is full is counted. */
 void shard_tell_webhook(struct shard *shard, uint16_t app, struct webhook_event *event);
+
+/* Letters of ours wait already: more would only wait longer, so what can be refused is. */
+static inline bool shard_is_overloaded(const struct shard *shard)
+{
+    return shard->letters_waiting > shard->options->mailbox_letters;
+}
 
 static inline uint32_t shard_slot(const struct shard *shard, const struct connection *connection)
 {

@@ -26,7 +26,8 @@ static size_t distance(const char *one, const char *other)
     return row[width];
 }
 
-size_t spelling_closest(struct text given, const char *(*name_at)(size_t index), size_t count)
+size_t spelling_closest(struct text given, const char *(*name_at)(const void *names, size_t index), const void *names,
+                        size_t count)
 {
     char name[SPELLING_BYTES_MAX];
     size_t length = 0;
@@ -37,7 +38,7 @@ size_t spelling_closest(struct text given, const char *(*name_at)(size_t index),
     size_t closest = count;
     size_t wrong_max = length / 3 + 1;
     for (size_t index = 0; index < count; index++) {
-        size_t wrong = distance(name, name_at(index));
+        size_t wrong = distance(name, name_at(names, index));
         if (wrong >= wrong_max) continue;
         wrong_max = wrong;
         closest = index;

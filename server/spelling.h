@@ -10,5 +10,7 @@
 #define SPELLING_BYTES_MAX 32 /* of a known name, with its closing zero */
 
 /* The nearest of `count` names, which are in small letters with '_' between words; the given one may be in any case
- * and have '-' there. `count`: none is near, up to a third of the letters may be wrong. */
-size_t spelling_closest(struct text given, const char *(*name_at)(size_t index), size_t count);
+ * and have '-' there. `names` is what name_at() finds them in. `count`: none is near, up to a third of the letters may
+ * be wrong. */
+size_t spelling_closest(struct text given, const char *(*name_at)(const void *names, size_t index), const void *names,
+                        size_t count);

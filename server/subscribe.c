@@ -161,12 +161,8 @@ static void greet(struct shard *shard, struct connection *connection, struct joi
 {
     if (join->greeting == NULL) return;
     struct batch *batch = batch_of_message(join->greeting, join->form, shard->now_ms);
-    if (batch != NULL) {
-        join->greeting = NULL; /* the batch has its reference now */
-        if (outbox_is_empty(shard_outbox(shard, connection))) connection->greeted_bytes = 0;
-        connection->greeted_bytes += batch->count;
-    }
-    connection_say(shard, connection, batch);
+    if (batch != NULL) join->greeting = NULL; /* the batch has its reference now */
+    connection_say_long(shard, connection, batch);
 }
 
 static void accepted(struct shard *shard, struct connection *connection, struct subscription *subscription,

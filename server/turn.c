@@ -4,6 +4,7 @@
 #include "core/roster.h"
 #include "net/ring.h"
 #include "server/accept.h"
+#include "server/channel_log.h"
 #include "server/clock.h"
 #include "server/connection.h"
 #include "server/drain.h"
@@ -16,6 +17,7 @@
 #include "server/secure.h"
 #include "server/server.h"
 #include "server/shard.h"
+#include "server/store.h"
 #include "server/webhook.h"
 
 #include <ck_pr.h>
@@ -178,6 +180,13 @@ static void turn_wake_webhooks(struct shard *shard)
     webhooks_wake(shard->server->webhooks, shard->index);
 }
 
+static void turn_wake_store(struct shard *shard)
+{
+    if (!shard->has_asked_store) return;
+    shard->has_asked_store = false;
+    store_wake(shard->server->store, shard->index);
+}
+
 bool turn_run(struct shard *shard)
 {
     turn_sleep(shard);            /* the only place that sleeps */
@@ -185,6 +194,7 @@ bool turn_run(struct shard *shard)
     turn_shake_hands(shard);      /* some of the TLS handshakes that are due */
     post_retry(shard);            /* letters of ours that found a mailbox full */
     post_take_letters(shard);     /* of other shards: into order, or to our subscribers */
+    channel_log_take_answers(shard); /* what the store has committed -> to its readers */
     turn_run_timers(shard);
     home_settle(shard);         /* members who joined this turn -> one snapshot for all of them */
     fan_out_settle_all(shard);  /* what arrived -> outboxes */
@@ -192,6 +202,7 @@ bool turn_run(struct shard *shard)
     flush_outboxes(shard);      /* one send for each connection that has something to say */
     post_ring_doorbells(shard); /* closing told a home that somebody left */
     turn_wake_webhooks(shard);
+    turn_wake_store(shard);
     counter_add(&shard->counters, COUNTER_turns, 1);
     switch ((enum server_stage)ck_pr_load_uint(&shard->server->stage)) {
     case SERVER_RUNNING:

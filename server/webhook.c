@@ -1,13 +1,10 @@
-/* server/webhook.c - the webhook thread: senders' queues in, requests out.
- *
- * Not obvious: how the thread falls asleep. It says so, fences and looks at the queues once more; a sender queues,
- * fences and looks whether the thread sleeps. One of the two always sees the other (server/post.c does the same), so
- * that a sender writes to the doorbell, an eventfd that libcurl polls beside its sockets, only when the thread
- * sleeps. */
+/* server/webhook.c - the webhook thread: senders' queues in, requests out. It sleeps in libcurl, which polls the
+ * doorbell's descriptor beside its sockets. */
 #include "server/webhook.h"
 
 #include "core/mailbox.h"
 #include "server/clock.h"
+#include "server/doorbell.h"
 #include "server/log.h"
 #include "server/webhook_item.h"
 #include "server/webhook_post.h"
@@ -22,9 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #define EVENTS_PER_SENDER 1024                        /* in one pass: sockets have their turn too */
 #define EVENTS_PER_WAKE   (WEBHOOK_SENDER_EVENTS / 4) /* a long turn does not fill the queue of a sleeping thread */
@@ -44,13 +39,12 @@ struct webhooks {
     uint32_t senders_count;
     struct webhook_queue *queue;
     struct webhook_post *post;
-    int doorbell; /* eventfd */
     bool has_curl;
     bool has_thread;
     pthread_t thread;
     atomic_bool is_stopping;
-    struct counters counters;           /* the thread's; any thread may read */
-    _Alignas(128) unsigned is_sleeping; /* atomic, and alone: every sender looks at it */
+    struct counters counters; /* the thread's; any thread may read */
+    struct doorbell doorbell;
 };
 
 /* ---- letters: the one place that knows what a letter carries ---- */
@@ -66,14 +60,6 @@ static struct webhook_item *event_of(const struct letter *letter)
 }
 
 /* ---- senders ---- */
-
-static void ring_doorbell(struct webhooks *webhooks)
-{
-    uint64_t one = 1;
-    /* It can only fail when the counter is full of signals that have been seen already. */
-    ssize_t written = write(webhooks->doorbell, &one, sizeof one);
-    (void)written;
-}
 
 /* Its counterpart too: a channel that is occupied again was not vacated, whatever else the app wants to know. */
 static bool is_wanted(const struct webhook_event *event)
@@ -106,9 +92,7 @@ void webhooks_wake(struct webhooks *webhooks, uint32_t sender_number)
     struct sender *sender = &webhooks->senders[sender_number];
     if (sender->told == 0) return;
     sender->told = 0;
-    ck_pr_fence_memory(); /* our events, then its flag */
-    if (!ck_pr_load_uint(&webhooks->is_sleeping) || !ck_pr_fas_uint(&webhooks->is_sleeping, 0)) return;
-    ring_doorbell(webhooks);
+    doorbell_ring(&webhooks->doorbell);
 }
 
 const struct counters *webhooks_counters(const struct webhooks *webhooks)
@@ -205,21 +189,12 @@ static uint64_t wake_at_ms(const struct webhooks *webhooks)
     return at_ms;
 }
 
-static void hush_doorbell(struct webhooks *webhooks)
-{
-    uint64_t rings;
-    ssize_t bytes = read(webhooks->doorbell, &rings, sizeof rings); /* or has not rung */
-    (void)bytes;
-}
-
 static void sleep_until(struct webhooks *webhooks, uint64_t at_ms)
 {
-    ck_pr_store_uint(&webhooks->is_sleeping, 1);
-    ck_pr_fence_memory(); /* our flag, then their events */
+    doorbell_lie_down(&webhooks->doorbell);
     if (has_events(webhooks)) at_ms = 0;
-    webhook_post_sleep(webhooks->post, webhooks->doorbell, monotonic_ms(), at_ms);
-    ck_pr_store_uint(&webhooks->is_sleeping, 0);
-    hush_doorbell(webhooks);
+    webhook_post_sleep(webhooks->post, webhooks->doorbell.descriptor, monotonic_ms(), at_ms);
+    doorbell_get_up(&webhooks->doorbell);
 }
 
 static uint64_t held(const struct webhooks *webhooks)
@@ -315,8 +290,7 @@ static enum rc make_parts(struct webhooks *webhooks, char *reason_r, size_t reas
     if (webhooks->queue == NULL) return RC_ENOMEM;
     webhooks->post = webhook_post_new(webhooks->options, webhooks->queue, &webhooks->counters, monotonic_ms());
     if (webhooks->post == NULL) return RC_ENOMEM;
-    webhooks->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (webhooks->doorbell < 0) {
+    if (doorbell_init(&webhooks->doorbell) != RC_OK) {
         snprintf(reason_r, reason_size, "webhooks: no descriptor is left: raise RLIMIT_NOFILE");
         return RC_EKERNEL;
     }
@@ -345,7 +319,7 @@ enum rc webhooks_start(struct webhooks **webhooks_r, const struct options *optio
     memset(webhooks, 0, sizeof *webhooks);
     webhooks->options = options;
     webhooks->senders_count = senders;
-    webhooks->doorbell = -1;
+    webhooks->doorbell.descriptor = -1;
     enum rc rc = RC_OK;
     if (has_webhooks(&options->app)) {
         rc = make_parts(webhooks, reason_r, reason_size);
@@ -363,7 +337,7 @@ void webhooks_stop(struct webhooks *webhooks)
 {
     if (webhooks == NULL || !webhooks->has_thread) return;
     atomic_store(&webhooks->is_stopping, true);
-    ring_doorbell(webhooks);
+    doorbell_ring_anyway(&webhooks->doorbell);
     pthread_join(webhooks->thread, NULL);
     webhooks->has_thread = false;
 }
@@ -378,7 +352,7 @@ void webhooks_free(struct webhooks *webhooks)
         mailbox_free(webhooks->senders[i].mailbox);
     }
     free(webhooks->senders);
-    if (webhooks->doorbell >= 0) close(webhooks->doorbell);
+    doorbell_fini(&webhooks->doorbell);
     if (webhooks->has_curl) curl_global_cleanup();
     free(webhooks);
 }

@@ -55,7 +55,7 @@ struct webhook_post *webhook_post_new(const struct options *options, struct webh
     post->queue = queue;
     post->counters = counters;
     post->multi = curl_multi_init();
-    post->lanes = calloc(options->app.count + 1, sizeof post->lanes[0]);
+    post->lanes = calloc(options->app.count, sizeof post->lanes[0]);
     if (post->multi == NULL || post->lanes == NULL) {
         webhook_post_free(post);
         return NULL;

@@ -42,7 +42,7 @@ struct webhook_queue *webhook_queue_new(const struct options *options, struct co
     struct webhook_queue *queue = calloc(1, sizeof *queue);
     if (queue == NULL) return NULL;
     *queue = (struct webhook_queue){.options = options, .counters = counters, .table_capacity = TABLE_CAPACITY_MIN};
-    queue->backlogs = calloc(options->app.count + 1, sizeof queue->backlogs[0]); /* + 1: no app is no error */
+    queue->backlogs = calloc(options->app.count, sizeof queue->backlogs[0]);
     queue->table = calloc(queue->table_capacity, sizeof queue->table[0]);
     if (queue->backlogs == NULL || queue->table == NULL) {
         webhook_queue_free(queue);

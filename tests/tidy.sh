@@ -51,6 +51,7 @@ function check_include() {
     only("^mbedtls/(ssl|x509|pk)[^/]*\\.h$", "^net/tls", "net/tls*")
     only("^net/tls_private\\.h$", "^net/tls", "net/tls*")
     only("^llhttp\\.h$", "^net/http\\.", "net/http.*")
+    only("^sqlite3[^/]*\\.h$", "^server/store", "server/store*")
     only("^yyjson\\.h$", "^net/json\\.h$", "net/json.h")
     only("^(pthread|threads)\\.h$", "^(net|server)/|^core/owner\\.h$", "core/owner.h in core")
 }
@@ -99,7 +100,7 @@ function note_row(line,    macro, fields, constant) {
     sub(/^[^(]*\([ ]*/, "", line)
     if (line ~ /^"/) return # a heading
     split(line, fields, /[ ]*[,)][ ]*/)
-    if (macro == "OPTION" || macro == "APP_SETTING") constant = "." fields[2]
+    if (macro == "OPTION" || macro ~ /_SETTING$/) constant = "." fields[2]
     else if (macro == "CLOSE_REASON") constant = "CLOSE_" fields[1]
     else constant = macro "_" fields[1]
     row_file[constant] = FILENAME

@@ -1,11 +1,12 @@
 /* tests/e2e/apps.test.mjs - two apps on one server: nothing of one is visible to the other. */
 
 import assert from 'node:assert/strict';
-import { Inbox, serverTest } from './support.mjs';
+import { connect, Inbox, leave, serverTest } from './support.mjs';
 import {
   APP, appArgs, ask, backend, call, channelAuth, channelTest, listen, OTHER_APP, Peer, pusherClient, signIn,
   subscribe, userAuth,
 } from './channels.mjs';
+import { keyOfRooms } from './guests.mjs';
 
 const TWO = { args: appArgs('watchlist=yes', OTHER_APP), settings: 'watchlist=yes' };
 const EVENT = { name: 'ev', channel: 'tea', data: 'x' };
@@ -110,7 +111,22 @@ channelTest('connections_max counts for each app', SMALL, async (server) => {
 
 /* --- without an app ----------------------------------------------------------------------------------------------- */
 
-serverTest('without --app there are rooms, and no channels', [], async (server) => {
+serverTest('without --app the rooms are channels of an app whose secret nobody knows', [], async (server) => {
   assert.equal((await Peer.refused(server, '/app/any?protocol=7')).code, 4001);
   assert.equal((await call(server, 'GET', '/channels')).status, 404);
+  const key = await keyOfRooms(server);
+  assert.match(key, /^[a-z0-9]{20}$/);
+  assert.ok(!server.stderr().includes(key));
+  const app = { id: 'rooms', key, secret: 'a guess' };
+  for (const secret of ['', 'a guess', key]) {
+    assert.equal((await call(server, 'GET', '/channels', { app: { ...app, secret } })).status, 401);
+  }
+  const peer = await Peer.open(server, { app });
+  await peer.subscribe('lobby');
+  peer.askFor('private-x');
+  await peer.expectRefusal('private-x');
+  const raw = await connect(server, '/');
+  raw.send('Ann: hello');
+  await peer.expect('message', 'lobby', 'Ann: hello');
+  await leave(raw);
 });

@@ -40,11 +40,11 @@ channelTest('on a presence channel the others learn who sent it', {}, async (ser
   });
   annas.trigger('client-wave', { to: 'all' });
   assert.deepEqual(await heard, { data: { to: 'all' }, metadata: { user_id: '42' } });
-  await peer.expect('client-wave', ROOM, '{"to":"all"}', '42');
-  await tab.expect('client-wave', ROOM, '{"to":"all"}', '42');
+  await peer.expect('client-wave', ROOM, '{"to":"all"}', { user_id: '42' });
+  await tab.expect('client-wave', ROOM, '{"to":"all"}', { user_id: '42' });
   const fromPeer = listen(annas, 'client-lie');
   peer.sendText(`{"event":"client-lie","channel":"${ROOM}","data":{},"user_id":"42"}`);
-  await tab.expect('client-lie', ROOM, '{}', '1001');
+  await tab.expect('client-lie', ROOM, '{}', { user_id: '1001' });
   assert.deepEqual(await fromPeer.next(), {});
 });
 
@@ -79,7 +79,7 @@ channelTest('client events pass on all private and presence channels, cached or 
     await ben.subscribe(channel, channel.startsWith('presence-') ? { member: { user_id: 'u' } } : {});
     if (channel.includes('cache-')) assert.equal((await ben.next()).event, 'pusher:cache_miss');
     anna.send('client-ev', 'hello', channel);
-    await ben.expect('client-ev', channel, 'hello', channel.startsWith('presence-') ? 'u' : undefined);
+    await ben.expect('client-ev', channel, 'hello', channel.startsWith('presence-') ? { user_id: 'u' } : {});
   }
   await anna.expectQuiet();
 });

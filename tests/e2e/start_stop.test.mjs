@@ -67,6 +67,8 @@ test('a bad option ends with 2 and names what is wrong', async () => {
     [['--mailbox-letters', '100'], /--mailbox-letters/, /power of two/],
     [['--ping-ms', '1 year'], /--ping-ms/],
     [['--log-level', 'loud'], /--log-level/, /debug/],
+    [['--history', '# size=5'], /--history/, /pattern/],
+    [['--history', '* durable=yes'], /--history/, /"\*" is durable/, /give --data-dir/],
   ]) {
     assertRefused(await run(args), 2, ...words);
   }

@@ -157,3 +157,27 @@ Test(upgrade, the_origin_list_judges_browsers_and_lets_programs_in, .timeout = 5
         cr_expect_eq(upgrade.status, rows[i].status, "row %zu", i);
     }
 }
+
+Test(upgrade, origins_are_on_a_list_as_a_whole_and_in_any_case, .timeout = 5)
+{
+    static const char *const any[] = {"*"};
+    static const struct {
+        const char *origin;
+        bool is_listed;
+    } rows[] = {
+        {"https://example.com", true},
+        {"HTTPS://Example.com", true},
+        {"http://localhost:8080", true},
+        {"https://example.com.", false},
+        {"http://example.com", false},
+        {"http://localhost", false},
+        {"null", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct text origin = text_of(rows[i].origin);
+        cr_expect_eq(upgrade_has_origin(two_origins, 2, origin), rows[i].is_listed, "%s", rows[i].origin);
+        cr_expect(upgrade_has_origin(any, 1, origin), "%s", rows[i].origin);
+        cr_expect_not(upgrade_has_origin(NULL, 0, origin), "nothing is on no list");
+    }
+}

@@ -103,3 +103,32 @@ Test(address, port_is_known_for_both_families, .timeout = 5)
         cr_expect_eq(address_port(&address), cases[i].port, "%s", cases[i].text);
     }
 }
+
+Test(address, on_loopback_is_reached_from_this_machine_alone, .timeout = 5)
+{
+    static const struct {
+        const char *text;
+        bool is_loopback;
+    } cases[] = {
+        {"127.0.0.1:80", true},
+        {"127.255.1.2:0", true},
+        {"[::1]:80", true},
+        {"[::ffff:127.0.0.1]:80", true},
+        {"*:80", false},
+        {"0.0.0.0:80", false},
+        {"[::]:80", false},
+        {"10.127.0.1:80", false},
+        {"126.0.0.1:80", false},
+        {"128.0.0.1:80", false},
+        {"[::ffff:10.0.0.1]:80", false},
+        {"[::2]:80", false},
+        {"[7f00::1]:80", false},
+        {"[fe80::1]:80", false},
+    };
+    struct address address = {0};
+    cr_expect_not(address_is_loopback(&address), "no family");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cr_assert_eq(address_read(cases[i].text, &address), RC_OK);
+        cr_expect_eq(address_is_loopback(&address), cases[i].is_loopback, "%s", cases[i].text);
+    }
+}

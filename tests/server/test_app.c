@@ -188,7 +188,7 @@ Test(app, mistakes_are_told_with_their_cure_and_without_the_secret, .timeout = 1
         {{"1:k:Geheim channels-max=0"}, "channels_max of 1: \"0\" is out of bounds; give 1 to 1000"},
         {{"1:k:Geheim members_max=many"}, "members_max of 1: \"many\" is not a number; give 1 to 1000000"},
         {{"1:k:Geheim member_bytes_max=1"}, "member_bytes_max of 1: \"1\" is out of bounds; give 2 to 64KiB"},
-        {{"1:k:Geheim cache_ms=25h"}, "cache_ms of 1: \"25h\" is out of bounds; give 1s to 24h"},
+        {{"1:k:Geheim cache_ms=25h"}, "cache_ms of 1: \"25h\" is out of bounds; give 1s to 1d"},
         {{"1:k:Geheim webhook=ftp://a/"},
          "webhook of 1: \"ftp://a/\" is no web address; give http://... or https://..."},
         {{"1:k:Geheim webhook=http://"},
@@ -250,12 +250,42 @@ Test(app, in_the_environment_stands_behind_semicolons, .timeout = 10)
     cr_expect_str_eq(options.app.items[0].key, "c");
     options_fini(&options);
 
-    cr_assert_eq(read_apps(&options, none, "RINGCAST_APP="), RC_OK, "%s", error);
-    cr_expect_eq(options.app.count, 0);
-    options_fini(&options);
-
     cr_expect_eq(read_apps(&options, none, "RINGCAST_APP=1:a:s;1:b:t"), RC_EINVAL);
     cr_expect_str_eq(error, "RINGCAST_APP: the ID 1 is there twice; give each app its own");
+}
+
+/* How many different characters, all of them small letters or digits. */
+static size_t variety(const char *text)
+{
+    size_t count = 0;
+    cr_expect_eq(strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789"), strlen(text), "%s", text);
+    for (size_t i = 0; text[i] != '\0'; i++)
+        count += strchr(text, text[i]) == text + i;
+    return count;
+}
+
+Test(app, of_the_servers_own_is_there_when_none_is_given, .timeout = 10)
+{
+    static const char *const none[] = {NULL};
+    static const char *const variables[] = {NULL, "RINGCAST_APP=", "RINGCAST_APP=; ;"};
+    char keys[3][64];
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+        struct options options;
+        cr_assert_eq(read_apps(&options, none, variables[i]), RC_OK, "%s", error);
+        cr_assert_eq(options.app.count, 1);
+        const struct app *app = &options.app.items[0];
+        cr_expect_eq(app->index, APP_OF_ROOMS);
+        cr_expect_str_eq(app->id, "rooms");
+        cr_expect_eq(strlen(app->key), 20);
+        cr_expect_eq(strlen(app->secret), 32);
+        cr_expect_gt(variety(app->key), 4, "%s", app->key);
+        cr_expect_gt(variety(app->secret), 8, "%s", app->secret);
+        cr_expect(app->enabled && app->client_events && app->channels_max == 100, "with the defaults");
+        snprintf(keys[i], sizeof keys[i], "%s%s", app->key, app->secret);
+        for (size_t k = 0; k < i; k++)
+            cr_expect_str_neq(keys[i], keys[k]);
+        options_fini(&options);
+    }
 }
 
 Test(app, list_has_a_bound, .timeout = 10)

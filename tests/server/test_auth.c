@@ -44,6 +44,17 @@ Test(auth, lets_in_who_is_signed_for, .timeout = 10)
     cr_expect_null(auth_check_user(&app, text_of(KEY ":" USER_SIGNATURE), text_of(SOCKET), text_of(USER)));
 }
 
+Test(auth, made_here_is_what_an_sdk_makes, .timeout = 10)
+{
+    char auth[AUTH_BYTES_MAX];
+    cr_expect_eq(auth_sign_channel(&app, text_of(SOCKET), text_of("private-room-7"), (struct text){0}, auth), RC_OK);
+    cr_expect_str_eq(auth, KEY ":" PRIVATE_SIGNATURE);
+    cr_expect_eq(auth_sign_channel(&app, text_of(SOCKET), text_of("presence-room-7"), text_of(MEMBER), auth), RC_OK);
+    cr_expect_str_eq(auth, KEY ":" PRESENCE_SIGNATURE);
+    cr_expect_eq(auth_sign_user(&app, text_of(SOCKET), text_of(USER), auth), RC_OK);
+    cr_expect_str_eq(auth, KEY ":" USER_SIGNATURE);
+}
+
 Test(auth, refuses_what_is_not_signed_exactly_so, .timeout = 10)
 {
     static const struct {

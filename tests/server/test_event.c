@@ -104,8 +104,7 @@ Test(event, has_the_shortest_header_that_holds_it, .timeout = 10)
 Test(event, with_members_has_their_snapshot_as_data, .timeout = 10)
 {
     struct presence *presence = presence_new();
-    struct event event = {
-        .name = text_of("e"), .channel = text_of("c"), .data = text_of("{}"), .members = presence};
+    struct event event = {.name = text_of("e"), .channel = text_of("c"), .data = text_of("{}"), .members = presence};
     cr_assert_eq(presence_join(presence, text_of("42"), text_of("{\"name\":\"Ann\"}")), RC_OK);
     cr_assert_eq(presence_join(presence, text_of("\"7"), (struct text){0}), RC_OK);
     size_t bytes = event_frame_bytes(&event);

@@ -38,7 +38,16 @@ Test(options, without_any_given_are_the_defaults, .timeout = 10)
     cr_expect_str_eq(shown(&options.listen, 0), "0.0.0.0:8080");
     cr_expect_eq(options.origin.count, 0);
     cr_expect_eq(options.control.count, 0);
-    cr_expect_eq(options.app.count, 0);
+    cr_assert_eq(options.app.count, 1);
+    cr_expect_str_eq(options.app.items[0].id, "rooms");
+    cr_expect_eq(options.guests, false);
+    cr_expect_eq(options.history.count, 0);
+    cr_expect_eq(options.history_bytes_max, 256 * MIB);
+    cr_expect_eq(options.replay_bytes_max, 1 * MIB);
+    cr_expect_str_eq(options.data_dir, "");
+    cr_expect_eq(options.store_sync, true);
+    cr_expect_eq(options.store_jobs_max, 10000);
+    cr_expect_eq(options.repeat_keys_max, 100000);
     cr_expect_eq(options.lobby_echo, false);
     cr_expect_eq(options.shards, 0);
     cr_expect_eq(options.message_bytes_max, 64 * KIB);
@@ -94,6 +103,11 @@ Test(options, values_are_read_in_every_unit, .timeout = 10)
         uint32_t value;
     } times[] = {{"--ping-ms=10", 10},     {"--ping-ms=500ms", 500},  {"--ping-ms=10s", 10000},
                  {"--ping-ms=2m", 120000}, {"--ping-ms=1h", 3600000}, {"--ping-ms=60m", 3600000}};
+    static const struct {
+        const char *flag;
+        uint32_t value;
+    } days[] = {
+        {"--history=a ttl=1d", 86400000}, {"--history=a ttl=24h", 86400000}, {"--history=a ttl=2D", 172800000}};
     struct options options;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cr_assert_eq(read_flags(&options, WORDS(cases[i].flag)), RC_OK, "%s", error);
@@ -103,6 +117,11 @@ Test(options, values_are_read_in_every_unit, .timeout = 10)
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         cr_assert_eq(read_flags(&options, WORDS(times[i].flag)), RC_OK, "%s", error);
         cr_expect_eq(options.ping_ms, times[i].value, "%s", times[i].flag);
+        options_fini(&options);
+    }
+    for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
+        cr_assert_eq(read_flags(&options, WORDS(days[i].flag)), RC_OK, "%s", error);
+        cr_expect_eq(options.history.items[0].ttl, days[i].value, "%s", days[i].flag);
         options_fini(&options);
     }
 }
@@ -226,7 +245,8 @@ Test(options, mistakes_in_flags_are_told_with_their_cure, .timeout = 10)
          "--message-bytes-max: \"18446744073709551615GiB\" is out of bounds; give 1 to 64MiB"},
         {{"--message-bytes-max=64k"},
          "--message-bytes-max: \"64k\" is not a size (65536, 64KiB, 1MiB); give 1 to 64MiB"},
-        {{"--ping-ms=1d"}, "--ping-ms: \"1d\" is not a time (500ms, 10s, 2m); give 10ms to 1h"},
+        {{"--ping-ms=1d"}, "--ping-ms: \"1d\" is out of bounds; give 10ms to 1h"},
+        {{"--ping-ms=1w"}, "--ping-ms: \"1w\" is not a time (500ms, 10s, 24h, 7d); give 10ms to 1h"},
         {{"--ping-ms=61m"}, "--ping-ms: \"61m\" is out of bounds; give 10ms to 1h"},
         {{"--mailbox-letters=100"}, "--mailbox-letters: \"100\" is not a power of two; give 64 or 128"},
         {{"--mailbox-letters=32"},
@@ -243,6 +263,14 @@ Test(options, mistakes_in_flags_are_told_with_their_cure, .timeout = 10)
         {{"--body-bytes-max=1023"}, "--body-bytes-max: \"1023\" is out of bounds; give 1KiB to 64MiB"},
         {{"--activity-timeout-ms=999"}, "--activity-timeout-ms: \"999\" is out of bounds; give 1s to 1h"},
         {{"--webhook-delay-ms=61s"}, "--webhook-delay-ms: \"61s\" is out of bounds; give 0 to 1m"},
+        {{"--replay-bytes-max=1023"}, "--replay-bytes-max: \"1023\" is out of bounds; give 1KiB to 64MiB"},
+        {{"--store-jobs-max=0"}, "--store-jobs-max: \"0\" is out of bounds; give 1 to 10000000"},
+        {{"--repeat-keys-max=10000001"}, "--repeat-keys-max: \"10000001\" is out of bounds; give 0 to 10000000"},
+        {{"--store-sync=later"}, "--store-sync: \"later\" is neither yes nor no; give one of them"},
+        {{"--history=a durable=yes"},
+         "--history: \"a\" is durable, but there is no directory to store it in; give --data-dir too"},
+        {{"--history=a", "--history=b* durable=yes"},
+         "--history: \"b*\" is durable, but there is no directory to store it in; give --data-dir too"},
         {{"--webhook-events-max=0"}, "--webhook-events-max: \"0\" is out of bounds; give 1 to 10000000"},
         {{"--origin="}, "--origin: the value is empty; leave the option out instead"},
         {{"--shards=1\n\x1b[2J"}, "--shards: \"1??[2J\" is not a number; give 0 to 256"},
@@ -266,6 +294,8 @@ Test(options, mistakes_in_the_environment_are_told_by_the_variable, .timeout = 1
          "RINGCAST_LISTEN: \"*:x\" is not an address; give ADDR:PORT in numbers: 127.0.0.1:8080, [::1]:8080, *:8080"},
         {"RINGCAST_CONTROL=*:8081,*:8080",
          "RINGCAST_CONTROL: \"0.0.0.0:8080\" is an address of --listen too; give it another port"},
+        {"RINGCAST_HISTORY=a; b durable=yes",
+         "RINGCAST_HISTORY: \"b\" is durable, but there is no directory to store it in; give --data-dir too"},
         {"RINGCAST_LISTEN=, ,", "RINGCAST_LISTEN: holds no value; give ADDR:PORT"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -297,6 +327,32 @@ Test(options, unknown_variables_are_only_worth_a_warning, .timeout = 10)
         cr_expect_not(options.help);
         options_fini(&options);
     }
+}
+
+Test(options, of_a_directory_that_nothing_is_stored_in_are_worth_a_warning, .timeout = 10)
+{
+    static const char unused[] =
+        "--data-dir is not used, because no rule of --history is durable: give one durable=yes";
+    static const struct {
+        const char *words[3];
+        const char *warning;
+    } cases[] = {
+        {{"--data-dir=/tmp"}, unused},
+        {{"--data-dir=/tmp", "--history=* durable=no"}, unused},
+        {{"--data-dir=/tmp", "--history=* durable=yes"}, ""},
+        {{"--history=*"}, ""},
+        {{"--data-dir="}, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct options options;
+        cr_assert_eq(read_flags(&options, cases[i].words), RC_OK, "%s", error);
+        cr_expect_str_eq(options.warning, cases[i].warning, "%s", cases[i].words[0]);
+        options_fini(&options);
+    }
+    struct options options;
+    cr_assert_eq(read_both(&options, WORDS(), WORDS("RINGCAST_HELP=1", "RINGCAST_DATA_DIR=/tmp")), RC_OK);
+    cr_expect_not_null(strstr(options.warning, "RINGCAST_HELP in the environment is no option; --data-dir is not"));
+    options_fini(&options);
 }
 
 Test(options, lists_have_a_bound, .timeout = 10)
@@ -375,6 +431,12 @@ Test(options, help_names_every_option_within_100_columns, .timeout = 10)
 #define APP_SETTING(type, name, default_, min, max, unit, text) expect_row(settings, "  " #name "=" unit " ", text);
 #include "server/app_setting.def"
 #undef APP_SETTING
+    settings = strstr(help, "\nHistory settings\n");
+    cr_assert(settings != NULL);
+#define HISTORY_SETTING(type, name, default_, min, max, unit, text) \
+    expect_row(settings, "  " #name "=" unit " ", text);
+#include "server/history_setting.def"
+#undef HISTORY_SETTING
     cr_expect(strstr(help, "RINGCAST_MESSAGE_BYTES_MAX") != NULL);
     cr_expect(strstr(help, "[64KiB]") != NULL);
     for (const char *line = help; *line != '\0';) {

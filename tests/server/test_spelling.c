@@ -5,10 +5,16 @@
 
 #define NAMES_COUNT 3
 
-static const char *name_at(size_t index)
+static const char *const known[NAMES_COUNT] = {"shards", "members_max", "member_bytes_max"};
+
+static const char *name_at(const void *names, size_t index)
 {
-    static const char *const names[NAMES_COUNT] = {"shards", "members_max", "member_bytes_max"};
-    return names[index];
+    return ((const char *const *)names)[index];
+}
+
+static size_t closest_to(struct text given)
+{
+    return spelling_closest(given, name_at, known, NAMES_COUNT);
 }
 
 Test(spelling, closest_name_is_found_with_up_to_a_third_wrong, .timeout = 5)
@@ -35,8 +41,7 @@ Test(spelling, closest_name_is_found_with_up_to_a_third_wrong, .timeout = 5)
         {"a name longer than any that there is", 3},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        cr_expect_eq(spelling_closest(text_of(cases[i].given), name_at, NAMES_COUNT), cases[i].closest, "%s",
-                     cases[i].given);
-    cr_expect_eq(spelling_closest((struct text){.at = "shardsmembers", .count = 6}, name_at, NAMES_COUNT), 0);
-    cr_expect_eq(spelling_closest(text_of("shards"), name_at, 0), 0, "of no names none is near");
+        cr_expect_eq(closest_to(text_of(cases[i].given)), cases[i].closest, "%s", cases[i].given);
+    cr_expect_eq(closest_to((struct text){.at = "shardsmembers", .count = 6}), 0);
+    cr_expect_eq(spelling_closest(text_of("shards"), name_at, known, 0), 0, "of no names none is near");
 }

@@ -435,10 +435,6 @@ Test(webhook, without_an_app_that_wants_any_there_is_no_thread, .timeout = 10)
     webhooks_stop(webhooks);
     expect_counts(0, 0);
     webhooks_free(webhooks);
-    options.app.count = 0;
-    start(1);
-    webhooks_stop(webhooks);
-    webhooks_free(webhooks);
     webhooks_stop(NULL);
     webhooks_free(NULL);
 }

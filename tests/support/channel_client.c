@@ -118,6 +118,38 @@ static void take_snapshot(struct place *place, yyjson_val *presence)
     cr_assert_eq(strtoul(number.at, NULL, 10), members);
 }
 
+/* {"offset":45,"epoch":"k3x9abcd"}, in an event or what it tells; neither: the position is not set. */
+static void read_position(yyjson_val *object, struct position *position_r)
+{
+    yyjson_val *offset, *epoch;
+    *position_r = (struct position){0};
+    bool has_offset = json_member(object, "offset", &offset) == RC_OK;
+    bool has_epoch = json_member(object, "epoch", &epoch) == RC_OK;
+    cr_assert_eq(has_offset, has_epoch);
+    if (!has_offset) return;
+    cr_assert(text_is_number(json_text(offset), &position_r->offset));
+    cr_assert_eq(json_text(epoch).count, EPOCH_BYTES);
+    memcpy(position_r->epoch, json_text(epoch).at, EPOCH_BYTES);
+}
+
+static void take_answer_of_history(struct place *place, yyjson_val *root)
+{
+    yyjson_val *recovered;
+    struct position told;
+    read_position(root, &told);
+    bool is_told = json_member(root, "recovered", &recovered) == RC_OK;
+    cr_assert(is_told || !position_is_set(&told));
+    place->is_recovered = is_told && yyjson_is_true(recovered);
+    /* Without a position: the log could not be read. */
+    cr_assert(!is_told || position_is_set(&told) || (!place->is_recovered && position_is_set(&place->asked_from)));
+    place->replay_end = told.offset;
+    place->position = told;
+    if (!place->is_recovered) return;
+    cr_assert(position_is_set(&place->asked_from) && position_is_of(&told, place->asked_from.epoch));
+    cr_assert_leq(place->asked_from.offset, told.offset, "%s: recovered from the future", place->channel);
+    place->position = place->asked_from;
+}
+
 static void take_success(struct place *place, const char *data)
 {
     yyjson_doc *document;
@@ -128,13 +160,14 @@ static void take_success(struct place *place, const char *data)
     place->state = PLACE_IN;
     free(place->members);
     place->members = NULL;
-    if (!is_presence) {
-        cr_assert_str_eq(data, "{}");
-        return;
-    }
     cr_assert_eq(json_read(text_of(data), &document, NULL), RC_OK);
-    cr_assert_eq(json_member(yyjson_doc_get_root(document), "presence", &presence), RC_OK);
-    take_snapshot(place, presence);
+    if (is_presence) {
+        cr_assert_eq(json_member(yyjson_doc_get_root(document), "presence", &presence), RC_OK);
+        take_snapshot(place, presence);
+    }
+    take_answer_of_history(place, yyjson_doc_get_root(document));
+    bool is_plain = strcmp(data, "{}") == 0 || strcmp(data, "{\"recovered\":false}") == 0;
+    cr_assert(is_presence || position_is_set(&place->position) || is_plain);
     yyjson_doc_free(document);
 }
 
@@ -182,6 +215,19 @@ static void take_channel_event(struct channel_client *self, const struct heard_e
     if (place->state != PLACE_IN || place->members == NULL) return;
     if (strcmp(heard->event, "pusher_internal:member_added") == 0) take_member(self, place, heard->data, true);
     if (strcmp(heard->event, "pusher_internal:member_removed") == 0) take_member(self, place, heard->data, false);
+}
+
+/* The event, which has a position, was heard. */
+static void move_on(const struct channel_client *self, const struct heard_event *heard)
+{
+    struct place *place = find_place(self, heard->channel);
+    if (place->state != PLACE_IN) return;
+    if (position_is_set(&place->position)) {
+        cr_assert_str_eq(heard->position.epoch, place->position.epoch, "%s changed its epoch", heard->channel);
+        cr_assert_gt(heard->position.offset, place->position.offset, "client %u, %s: an offset again",
+                     self->client->index, heard->channel);
+    }
+    place->position = heard->position;
 }
 
 static char *string_of(yyjson_val *object, const char *name)
@@ -232,6 +278,7 @@ static void take(struct client *client, uint8_t opcode, const uint8_t *payload, 
     cr_assert_not_null(heard->event);
     heard->said_then = self->now != NULL ? *self->now : 0;
     heard->user_id = string_of(root, "user_id");
+    read_position(root, &heard->position);
     if (strcmp(heard->event, "pusher:error") == 0) {
         read_error(heard, root);
     } else {
@@ -240,6 +287,8 @@ static void take(struct client *client, uint8_t opcode, const uint8_t *payload, 
     }
     if (strcmp(heard->event, "pusher:connection_established") == 0) greeted(self, heard->data);
     if (heard->channel != NULL) take_channel_event(self, heard);
+    if (self->on_event != NULL) self->on_event(self, heard);
+    if (position_is_set(&heard->position)) move_on(self, heard);
     yyjson_doc_free(document);
 }
 
@@ -324,27 +373,46 @@ void channel_sign(const char *text, char auth_r[128])
     snprintf(auth_r, 128, "%s:%s", CHANNEL_APP_KEY, signature);
 }
 
-void channel_client_subscribe_with(struct channel_client *self, const char *channel, const char *data)
+/* `recover` is a JSON value; NULL: it is not asked for. */
+static void subscribe(struct channel_client *self, struct place *place, const char *data, const char *recover)
 {
-    struct place *place = make_place(self, channel);
-    char auth[128] = "", text[4000], escaped[6000] = "";
+    char auth[128] = "", text[4000], *escaped = calloc(1, data != NULL ? json_text_bytes(text_of(data)) + 1 : 1);
+    const char *channel = place->channel;
     place->state = PLACE_ASKED;
     if (channel_type_of(text_of(channel)).needs_auth) {
         snprintf(text, sizeof text, "%s:%s%s%s", self->socket_id, channel, data != NULL ? ":" : "",
                  data != NULL ? data : "");
         channel_sign(text, auth);
     }
-    if (data == NULL) {
-        channel_client_say(self, "{\"event\":\"pusher:subscribe\",\"data\":{\"auth\":\"%s\",\"channel\":\"%s\"}}",
-                           auth, channel);
-        return;
-    }
-    cr_assert_lt(json_text_bytes(text_of(data)), sizeof escaped);
-    *json_text_write(escaped, text_of(data)) = '\0';
+    if (data != NULL) json_text_write(escaped, text_of(data));
     channel_client_say(self,
-                       "{\"event\":\"pusher:subscribe\",\"data\":{\"auth\":\"%s\",\"channel\":\"%s\","
-                       "\"channel_data\":\"%s\"}}",
-                       auth, channel, escaped);
+                       "{\"event\":\"pusher:subscribe\",\"data\":{\"auth\":\"%s\",\"channel\":\"%s\"%s%s%s%s%s}}",
+                       auth, channel, data != NULL ? ",\"channel_data\":\"" : "", escaped, data != NULL ? "\"" : "",
+                       recover != NULL ? ",\"recover\":" : "", recover != NULL ? recover : "");
+    free(escaped);
+}
+
+void channel_client_subscribe_with(struct channel_client *self, const char *channel, const char *data)
+{
+    struct place *place = make_place(self, channel);
+    place->asked_from = (struct position){0};
+    subscribe(self, place, data, NULL);
+}
+
+void channel_client_recover(struct channel_client *self, const char *channel, const char *user_id,
+                            const struct position *from)
+{
+    struct place *place = make_place(self, channel);
+    char recover[100] = "true", data[300];
+    if (position_is_set(from)) {
+        snprintf(recover, sizeof recover, "{\"epoch\":\"%s\",\"offset\":%llu}", from->epoch,
+                 (unsigned long long)from->offset);
+    }
+    if (user_id != NULL) {
+        snprintf(data, sizeof data, "{\"user_id\":\"%s\",\"user_info\":{\"name\":\"%s\"}}", user_id, user_id);
+    }
+    place->asked_from = *from;
+    subscribe(self, place, user_id != NULL ? data : NULL, recover);
 }
 
 void channel_client_subscribe(struct channel_client *self, const char *channel)
@@ -370,6 +438,28 @@ void channel_client_unsubscribe(struct channel_client *self, const char *channel
 void channel_client_send(struct channel_client *self, const char *channel, const char *event, const char *data)
 {
     channel_client_say(self, "{\"event\":\"%s\",\"channel\":\"%s\",\"data\":%s}", event, channel, data);
+}
+
+void channel_client_publish(struct channel_client *self, const char *channel, const char *event, const char *data,
+                            const char *id)
+{
+    if (channel_type_is_public(channel_type_of(text_of(channel)))) {
+        channel_client_say(self,
+                           "{\"event\":\"pusher:ringcast_publish\",\"data\":{\"channel\":\"%s\",\"data\":%s,"
+                           "\"id\":\"%s\"}}",
+                           channel, data, id);
+    } else {
+        channel_client_say(self, "{\"event\":\"%s\",\"channel\":\"%s\",\"data\":%s,\"id\":\"%s\"}", event, channel,
+                           data, id);
+    }
+}
+
+void channel_client_ask_page(struct channel_client *self, const char *channel, const char *which, uint32_t limit,
+                             uint32_t rid)
+{
+    channel_client_say(
+        self, "{\"event\":\"pusher:ringcast_history\",\"data\":{\"channel\":\"%s\",\"limit\":%u,\"rid\":%u%s%s}}",
+        channel, limit, rid, which[0] != '\0' ? "," : "", which);
 }
 
 void channel_client_sign_in(struct channel_client *self, const char *user_id, const char *watchlist)

@@ -3,10 +3,11 @@
  *
  * Not obvious: what every client may rely on is asserted as the events come: data is a string (of pusher:error an
  * object), a channel is heard of between its success and its end only, a member_added names somebody new and a
- * member_removed somebody who is there. What depends on the test is kept for it: all events in their order, and the
- * members of each channel. */
+ * member_removed somebody who is there, positions only grow and stay in one epoch. What depends on the test is kept for
+ * it: all events in their order, and the members of each channel. */
 #pragma once
 
+#include "core/position.h"
 #include "tests/support/scenario.h"
 
 #define CHANNEL_APP_ID     "1001"
@@ -17,11 +18,12 @@
 
 struct heard_event {
     char *event;
-    char *channel;      /* NULL: none */
-    char *data;         /* of pusher:error the message */
-    char *user_id;      /* NULL: none */
-    int code;           /* of pusher:error; CHANNEL_CODE_NULL: null */
-    uint32_t said_then; /* the test's own clock: client->now when it came */
+    char *channel;            /* NULL: none */
+    char *data;               /* of pusher:error the message */
+    char *user_id;            /* NULL: none */
+    struct position position; /* in the channel's history; not set: none */
+    int code;                 /* of pusher:error; CHANNEL_CODE_NULL: null */
+    uint32_t said_then;       /* the test's own clock: client->now when it came */
 };
 
 enum place_state {
@@ -34,9 +36,13 @@ enum place_state {
 struct place {
     char *channel;
     enum place_state state;
-    bool was_left;  /* it has been here before: a success may be of the earlier time */
-    bool is_member; /* of a presence channel */
-    char *members;  /* "a={...} b=null ", in the order of their ids; NULL: no presence channel */
+    bool was_left;              /* it has been here before: a success may be of the earlier time */
+    bool is_member;             /* of a presence channel */
+    char *members;              /* "a={...} b=null ", in the order of their ids; NULL: no presence channel */
+    struct position asked_from; /* of the latest subscription; not set: it did not ask for what it missed */
+    bool is_recovered;          /* what it missed came behind the success, */
+    uint64_t replay_end;        /* up to here */
+    struct position position;   /* how far it has come; not set: that is not known */
 };
 
 struct channel_client {
@@ -48,6 +54,9 @@ struct channel_client {
     uint32_t heard_count, heard_capacity;
     struct place *places;
     uint32_t places_count;
+    /* The test's own ears; NULL: none. Its place is still where the event before has left it. */
+    void (*on_event)(struct channel_client *self, const struct heard_event *heard);
+    uint32_t tag; /* the test's */
 };
 
 /* Connects to a shard as a client of that app's key, or to a path, which begins with a slash. */
@@ -64,9 +73,19 @@ void channel_client_subscribe(struct channel_client *self, const char *channel);
 void channel_client_subscribe_with(struct channel_client *self, const char *channel, const char *channel_data);
 /* Subscribes as this member, whose info is {"name":"ID"}. */
 void channel_client_subscribe_as(struct channel_client *self, const char *channel, const char *user_id);
+/* The same, and asks for what was missed since that position, or for the position only if it is not set. user_id as
+ * above; NULL: no member. */
+void channel_client_recover(struct channel_client *self, const char *channel, const char *user_id,
+                            const struct position *from);
 void channel_client_unsubscribe(struct channel_client *self, const char *channel);
 /* Sends a client event; data is JSON. */
 void channel_client_send(struct channel_client *self, const char *channel, const char *event, const char *data);
+/* The same with an id, which is acknowledged; data is JSON. On a public channel the event is its room's "message". */
+void channel_client_publish(struct channel_client *self, const char *channel, const char *event, const char *data,
+                            const char *id);
+/* Asks for a page: `which` is "since":40, or "before":43, or both with a comma. */
+void channel_client_ask_page(struct channel_client *self, const char *channel, const char *which, uint32_t limit,
+                             uint32_t rid);
 /* Signs in; the watchlist is a JSON array, NULL: none. */
 void channel_client_sign_in(struct channel_client *self, const char *user_id, const char *watchlist);
 

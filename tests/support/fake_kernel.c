@@ -10,10 +10,16 @@
 #include <unistd.h>
 
 #define RINGS_MAX 64
+#define BEGIN_MS  1000000
 
 static struct ring *rings[RINGS_MAX];
 static uint32_t rings_count;
 static uint64_t now_ms, random_state, random_ids;
+static uint64_t begin_ms = BEGIN_MS;
+
+/* What runs besides the shards. */
+static bool (*other_has_work)(void);
+static void (*other_work)(void);
 
 static pthread_mutex_t baton = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t passed = PTHREAD_COND_INITIALIZER;
@@ -97,12 +103,25 @@ void fake_kernel_wait(struct ring *ring)
     set_state(ring, THREAD_WAITS);
 }
 
+void fake_kernel_begin_at(uint64_t ms)
+{
+    begin_ms = ms;
+}
+
+void fake_kernel_run_also(bool (*has_work)(void), void (*work)(void))
+{
+    other_has_work = has_work;
+    other_work = work;
+}
+
 void fake_kernel_init(uint64_t seed)
 {
     if (!has_key) pthread_key_create(&thread_ring, thread_ended);
     has_key = true;
     rings_count = 0;
-    now_ms = 1000000;
+    now_ms = begin_ms;
+    begin_ms = BEGIN_MS;
+    fake_kernel_run_also(NULL, NULL);
     random_state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     random_ids = seed;
 }
@@ -113,8 +132,8 @@ static bool is_signalled(struct ring *ring)
     return ring->watched >= 0 && read(ring->watched, &count, sizeof count) == sizeof count;
 }
 
-/* A ring whose thread can go on now, chosen by the seed; NULL: none. */
-static struct ring *choose(void)
+/* A ring whose thread can go on now, chosen by the seed, or *is_other_r: what runs besides. NULL and false: nothing. */
+static struct ring *choose(bool *is_other_r)
 {
     struct ring *ready[RINGS_MAX];
     uint32_t count = 0;
@@ -125,7 +144,11 @@ static struct ring *choose(void)
             fake_ring_complete(ring, (struct completion){.kind = OP_SIGNAL, .more = fake_random(2)});
         if (ring->wake_at_ms <= now_ms || fake_ring_has_events(ring)) ready[count++] = ring;
     }
-    return count > 0 ? ready[fake_random(count)] : NULL;
+    uint32_t others = other_has_work != NULL && other_has_work() ? 1 : 0;
+    if (count + others == 0) return NULL;
+    uint32_t chosen = fake_random(count + others);
+    *is_other_r = chosen == count;
+    return chosen < count ? ready[chosen] : NULL;
 }
 
 static uint64_t next_wake_ms(void)
@@ -150,12 +173,13 @@ bool fake_kernel_step(uint64_t until_ms)
 {
     pthread_mutex_lock(&baton);
     await_threads();
-    struct ring *ring = choose();
-    if (ring == NULL) {
+    bool is_other = false;
+    struct ring *ring = choose(&is_other);
+    if (ring == NULL && !is_other) {
         uint64_t at_ms = next_wake_ms();
         if (at_ms <= until_ms && at_ms != FAKE_FOREVER) {
             now_ms = at_ms;
-            ring = choose();
+            ring = choose(&is_other);
         } else if (until_ms != FAKE_FOREVER) {
             now_ms = until_ms;
         }
@@ -166,7 +190,8 @@ bool fake_kernel_step(uint64_t until_ms)
         await_threads();
     }
     pthread_mutex_unlock(&baton);
-    return ring != NULL;
+    if (is_other) other_work();
+    return ring != NULL || is_other;
 }
 
 /* ---- connections ---- */

@@ -26,6 +26,11 @@ struct fake_socket;
 
 /* Forgets an earlier run. Before the server is made. */
 void fake_kernel_init(uint64_t seed);
+/* The time at which the next run begins, so that it comes after an earlier one; then as before. */
+void fake_kernel_begin_at(uint64_t ms);
+/* Something that runs besides the shards, as a thread of its own would: it is chosen like them while it has work. In
+ * this run, NULL: nothing. */
+void fake_kernel_run_also(bool (*has_work)(void), void (*work)(void));
 
 /* Lets one shard run until it waits again; it may sleep no longer than until_ms. False: nobody has anything to do
  * before until_ms, which it is now (but for FAKE_FOREVER). */

@@ -3,6 +3,7 @@
 
 #include "core/bytes.h"
 #include "net/frame.h"
+#include "server/store.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ void scenario_start(struct scenario *scenario, uint64_t seed, const char *const 
 {
     char reason[600];
     uint32_t slots_max = 300;
-    const char *argv[32] = {"ringcast", "--listen", "127.0.0.1:0", "--connections-max", "280"};
+    const char *argv[64] = {"ringcast", "--listen", "127.0.0.1:0", "--connections-max", "280"};
     int argc = 5;
     for (; *flags != NULL; flags++) {
         argv[argc++] = *flags;
@@ -70,11 +71,13 @@ void scenario_pass(struct scenario *scenario, uint64_t ms)
 
 uint64_t scenario_counter(const struct scenario *scenario, enum counter counter)
 {
-    const struct counters *sets[SHARDS_MAX];
-    for (uint32_t i = 0; i < scenario->server.shards_count; i++) {
-        sets[i] = &scenario->server.shards[i].counters;
+    const struct counters *sets[SHARDS_MAX + 1];
+    uint32_t count = 0;
+    for (; count < scenario->server.shards_count; count++) {
+        sets[count] = &scenario->server.shards[count].counters;
     }
-    return counters_sum(sets, scenario->server.shards_count, counter);
+    if (scenario->server.store != NULL) sets[count++] = store_counters(scenario->server.store);
+    return counters_sum(sets, count, counter);
 }
 
 const char *scenario_room(const struct scenario *scenario, uint32_t home, uint32_t which, char path_r[64])

@@ -1,0 +1,416 @@
+/* server/channel_log.c - windows: what is kept, for how long, and what waits until that is known. */
+#include "server/channel_log_private.h"
+
+#include "core/channel.h"
+#include "core/join.h"
+#include "core/message.h"
+#include "core/receipts.h"
+#include "core/roster.h"
+#include "server/clock.h"
+#include "server/event.h"
+#include "server/history_rule.h"
+#include "server/home.h"
+#include "server/home_publish.h"
+#include "server/log.h"
+#include "server/query.h"
+#include "server/shard.h"
+#include "server/store.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define DURABLE_MESSAGES_MAX 1000        /* of a durable channel that stay in memory: the store has the rest */
+#define DURABLE_IDLE_MS      (60 * 1000) /* then a durable channel without subscribers is left to the store */
+
+/* What came while the log was being read: one of the three, or message and query. */
+struct log_wait {
+    struct log_wait *next;
+    struct join *join;
+    struct message *message;
+    struct query *query;
+};
+
+/* ---- life ---- */
+
+const struct history_rule *channel_log_rule(const struct shard *shard, const struct name *channel)
+{
+    if (shard->options->history.count == 0) return NULL;
+    return history_rule_of(&shard->options->history, name_text(channel));
+}
+
+static void choose_epoch(char epoch[EPOCH_BYTES + 1])
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    for (uint32_t i = 0; i < EPOCH_BYTES; i++) {
+        epoch[i] = letters[arc4random_uniform(sizeof letters - 1)];
+    }
+    epoch[EPOCH_BYTES] = '\0';
+}
+
+static struct channel_log *log_new(struct shard *shard, struct roster *roster, const struct history_rule *rule)
+{
+    struct channel_log *log = malloc(sizeof *log);
+    if (log == NULL) return NULL;
+    *log = (struct channel_log){
+        .roster = roster,
+        .rule = rule,
+        .state = rule->durable ? LOG_UNREAD : LOG_READY,
+        .used_ms = shard->now_ms,
+    };
+    log->waiting_end = &log->waiting;
+    if (!rule->durable) choose_epoch(log->window.last.epoch);
+    return log;
+}
+
+enum rc channel_log_open(struct shard *shard, struct roster *roster, struct channel_log **log_r)
+{
+    *log_r = roster->log;
+    if (roster->log == NULL) {
+        const struct history_rule *rule = channel_log_rule(shard, &roster->channel->name);
+        if (rule == NULL) return RC_ENOENT;
+        roster->log = log_new(shard, roster, rule);
+        if (roster->log == NULL) return RC_ENOMEM;
+        home_set_timer(shard, roster); /* whatever becomes of what it was made for */
+    }
+    struct channel_log *log = *log_r = roster->log;
+    if (log->state == LOG_UNREAD) {
+        enum rc rc = log_ask_window(shard, log);
+        if (rc != RC_OK) return rc;
+    }
+    if (log->state == LOG_READING) return RC_PENDING;
+    return log->state == LOG_READY ? RC_OK : RC_ESTORE;
+}
+
+/* ---- the window ---- */
+
+struct history_bounds log_bounds(const struct shard *shard, const struct channel_log *log)
+{
+    const struct history_rule *rule = log->rule;
+    struct history_bounds bounds = {.messages = rule->size, .bytes = rule->bytes, .ttl_ms = rule->ttl};
+    if (!rule->durable) return bounds;
+    if (bounds.messages > DURABLE_MESSAGES_MAX) bounds.messages = DURABLE_MESSAGES_MAX;
+    if (bounds.bytes > shard->options->replay_bytes_max) bounds.bytes = shard->options->replay_bytes_max;
+    return bounds;
+}
+
+/* Tells the shard that the window has changed, which held that many bytes and messages before. */
+static void window_changed(struct shard *shard, struct channel_log *log, uint64_t bytes_before, uint32_t count_before)
+{
+    const struct history *window = &log->window;
+    if (count_before == 0 && window->count > 0) {
+        TAILQ_INSERT_TAIL(&shard->logs, log, entry);
+        bytes_before -= sizeof *log; /* what a channel takes that lives for its messages alone */
+    } else if (count_before > 0 && window->count == 0) {
+        TAILQ_REMOVE(&shard->logs, log, entry);
+        bytes_before += sizeof *log;
+    }
+    counter_add(&shard->counters, COUNTER_history_bytes, window->bytes - bytes_before);
+}
+
+static void trim(struct shard *shard, struct channel_log *log)
+{
+    uint64_t bytes = log->window.bytes;
+    uint32_t count = log->window.count;
+    struct history_bounds bounds = log_bounds(shard, log);
+    history_trim(&log->window, &shard->counters, &bounds, realtime_ms());
+    window_changed(shard, log, bytes, count);
+}
+
+static void add(struct shard *shard, struct channel_log *log, struct message *placed)
+{
+    uint64_t bytes = log->window.bytes;
+    uint32_t count = log->window.count;
+    message_hold(placed, 1);
+    if (history_append(&log->window, placed) != RC_OK) {
+        message_drop(&shard->counters, placed);
+        while (log->rule->durable && log->window.count > 0) { /* a page must not come from a window with a hole */
+            history_forget_oldest(&log->window, &shard->counters);
+        }
+        history_skip(&log->window, placed->offset); /* readers get it; who resumes will be told that it is missing */
+        counter_add(&shard->counters, COUNTER_history_unkept, 1);
+    }
+    window_changed(shard, log, bytes, count);
+}
+
+/* Something went out that is not kept, which the store does not know. */
+static bool knows_of_loss(const struct channel_log *log)
+{
+    return log->whole_from > 0 || log->is_torn;
+}
+
+/* Nobody loses by its going but who comes back later than it promised to wait. */
+static bool may_go(const struct channel_log *log)
+{
+    return roster_subscribers(log->roster) == 0 && log->jobs == 0 && log->waiting == NULL;
+}
+
+static void log_free(struct shard *shard, struct channel_log *log)
+{
+    uint64_t bytes = log->window.bytes;
+    uint32_t count = log->window.count;
+    history_fini(&log->window, &shard->counters);
+    window_changed(shard, log, bytes, count);
+    log->roster->log = NULL;
+    free(log);
+}
+
+/* Makes room by forgetting the oldest of the channels unused the longest; `newest` has just been used. */
+static void bound(struct shard *shard, const struct channel_log *newest)
+{
+    struct channel_log *oldest;
+    while (counter_get(&shard->counters, COUNTER_history_bytes) > shard->options->history_bytes_max &&
+           (oldest = TAILQ_FIRST(&shard->logs)) != newest) {
+        log_warn("history_bytes_max reached: the channels unused for longest forget messages");
+        counter_add(&shard->counters, COUNTER_history_evictions, 1);
+        uint64_t bytes = oldest->window.bytes;
+        uint32_t count = oldest->window.count;
+        history_forget_oldest(&oldest->window, &shard->counters);
+        window_changed(shard, oldest, bytes, count);
+        bool is_wanted = oldest->rule->durable && knows_of_loss(oldest); /* until its time is over */
+        if (oldest->window.count > 0 || is_wanted || !may_go(oldest)) continue;
+        struct roster *roster = oldest->roster;
+        log_free(shard, oldest);
+        home_drop_if_unused(shard, roster->channel);
+    }
+}
+
+/* ---- keeping ---- */
+
+/* The message with the next offset; NULL: out of memory. Leaves *message the caller's, which may be another one. */
+static struct message *place(struct shard *shard, struct channel_log *log, struct message **message)
+{
+    struct history *window = &log->window;
+    uint64_t time_ms = realtime_ms(); /* never less than an earlier message's, though the clock may be set back */
+    if (window->count > 0 && history_at(window, window->count - 1)->time_ms > time_ms) {
+        time_ms = history_at(window, window->count - 1)->time_ms;
+    }
+    if (!message_has(*message, FORM_EVENT)) *message = event_of_raw(&shard->counters, *message);
+    if (!message_has(*message, FORM_EVENT)) return NULL;
+    struct position position = window->last;
+    position.offset = log->given + 1;
+    message_hold(*message, 1);
+    struct message *placed = event_at(&shard->counters, *message, &position, time_ms);
+    if (placed == NULL) message_drop(&shard->counters, *message);
+    return placed;
+}
+
+enum rc channel_log_keep(struct shard *shard, struct channel_log *log, struct message *message, struct query *query,
+                         struct receipt *receipt)
+{
+    assert(log->state == LOG_READY);
+    struct message *placed = place(shard, log, &message);
+    if (placed == NULL) {
+        channel_log_refuse(shard, log, RC_ENOMEM, message, query, receipt);
+        return RC_OK;
+    }
+    log->given = placed->offset;
+    log->used_ms = shard->now_ms;
+    if (log->rule->durable) {
+        log_ask_append(shard, log, message, placed, query, receipt);
+        return RC_OK;
+    }
+    message_drop(&shard->counters, message);
+    return log_kept(shard, log, placed, query, receipt);
+}
+
+enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *placed, struct query *query,
+                 struct receipt *receipt)
+{
+    bool was_empty = log->window.count == 0;
+    add(shard, log, placed);
+    trim(shard, log);
+    if (log->window.count > 0) {
+        TAILQ_REMOVE(&shard->logs, log, entry);
+        TAILQ_INSERT_TAIL(&shard->logs, log, entry);
+    }
+    struct position position = log->window.last;
+    struct roster *roster = log->roster;
+    bound(shard, log);
+    if (was_empty || (log->rule->durable && log->jobs == 0)) home_set_timer(shard, roster);
+    enum rc rc = home_deliver(shard, roster->channel, placed);
+    home_answer_publish(shard, query, receipt, RC_OK, &position); /* last: who is answered may publish the next */
+    return rc;
+}
+
+void log_send_unkept(struct shard *shard, struct channel_log *log, struct message *message)
+{
+    counter_add(&shard->counters, COUNTER_history_unkept, 1);
+    if (log != NULL && log->state == LOG_READY) {
+        log->whole_from = log->window.last.offset + 1;
+    } else if (log != NULL) {
+        log->is_torn = true;
+    }
+    struct channel *channel = hub_find(&shard->hub, &message->channel);
+    if (channel != NULL) {
+        home_deliver(shard, channel, message);
+    } else {
+        message_drop(&shard->counters, message);
+    }
+}
+
+void channel_log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
+                        struct query *query, struct receipt *receipt)
+{
+    struct position nowhere = {0};
+    if (query != NULL) {
+        message_drop(&shard->counters, message);
+        home_answer_publish(shard, query, receipt, rc, &nowhere);
+        return;
+    }
+    log_warn("a message goes out that its channel's history cannot keep: %s", rc_text(rc));
+    bool is_behind = log != NULL && log->last_append != NULL && log_send_behind(log, message) == RC_OK;
+    if (!is_behind) log_send_unkept(shard, log, message);
+}
+
+bool channel_log_is_whole(const struct channel_log *log, const struct position *from)
+{
+    const struct position *last = &log->window.last;
+    return position_is_of(from, last->epoch) && from->offset >= log->whole_from && from->offset <= last->offset;
+}
+
+/* ---- reading the log ---- */
+
+bool log_has_room(const struct shard *shard, const struct message *message)
+{
+    uint64_t bytes = counter_get(&shard->counters, COUNTER_store_bytes_waiting);
+    uint64_t count = counter_get(&shard->counters, COUNTER_store_waiting);
+    return count < shard->options->store_jobs_max &&
+           bytes + history_message_bytes(message) <= shard->options->store_bytes_max;
+}
+
+void log_count_waiting(struct shard *shard, const struct message *message, bool is_more)
+{
+    uint64_t sign = is_more ? 1 : UINT64_MAX; /* -1 */
+    counter_add(&shard->counters, COUNTER_store_waiting, sign);
+    counter_add(&shard->counters, COUNTER_store_bytes_waiting, sign * history_message_bytes(message));
+}
+
+enum rc channel_log_wait(struct shard *shard, struct channel_log *log, struct join *join, struct message *message,
+                         struct query *query)
+{
+    assert(log->state == LOG_READING);
+    if (message != NULL && !log_has_room(shard, message)) return RC_EFULL;
+    struct log_wait *wait = malloc(sizeof *wait);
+    if (wait == NULL) return RC_ENOMEM;
+    if (message != NULL) log_count_waiting(shard, message, true);
+    *wait = (struct log_wait){.join = join, .message = message, .query = query};
+    *log->waiting_end = wait;
+    log->waiting_end = &wait->next;
+    return RC_OK;
+}
+
+static void take_keys(struct shard *shard, const struct channel_log *log, const struct store_job *job)
+{
+    const struct name *channel = &log->roster->channel->name;
+    uint64_t wall_ms = realtime_ms();
+    for (uint32_t i = 0; i < job->keys_count; i++) {
+        const struct store_key *key = &job->keys[i];
+        struct receipts *receipts = home_receipts(shard);
+        if (receipts == NULL) return;
+        struct text text = text_of(key->text);
+        if (receipts_find(receipts, channel, text, shard->now_ms) != NULL) continue;
+        uint64_t age_ms = wall_ms > key->time_ms ? wall_ms - key->time_ms : 0;
+        uint64_t opened_ms = shard->now_ms > age_ms ? shard->now_ms - age_ms : 0;
+        struct receipt *receipt = receipts_open(receipts, channel, text, opened_ms);
+        if (receipt == NULL) return;
+        struct position position = log->window.last;
+        position.offset = key->offset;
+        receipt_close(receipt, &position);
+    }
+}
+
+void log_fill(struct shard *shard, struct channel_log *log, struct store_job *job)
+{
+    struct history *window = &log->window;
+    if (job->rc == RC_OK) {
+        memcpy(window->last.epoch, job->epoch, sizeof window->last.epoch);
+        window->last.offset = window->forgotten = job->last;
+        if (job->messages_count > 0) window->forgotten = job->messages[0]->offset - 1;
+        for (uint32_t i = 0; i < job->messages_count; i++) {
+            add(shard, log, job->messages[i]);
+        }
+        take_keys(shard, log, job);
+    } else {
+        choose_epoch(window->last.epoch);
+    }
+    log->given = window->last.offset;
+    log->whole_from = job->whole_from;
+    if (log->is_torn) log->whole_from = window->last.offset + 1;
+    log->is_torn = false;
+    bound(shard, log);
+    home_set_timer(shard, log->roster);
+}
+
+void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_state state)
+{
+    log->state = state;
+    log->jobs++; /* it stays until all have gone on */
+    while (log->waiting != NULL) {
+        struct log_wait *wait = log->waiting;
+        log->waiting = wait->next;
+        if (log->waiting == NULL) log->waiting_end = &log->waiting;
+        if (wait->join != NULL) {
+            home_subscribe(shard, wait->join->from, wait->join);
+        } else if (wait->message != NULL) {
+            log_count_waiting(shard, wait->message, false);
+            home_publish(shard, wait->message, wait->query);
+        } else {
+            query_take(shard, wait->query);
+        }
+        free(wait);
+    }
+    log->jobs--;
+    if (log->state == LOG_FAILED) log->state = LOG_UNREAD; /* who comes next tries again */
+    home_set_timer(shard, log->roster);
+}
+
+/* ---- time ---- */
+
+void channel_log_left(struct shard *shard, struct channel_log *log)
+{
+    log->used_ms = shard->now_ms;
+}
+
+/* How long it stays when nobody subscribes to it and nothing is left in its window. */
+static uint64_t idle_ms(const struct channel_log *log)
+{
+    if (log->rule->durable && !knows_of_loss(log)) return DURABLE_IDLE_MS;
+    return log->given > 0 || log->is_torn ? log->rule->ttl : 0;
+}
+
+uint64_t channel_log_due_ms(const struct shard *shard, const struct channel_log *log)
+{
+    uint64_t due_ms = UINT64_MAX, wall_ms = realtime_ms();
+    if (log->window.count > 0) {
+        uint64_t expires_ms = history_at(&log->window, 0)->time_ms + log->rule->ttl;
+        due_ms = shard->now_ms + (expires_ms > wall_ms ? expires_ms - wall_ms : 0);
+    }
+    if (may_go(log) && log->used_ms + idle_ms(log) < due_ms) due_ms = log->used_ms + idle_ms(log);
+    return due_ms;
+}
+
+bool channel_log_run(struct shard *shard, struct channel_log *log)
+{
+    trim(shard, log);
+    if (!may_go(log) || shard->now_ms < log->used_ms + idle_ms(log)) return true;
+    log_free(shard, log);
+    return false;
+}
+
+/* ---- the end ---- */
+
+void channel_log_free(struct shard *shard, struct channel_log *log)
+{
+    while (log->waiting != NULL) {
+        struct log_wait *wait = log->waiting;
+        log->waiting = wait->next;
+        join_free(&shard->counters, wait->join);
+        if (wait->message != NULL) {
+            log_count_waiting(shard, wait->message, false);
+            message_drop(&shard->counters, wait->message);
+        }
+        query_free(&shard->counters, wait->query);
+        free(wait);
+    }
+    log_free(shard, log);
+}

@@ -1,0 +1,36 @@
+/* server/channel_log_private.h - what channel_log.c (windows, time) and channel_log_store.c (jobs) share; nobody else
+ * includes it. */
+#pragma once
+
+#include "server/channel_log.h"
+
+struct store_job;
+
+/* channel_log.c */
+/* Of the window: a durable channel's is only the end of what the store has. */
+struct history_bounds log_bounds(const struct shard *shard, const struct channel_log *log);
+/* The message, which has its offset, is kept for good: into the window, to the readers, and whoever waits is answered.
+ * Takes over everything. */
+enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *placed, struct query *query,
+                 struct receipt *receipt);
+/* What the store knows of the channel, or that it knows nothing: the log is READY. */
+void log_fill(struct shard *shard, struct channel_log *log, struct store_job *job);
+/* Sends a message that nobody waits for to the readers, unkept. Takes over a reference; log may be NULL. */
+void log_send_unkept(struct shard *shard, struct channel_log *log, struct message *message);
+/* Goes on with what waited, which finds the log in this state. */
+void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_state state);
+
+/* A message begins to wait for the store, or has done so. */
+void log_count_waiting(struct shard *shard, const struct message *message, bool is_more);
+/* May so much more wait for the store? */
+bool log_has_room(const struct shard *shard, const struct message *message);
+
+/* channel_log_store.c */
+/* Lets the message go out unkept once the job is done that was asked last; there is one. Takes over a reference.
+ * RC_ENOMEM: not taken. */
+enum rc log_send_behind(struct channel_log *log, struct message *message);
+/* Asks for the window. RC_OK: the log is READING. */
+enum rc log_ask_window(struct shard *shard, struct channel_log *log);
+/* Asks to store the message, of which `placed` is the form with its offset. Takes over everything, whatever comes. */
+void log_ask_append(struct shard *shard, struct channel_log *log, struct message *message, struct message *placed,
+                    struct query *query, struct receipt *receipt);

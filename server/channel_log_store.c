@@ -1,0 +1,295 @@
+/* server/channel_log_store.c - what homes ask of the store, and what becomes of its answers. */
+#include "server/channel_log_private.h"
+
+#include "core/channel.h"
+#include "core/join.h"
+#include "core/message.h"
+#include "core/receipts.h"
+#include "core/roster.h"
+#include "server/app.h"
+#include "server/history_page.h"
+#include "server/history_rule.h"
+#include "server/home.h"
+#include "server/home_publish.h"
+#include "server/query.h"
+#include "server/server.h"
+#include "server/shard.h"
+#include "server/store.h"
+
+#include <stdlib.h>
+
+/* A message that goes out unkept, when an append before it is done. */
+struct log_behind {
+    struct log_behind *next;
+    struct message *message;
+};
+
+/* A job with all that its answer concerns. */
+struct log_job {
+    struct store_job job; /* first: the one is the other */
+    struct channel_log *log;
+    struct message *message;   /* APPEND: as it came, without an offset */
+    struct receipt *receipt;   /* APPEND */
+    struct log_behind *behind; /* APPEND: what follows it, oldest first */
+    struct query *query;       /* APPEND, or READ for a page */
+    struct join *join;         /* READ for who resumes; with neither: for the window */
+};
+
+static struct log_job *job_new(struct shard *shard, struct channel_log *log, enum store_job_kind kind)
+{
+    const struct name *channel = &log->roster->channel->name;
+    struct log_job *job = malloc(sizeof *job);
+    if (job == NULL) return NULL;
+    *job = (struct log_job){
+        .job = {.kind = kind, .app = shard_app(shard, channel->app)->id, .channel = channel, .rule = log->rule},
+        .log = log,
+    };
+    return job;
+}
+
+static void job_free(struct shard *shard, struct log_job *job)
+{
+    store_job_fini(&shard->counters, &job->job);
+    if (job->job.message != NULL) message_drop(&shard->counters, job->job.message);
+    if (job->message != NULL) message_drop(&shard->counters, job->message);
+    free(job);
+}
+
+static enum rc ask(struct shard *shard, struct log_job *job)
+{
+    enum rc rc = store_ask(shard->server->store, shard->index, &job->job);
+    if (rc != RC_OK) return rc;
+    job->log->jobs++;
+    TAILQ_INSERT_TAIL(&shard->store_jobs, &job->job, entry);
+    shard->has_asked_store = true;
+    return RC_OK;
+}
+
+/* ---- asking ---- */
+
+enum rc log_ask_window(struct shard *shard, struct channel_log *log)
+{
+    struct log_job *job = job_new(shard, log, STORE_READ);
+    if (job == NULL) return RC_ENOMEM;
+    struct history_bounds bounds = log_bounds(shard, log);
+    job->job.before = UINT64_MAX;
+    job->job.count_max = (uint32_t)bounds.messages;
+    job->job.bytes_max = bounds.bytes;
+    job->job.is_from_end = true;
+    job->job.keys_max = shard->options->repeat_keys_max;
+    enum rc rc = ask(shard, job);
+    if (rc == RC_OK) {
+        log->state = LOG_READING;
+    } else {
+        job_free(shard, job);
+    }
+    return rc;
+}
+
+void log_ask_append(struct shard *shard, struct channel_log *log, struct message *message, struct message *placed,
+                    struct query *query, struct receipt *receipt)
+{
+    enum rc rc = log_has_room(shard, placed) ? RC_ENOMEM : RC_EFULL;
+    struct log_job *job = rc == RC_ENOMEM ? job_new(shard, log, STORE_APPEND) : NULL;
+    if (job != NULL) {
+        job->job.message = placed;
+        job->message = message;
+        job->query = query;
+        job->receipt = receipt;
+        job->job.whole_from = log->whole_from;
+        memcpy(job->job.epoch, log->window.last.epoch, sizeof job->job.epoch);
+        if (query != NULL) memcpy(job->job.key, query->key, sizeof job->job.key);
+        rc = ask(shard, job);
+        if (rc == RC_OK) {
+            log->last_append = job;
+            log_count_waiting(shard, placed, true);
+            return;
+        }
+        job->job.message = job->message = NULL;
+        job_free(shard, job);
+    }
+    message_drop(&shard->counters, placed);
+    channel_log_refuse(shard, log, rc, message, query, receipt);
+}
+
+enum rc channel_log_read(struct shard *shard, struct channel_log *log, struct join *join, struct query *query,
+                         uint64_t since, uint64_t before, uint32_t count_max)
+{
+    struct log_job *job = job_new(shard, log, STORE_READ);
+    if (job == NULL) return RC_ENOMEM;
+    job->join = join;
+    job->query = query;
+    job->job.since = since;
+    job->job.before = before;
+    job->job.count_max = count_max;
+    job->job.bytes_max = shard->options->replay_bytes_max;
+    job->job.is_from_end = query != NULL && query->page.is_from_end;
+    job->job.is_all_or_nothing = join != NULL;
+    enum rc rc = ask(shard, job);
+    if (rc != RC_OK) job_free(shard, job);
+    return rc;
+}
+
+/* ---- answers ---- */
+
+static void window_read(struct shard *shard, struct log_job *job)
+{
+    struct channel_log *log = job->log;
+    bool is_known = job->job.rc == RC_OK || job->job.rc == RC_ENOENT;
+    if (is_known) log_fill(shard, log, &job->job);
+    job_free(shard, job);
+    log_go_on(shard, log, is_known ? LOG_READY : LOG_FAILED);
+}
+
+enum rc log_send_behind(struct channel_log *log, struct message *message)
+{
+    struct log_behind **place = &log->last_append->behind;
+    struct log_behind *behind = malloc(sizeof *behind);
+    if (behind == NULL) return RC_ENOMEM;
+    while (*place != NULL) {
+        place = &(*place)->next;
+    }
+    *behind = (struct log_behind){.message = message};
+    *place = behind;
+    return RC_OK;
+}
+
+static void send_behind(struct shard *shard, struct channel_log *log, struct log_behind *behind)
+{
+    while (behind != NULL) {
+        struct log_behind *next = behind->next;
+        log_send_unkept(shard, log, behind->message);
+        free(behind);
+        behind = next;
+    }
+}
+
+/* It could not be kept, and all before it are done. */
+static void refused(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
+                    struct query *query, struct receipt *receipt)
+{
+    struct position nowhere = {0};
+    if (query == NULL) {
+        log_send_unkept(shard, log, message);
+        return;
+    }
+    message_drop(&shard->counters, message);
+    home_answer_publish(shard, query, receipt, rc, &nowhere);
+}
+
+static void appended(struct shard *shard, struct log_job *job)
+{
+    struct channel_log *log = job->log;
+    struct message *placed = job->job.message, *message = job->message;
+    struct query *query = job->query;
+    struct receipt *receipt = job->receipt;
+    enum rc rc = job->job.rc;
+    job->job.message = job->message = NULL;
+    if (log->last_append == job) log->last_append = NULL;
+    struct log_behind *behind = job->behind;
+    job->behind = NULL;
+    job_free(shard, job);
+    log->jobs++; /* it stays until what stands behind has gone */
+    log_count_waiting(shard, placed, false);
+    if (rc == RC_OK) {
+        message_drop(&shard->counters, message);
+        log_kept(shard, log, placed, query, receipt);
+    } else {
+        message_drop(&shard->counters, placed);
+        refused(shard, log, rc, message, query, receipt);
+    }
+    send_behind(shard, log, behind);
+    log->jobs--;
+    home_set_timer(shard, log->roster);
+}
+
+/* What the store has for a reader, as one run of frames; NULL: out of memory, or not all that is wanted. */
+static struct message *run_of(struct shard *shard, const struct store_job *job)
+{
+    uint64_t bytes = 0;
+    if (job->since + 1 < job->first) return NULL;
+    for (uint32_t i = 0; i < job->messages_count; i++) {
+        bytes += job->messages[i]->frame_bytes[FORM_EVENT];
+    }
+    struct message *run = message_new_of(&shard->counters, job->channel, FORM_EVENT, (uint32_t)bytes);
+    if (run == NULL) return NULL;
+    uint8_t *to = message_frame(run, FORM_EVENT);
+    run->offset = job->since;
+    for (uint32_t i = 0; i < job->messages_count; i++) {
+        uint32_t count = job->messages[i]->frame_bytes[FORM_EVENT];
+        memcpy(to, message_frame(job->messages[i], FORM_EVENT), count);
+        to += count;
+        run->offset = job->messages[i]->offset;
+    }
+    return run;
+}
+
+static void replay_read(struct shard *shard, struct log_job *job)
+{
+    struct join *join = job->join;
+    join->is_looked_up = true;
+    if (job->job.rc == RC_OK) join->stored = run_of(shard, &job->job);
+    job_free(shard, job);
+    home_subscribe(shard, join->from, join);
+}
+
+static void page_read(struct shard *shard, struct log_job *job)
+{
+    struct query *query = job->query;
+    enum rc rc = history_page_stored(job->log, query, &job->job);
+    home_set_timer(shard, job->log->roster);
+    job_free(shard, job);
+    query_done(shard, query, rc);
+}
+
+static void take_answer(struct shard *shard, struct log_job *job)
+{
+    TAILQ_REMOVE(&shard->store_jobs, &job->job, entry);
+    job->log->jobs--;
+    if (job->job.kind == STORE_APPEND) {
+        appended(shard, job);
+    } else if (job->join != NULL) {
+        replay_read(shard, job);
+    } else if (job->query != NULL) {
+        page_read(shard, job);
+    } else {
+        window_read(shard, job);
+    }
+}
+
+void channel_log_take_answers(struct shard *shard)
+{
+    struct store_job *job;
+    if (shard->server->store == NULL) return;
+    while ((job = store_receive(shard->server->store, shard->index)) != NULL) {
+        take_answer(shard, (struct log_job *)job);
+    }
+}
+
+static void drop_behind(struct shard *shard, struct log_behind *behind)
+{
+    while (behind != NULL) {
+        struct log_behind *next = behind->next;
+        message_drop(&shard->counters, behind->message);
+        free(behind);
+        behind = next;
+    }
+}
+
+void channel_log_end(struct shard *shard)
+{
+    while (!TAILQ_EMPTY(&shard->store_jobs)) {
+        struct log_job *job = (struct log_job *)TAILQ_FIRST(&shard->store_jobs);
+        TAILQ_REMOVE(&shard->store_jobs, &job->job, entry);
+        while (job->receipt != NULL && job->receipt->waiting != NULL) {
+            struct query *waiting = job->receipt->waiting;
+            job->receipt->waiting = waiting->next;
+            query_free(&shard->counters, waiting);
+        }
+        query_free(&shard->counters, job->query);
+        join_free(&shard->counters, job->join);
+        drop_behind(shard, job->behind);
+        if (job->job.kind == STORE_APPEND) log_count_waiting(shard, job->job.message, false);
+        job_free(shard, job);
+    }
+}

@@ -1,0 +1,31 @@
+/* server/doorbell.h - wakes a thread that sleeps on a descriptor; costs a system call only while it does.
+ *
+ * Not obvious: how the thread falls asleep. It says so, fences and looks at its queues once more; whoever queues for
+ * it fences and looks whether it sleeps. One of the two always sees the other (server/post.c does the same). */
+#pragma once
+
+#include "core/rc.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct doorbell {
+    int descriptor;                     /* eventfd: readable once somebody rang */
+    _Alignas(128) unsigned is_sleeping; /* atomic, and alone: everybody who rings looks at it */
+};
+
+/* RC_EKERNEL: no descriptor is left. */
+enum rc doorbell_init(struct doorbell *doorbell);
+/* Accepts one whose descriptor is -1. */
+void doorbell_fini(struct doorbell *doorbell);
+
+/* Any thread, after it has queued something. */
+void doorbell_ring(struct doorbell *doorbell);
+/* Any thread: the owner's present sleep, or the next one, ends in any case. */
+void doorbell_ring_anyway(struct doorbell *doorbell);
+
+/* Owner: from now on it is rung for. Then it looks at its queues: only if all are empty may it wait for the
+ * descriptor. */
+void doorbell_lie_down(struct doorbell *doorbell);
+/* Owner: is up again, whether it waited or not. */
+void doorbell_get_up(struct doorbell *doorbell);

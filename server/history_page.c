@@ -1,0 +1,161 @@
+/* server/history_page.c - choosing and writing the items of a page. */
+#include "server/history_page.h"
+
+#include "core/channel.h"
+#include "core/message.h"
+#include "core/roster.h"
+#include "core/span.h"
+#include "server/channel_log.h"
+#include "server/history_rule.h"
+#include "server/home.h"
+#include "server/query.h"
+#include "server/shard.h"
+#include "server/store.h"
+
+#include <stdio.h>
+
+/* Messages beside each other, in their order, and what there is around them. */
+struct page {
+    struct message *const *messages;
+    uint32_t count;
+    bool has_more;
+    bool is_complete; /* nothing is missing between `since` and the first */
+};
+
+/* ---- writing ---- */
+
+static enum rc append_item(struct span **span, const struct message *message, bool is_first)
+{
+    char head[60], tail[60];
+    snprintf(head, sizeof head, "%s{\"offset\":%llu,\"name\":", is_first ? "" : ",",
+             (unsigned long long)message->offset);
+    snprintf(tail, sizeof tail, ",\"time_ms\":%llu", (unsigned long long)message->time_ms);
+    enum rc rc = span_append_text(span, text_of(head));
+    if (rc == RC_OK) rc = span_append_text(span, message_part_text(message, message->event_name));
+    if (rc == RC_OK) rc = span_append_text(span, text_of(",\"data\":"));
+    if (rc == RC_OK) rc = span_append_text(span, message_part_text(message, message->data));
+    if (rc == RC_OK) rc = span_append_text(span, text_of(tail));
+    if (rc == RC_OK && message->user_id.bytes > 0) {
+        rc = span_append_text(span, text_of(",\"user_id\":"));
+        if (rc == RC_OK) rc = span_append_text(span, message_part_text(message, message->user_id));
+    }
+    return rc == RC_OK ? span_append_text(span, text_of("}")) : rc;
+}
+
+static enum rc write_page(struct query *query, const struct channel_log *log, const struct page *page)
+{
+    char head[160];
+    const struct position *last = &log->window.last;
+    const char *complete = query->page.is_from_end ? ""
+                           : page->is_complete     ? "\"complete\":true,"
+                                                   : "\"complete\":false,";
+    snprintf(head, sizeof head, "\"epoch\":\"%s\",\"offset\":%llu,\"more\":%s,%s\"items\":[", last->epoch,
+             (unsigned long long)last->offset, page->has_more ? "true" : "false", complete);
+    enum rc rc = span_append_text(&query->text, text_of(head));
+    for (uint32_t i = 0; rc == RC_OK && i < page->count; i++) {
+        rc = append_item(&query->text, page->messages[i], i == 0);
+    }
+    return rc == RC_OK ? span_append_text(&query->text, text_of("]")) : rc;
+}
+
+/* ---- from the window ---- */
+
+/* Indices of the window's messages, from `first` up to `end`. */
+struct range {
+    uint32_t first;
+    uint32_t end;
+};
+
+/* At least one message, then as many as fit. */
+static struct range choose(const struct shard *shard, const struct history *window, const struct query_page *asked)
+{
+    uint64_t bytes = 0, bytes_max = shard->options->replay_bytes_max;
+    struct range all = {.first = history_behind(window, asked->since)};
+    all.end = asked->before == UINT64_MAX ? window->count : history_behind(window, asked->before - 1);
+    if (all.end < all.first) all.end = all.first;
+    struct range some = asked->is_from_end ? (struct range){all.end, all.end} : (struct range){all.first, all.first};
+    while (some.end - some.first < asked->limit) {
+        bool is_last = asked->is_from_end ? some.first == all.first : some.end == all.end;
+        if (is_last) break;
+        const struct message *next = history_at(window, asked->is_from_end ? some.first - 1 : some.end);
+        bytes += history_message_bytes(next);
+        if (bytes > bytes_max && some.end > some.first) break;
+        if (asked->is_from_end) {
+            some.first--;
+        } else {
+            some.end++;
+        }
+    }
+    return some;
+}
+
+static enum rc write_range(struct query *query, const struct channel_log *log, struct range range)
+{
+    const struct history *window = &log->window;
+    struct message *messages[HISTORY_ITEMS_MAX];
+    struct page page = {.messages = messages, .count = range.end - range.first};
+    for (uint32_t i = 0; i < page.count; i++) {
+        messages[i] = history_at(window, range.first + i);
+    }
+    page.is_complete = query->page.since >= window->forgotten && query->page.since >= log->whole_from;
+    page.has_more = range.end < window->count;
+    if (query->page.is_from_end) {
+        bool is_stored = log->rule->durable && window->forgotten > 0;
+        page.has_more = range.first > 0 || is_stored;
+    }
+    return write_page(query, log, &page);
+}
+
+/* Has the window all that is asked for, or is there nothing but the window? */
+static bool is_in_window(const struct channel_log *log, const struct query_page *asked, struct range range)
+{
+    const struct history *window = &log->window;
+    if (!log->rule->durable || window->forgotten == 0) return true;
+    if (!asked->is_from_end) return asked->since >= window->forgotten;
+    return range.first > 0 || range.end - range.first >= asked->limit;
+}
+
+static enum rc answer(struct shard *shard, struct channel_log *log, struct query *query)
+{
+    struct query_page *asked = &query->page;
+    /* Offsets of another epoch mean nothing in this one: all of it is new. */
+    if (asked->epoch[0] != '\0' && !position_is_of(&log->window.last, asked->epoch)) asked->since = 0;
+    struct range range = choose(shard, &log->window, asked);
+    if (is_in_window(log, asked, range)) return write_range(query, log, range);
+    enum rc rc = channel_log_read(shard, log, NULL, query, asked->since, asked->before, asked->limit);
+    return rc == RC_OK ? RC_PENDING : rc;
+}
+
+enum rc history_page(struct shard *shard, struct query *query)
+{
+    struct channel_log *log;
+    if (channel_log_rule(shard, &query->name) == NULL) return RC_ENOENT;
+    struct channel *channel = shard_make_channel(shard, &query->name);
+    if (channel == NULL) return RC_ENOMEM;
+    enum rc rc = channel_log_open(shard, channel->roster, &log);
+    if (rc == RC_PENDING) {
+        rc = channel_log_wait(shard, log, NULL, NULL, query);
+        return rc == RC_OK ? RC_PENDING : rc;
+    }
+    if (rc == RC_OK) rc = answer(shard, log, query);
+    home_set_timer(shard, channel->roster); /* the log may have been made for this question only */
+    home_drop_if_unused(shard, channel);
+    return rc;
+}
+
+/* ---- from the store ---- */
+
+enum rc history_page_stored(const struct channel_log *log, struct query *query, const struct store_job *job)
+{
+    struct page page = {.messages = job->messages, .count = job->messages_count};
+    if (job->rc != RC_OK && job->rc != RC_ENOENT) return job->rc;
+    uint64_t since = query->page.since;
+    bool is_kept = job->rc == RC_OK ? since + 1 >= job->first : since >= log->window.last.offset;
+    page.is_complete = is_kept && since >= log->whole_from;
+    if (page.count > 0 && query->page.is_from_end) {
+        page.has_more = page.messages[0]->offset > job->first;
+    } else if (page.count > 0) {
+        page.has_more = page.messages[page.count - 1]->offset < log->window.last.offset;
+    }
+    return write_page(query, log, &page);
+}

@@ -1,0 +1,24 @@
+/* server/history_page.h - a part of a channel's history, told on demand.
+ *
+ *     "epoch":"k3x9ab2m","offset":43,"more":false,"items":[
+ *       {"offset":42,"name":"ev","data":"...","time_ms":1700000000123,"user_id":"42"},...]
+ *
+ * The items are in their order, the oldest first; `offset` is the channel's newest, `more` whether there are further
+ * ones in the direction asked for. Who asks by `since` is told "complete" too: whether all that came since is there.
+ * Threads: the home shard. */
+#pragma once
+
+#include "core/rc.h"
+
+#define HISTORY_ITEMS_MAX 1000 /* of one answer; it also has at most replay_bytes_max */
+
+struct channel_log;
+struct query;
+struct shard;
+struct store_job;
+
+/* Fills in the answer to a QUERY_HISTORY. RC_PENDING: it is answered later, and taken over. RC_ENOENT: the channel
+ * keeps no history. RC_ESTORE, RC_EFULL: the store cannot say now. RC_ENOMEM. */
+enum rc history_page(struct shard *shard, struct query *query);
+/* The same with what the store has answered. */
+enum rc history_page_stored(const struct channel_log *log, struct query *query, const struct store_job *job);

@@ -1,0 +1,155 @@
+/* server/history_rule.c - rules of history from text, and the one that fits a channel. */
+#include "server/history_rule.h"
+
+#include "core/name.h"
+#include "server/options_row.h"
+#include "server/setting.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct option_row rows[] = {
+#define HISTORY_SETTING(type_, name_, ...) \
+    OPTION_ROW(&option_type_##type_, #name_, offsetof(struct history_rule, name_), __VA_ARGS__),
+#include "server/history_setting.def"
+#undef HISTORY_SETTING
+};
+
+static const struct setting_table settings = {
+    .rows = rows,
+    .count = sizeof rows / sizeof rows[0],
+    .give = "name=value, without blanks around the equals sign",
+};
+
+/* ---- reading ---- */
+
+static void rule_fini(struct history_rule *rule)
+{
+    settings_fini(&settings, rule);
+    free(rule->pattern);
+    *rule = (struct history_rule){0};
+}
+
+/* A name of a channel, once its stars are letters. */
+static bool is_pattern(const char *text)
+{
+    char name[NAME_BYTES_MAX];
+    size_t length = strlen(text);
+    if (length > sizeof name) return false;
+    for (size_t i = 0; i < length; i++)
+        name[i] = text[i] == '*' ? 'a' : text[i];
+    return name_is_valid((struct text){.at = name, .count = length});
+}
+
+/* "size=5" may be a channel's name, but is a rule whose pattern was forgotten. */
+static bool is_setting(const char *word)
+{
+    char name[NAME_BYTES_MAX] = "";
+    size_t length = strcspn(word, "=");
+    if (word[length] != '=' || length >= sizeof name) return false;
+    memcpy(name, word, length);
+    return setting_is_known(&settings, name);
+}
+
+static enum rc read_pattern(struct history_rule *rule, const char *word, struct option_error *error)
+{
+    if (word[0] == '\0' || is_setting(word))
+        return option_refuse(error, "the pattern is missing; give PATTERN, then its settings: 'private-* size=500'");
+    if (!is_pattern(word))
+        return option_refuse(error,
+                             "the pattern " OPTION_SHOWN " is not valid; give 1 to %d characters of A-Z a-z 0-9 "
+                             "_ - = @ , . ; and *",
+                             word, NAME_BYTES_MAX);
+    rule->pattern = strdup(word);
+    return rule->pattern != NULL ? RC_OK : option_out_of_memory(error);
+}
+
+/* Afterwards the list owns what *rule points to. */
+static enum rc append(struct history_rule_list *list, const struct history_rule *rule, struct option_error *error)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].pattern, rule->pattern) == 0)
+            return option_refuse(error, "the pattern " OPTION_SHOWN " is there twice; give it once", rule->pattern);
+    struct history_rule *items = reallocarray(list->items, list->count + 1, sizeof items[0]);
+    if (items == NULL) return option_out_of_memory(error);
+    items[list->count++] = *rule;
+    list->items = items;
+    return RC_OK;
+}
+
+static enum rc list_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    struct history_rule_list *list = value;
+    struct history_rule rule = {0};
+    if (list->count >= bounds.max)
+        return option_refuse(error, "more than %llu rules; give fewer", (unsigned long long)bounds.max);
+    char *copy = strdup(text);
+    if (copy == NULL) return option_out_of_memory(error);
+    char *rest = copy;
+    enum rc rc = read_pattern(&rule, setting_next_word(&rest), error);
+    if (rc == RC_OK) rc = settings_read(&settings, rule.pattern, rest, &rule, error);
+    if (rc == RC_OK) rc = append(list, &rule, error);
+    if (rc != RC_OK) rule_fini(&rule);
+    free(copy);
+    return rc;
+}
+
+static uint32_t list_count(const void *value)
+{
+    return ((const struct history_rule_list *)value)->count;
+}
+
+static void list_fini(void *value)
+{
+    struct history_rule_list *list = value;
+    for (uint32_t i = 0; i < list->count; i++)
+        rule_fini(&list->items[i]);
+    free(list->items);
+    *list = (struct history_rule_list){0};
+}
+
+/* Semicolons between rules: blanks stand inside. */
+const struct option_type option_type_history_rule_list = {
+    .read = list_read, .count = list_count, .fini = list_fini, .separators = ";"};
+
+/* ---- finding ---- */
+
+/* Only the latest star is ever tried again, one character longer: what stands before it fits already, and a longer
+ * run for an earlier one could not make more fit behind it. */
+static bool fits(const char *pattern, struct text name)
+{
+    const char *behind_star = NULL;
+    size_t at = 0, star_ends = 0;
+    while (at < name.count) {
+        if (*pattern == '*') {
+            behind_star = ++pattern;
+            star_ends = at;
+        } else if (*pattern == name.at[at]) {
+            pattern++;
+            at++;
+        } else if (behind_star != NULL) {
+            pattern = behind_star;
+            at = ++star_ends;
+        } else {
+            return false;
+        }
+    }
+    return pattern[strspn(pattern, "*")] == '\0';
+}
+
+const struct history_rule *history_rule_of(const struct history_rule_list *rules, struct text channel)
+{
+    if (channel.count == 0 || channel.at[0] == '#') return NULL;
+    for (uint32_t i = 0; i < rules->count; i++)
+        if (fits(rules->items[i].pattern, channel)) return &rules->items[i];
+    return NULL;
+}
+
+void history_rule_help(FILE *out)
+{
+    fputs("\nHistory settings\n"
+          "  They follow the pattern: --history 'private-* size=500 ttl=7d'. In a pattern * is any run of\n"
+          "  characters; of several rules the first that fits a channel counts.\n",
+          out);
+    settings_help(&settings, out);
+}

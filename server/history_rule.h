@@ -1,0 +1,35 @@
+/* server/history_rule.h - which channels keep what was published, and how much of it: the option --history.
+ *
+ * Threads: read at start and never changed; any thread may look. */
+#pragma once
+
+#include "core/text.h"
+#include "server/option_value.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+#define HISTORY_RULES_MAX 64
+
+struct history_rule {
+    char *pattern; /* 1 to NAME_BYTES_MAX characters of channels' names, and '*' for any run of them, or none */
+#define HISTORY_SETTING(type, name, ...) option_##type name;
+#include "server/history_setting.def"
+#undef HISTORY_SETTING
+};
+
+/* The rules in the order given, the type of the option --history, "PATTERN name=value ...". Owns its items; `items` is
+ * NULL while `count` is 0. In the environment semicolons stand between the rules, so patterns there have none. */
+struct history_rule_list {
+    struct history_rule *items;
+    uint32_t count;
+};
+typedef struct history_rule_list option_history_rule_list;
+extern const struct option_type option_type_history_rule_list;
+
+/* The first rule whose pattern fits the channel's name; NULL: it keeps nothing. Channels of users ("#...") never do.
+ * Takes at most the product of both lengths, whatever the pattern. */
+const struct history_rule *history_rule_of(const struct history_rule_list *rules, struct text channel);
+
+/* What --help shows of history_setting.def. */
+void history_rule_help(FILE *out);

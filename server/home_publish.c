@@ -1,0 +1,236 @@
+/* server/home_publish.c - what becomes of a message at its channel's home. */
+#include "server/home_publish.h"
+
+#include "core/channel.h"
+#include "core/message.h"
+#include "core/receipts.h"
+#include "core/roster.h"
+#include "net/frame.h"
+#include "server/app.h"
+#include "server/channel_log.h"
+#include "server/event.h"
+#include "server/fan_out.h"
+#include "server/history_rule.h"
+#include "server/home.h"
+#include "server/log.h"
+#include "server/post.h"
+#include "server/pusher.h"
+#include "server/query.h"
+#include "server/shard.h"
+
+/* ---- the last event of cache channels ---- */
+
+static uint64_t kept_bytes(const struct message *message)
+{
+    return sizeof(struct channel) + sizeof(struct roster) + sizeof *message + message->channel.length +
+           message->frame_bytes[FORM_EVENT];
+}
+
+void home_forget_kept(struct shard *shard, struct roster *roster)
+{
+    if (roster->kept == NULL) return;
+    TAILQ_REMOVE(&shard->kept, roster, kept_entry);
+    counter_subtract(&shard->counters, COUNTER_cache_bytes, kept_bytes(roster->kept));
+    message_drop(&shard->counters, roster->kept);
+    roster->kept = NULL;
+}
+
+/* Makes room for the newest by forgetting the oldest. */
+static void bound_kept(struct shard *shard, const struct roster *newest)
+{
+    struct roster *oldest;
+    while (counter_get(&shard->counters, COUNTER_cache_bytes) > shard->options->cache_bytes_max &&
+           (oldest = TAILQ_FIRST(&shard->kept)) != newest) {
+        log_warn("cache_bytes_max reached: the oldest cached events are forgotten");
+        counter_add(&shard->counters, COUNTER_cache_evictions, 1);
+        home_forget_kept(shard, oldest);
+        home_set_timer(shard, oldest);
+        home_drop_if_unused(shard, oldest->channel);
+    }
+}
+
+/* Keeps the event for whoever comes later. */
+static void keep_last(struct shard *shard, struct channel *channel, struct message *message)
+{
+    struct roster *roster = channel->roster;
+    home_forget_kept(shard, roster);
+    message_hold(message, 1);
+    roster->kept = message;
+    TAILQ_INSERT_TAIL(&shard->kept, roster, kept_entry);
+    counter_add(&shard->counters, COUNTER_cache_bytes, kept_bytes(message));
+    roster->kept_until_ms = shard->now_ms + shard_app(shard, message->channel.app)->cache_ms;
+    roster->is_miss_told = false;
+    home_set_timer(shard, roster);
+    bound_kept(shard, roster);
+}
+
+/* ---- delivering ---- */
+
+static enum rc hand_out(struct shard *shard, struct channel *channel, struct message *message)
+{
+    enum rc rc = RC_OK;
+    const struct roster *roster = channel->roster;
+    for (uint32_t i = 0; i < roster->interests_count; i++) {
+        const struct interest *interest = &roster->interests[i];
+        if (interest->shard == shard->index || !interest_wants(interest, message)) continue;
+        message_hold(message, 1);
+        if (post_send(shard, interest->shard, LETTER_DELIVER, message) == RC_PENDING) rc = RC_PENDING;
+    }
+    if (channel_wants(channel, message)) {
+        fan_out_later(shard, channel, message);
+    } else {
+        message_drop(&shard->counters, message);
+    }
+    return rc;
+}
+
+enum rc home_deliver(struct shard *shard, struct channel *channel, struct message *message)
+{
+    counter_add(&shard->counters, COUNTER_messages_published, 1);
+    if (message->is_kept) keep_last(shard, channel, message);
+    bool is_raw = message_has(message, FORM_RAW) && !message_has(message, FORM_EVENT);
+    if (is_raw && channel->roster->counts[FORM_EVENT] > 0) message = event_of_raw(&shard->counters, message);
+    return hand_out(shard, channel, message);
+}
+
+/* ---- publishing ---- */
+
+struct receipts *home_receipts(struct shard *shard)
+{
+    if (shard->receipts == NULL) shard->receipts = receipts_new(shard->options->repeat_keys_max);
+    return shard->receipts;
+}
+
+static void answer(struct shard *shard, struct query *query, enum rc rc, const struct position *position)
+{
+    query->facts.position = *position;
+    query_published(shard, query, rc);
+}
+
+void home_answer_publish(struct shard *shard, struct query *query, struct receipt *receipt, enum rc rc,
+                         const struct position *position)
+{
+    struct query *waiting = NULL;
+    if (receipt != NULL) { /* closed first: whoever is answered may publish at once, and receipts come and go */
+        waiting = receipt->waiting;
+        receipt->waiting = NULL;
+        if (rc == RC_OK) {
+            receipt_close(receipt, position);
+        } else {
+            receipts_forget(shard->receipts, receipt);
+        }
+    }
+    if (query != NULL) answer(shard, query, rc, position);
+    while (waiting != NULL) {
+        struct query *next = waiting->next;
+        answer(shard, waiting, rc, position);
+        waiting = next;
+    }
+}
+
+/* Was it published before, with the same key? Then the query is answered, now or with the first. Otherwise *receipt_r
+ * is its own, or NULL if it has no key or no keys are remembered. RC_OK: it is new. */
+static enum rc look_for_repeat(struct shard *shard, const struct message *message, struct query *query,
+                               struct receipt **receipt_r)
+{
+    *receipt_r = NULL;
+    if (query == NULL || query->key[0] == '\0' || shard->options->repeat_keys_max == 0) return RC_OK;
+    struct text key = text_of(query->key);
+    struct receipts *receipts = home_receipts(shard);
+    if (receipts == NULL) return RC_ENOMEM;
+    struct receipt *receipt = receipts_find(receipts, &message->channel, key, shard->now_ms);
+    if (receipt == NULL) {
+        *receipt_r = receipts_open(receipts, &message->channel, key, shard->now_ms);
+        return *receipt_r != NULL ? RC_OK : RC_EFULL;
+    }
+    counter_add(&shard->counters, COUNTER_repeats, 1);
+    if (receipt->is_open) {
+        query->next = receipt->waiting;
+        receipt->waiting = query;
+    } else {
+        answer(shard, query, RC_OK, &receipt->position);
+    }
+    return RC_PENDING;
+}
+
+/* Does the channel's history keep messages of this kind? */
+static bool is_for_log(const struct history_rule *rule, const struct message *message)
+{
+    switch (message->origin) {
+    case ORIGIN_SERVER:
+        return false;
+    case ORIGIN_BACKEND:
+        return true;
+    case ORIGIN_ROOM: /* binary messages are no events */
+        return (message_frame(message, FORM_RAW)[0] & 0x0f) == FRAME_TEXT;
+    case ORIGIN_CLIENT:
+        return rule->client_events;
+    }
+    __builtin_unreachable();
+}
+
+/* To the readers, and nothing of it is kept. */
+static enum rc pass_on(struct shard *shard, struct channel *channel, struct message *message, struct query *query,
+                       struct receipt *receipt)
+{
+    static const struct position nowhere;
+    enum rc rc = RC_OK;
+    if (channel == NULL && message->is_kept) channel = shard_make_channel(shard, &message->channel);
+    if (channel != NULL) {
+        rc = home_deliver(shard, channel, message);
+    } else {
+        counter_add(&shard->counters, COUNTER_messages_published, 1);
+        message_drop(&shard->counters, message);
+    }
+    home_answer_publish(shard, query, receipt, RC_OK, &nowhere);
+    return rc;
+}
+
+enum rc home_publish(struct shard *shard, struct message *message, struct query *query)
+{
+    const struct history_rule *rule = channel_log_rule(shard, &message->channel);
+    struct channel *channel = hub_find(&shard->hub, &message->channel);
+    struct channel_log *log = NULL;
+    struct receipt *receipt = NULL;
+    enum rc rc = RC_OK;
+    bool is_for_history = rule != NULL && is_for_log(rule, message);
+    if (is_for_history) {
+        if (channel == NULL) channel = shard_make_channel(shard, &message->channel);
+        rc = channel != NULL ? channel_log_open(shard, channel->roster, &log) : RC_ENOMEM;
+        if (rc == RC_PENDING) rc = channel_log_wait(shard, log, NULL, message, query);
+        if (rc == RC_OK && log->state == LOG_READING) return RC_OK; /* it waits there */
+    }
+    if (rc == RC_OK) rc = look_for_repeat(shard, message, query, &receipt);
+    if (rc == RC_PENDING) {
+        message_drop(&shard->counters, message);
+        return RC_OK;
+    }
+    if (rc != RC_OK) {
+        if (log == NULL && channel != NULL) home_drop_if_unused(shard, channel); /* made for the log's sake */
+        channel_log_refuse(shard, log, rc, message, query, NULL);
+        return RC_OK;
+    }
+    return is_for_history ? channel_log_keep(shard, log, message, query, receipt)
+                          : pass_on(shard, channel, message, query, receipt);
+}
+
+/* ---- closing ---- */
+
+void home_terminate(struct shard *shard, struct message *message)
+{
+    struct channel *channel = hub_find(&shard->hub, &message->channel);
+    const struct roster *roster = channel != NULL ? channel->roster : NULL;
+    bool is_here = false;
+    for (uint32_t i = 0; roster != NULL && i < roster->interests_count; i++) {
+        const struct interest *interest = &roster->interests[i];
+        if (interest->counts[FORM_EVENT] == 0) continue;
+        if (interest->shard == shard->index) {
+            is_here = true;
+            continue;
+        }
+        message_hold(message, 1);
+        post_send(shard, interest->shard, LETTER_TERMINATE, message);
+    }
+    if (is_here) pusher_terminate(shard, &message->channel); /* last: it changes the roster */
+    message_drop(&shard->counters, message);
+}

@@ -1,0 +1,254 @@
+/* server/pusher_history.c - what ringcast adds to the protocol: pages of history, and acknowledgements.
+ *
+ * Both are events without a channel, in names that other clients ignore; each answers one frame, which it names. */
+#include "server/pusher_private.h"
+
+#include "core/batch.h"
+#include "core/channel.h"
+#include "core/json_text.h"
+#include "core/message.h"
+#include "core/span.h"
+#include "server/history_page.h"
+#include "server/home_publish.h"
+#include "server/post.h"
+#include "server/publish.h"
+#include "server/query.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ACK_EVENT     "pusher_internal:ringcast_ack"
+#define HISTORY_EVENT "pusher_internal:ringcast_history"
+
+#define ITEMS_DEFAULT  50
+#define SENTENCE_BYTES 320
+/* An id or a channel's name, each of its bytes escaped, and what stands around them; a sentence. */
+#define ACK_BYTES_MAX  (6 * (QUERY_KEY_BYTES_MAX + NAME_BYTES_MAX) + 6 * SENTENCE_BYTES + 200)
+
+/* ---- asking homes ---- */
+
+static void ask(const struct command *command, struct query *query)
+{
+    struct shard *shard = command->shard;
+    uint32_t home = hub_home(&shard->hub, &query->name);
+    query->asker = QUERY_OF_CLIENT;
+    query->shard = shard->index;
+    query->slot = shard_slot(shard, command->connection);
+    query->serial = command->connection->life;
+    if (home == shard->index) {
+        query_take(shard, query);
+    } else if (post_send(shard, home, LETTER_ASK, query) == RC_PENDING) {
+        connection_pause(shard, command->connection);
+    }
+}
+
+/* ---- acknowledgements ---- */
+
+/* {"id":"Zk3","channel":"private-x" - `tail` follows, up to the closing brace. */
+static void acknowledge(const struct command *command, struct text id, struct text channel, const char *tail)
+{
+    char data[ACK_BYTES_MAX];
+    char *to = text_put(data, text_of("{\"id\":\""));
+    to = json_text_write(to, id);
+    if (name_is_valid(channel)) {
+        to = text_put(to, text_of("\",\"channel\":\""));
+        to = text_put(to, channel);
+    }
+    to = text_put(text_put(to, text_of("\"")), text_of(tail));
+    pusher_say(command, ACK_EVENT, (struct text){0}, text_between(data, to));
+}
+
+static void refuse(const struct command *command, struct text id, struct text channel, unsigned code, bool may_retry,
+                   const char *sentence)
+{
+    char tail[6 * SENTENCE_BYTES + 100];
+    char *to = text_put(tail, text_of(",\"error\":\""));
+    to = json_text_write(to, text_of(sentence));
+    snprintf(to, 60, "\",\"code\":%u,\"retry\":%s}", code, may_retry ? "true" : "false");
+    acknowledge(command, id, channel, tail);
+}
+
+void pusher_refuse_event(const struct command *command, unsigned error_code, unsigned code, bool may_retry,
+                         const char *format, ...)
+{
+    char sentence[SENTENCE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    if (command->id.at != NULL) {
+        refuse(command, command->id, command->channel, code, may_retry, sentence);
+    } else {
+        pusher_error(command, error_code, "%s", sentence);
+    }
+}
+
+void pusher_publish(const struct command *command, struct message *message)
+{
+    struct shard *shard = command->shard;
+    if (command->id.at == NULL) {
+        if (publish(shard, message) == RC_PENDING) connection_pause(shard, command->connection);
+        return;
+    }
+    struct query *query = query_new(QUERY_PUBLISH, &message->channel);
+    if (query == NULL) {
+        message_drop(&shard->counters, message);
+        connection_close(shard, command->connection, CLOSE_NO_MEMORY);
+        return;
+    }
+    query->message = message;
+    memcpy(query->key, command->id.at, command->id.count);
+    ask(command, query);
+}
+
+static void published(const struct command *command, const struct query *query)
+{
+    char tail[80] = "}";
+    struct text id = text_of(query->key), channel = name_text(&query->name);
+    const struct position *position = &query->facts.position;
+    switch (query->rc) {
+    case RC_OK:
+        if (position_is_set(position)) {
+            snprintf(tail, sizeof tail, ",\"offset\":%llu,\"epoch\":\"%s\"}", (unsigned long long)position->offset,
+                     position->epoch);
+        }
+        acknowledge(command, id, channel, tail);
+        break;
+    case RC_EFULL:
+        refuse(command, id, channel, CODE_UNAVAILABLE, true, "The server has too much to keep: try again");
+        break;
+    case RC_ESTORE:
+        refuse(command, id, channel, CODE_UNAVAILABLE, true, "The store cannot be used now: try again later");
+        break;
+    default:
+        refuse(command, id, channel, CODE_UNAVAILABLE, true, "The server is out of memory: try again");
+        break;
+    }
+}
+
+/* ---- history ---- */
+
+/* Says {"rid":1,"channel":"room",...}; `rest` is what follows, up to the closing brace. */
+static void answer_history(const struct command *command, const char *tag, struct text channel, struct text rest)
+{
+    size_t bytes = strlen(tag) + channel.count + rest.count + 40;
+    char *data = malloc(bytes);
+    if (data == NULL) {
+        connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
+        return;
+    }
+    char *to = data;
+    to += snprintf(to, bytes, "{\"rid\":%s,\"channel\":\"", tag[0] != '\0' ? tag : "null");
+    to = text_put(text_put(text_put(to, channel), text_of("\",")), rest);
+    to = text_put(to, text_of("}"));
+    struct event event = {.name = text_of(HISTORY_EVENT), .data = text_between(data, to)};
+    connection_say_long(command->shard, command->connection, event_batch(&event, command->shard->now_ms));
+    free(data);
+}
+
+static void refuse_history(const struct command *command, const char *tag, struct text channel, unsigned code,
+                           const char *sentence)
+{
+    char rest[SENTENCE_BYTES];
+    int count = snprintf(rest, sizeof rest, "\"error\":\"%s\",\"code\":%u", sentence, code);
+    answer_history(command, tag, name_is_valid(channel) ? channel : text_of(""), (struct text){rest, (size_t)count});
+}
+
+/* A number or a string that comes back with the answer. False: it is too long, or neither. */
+static bool read_tag(const struct command *command, char tag_r[QUERY_TAG_BYTES_MAX + 1])
+{
+    yyjson_val *value;
+    char *json;
+    size_t bytes;
+    tag_r[0] = '\0';
+    enum rc rc = json_member(command->data, "rid", &value);
+    if (rc == RC_ENOENT) return true;
+    bool is_scalar = rc == RC_OK && (yyjson_is_raw(value) || yyjson_is_str(value));
+    if (!is_scalar || json_text(value).count > 64 || json_write(value, &json, &bytes) != RC_OK) return false;
+    bool fits = bytes <= QUERY_TAG_BYTES_MAX;
+    if (fits) memcpy(tag_r, json, bytes);
+    if (fits) tag_r[bytes] = '\0';
+    free(json);
+    return fits;
+}
+
+/* False: there is one, and it is no number. */
+static bool read_number(const struct command *command, const char *name, uint64_t *number_r, bool *is_there_r)
+{
+    yyjson_val *value;
+    enum rc rc = json_member(command->data, name, &value);
+    *is_there_r = rc != RC_ENOENT && !yyjson_is_null(value);
+    if (!*is_there_r) return true;
+    return rc == RC_OK && yyjson_is_raw(value) && text_is_number(json_text(value), number_r);
+}
+
+static bool read_page(const struct command *command, struct query_page *page_r)
+{
+    uint64_t limit = ITEMS_DEFAULT;
+    bool has_limit, has_since, has_before;
+    *page_r = (struct query_page){.before = UINT64_MAX};
+    if (!read_number(command, "limit", &limit, &has_limit) ||
+        !read_number(command, "since", &page_r->since, &has_since) ||
+        !read_number(command, "before", &page_r->before, &has_before)) {
+        return false;
+    }
+    page_r->limit = limit < HISTORY_ITEMS_MAX ? (uint32_t)limit : HISTORY_ITEMS_MAX;
+    page_r->is_from_end = !has_since;
+    return limit > 0 && page_r->before > 0;
+}
+
+void pusher_history(const struct command *command)
+{
+    struct text channel;
+    struct query_page page;
+    char tag[QUERY_TAG_BYTES_MAX + 1] = "";
+    bool has_tag = read_tag(command, tag); /* first: it goes with every refusal */
+    if (!has_tag || pusher_string(command->data, "channel", &channel) != RC_OK || !read_page(command, &page)) {
+        refuse_history(command, tag, (struct text){0}, CODE_MALFORMED,
+                       "Expected channel, and limit, before and since as positive numbers, rid of at most 64 bytes");
+        return;
+    }
+    const struct subscription *subscription = pusher_subscription(command, channel);
+    if (subscription == NULL) {
+        refuse_history(command, tag, channel, CODE_FORBIDDEN, "The connection does not subscribe to this channel");
+        return;
+    }
+    if (pusher_asks_too_fast(command)) {
+        refuse_history(command, tag, channel, CODE_CLIENT_EVENT, "The connection asks too often: wait ten seconds");
+        return;
+    }
+    struct query *query = query_new(QUERY_HISTORY, &subscription->channel->name);
+    if (query == NULL) {
+        connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
+        return;
+    }
+    query->page = page;
+    memcpy(query->tag, tag, sizeof tag);
+    ask(command, query);
+}
+
+static void history_came(const struct command *command, const struct query *query)
+{
+    struct text channel = name_text(&query->name);
+    if (query->rc == RC_OK) {
+        const struct span *page = query->text;
+        answer_history(command, query->tag, channel, (struct text){(const char *)page->bytes, page->count});
+    } else if (query->rc == RC_ENOENT) {
+        refuse_history(command, query->tag, channel, CODE_NO_HISTORY, "The channel keeps no history");
+    } else {
+        refuse_history(command, query->tag, channel, CODE_UNAVAILABLE, "The history cannot be read now: try again");
+    }
+}
+
+/* ---- answers ---- */
+
+void pusher_answered(struct shard *shard, struct query *query)
+{
+    struct connection *connection = &shard->connections[query->slot];
+    struct command command = {.shard = shard, .connection = connection, .pusher = connection->pusher};
+    bool is_there = connection->life == query->serial && connection->state == CONNECTION_OPEN;
+    if (is_there && query->kind == QUERY_PUBLISH) published(&command, query);
+    if (is_there && query->kind == QUERY_HISTORY) history_came(&command, query);
+    query_free(&shard->counters, query);
+}

@@ -1,0 +1,359 @@
+/* server/store_file.c - opening, with a clear sentence for whatever may stand in the way. */
+#include "server/store_file.h"
+
+#include "server/store_schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DATABASE         "ringcast.db"
+#define DATABASE_NEW     "ringcast.db.new" /* being made */
+#define DATABASE_WAL     "ringcast.db-wal"
+#define CHECK_BYTES_MAX  (64 << 20) /* larger databases are not read through at every start */
+#define HEADER_BYTES     100        /* https://www.sqlite.org/fileformat.html */
+#define HEADER_VERSION   60
+#define HEADER_APP       68
+#define BUSY_MS          2000 /* how long another program may write before we give up */
+#define TEXT_OF_(number) #number
+#define TEXT_OF(number)  TEXT_OF_(number)
+
+/* Where the parts of an opening say what stands in the way. */
+struct opening {
+    struct store_file *file;
+    char path[PATH_MAX]; /* of the directory: absolute, for SQLite takes "file:..." for something else */
+    char *reason;
+    size_t reason_size;
+};
+
+__attribute__((format(printf, 2, 3))) static enum rc refuse(struct opening *opening, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(opening->reason, opening->reason_size, format, arguments);
+    va_end(arguments);
+    return RC_EINVAL;
+}
+
+static const char *cure_of(int kind)
+{
+    switch (kind) {
+    case SQLITE_FULL:
+        return "make room on its disk";
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return "restore it from a backup, or move it away to begin a new one";
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return "end the other program that writes to it";
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_CANTOPEN:
+        return "its directory and files must be writable for this user";
+    case SQLITE_NOMEM:
+        return "give the machine more memory";
+    default:
+        return "look at its disk, and at the limit of the size of files";
+    }
+}
+
+/* SQLite tells the kernel's error of reading and opening; that of writing the log is to be had from the file. */
+static int system_error(sqlite3 *db)
+{
+    sqlite3_file *log = NULL;
+    int error = sqlite3_system_errno(db);
+    if (error != 0) return error;
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log != NULL && log->pMethods != NULL) log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+    return error;
+}
+
+void store_file_explain(const struct store_file *file, int code, char *text_r, size_t text_size)
+{
+    int kind = code & 0xff; /* without SQLite's finer codes */
+    bool is_known = code == sqlite3_extended_errcode(file->db);
+    int error = kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN ? system_error(file->db) : 0;
+    snprintf(text_r, text_size, "%s%s%s: %s", is_known ? sqlite3_errmsg(file->db) : sqlite3_errstr(code),
+             error != 0 ? ", " : "", error != 0 ? strerror(error) : "", cure_of(kind));
+}
+
+static enum rc refuse_by_sqlite(struct opening *opening, const char *name, int code)
+{
+    char text[300];
+    int kind = code & 0xff;
+    bool is_corrupt = kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB;
+    store_file_explain(opening->file, code, text, sizeof text);
+    refuse(opening, "%s/%s %s: %s", opening->path, name, is_corrupt ? "is corrupt" : "cannot be used", text);
+    return kind == SQLITE_NOMEM ? RC_ENOMEM : RC_EINVAL;
+}
+
+/* ---- directory and lock ---- */
+
+static enum rc make_directory(struct opening *opening, const char *data_dir)
+{
+    if (mkdir(data_dir, 0700) != 0 && errno != EEXIST) {
+        return refuse(opening, "--data-dir %s cannot be made: %s%s", data_dir, strerror(errno),
+                      errno == ENOENT ? ": make its parent first" : "");
+    }
+    if (realpath(data_dir, opening->path) == NULL) {
+        return refuse(opening, "--data-dir %s cannot be used: %s", data_dir, strerror(errno));
+    }
+    opening->file->directory = open(opening->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (opening->file->directory < 0) {
+        return refuse(opening, "--data-dir %s cannot be used: %s%s", data_dir, strerror(errno),
+                      errno == ENOTDIR ? ": it must be a directory" : "");
+    }
+    int parent = openat(opening->file->directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent < 0) return RC_OK; /* of somebody else, who made it earlier */
+    fsync(parent);                /* or a power cut takes the whole directory */
+    close(parent);
+    return RC_OK;
+}
+
+static enum rc refuse_second(struct opening *opening)
+{
+    char number[16] = "";
+    ssize_t bytes = read(opening->file->lock, number, sizeof number - 1);
+    long process = bytes > 0 ? strtol(number, NULL, 10) : 0;
+    return refuse(opening,
+                  "--data-dir %s is used by another ringcast, process %ld: stop it, or give each server a directory "
+                  "of its own",
+                  opening->path, process);
+}
+
+static enum rc take_lock(struct opening *opening)
+{
+    struct store_file *file = opening->file;
+    file->lock = openat(file->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (file->lock < 0) {
+        return refuse(opening, "--data-dir %s cannot be written: %s: it must be writable for this user",
+                      opening->path, strerror(errno));
+    }
+    if (flock(file->lock, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK) return refuse_second(opening);
+        return refuse(opening, "--data-dir %s cannot be locked: %s", opening->path, strerror(errno));
+    }
+    /* The number is for people: that it cannot be written is found out, with a better text, by the database. */
+    if (ftruncate(file->lock, 0) == 0) dprintf(file->lock, "%ld\n", (long)getpid());
+    return RC_OK;
+}
+
+/* ---- whose database it is ---- */
+
+static uint32_t number_at(const uint8_t *header, size_t at)
+{
+    return (uint32_t)header[at] << 24 | (uint32_t)header[at + 1] << 16 | (uint32_t)header[at + 2] << 8 |
+           header[at + 3];
+}
+
+static enum rc judge_header(struct opening *opening, const uint8_t *header, ssize_t bytes)
+{
+    static const char magic[16] = "SQLite format 3";
+    const char *cure = "choose another --data-dir, or move the file away";
+    if (bytes < HEADER_BYTES || memcmp(header, magic, sizeof magic) != 0) {
+        return refuse(opening, "%s/" DATABASE " is no database, or is damaged: %s", opening->path, cure);
+    }
+    if (number_at(header, HEADER_APP) != STORE_APPLICATION_ID) {
+        return refuse(opening, "%s/" DATABASE " is the database of another program: %s", opening->path, cure);
+    }
+    uint32_t version = number_at(header, HEADER_VERSION);
+    if (version == STORE_VERSION) return RC_OK;
+    return refuse(opening,
+                  "%s/" DATABASE " has version %u, this ringcast knows version %d: use a newer ringcast, or %s",
+                  opening->path, version, STORE_VERSION, cure);
+}
+
+/* RC_ENOENT: there is no database yet. */
+static enum rc check_header(struct opening *opening)
+{
+    int descriptor = openat(opening->file->directory, DATABASE, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        if (errno == ENOENT) return RC_ENOENT;
+        return refuse(opening, "%s/" DATABASE " cannot be opened: %s", opening->path, strerror(errno));
+    }
+    uint8_t header[HEADER_BYTES];
+    ssize_t bytes = read(descriptor, header, sizeof header);
+    int error = errno;
+    close(descriptor);
+    if (bytes < 0) return refuse(opening, "%s/" DATABASE " cannot be read: %s", opening->path, strerror(error));
+    return bytes == 0 ? RC_ENOENT : judge_header(opening, header, bytes); /* nothing in it is like no file */
+}
+
+/* ---- making one ---- */
+
+static int open_database(struct opening *opening, const char *name)
+{
+    char path[PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/%s", opening->path, name);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    int code = sqlite3_open_v2(path, &opening->file->db, flags, NULL);
+    /* As long as we may still refuse it, it stays as it is. */
+    if (code == SQLITE_OK) sqlite3_db_config(opening->file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (code == SQLITE_OK && sqlite3_db_readonly(opening->file->db, "main") == 1) return SQLITE_READONLY;
+    return code;
+}
+
+static void close_database(struct store_file *file)
+{
+    sqlite3_close(file->db);
+    file->db = NULL;
+}
+
+/* Text alone would be lost: a log without its database may hold what somebody misses. */
+static enum rc check_leftovers(struct opening *opening)
+{
+    int directory = opening->file->directory;
+    struct stat wal;
+    if (fstatat(directory, DATABASE_WAL, &wal, 0) == 0 && wal.st_size > 0) {
+        return refuse(opening,
+                      "%s/" DATABASE " is missing, but its log " DATABASE_WAL " is there: put the database "
+                      "back, or move the log away to begin a new one",
+                      opening->path);
+    }
+    unlinkat(directory, DATABASE_NEW, 0); /* of a start that was cut off */
+    unlinkat(directory, DATABASE_NEW "-journal", 0);
+    return RC_OK;
+}
+
+static enum rc fill_database(struct opening *opening)
+{
+    /* Made by us, for SQLite would let others read it; what it adds beside has the same permissions. */
+    int descriptor = openat(opening->file->directory, DATABASE_NEW, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (descriptor < 0) {
+        return refuse(opening, "%s/" DATABASE_NEW " cannot be made: %s", opening->path, strerror(errno));
+    }
+    close(descriptor);
+    int code = open_database(opening, DATABASE_NEW);
+    if (code == SQLITE_OK) {
+        code = sqlite3_exec(opening->file->db,
+                            "BEGIN;"
+                            "PRAGMA application_id = " TEXT_OF(
+                                STORE_APPLICATION_ID) ";"
+                                                      "PRAGMA user_version = " TEXT_OF(STORE_VERSION) ";" STORE_SCHEMA
+                                                                                                      "COMMIT",
+                            NULL, NULL, NULL);
+    }
+    enum rc rc = code == SQLITE_OK ? RC_OK : refuse_by_sqlite(opening, DATABASE_NEW, code);
+    close_database(opening->file);
+    return rc;
+}
+
+static enum rc make_database(struct opening *opening)
+{
+    int directory = opening->file->directory;
+    enum rc rc = check_leftovers(opening);
+    if (rc == RC_OK) rc = fill_database(opening);
+    if (rc != RC_OK) return rc;
+    if (renameat(directory, DATABASE_NEW, directory, DATABASE) != 0 || fsync(directory) != 0) {
+        return refuse(opening, "%s/" DATABASE " cannot be made: %s", opening->path, strerror(errno));
+    }
+    return RC_OK;
+}
+
+/* ---- opening it ---- */
+
+/* Of a statement that answers with one text, which is cut to fit. An SQLite code. */
+static int ask_text(sqlite3 *db, const char *sql, char *text_r, size_t text_size)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK) code = sqlite3_step(statement);
+    const char *text = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+    if (code == SQLITE_ROW) code = text != NULL ? SQLITE_OK : SQLITE_NOMEM;
+    snprintf(text_r, text_size, "%s", text != NULL ? text : "");
+    sqlite3_finalize(statement);
+    return code;
+}
+
+static int set_up(sqlite3 *db, bool is_synced)
+{
+    char mode[16];
+    sqlite3_busy_timeout(db, BUSY_MS);
+    int code = ask_text(db, "PRAGMA journal_mode = WAL", mode, sizeof mode);
+    if (code != SQLITE_OK) return code;
+    if (strcmp(mode, "wal") != 0) return SQLITE_CANTOPEN; /* this file system cannot share memory */
+    const char *settings[] = {
+        /* In WAL mode FULL syncs the log at each commit, NORMAL only before it goes into the database. */
+        is_synced ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
+        "PRAGMA wal_autocheckpoint = 4000",     /* pages; each checkpoint waits for the disk twice */
+        "PRAGMA journal_size_limit = 67108864", /* for when a long reader has made it grow */
+        "PRAGMA cache_size = -65536",           /* KiB */
+        "PRAGMA mmap_size = 0",                 /* an I/O error in mapped memory would be a SIGBUS */
+        "PRAGMA temp_store = MEMORY",           /* nothing but the data directory is written to */
+        "PRAGMA secure_delete = FAST",          /* Debian's default rewrites every page it frees */
+        "PRAGMA cell_size_check = ON",          /* corruption is an error, not a wrong answer */
+        "PRAGMA trusted_schema = OFF",
+    };
+    for (unsigned i = 0; i < sizeof settings / sizeof settings[0] && code == SQLITE_OK; i++) {
+        code = sqlite3_exec(db, settings[i], NULL, NULL, NULL);
+    }
+    return code;
+}
+
+/* Reads a small database through; large ones show their damage when they are read. */
+static enum rc check_pages(struct opening *opening)
+{
+    struct stat status;
+    if (fstatat(opening->file->directory, DATABASE, &status, 0) == 0 && status.st_size > CHECK_BYTES_MAX) {
+        return RC_OK;
+    }
+    char text[100];
+    int code = ask_text(opening->file->db, "PRAGMA quick_check(1)", text, sizeof text);
+    if (code != SQLITE_OK) return refuse_by_sqlite(opening, DATABASE, code);
+    if (strcmp(text, "ok") == 0) return RC_OK;
+    return refuse(opening, "%s/" DATABASE " is corrupt (%s): %s", opening->path, text, cure_of(SQLITE_CORRUPT));
+}
+
+int store_file_probe(struct store_file *file)
+{
+    int code = sqlite3_exec(file->db, "BEGIN IMMEDIATE; PRAGMA user_version = " TEXT_OF(STORE_VERSION) "; COMMIT",
+                            NULL, NULL, NULL);
+    if (code != SQLITE_OK) sqlite3_exec(file->db, "ROLLBACK", NULL, NULL, NULL); /* if it began */
+    return code;
+}
+
+static enum rc open_existing(struct opening *opening, bool is_synced)
+{
+    int code = open_database(opening, DATABASE);
+    if (code == SQLITE_OK) code = set_up(opening->file->db, is_synced);
+    if (code != SQLITE_OK) return refuse_by_sqlite(opening, DATABASE, code);
+    enum rc rc = check_pages(opening);
+    if (rc != RC_OK) return rc;
+    code = store_file_probe(opening->file);
+    if (code != SQLITE_OK) return refuse_by_sqlite(opening, DATABASE, code);
+    sqlite3_db_config(opening->file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    return RC_OK;
+}
+
+enum rc store_file_open(struct store_file *file, const char *data_dir, bool is_synced, char *reason_r,
+                        size_t reason_size)
+{
+    *file = (struct store_file){.directory = -1, .lock = -1};
+    struct opening opening = {.file = file, .reason = reason_r, .reason_size = reason_size};
+    enum rc rc = make_directory(&opening, data_dir);
+    if (rc == RC_OK) rc = take_lock(&opening);
+    if (rc == RC_OK) rc = check_header(&opening);
+    if (rc == RC_ENOENT) rc = make_database(&opening);
+    if (rc == RC_OK) rc = open_existing(&opening, is_synced);
+    if (rc != RC_OK) store_file_close(file);
+    return rc;
+}
+
+void store_file_close(struct store_file *file)
+{
+    if (file->db != NULL) {
+        sqlite3_busy_timeout(file->db, 0); /* a reader may keep the log: no reason to wait */
+        close_database(file);
+    }
+    if (file->lock >= 0) close(file->lock);
+    if (file->directory >= 0) close(file->directory);
+    file->directory = file->lock = -1;
+}

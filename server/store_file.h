@@ -1,0 +1,34 @@
+/* server/store_file.h - the directory, the lock and the database file of the durable log.
+ *
+ *     DIR/ringcast.db        the database, with ringcast.db-wal and -shm beside it while it is open
+ *     DIR/lock               held by the process that uses the directory; has its number
+ *
+ * A database is made whole under another name and then renamed, so one that has the right name is complete. What is
+ * not ours is never written to, renamed or deleted. Others may read the database while it is in use; nobody else may
+ * write. Threads: whoever opened it, or was handed it. */
+#pragma once
+
+#include "core/rc.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct store_file {
+    sqlite3 *db;   /* NULL: not open */
+    int directory; /* descriptors; -1: not open */
+    int lock;
+};
+
+/* RC_OK, or nothing is left open: RC_EINVAL or RC_ENOMEM, reason_r says what and the cure. */
+enum rc store_file_open(struct store_file *file, const char *data_dir, bool is_synced, char *reason_r,
+                        size_t reason_size);
+/* All statements have been finalized. Leaves no log beside the database if no other program reads it. */
+void store_file_close(struct store_file *file);
+
+/* Can it be written? Costs a transaction. An SQLite code. */
+int store_file_probe(struct store_file *file);
+
+/* Writes why SQLite refused, and the cure: "disk I/O error, Disk quota exceeded: look at ...". The code is what it
+ * has just returned. */
+void store_file_explain(const struct store_file *file, int code, char *text_r, size_t text_size);

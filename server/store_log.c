@@ -1,0 +1,131 @@
+/* server/store_log.c - opening, statements, transactions. */
+#include "server/store_log.h"
+
+#include "server/log.h"
+#include "server/store_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const texts[STORE_STATEMENTS_MAX] = {
+#define STORE_SQL(name, text) [STORE_SQL_##name] = (text),
+#include "server/store_sql.def"
+#undef STORE_SQL
+};
+
+/* ---- life ---- */
+
+static enum rc prepare(struct store_log *log)
+{
+    for (enum store_statement i = 0; i < STORE_STATEMENTS_MAX; i++) {
+        int code =
+            sqlite3_prepare_v3(log->file.db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &log->statements[i], NULL);
+        if (code != SQLITE_OK) return store_log_failed(log, code);
+    }
+    return RC_OK;
+}
+
+enum rc store_log_open(struct store_log **log_r, struct counters *counters, const char *data_dir, bool is_synced,
+                       char *reason_r, size_t reason_size)
+{
+    struct store_log *log = calloc(1, sizeof *log);
+    if (log == NULL) {
+        snprintf(reason_r, reason_size, "store: out of memory");
+        return RC_ENOMEM;
+    }
+    log->counters = counters;
+    enum rc rc = store_file_open(&log->file, data_dir, is_synced, reason_r, reason_size);
+    if (rc != RC_OK) {
+        free(log);
+        return rc;
+    }
+    if (prepare(log) != RC_OK) {
+        snprintf(reason_r, reason_size, "%s", log->reason);
+        store_log_close(log);
+        return RC_EINVAL;
+    }
+    *log_r = log;
+    return RC_OK;
+}
+
+void store_log_close(struct store_log *log)
+{
+    if (log == NULL) return;
+    for (enum store_statement i = 0; i < STORE_STATEMENTS_MAX; i++) {
+        sqlite3_finalize(log->statements[i]);
+    }
+    store_file_close(&log->file);
+    free(log);
+}
+
+/* ---- trouble ---- */
+
+enum rc store_log_failed(struct store_log *log, int code)
+{
+    char text[300];
+    store_file_explain(&log->file, code, text, sizeof text);
+    log->trouble = sqlite3_errstr(code);
+    snprintf(log->reason, sizeof log->reason, "%.200s: %s", sqlite3_db_filename(log->file.db, "main"), text);
+    return RC_ESTORE;
+}
+
+const char *store_log_trouble(const struct store_log *log)
+{
+    return log->trouble;
+}
+
+const char *store_log_reason(const struct store_log *log)
+{
+    return log->reason;
+}
+
+enum rc store_log_probe(struct store_log *log)
+{
+    int code = store_file_probe(&log->file);
+    return code == SQLITE_OK ? RC_OK : store_log_failed(log, code);
+}
+
+/* ---- statements ---- */
+
+enum rc store_step(struct store_log *log, enum store_statement statement)
+{
+    int code = sqlite3_step(log->statements[statement]);
+    if (code == SQLITE_ROW) return RC_OK;
+    enum rc rc = code == SQLITE_DONE ? RC_ENOENT : store_log_failed(log, code);
+    store_reset(log, statement);
+    return rc;
+}
+
+void store_reset(struct store_log *log, enum store_statement statement)
+{
+    sqlite3_reset(log->statements[statement]);
+}
+
+enum rc store_run(struct store_log *log, enum store_statement statement)
+{
+    enum rc rc = store_step(log, statement);
+    assert(rc != RC_OK); /* it has no rows */
+    return rc == RC_ENOENT ? RC_OK : rc;
+}
+
+/* ---- transactions ---- */
+
+enum rc store_log_begin(struct store_log *log, bool writes)
+{
+    return store_run(log, writes ? STORE_SQL_BEGIN_WRITE : STORE_SQL_BEGIN);
+}
+
+enum rc store_log_commit(struct store_log *log)
+{
+    enum rc rc = store_channels_save(log);
+    return rc == RC_OK ? store_run(log, STORE_SQL_COMMIT) : rc;
+}
+
+void store_log_rollback(struct store_log *log)
+{
+    store_channels_forget(log);
+    if (sqlite3_get_autocommit(log->file.db)) return; /* SQLite has done it already */
+    /* Not prepared: it must work whatever failed, and it says nothing new. */
+    sqlite3_exec(log->file.db, "ROLLBACK", NULL, NULL, NULL);
+}

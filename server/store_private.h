@@ -1,0 +1,124 @@
+/* server/store_private.h - what the files of the durable log share: the database, its statements, its channels. */
+#pragma once
+
+#include "core/name.h"
+#include "core/position.h"
+#include "server/store_file.h"
+
+#include <assert.h>
+#include <stdint.h>
+
+#define STORE_CHANNELS   1024      /* remembered, so that a busy channel is neither looked up nor saved every time */
+#define STORE_NUMBER_MAX INT64_MAX /* of numbers in SQLite */
+
+struct counters;
+struct history_rule;
+struct store_job;
+
+enum store_statement {
+#define STORE_SQL(name, text) STORE_SQL_##name,
+#include "server/store_sql.def"
+#undef STORE_SQL
+    STORE_STATEMENTS_MAX
+};
+
+/* A row of the table, as it will be after the transaction. */
+struct store_channel {
+    int64_t id;
+    char epoch[EPOCH_BYTES + 1];
+    uint64_t last;
+    uint64_t last_ms;
+    uint64_t ttl_ms;
+    uint64_t count;
+    uint64_t bytes;
+    uint64_t sweep_ms;
+    uint64_t sweep_ms_saved; /* as it stands in the table */
+    uint64_t whole_from;
+};
+
+/* One of the channels used lately, at the place that its name's hash gives it. */
+struct store_slot {
+    struct store_channel channel; /* first: see store_channel_changed() */
+    struct name name;             /* of `text`; text == NULL: the slot is free */
+    char text[NAME_BYTES_MAX];
+    bool is_changed;         /* and not yet saved */
+    bool is_listed;          /* in the list of slots that were changed in this transaction */
+    struct store_slot *next; /* in that list */
+};
+
+struct store_log {
+    struct store_file file;
+    struct counters *counters;
+    sqlite3_stmt *statements[STORE_STATEMENTS_MAX];
+    struct store_slot *changed; /* list */
+    const char *trouble;
+    char reason[512];
+    struct store_slot slots[STORE_CHANNELS];
+};
+
+/* ---- server/store_log.c: statements. Parameters stay bound, and texts must live, until the statement ran. ---- */
+
+/* Notes why SQLite refused; RC_ESTORE. */
+enum rc store_log_failed(struct store_log *log, int code);
+
+/* Runs a statement without rows. RC_OK or RC_ESTORE. */
+enum rc store_run(struct store_log *log, enum store_statement statement);
+/* RC_OK: the next row stands in the statement. RC_ENOENT: there are no more; it is reset. RC_ESTORE: also. */
+enum rc store_step(struct store_log *log, enum store_statement statement);
+/* Before its last row was seen. */
+void store_reset(struct store_log *log, enum store_statement statement);
+
+/* Binding fails only for what is too big for SQLite, and then NULL is bound, which the table refuses. */
+static inline void store_bind_number(struct store_log *log, enum store_statement statement, int at, uint64_t number)
+{
+    if (number > STORE_NUMBER_MAX) number = STORE_NUMBER_MAX;
+    sqlite3_bind_int64(log->statements[statement], at, (int64_t)number);
+}
+
+static inline void store_bind_text(struct store_log *log, enum store_statement statement, int at, struct text text)
+{
+    sqlite3_bind_text64(log->statements[statement], at, text.at, text.count, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+static inline uint64_t store_number(const struct store_log *log, enum store_statement statement, int at)
+{
+    return (uint64_t)sqlite3_column_int64(log->statements[statement], at);
+}
+
+/* Lives until the next step. at == NULL: NULL, or out of memory. */
+static inline struct text store_text(const struct store_log *log, enum store_statement statement, int at)
+{
+    const char *text = (const char *)sqlite3_column_text(log->statements[statement], at);
+    return (struct text){.at = text, .count = (size_t)sqlite3_column_bytes(log->statements[statement], at)};
+}
+
+/* ---- server/store_channel.c: channels. A pointer is good until another one is asked for. ---- */
+
+/* RC_OK, RC_ENOENT or RC_ESTORE. */
+enum rc store_channel_find(struct store_log *log, const struct store_job *job, struct store_channel **channel_r);
+/* Of which there is none yet; the new one has no epoch. RC_OK or RC_ESTORE. */
+enum rc store_channel_make(struct store_log *log, const struct store_job *job, struct store_channel **channel_r);
+/* From store_channel_find() or store_channel_make(), and changed since. */
+void store_channel_changed(struct store_log *log, struct store_channel *channel);
+/* Before a commit. */
+enum rc store_channels_save(struct store_log *log);
+/* After a rollback, and when rows were changed here. */
+void store_channels_forget(struct store_log *log);
+
+void store_channel_load(const struct store_log *log, enum store_statement row, struct store_channel *channel_r);
+enum rc store_channel_save(struct store_log *log, struct store_channel *channel);
+
+/* ---- server/store_retention.c ---- */
+
+/* What was published then or earlier is expired. */
+static inline uint64_t store_expired_ms(uint64_t now_ms, uint64_t ttl_ms)
+{
+    return now_ms > ttl_ms ? now_ms - ttl_ms : 0;
+}
+
+/* When a channel of which nothing is left is forgotten: its epoch lives as long as its keys. */
+uint64_t store_forget_at_ms(uint64_t last_ms, uint64_t ttl_ms);
+
+/* After an append to the channel: brings its log within the rule, if it is beyond by more than a sixteenth. */
+enum rc store_trim(struct store_log *log, struct store_channel *channel, const struct history_rule *rule,
+                   uint64_t now_ms);

@@ -1,0 +1,192 @@
+/* server/store_retention.c - what leaves the durable log: what is too old, or too much, and keys nobody needs.
+ *
+ * Not obvious: only the oldest messages of a channel are looked at, up to the first that stays. When the clock was
+ * put back a later message may expire before an earlier one: it is not read any more, and leaves with the earlier. */
+#include "core/counters.h"
+#include "core/message.h"
+#include "server/history_rule.h"
+#include "server/store.h"
+#include "server/store_log.h"
+#include "server/store_private.h"
+
+#define TRIM_ROWS_MAX 1024 /* in one append, should a rule have become much smaller */
+
+/* What a channel may keep. */
+struct bounds {
+    uint64_t count;
+    uint64_t bytes;
+    uint64_t expired_ms; /* published then or earlier: gone */
+};
+
+/* The front of a log that is to go. */
+struct front {
+    uint64_t rows;
+    uint64_t bytes;
+    uint64_t offset;  /* of its last message */
+    uint64_t next_ms; /* time of the first that stays; STORE_NUMBER_MAX: it is not known to be there */
+};
+
+uint64_t store_forget_at_ms(uint64_t last_ms, uint64_t ttl_ms)
+{
+    return last_ms + (ttl_ms > STORE_KEY_MS ? ttl_ms : STORE_KEY_MS);
+}
+
+/* ---- messages ---- */
+
+static bool must_go(const struct store_channel *channel, const struct bounds *bounds, const struct front *front,
+                    uint64_t time_ms)
+{
+    if (time_ms <= bounds->expired_ms) return true;
+    uint64_t left = channel->count - front->rows;
+    return left > 1 && (left > bounds->count || channel->bytes - front->bytes > bounds->bytes);
+}
+
+static enum rc measure_front(struct store_log *log, const struct store_channel *channel, const struct bounds *bounds,
+                             uint32_t rows_max, struct front *front)
+{
+    const enum store_statement oldest = STORE_SQL_MESSAGES_OLDEST;
+    store_bind_number(log, oldest, 1, (uint64_t)channel->id);
+    store_bind_number(log, oldest, 2, rows_max);
+    enum rc rc;
+    while ((rc = store_step(log, oldest)) == RC_OK) {
+        uint64_t time_ms = store_number(log, oldest, 1);
+        if (!must_go(channel, bounds, front, time_ms)) {
+            front->next_ms = time_ms;
+            break;
+        }
+        front->offset = store_number(log, oldest, 0);
+        front->bytes += store_number(log, oldest, 2);
+        front->rows++;
+    }
+    store_reset(log, oldest);
+    return rc == RC_ENOENT ? RC_OK : rc;
+}
+
+static enum rc cut_front(struct store_log *log, struct store_channel *channel, const struct bounds *bounds,
+                         uint32_t rows_max, struct front *front)
+{
+    *front = (struct front){.next_ms = STORE_NUMBER_MAX};
+    enum rc rc = measure_front(log, channel, bounds, rows_max, front);
+    if (rc != RC_OK || front->rows == 0) return rc;
+    store_bind_number(log, STORE_SQL_MESSAGES_DELETE, 1, (uint64_t)channel->id);
+    store_bind_number(log, STORE_SQL_MESSAGES_DELETE, 2, front->offset);
+    rc = store_run(log, STORE_SQL_MESSAGES_DELETE);
+    if (rc != RC_OK) return rc;
+    channel->count -= front->rows;
+    channel->bytes -= front->bytes;
+    counter_add(log->counters, COUNTER_store_expired, front->rows);
+    return RC_OK;
+}
+
+enum rc store_trim(struct store_log *log, struct store_channel *channel, const struct history_rule *rule,
+                   uint64_t now_ms)
+{
+    bool is_beyond =
+        channel->count > rule->size + (uint64_t)rule->size / 16 || channel->bytes > rule->bytes + rule->bytes / 16;
+    if (!is_beyond) return RC_OK;
+    struct front front;
+    struct bounds bounds = {
+        .count = rule->size, .bytes = rule->bytes, .expired_ms = store_expired_ms(now_ms, rule->ttl)};
+    return cut_front(log, channel, &bounds, TRIM_ROWS_MAX, &front);
+}
+
+/* ---- keys ---- */
+
+static enum rc measure_keys(struct store_log *log, const struct store_channel *channel, uint64_t expired_ms,
+                            uint32_t rows_max, struct front *front)
+{
+    const enum store_statement oldest = STORE_SQL_KEYS_OLDEST;
+    store_bind_number(log, oldest, 1, (uint64_t)channel->id);
+    store_bind_number(log, oldest, 2, rows_max);
+    enum rc rc;
+    while ((rc = store_step(log, oldest)) == RC_OK) {
+        uint64_t time_ms = store_number(log, oldest, 1);
+        if (time_ms > expired_ms) {
+            front->next_ms = time_ms;
+            break;
+        }
+        front->offset = store_number(log, oldest, 0);
+        front->rows++;
+    }
+    store_reset(log, oldest);
+    return rc == RC_ENOENT ? RC_OK : rc;
+}
+
+static enum rc cut_keys(struct store_log *log, const struct store_channel *channel, uint64_t now_ms,
+                        uint32_t rows_max, struct front *front)
+{
+    *front = (struct front){.next_ms = STORE_NUMBER_MAX};
+    enum rc rc = measure_keys(log, channel, store_expired_ms(now_ms, STORE_KEY_MS), rows_max, front);
+    if (rc != RC_OK || front->rows == 0) return rc;
+    store_bind_number(log, STORE_SQL_KEYS_DELETE, 1, (uint64_t)channel->id);
+    store_bind_number(log, STORE_SQL_KEYS_DELETE, 2, front->offset);
+    return store_run(log, STORE_SQL_KEYS_DELETE);
+}
+
+/* ---- sweep ---- */
+
+static uint64_t earlier(uint64_t a_ms, uint64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+/* When what stays at the front expires; 0: at once, for only a part of what is expired could be taken. */
+static uint64_t next_sweep_ms(const struct front *front, uint32_t rows_max, uint64_t ttl_ms)
+{
+    if (front->rows == rows_max) return 0;
+    return front->next_ms < STORE_NUMBER_MAX ? front->next_ms + ttl_ms : STORE_NUMBER_MAX;
+}
+
+static enum rc delete_channel(struct store_log *log, const struct store_channel *channel)
+{
+    store_bind_number(log, STORE_SQL_CHANNEL_DELETE, 1, (uint64_t)channel->id);
+    return store_run(log, STORE_SQL_CHANNEL_DELETE);
+}
+
+static enum rc sweep_channel(struct store_log *log, struct store_channel *channel, uint64_t now_ms, uint32_t rows_max,
+                             uint32_t *rows_r)
+{
+    struct front messages, keys;
+    struct bounds bounds = {.count = STORE_NUMBER_MAX,
+                            .bytes = STORE_NUMBER_MAX,
+                            .expired_ms = store_expired_ms(now_ms, channel->ttl_ms)};
+    enum rc rc = cut_front(log, channel, &bounds, rows_max, &messages);
+    if (rc == RC_OK) rc = cut_keys(log, channel, now_ms, rows_max, &keys);
+    if (rc != RC_OK) return rc;
+    *rows_r = (uint32_t)(messages.rows + keys.rows) + 1; /* and the channel's */
+    channel->sweep_ms =
+        earlier(next_sweep_ms(&messages, rows_max, channel->ttl_ms), next_sweep_ms(&keys, rows_max, STORE_KEY_MS));
+    if (channel->sweep_ms == STORE_NUMBER_MAX) { /* nothing is left */
+        channel->sweep_ms = store_forget_at_ms(channel->last_ms, channel->ttl_ms);
+        if (channel->sweep_ms <= now_ms) return delete_channel(log, channel);
+    }
+    return store_channel_save(log, channel);
+}
+
+/* RC_ENOENT: none is due. */
+static enum rc find_due(struct store_log *log, uint64_t now_ms, struct store_channel *channel)
+{
+    store_bind_number(log, STORE_SQL_CHANNELS_DUE, 1, now_ms);
+    enum rc rc = store_step(log, STORE_SQL_CHANNELS_DUE);
+    if (rc != RC_OK) return rc;
+    store_channel_load(log, STORE_SQL_CHANNELS_DUE, channel);
+    store_reset(log, STORE_SQL_CHANNELS_DUE);
+    return RC_OK;
+}
+
+enum rc store_log_sweep(struct store_log *log, uint64_t now_ms, uint32_t rows_max, bool *has_more_r)
+{
+    assert(log->changed == NULL); /* a transaction of its own */
+    struct store_channel channel;
+    uint32_t left = rows_max;
+    enum rc rc = RC_OK;
+    while (left > 0 && (rc = find_due(log, now_ms, &channel)) == RC_OK) {
+        uint32_t rows = 0;
+        rc = sweep_channel(log, &channel, now_ms, left, &rows);
+        if (rc != RC_OK) return rc;
+        left -= rows < left ? rows : left;
+    }
+    if (left < rows_max) store_channels_forget(log); /* rows are not as remembered */
+    *has_more_r = left == 0;
+    return rc == RC_ENOENT ? RC_OK : rc;
+}

@@ -1,0 +1,31 @@
+/* server/store_schema.h - the tables of the durable log; included by server/store_file.c alone.
+ *
+ * Texts are kept decoded, for people with a database shell. Times are milliseconds since 1970. A message's rows lie
+ * together by channel and in order, so a read is one descent and a walk, and retention cuts a piece off the front. */
+#pragma once
+
+#define STORE_APPLICATION_ID 0x52434c47 /* "RCLG" */
+#define STORE_VERSION        1
+
+/* channel.last       offset of the last message, also when it is not kept any more
+ * channel.last_ms    its time
+ * channel.ttl_ms     how long messages are kept, by the rule of the last one
+ * channel.count      messages that are kept
+ * channel.bytes      of their frames
+ * channel.sweep_ms   when the oldest of what the channel has expires: a sweep looks at those whose time has come, so
+ *                    that no index over messages is needed
+ * channel.whole_from who was not so far missed something that could not be kept
+ * message.bytes      of its frame; before the texts, so that counting does not read them
+ * key                what was published with an idempotency key lately */
+#define STORE_SCHEMA                                                                                               \
+    "CREATE TABLE channel ("                                                                                       \
+    " id INTEGER PRIMARY KEY, app TEXT NOT NULL, name TEXT NOT NULL, epoch TEXT NOT NULL,"                         \
+    " last INTEGER NOT NULL, last_ms INTEGER NOT NULL, ttl_ms INTEGER NOT NULL, count INTEGER NOT NULL,"           \
+    " bytes INTEGER NOT NULL, sweep_ms INTEGER NOT NULL, whole_from INTEGER NOT NULL, UNIQUE (app, name)) STRICT;" \
+    "CREATE INDEX channel_sweep ON channel (sweep_ms);"                                                            \
+    "CREATE TABLE message ("                                                                                       \
+    " channel INTEGER NOT NULL, offset INTEGER NOT NULL, time_ms INTEGER NOT NULL, bytes INTEGER NOT NULL,"        \
+    " name TEXT NOT NULL, user_id TEXT, data TEXT NOT NULL, PRIMARY KEY (channel, offset)) STRICT, WITHOUT ROWID;" \
+    "CREATE TABLE key ("                                                                                           \
+    " channel INTEGER NOT NULL, offset INTEGER NOT NULL, time_ms INTEGER NOT NULL, text TEXT NOT NULL,"            \
+    " PRIMARY KEY (channel, offset)) STRICT, WITHOUT ROWID;"

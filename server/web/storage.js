@@ -1,0 +1,28 @@
+/* server/web/storage.js - what the browser remembers for us. Storage throws where it is switched off and may hold
+ * anything, also what an older page wrote: the chat works without it, and believes nothing it says. */
+
+const written = new Map();      /* what was last written, so that the same is not written again and again */
+
+/* Null: forget it. */
+export function remember(storage, key, value) {
+  const text = value === null ? null : JSON.stringify(value);
+  if (written.get(`${storage} ${key}`) === text) return;
+  written.set(`${storage} ${key}`, text);
+  try {
+    if (text === null) window[storage].removeItem(key);
+    else window[storage].setItem(key, text);
+  } catch { /* it then lasts as long as the page */ }
+}
+
+/* Null if there is nothing, or not what isGood accepts. */
+export function recall(storage, key, isGood) {
+  try {
+    const value = JSON.parse(window[storage].getItem(key));
+    return isGood(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+export const isText = (value) => typeof value === 'string';
+export const isTextList = (value) => Array.isArray(value) && value.every(isText);

@@ -1,0 +1,33 @@
+/* tests/support/store_case.h - what tests of the durable log share: a directory, jobs, and what to expect of them. */
+#pragma once
+
+#include "core/counters.h"
+#include "server/history_rule.h"
+#include "server/store.h"
+
+#define CASE_MS UINT64_C(1700000000000) /* "now", unless a test says another time */
+
+/* A directory of its own; cr_assert()s. */
+void case_begin(void);
+/* With all that is in it. Nothing of messages is left alive, or the test fails. */
+void case_end(void);
+
+extern char case_dir[64];
+extern struct counters case_counters;
+extern struct history_rule case_rule; /* of every job; case_begin() fills it: 1000 messages, 24h, 8MiB */
+
+/* An append to a channel of app "1001" in epoch "epoch001". Data and name are copied. */
+struct store_job *case_append(const char *channel, uint64_t offset, const char *data);
+struct store_job *case_append_text(const char *channel, uint64_t offset, struct text name, struct text data,
+                                   struct text user_id, uint64_t time_ms);
+/* A read of all, the oldest first. */
+struct store_job *case_read(const char *channel);
+/* The job, its message, its answer. */
+void case_free(struct store_job *job);
+
+/* "3 4 5": offsets of the answer; static. */
+const char *case_offsets(const struct store_job *job);
+/* Does the message hold this, at its position? */
+void case_expect_message(const struct message *message, const struct store_job *append);
+/* One value of the database file, read as another program would; it must be open or have been closed properly. */
+uint64_t case_query(const char *sql);
