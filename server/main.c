@@ -149,7 +149,7 @@ int main(int argc, char **argv)
         options_help(stdout);
     } else if (options.version) {
         printf("ringcast %s\n", RINGCAST_VERSION);
-    } else if (web_init(&options) != RC_OK) {
+    } else if (web_init(&options, guest_policy(&options, NULL)) != RC_OK) {
         status = complain(EXIT_OTHER, "the page could not be made ready: out of memory");
     } else {
         choose_key();

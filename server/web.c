@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define HEAD_BYTES_MAX 1024
-#define PAGES_MAX      16
+#define PAGES_MAX      32
 
 /* Only our own files and our own sockets; nobody may frame the page. */
 static const char headers[] =
@@ -88,27 +88,41 @@ static enum rc fill_in(struct body *body, const char *name, const char *value)
 }
 
 /* The chat page is told what it must know of this server. */
-static enum rc make_chat(struct web_page *page, const struct web_file *file, const struct options *options)
+static enum rc make_chat(struct web_page *page, const struct web_file *file, const struct options *options,
+                         bool has_guests)
 {
-    char bytes_max[24];
-    snprintf(bytes_max, sizeof bytes_max, "%llu", (unsigned long long)options->message_bytes_max);
+    const struct app *app = options->app.count > 0 ? &options->app.items[APP_OF_ROOMS] : NULL;
+    char message_bytes_max[24], event_bytes_max[24];
+    snprintf(message_bytes_max, sizeof message_bytes_max, "%llu", (unsigned long long)options->message_bytes_max);
+    snprintf(event_bytes_max, sizeof event_bytes_max, "%llu",
+             (unsigned long long)(app != NULL ? app->event_bytes_max : 0));
+    const struct {
+        const char *name;
+        const char *value; /* none of these needs escaping: words, digits, a key of A-Z a-z 0-9 _ - */
+    } metas[] = {{"ringcast-key", app != NULL ? app->key : ""},
+                 {"ringcast-guests", has_guests ? "yes" : "no"},
+                 {"ringcast-lobby-echo", options->lobby_echo ? "yes" : "no"},
+                 {"ringcast-message-bytes-max", message_bytes_max},
+                 {"ringcast-event-bytes-max", event_bytes_max}};
     struct body body = {.text = malloc(file->count), .count = file->count};
     if (body.text == NULL) return RC_ENOMEM;
     memcpy(body.text, file->bytes, file->count);
-    enum rc rc = fill_in(&body, "ringcast-lobby-echo", options->lobby_echo ? "yes" : "no");
-    if (rc == RC_OK) rc = fill_in(&body, "ringcast-message-bytes-max", bytes_max);
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < sizeof metas / sizeof metas[0]; i++) {
+        rc = fill_in(&body, metas[i].name, metas[i].value);
+    }
     if (rc == RC_OK) rc = make_page(page, file->path, body.text, body.count);
     free(body.text);
     return rc;
 }
 
-enum rc web_init(const struct options *options)
+enum rc web_init(const struct options *options, bool has_guests)
 {
     if (web_files_count > PAGES_MAX) return RC_EFULL;
     for (size_t i = 0; i < web_files_count; i++) {
         const struct web_file *file = &web_files[i];
         bool is_chat = strcmp(file->path, chat_path) == 0;
-        enum rc rc = is_chat ? make_chat(&pages[i], file, options)
+        enum rc rc = is_chat ? make_chat(&pages[i], file, options, has_guests)
                              : make_page(&pages[i], file->path, (const char *)file->bytes, file->count);
         if (rc != RC_OK) {
             web_fini();

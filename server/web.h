@@ -8,6 +8,7 @@
 #include "net/http.h"
 #include "server/options.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* An answer as it goes to the socket. HEAD is answered with the first head_bytes. */
@@ -22,9 +23,10 @@ struct web_page {
     struct web_answer leave; /* the connection ends after it */
 };
 
-/* Main thread, before the shards start. What the page must know of the server comes from the options. RC_ENOENT: the
- * embedded page is not what this file expects. */
-enum rc web_init(const struct options *options);
+/* Main thread, before the shards start. What the page must know of the server comes from the options: it talks to the
+ * first app (without one it cannot connect), and as a guest only if the server signs guests. RC_ENOENT: the embedded
+ * page is not what this file expects. */
+enum rc web_init(const struct options *options, bool has_guests);
 void web_fini(void);
 
 /* The file at this path; NULL: none. The chat's own is not among them: it connects to the address it stands at. */

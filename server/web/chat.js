@@ -1,217 +1,308 @@
-/* server/web/chat.js - the built-in chat: one raw WebSocket to the page's own path, the name and the text box.
- * On the wire a message is plain text, "NAME: text", so every raw client of the room can read it and write it. */
+/* server/web/chat.js - the built-in chat, put together: the connection, where one is, and who tells whom.
+ *
+ *   storage.js, identity.js     what the browser remembers; our name and guest
+ *   thread.js, place.js         the messages of a room or direct conversation; the same tied to its channel
+ *   rooms.js, people.js         the lists: places at the one side, people at the other
+ *   message.js, conversation.js the place one looks at, in the document
+ *   composer.js, panels.js      the text box; drawers and dialogs
+ *   ringcast.js                 the protocol */
 
-import { showMessage, showNote, startConversation } from '/conversation.js';
+import { changeDraft, focusText, inspectText, startComposer } from '/composer.js';
+import { follow, isAtEnd, isSeen, refreshEnds, showThread, startConversation } from '/conversation.js';
+import { Identity } from '/identity.js';
+import { hueOf, initialOf } from '/message.js';
+import { closeDrawer, openDialog, setHasPeople, startPanels } from '/panels.js';
+import { enterPresence, hasSpoken, movePeople, peopleHere, presenceChannel, renamePresence, sayTyping, startPeople,
+  watchTyping } from '/people.js';
+import { UNKNOWN_KEY } from '/place.js';
+import { Ringcast } from '/ringcast.js';
+import { allPlaces, directWith, moveRooms, pathOf, recallDirects, removePlace, showPlaces, startRooms, visitRoom }
+  from '/rooms.js';
 
-const RETRY_FIRST_MS = 500;         /* ceiling of the first delay; doubles with each failure */
-const RETRY_MAX_MS = 30_000;
-const CONNECT_TIMEOUT_MS = 10_000;
-const STEADY_AFTER_MS = 10_000;     /* a connection that lasted this long starts the delays afresh */
-const NAME_LENGTH_MAX = 32;
-
-/* Close codes that tell a person something (RFC 6455 7.4.1 and its IANA registry). */
-const CLOSE_WORDS = {
-  1001: 'The server stopped',
-  1009: 'The server refused a message as too long',
-  1013: 'The server is busy',
-};
+const TRIM_EVERY = 200;         /* messages over the bound before a thread is cut to it */
+const ANNOUNCED_MAX = 5;        /* kept for screen readers that are still speaking */
+const ITEMS_MAX = 5000;
 
 const $ = (id) => document.getElementById(id);
 const setting = (name) => document.querySelector(`meta[name="ringcast-${name}"]`).content;
 
-const echoed = setting('lobby-echo') === 'yes';     /* the server also returns what we send */
-const messageBytesMax = Number(setting('message-bytes-max'));
-const room = location.pathname.startsWith('/room/') ? location.pathname.slice('/room/'.length) : null;
+const hasGuests = setting('guests') === 'yes';
+const identity = new Identity();
+let key = setting('key');
+let client = null;
+let base = null;                /* the room of the address */
+let current = null;             /* the place one looks at: the room, or a direct conversation over it */
+let showDue = false;
 
-/* ---- Name ------------------------------------------------------------------------------------------------------ */
+/* ---- Where one is --------------------------------------------------------------------------------------------- */
 
-/* Storage throws where it is switched off; the chat works without it. */
-function remember(storage, key, value) {
-  try { window[storage].setItem(key, value); } catch { /* the name then lasts as long as the page */ }
+function addressOf(place) {
+  return place.kind === 'room' ? pathOf(place) : `${pathOf(base)}#with-${place.peer}`;
 }
 
-function recall(storage, key) {
-  try { return window[storage].getItem(key); } catch { return null; }
+/* The place that the address names; a conversation that cannot be is left out. */
+function fromAddress() {
+  const { pathname, hash } = location;
+  base = visitRoom(pathname.startsWith('/room/') ? pathname.slice('/room/'.length) : 'lobby');
+  const direct = hash.startsWith('#with-') ? directWith(hash.slice('#with-'.length)) : null;
+  if (direct !== null) direct.isOpened = true;
+  enter(direct ?? base);
 }
 
-/* The separator and line breaks cannot be part of a name. */
-function cleanName(name) {
-  return [...name.replace(/[:\s]+/g, ' ').trim()].slice(0, NAME_LENGTH_MAX).join('').trim();
+function go(place) {
+  closeDrawer();
+  if (place === current) return focusText();
+  if (place.kind === 'room') base = visitRoom(place.name);
+  else place.isOpened = true;
+  history.pushState(null, '', addressOf(place));
+  enter(place);
+  return focusText();
 }
 
-/* A chosen name is for every window, a made-up one for this window alone: two fresh windows are two guests. */
-const guestName = recall('sessionStorage', 'guest') ?? `Guest ${1000 + Math.floor(Math.random() * 9000)}`;
-remember('sessionStorage', 'guest', guestName);
-
-function ownName() {
-  return cleanName($('name').value) || guestName;
-}
-
-function nameChanged() {
-  remember('localStorage', 'name', cleanName($('name').value));   /* cleared: a guest again */
-  $('name').value = ownName();
-  inspectText();
-}
-
-/* ---- The connection -------------------------------------------------------------------------------------------- */
-
-const STATE_WORDS = { connecting: 'Connecting…', open: 'Connected', closed: 'Disconnected' };
-
-let socket = null;
-let state = 'connecting';
-let failures = 0;           /* attempts since a connection lasted; the exponent of the delay */
-let openedBefore = false;   /* this page has been connected at some time */
-let troubled = false;       /* an attempt failed or a connection was lost, and none is open now */
-let retryTimer = 0;
-const unconfirmed = [];     /* sent and not yet come back; used only when the server echoes */
-
-function enterState(next) {
-  state = next;
-  document.documentElement.dataset.state = state;
-  $('state').textContent = STATE_WORDS[state];
-  $('retry').hidden = state !== 'closed';
-  inspectText();
-}
-
-function connect() {
-  clearTimeout(retryTimer);
-  const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-  const attempt = new WebSocket(`${scheme}://${location.host}${location.pathname}`);
-  const timeout = setTimeout(() => attempt.close(), CONNECT_TIMEOUT_MS);
-  let openedAt = Infinity;
-  attempt.onopen = () => {
-    clearTimeout(timeout);
-    openedAt = performance.now();
-    opened();
-  };
-  attempt.onmessage = ({ data }) => received(data);
-  attempt.onclose = ({ code }) => {
-    clearTimeout(timeout);
-    if (performance.now() - openedAt >= STEADY_AFTER_MS) failures = 0;
-    closed(code);
-  };
-  socket = attempt;
-  enterState('connecting');
-}
-
-function opened() {
-  troubled = false;
-  enterState('open');
-  showNote(openedBefore ? 'Connected again' : 'Connected');
-  openedBefore = true;
-}
-
-function closed(code) {
-  const uncertain = unconfirmed.splice(0);
-  for (const wire of uncertain) showMessage(parseMessage(wire), true);
-  if (uncertain.length > 0 || socket.bufferedAmount > 0) showNote('Your last message may not have arrived');
-  if (state === 'open') showNote(`${CLOSE_WORDS[code] ?? 'Connection lost'}, trying again`);
-  else if (!troubled && !openedBefore) showNote('The server cannot be reached, trying again');
-  troubled = true;
-  /* Full jitter: after a restart the clients come back spread out, not as one wave. */
-  const delay_ms = Math.random() * Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** failures);
-  failures += 1;
-  enterState('closed');
-  countDown(performance.now() + delay_ms);
-}
-
-function countDown(retryAt) {
-  const left_ms = retryAt - performance.now();
-  if (left_ms <= 0) return connect();
-  $('detail').textContent = `Trying again in ${Math.ceil(left_ms / 1000)} s`;
-  retryTimer = setTimeout(countDown, left_ms % 1000 || 1000, retryAt);
-}
-
-/* The network is back, or someone looks at the page again: do not sit out the delay. */
-function retryNow() {
-  if (state === 'closed') connect();
-}
-
-function parseMessage(data) {
-  if (typeof data !== 'string') return { sender: 'Guest', text: `(binary message, ${data.size} bytes)`, binary: true };
-  const named = /^([^:\n]{1,32}): /u.exec(data);
-  if (named === null || named[1].trim() === '') return { sender: 'Guest', text: data };
-  return { sender: named[1], text: data.slice(named[0].length) };
-}
-
-function received(data) {
-  const at = unconfirmed.indexOf(data);
-  unconfirmed.splice(0, at + 1);    /* one order for all: whatever was sent before this one is back, too */
-  showMessage(parseMessage(data), at >= 0);
-}
-
-/* ---- Writing --------------------------------------------------------------------------------------------------- */
-
-/* What would go on the wire. */
-function draft() {
-  return `${ownName()}: ${$('text').value.trimEnd()}`;
-}
-
-/* Says what stands in the way of sending, if anything; the text itself is never touched. */
-function inspectText() {
-  const bytes = new TextEncoder().encode(draft()).length;
-  const tooLong = bytes > messageBytesMax;
-  const blank = $('text').value.trim() === '';
-  let notice = '';
-  let detail = '';
-  if (troubled) {
-    notice = 'Not connected. Your text stays here.';
-    detail = state === 'connecting' ? 'Trying…' : $('detail').textContent;
-  } else if (tooLong) {
-    notice = 'Too long to send.';
-    detail = `${bytes.toLocaleString('en')} of ${messageBytesMax.toLocaleString('en')} bytes`;
+function enter(place) {
+  const previous = current;
+  current = place;
+  showThread(place.thread);
+  if (previous !== null && previous !== place) {
+    previous.thread.forgetLine();
+    previous.thread.trim(true);
   }
-  if ($('notice').textContent !== notice) $('notice').textContent = notice;    /* said once by screen readers */
-  $('detail').textContent = detail;
-  $('text').setAttribute('aria-invalid', tooLong);
-  $('send').setAttribute('aria-disabled', state !== 'open' || tooLong || blank);
+  changeDraft(previous, place);
+  attend();
+  showHead();
+  showSoon();
 }
 
-function sendText() {
-  if ($('send').getAttribute('aria-disabled') === 'true' || socket.readyState !== WebSocket.OPEN) return;
-  const wire = draft();
-  socket.send(wire);
-  if (echoed) unconfirmed.push(wire);
-  else showMessage(parseMessage(wire), true);
-  $('text').value = '';
-  textChanged();
+/* Who is here and who is typing, in the place one looks at. */
+function attend() {
+  if (!hasGuests) return;
+  enterPresence(base.presenceName);
+  const isDirect = current.kind === 'direct';
+  const channel = isDirect ? current.channel : presenceChannel();
+  watchTyping(channel, isDirect ? { id: current.peer, name: current.name } : null);
 }
 
-function textChanged() {
-  const box = $('text');
-  box.style.height = 'auto';
-  box.style.height = `${box.scrollHeight + box.offsetHeight - box.clientHeight}px`;    /* chat.css bounds it */
-  inspectText();
+function writeTo(peer, name) {
+  const place = directWith(peer, name);
+  if (place !== null) go(place);
 }
 
-function textKeyPressed(event) {
-  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  sendText();
+function leave(place) {
+  const wasCurrent = place === current || place === base;
+  removePlace(place);
+  if (wasCurrent) go(visitRoom(place.kind === 'room' ? 'lobby' : base.name));
+  showSoon();
+  $('new-room').focus();
 }
 
-/* ---- Putting it together --------------------------------------------------------------------------------------- */
+/* ---- What is shown around the conversation -------------------------------------------------------------------- */
 
-/* The security policy forbids a form's own submission, and the room's name belongs in the path. */
-function onSubmit(form, act) {
-  $(form).addEventListener('submit', (event) => {
-    event.preventDefault();
-    act();
+function subtitle() {
+  const people = peopleHere();
+  if (current.kind === 'direct') {
+    return people?.has(current.peer) ? 'Here now · only the two of you see this' : 'Only the two of you see this';
+  }
+  if (people === null) return current.name === 'lobby' ? 'The room for everybody' : 'Room';
+  return people.size === 1 ? 'Only you are here' : `${people.size} people here`;
+}
+
+function showHead() {
+  $('title').textContent = current.title;
+  $('subtitle').textContent = subtitle();
+  $('empty-text').textContent = current.kind === 'direct' ? `Say hello to ${current.title}.`
+    : 'Whatever is written here reaches everyone in the room at once.';
+  setHasPeople(presenceChannel() !== null && current.kind === 'room');
+  showTitle();
+}
+
+function showTitle() {
+  const unread = allPlaces().reduce((sum, { thread }) => sum + thread.unread, 0);
+  const elsewhere = unread - current.thread.unread;
+  document.title = `${unread > 0 ? `(${unread}) ` : ''}${current.title} · ringcast`;
+  $('menu-badge').hidden = elsewhere === 0;
+  $('menu-badge').textContent = elsewhere;
+  $('menu').setAttribute('aria-label', `Rooms and conversations${elsewhere > 0 ? `, ${elsewhere} unread` : ''}`);
+}
+
+/* Once per frame, however much happened; a hidden window has no frames, but its title is read. */
+function showSoon() {
+  showTitle();
+  if (showDue) return;
+  showDue = true;
+  requestAnimationFrame(() => {
+    showDue = false;
+    showPlaces(current);
   });
 }
 
-$('room-name').textContent = room ?? 'Lobby';
-$('lobby-link').hidden = room === null;
-$('name').value = cleanName(recall('localStorage', 'name') ?? '') || guestName;
+function announce(place, { sender, text }) {
+  const line = document.createElement('p');
+  line.textContent = place.kind === 'room' ? `${sender}: ${text}` : `${sender}, to you alone: ${text}`;
+  $('announcer').append(line);
+  if ($('announcer').childElementCount > ANNOUNCED_MAX) $('announcer').firstElementChild.remove();
+}
 
-onSubmit('composer', sendText);
-onSubmit('room-form', () => location.assign(`/room/${$('room').value}`));
-$('name').addEventListener('change', nameChanged);
-$('text').addEventListener('input', textChanged);
-$('text').addEventListener('keydown', textKeyPressed);
-$('retry').addEventListener('click', retryNow);
-document.addEventListener('visibilitychange', () => { if (!document.hidden) retryNow(); });
-addEventListener('online', retryNow);
-startConversation(`${room ?? 'Lobby'} · ringcast`);
-textChanged();
-connect();
+/* ---- What places report --------------------------------------------------------------------------------------- */
+
+const told = {
+  arrived(place, item) {
+    const { thread } = place;
+    if (!item.own && item.kind === 'message') {
+      if (isSeen(thread)) thread.markRead();
+      else thread.countUnread(item);
+      if (place === current) hasSpoken(item.sender);
+      if (place === current || place.kind === 'direct') announce(place, item);
+    }
+    if (place !== current) thread.trim(true);
+    else if (isAtEnd(thread) && thread.items.length >= ITEMS_MAX + TRIM_EVERY) thread.trim(false);
+    showSoon();
+  },
+  ready(place) {
+    if (place === current) showThread(place.thread);
+    showSoon();
+  },
+  changed(place) {
+    if (place === current) {
+      if (isSeen(place.thread)) place.thread.markRead();
+      refreshEnds();
+      inspectText();
+    }
+    showSoon();
+  },
+  chosen: go,
+  left: leave,
+};
+
+/* ---- The connection ------------------------------------------------------------------------------------------- */
+
+const STATE_WORDS = {
+  closed: 'Connecting…', connecting: 'Connecting…', open: 'Connected', waiting: 'Disconnected', failed: 'Refused',
+};
+
+let isTroubled = false;         /* an attempt failed or a connection was lost, and none is open now */
+let countdown = 0;
+
+function newClient() {
+  client = new Ringcast({ key, authorize: identity.authorize, signIn: hasGuests ? identity.signIn : undefined });
+  client.on('state', stateChanged);
+  client.user.bind('ringcast-direct', ({ json }) => {
+    if (typeof json?.from?.id === 'string') directWith(json.from.id, json.from.name);
+  });
+  return client;
+}
+
+async function stateChanged({ name, code }) {
+  isTroubled = name !== 'open' && (isTroubled || name === 'waiting' || name === 'failed');
+  if (name !== 'open') for (const place of allPlaces()) place.disconnected();
+  clearInterval(countdown);
+  if (name === 'waiting') countdown = setInterval(inspectText, 1000);
+  showState(code === UNKNOWN_KEY ? 'connecting' : name);
+  if (code === UNKNOWN_KEY && !await renewKey()) showState(name);
+}
+
+function showState(name) {
+  document.documentElement.dataset.state = name;
+  $('state').textContent = STATE_WORDS[name];
+  $('retry').hidden = name !== 'waiting' && name !== 'failed';
+  inspectText();
+  showHead();
+}
+
+/* A server without apps of its own makes up a key at each start, and writes it into this page. */
+async function renewKey() {
+  try {
+    const page = await (await fetch(location.pathname, { cache: 'no-store' })).text();
+    const found = /<meta name="ringcast-key" content="([^"]+)">/.exec(page)?.[1] ?? key;
+    if (found === key) return false;
+    key = found;
+  } catch {
+    return false;
+  }
+  moveRooms(newClient());
+  if (hasGuests) {
+    movePeople(client);
+    attend();
+  }
+  client.connect();
+  return true;
+}
+
+/* What stands in the way of sending, apart from the text itself. */
+function problem() {
+  if (!isTroubled) return null;
+  const { name, code, retryAt, reason } = client.state;
+  if (name === 'failed' && (code !== UNKNOWN_KEY || !$('retry').hidden)) {
+    return { notice: 'The server refuses this page.', detail: reason ?? '' };
+  }
+  const seconds = Math.ceil((retryAt - Date.now()) / 1000);
+  const detail = name === 'waiting' && seconds > 0 ? `Trying again in ${seconds} s` : 'Trying…';
+  return { notice: 'Not connected. Your text stays here.', detail };
+}
+
+/* ---- Our name ------------------------------------------------------------------------------------------------- */
+
+function showName() {
+  $('own-name').textContent = $('guest-name').textContent = identity.name;
+  $('own-kind').textContent = identity.isGuest ? 'Guest' : 'You';
+  $('own-avatar').textContent = initialOf(identity.name);
+  $('own-avatar').dataset.hue = hueOf(identity.name);
+  $('invitation').hidden = !identity.isGuest;
+}
+
+function askName() {
+  closeDrawer();
+  openDialog('name', identity.isGuest ? '' : identity.name, (name) => {
+    identity.rename(name);
+    showName();
+    inspectText();
+    if (!hasGuests) return;
+    renamePresence();
+    attend();
+  });
+}
+
+function act(item, action) {
+  if (action === 'retry') current.retry(item);
+  if (action === 'remove') current.thread.remove(item);
+  $('text').focus();
+}
+
+/* ---- Start ---------------------------------------------------------------------------------------------------- */
+
+identity.onGuest = () => {
+  const isDirect = current.kind === 'direct';
+  recallDirects();
+  if (isDirect || location.hash !== '') fromAddress();
+  showSoon();
+};
+
+startConversation({
+  loadOlder: () => current.loadOlder(),
+  seen: (thread) => { thread.markRead(); showSoon(); },
+  act,
+});
+startRooms({ client: newClient(), identity, told, isEchoed: setting('lobby-echo') === 'yes' });
+startPeople({ client, identity, choose: writeTo, changed: () => { if (current !== null) showHead(); } });
+startPanels();
+startComposer({
+  place: () => current,
+  isOpen: () => client.state.name === 'open',
+  problem,
+  send: (text) => { current.send(text); follow(); },
+  typing: sayTyping,
+}, { eventBytes: Number(setting('event-bytes-max')), frameBytes: Number(setting('message-bytes-max')) });
+
+$('direct-part').hidden = !hasGuests;
+$('new-room').addEventListener('click', () => {
+  closeDrawer();
+  openDialog('room', '', (name) => go(visitRoom(name)));
+});
+$('rename').addEventListener('click', askName);
+$('choose-name').addEventListener('click', askName);
+$('retry').addEventListener('click', () => client.connect());
+document.addEventListener('visibilitychange', () => { if (!document.hidden) client.retryNow(); });
+addEventListener('online', () => client.retryNow());
+addEventListener('popstate', fromAddress);
+showName();
+fromAddress();
+client.connect();

@@ -19,10 +19,14 @@ export function launchBrowser(...switches) {
   return chromium.launch({ executablePath, args: [...SWITCHES, ...switches] });
 }
 
-/* Opens the page at url and waits until it is connected. page.problems collects whatever must not happen: console
- * errors (a violated security policy is one), exceptions, dialogs, requests to another origin. */
+/* Opens the page at url and waits until it is connected. `name` is what the browser remembers as the chosen one.
+ * page.problems collects whatever must not happen: console errors (a violated security policy is one), exceptions,
+ * dialogs, requests to another origin. */
 export async function openChat(browser, url, { name, ...contextOptions } = {}) {
   const context = await browser.newContext(contextOptions);
+  if (name !== undefined) {
+    await context.addInitScript((chosen) => { localStorage.name ??= JSON.stringify(chosen); }, name);
+  }
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
   page.problems = [];
@@ -39,10 +43,6 @@ export async function openChat(browser, url, { name, ...contextOptions } = {}) {
   });
   await page.goto(url);
   await stateIs(page, 'Connected');
-  if (name !== undefined) {
-    await page.getByLabel('Writing as').fill(name);
-    await page.getByLabel('Writing as').blur();
-  }
   return page;
 }
 
@@ -51,19 +51,49 @@ export async function stateIs(page, words, { timeout } = {}) {
   await page.locator('#state').filter({ hasText: new RegExp(`^${words}$`) }).waitFor({ timeout });
 }
 
+export const box = (page) => page.getByRole('textbox', { name: 'Message', exact: true });
+
 export async function send(page, text) {
-  await page.getByLabel('Message', { exact: true }).fill(text);
-  await page.getByRole('button', { name: 'Send' }).click();
+  await box(page).fill(text);
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
 }
 
-/* The one message with exactly this text, as { sender, time, own }; waits for it. */
-export async function messageOf(page, text) {
+/* The one message with exactly this text; `state` of own ones: sending, sent or failed. */
+export function message(page, text, { state } = {}) {
   const exact = new RegExp(`^${text.replace(/[^\w\s]/g, '\\$&')}$`);
-  const message = page.locator('.message').filter({ has: page.locator('.text', { hasText: exact }) });
-  await message.waitFor();
+  const which = state === undefined ? '.message' : `.message[data-state="${state}"]`;
+  return page.locator(which).filter({ has: page.locator('.text', { hasText: exact }) });
+}
+
+/* The same as { sender, time, own }; waits for it. */
+export async function messageOf(page, text) {
+  const found = message(page, text);
+  await found.waitFor();
   return {
-    sender: await message.locator('.name').textContent(),
-    time: await message.locator('time').textContent(),
-    own: await message.evaluate((item) => item.classList.contains('own')),
+    sender: await found.locator('.name').textContent(),
+    time: await found.locator('time').textContent(),
+    own: await found.evaluate((item) => item.classList.contains('own')),
   };
+}
+
+/* The texts of all messages in the document, in their order. */
+export const textsOf = (page) => page.locator('.message .text').allTextContents();
+
+/* Waits until those texts are these. */
+export async function textsAre(page, texts) {
+  await page.waitForFunction((wanted) => {
+    const found = [...document.querySelectorAll('.message .text')].map((text) => text.textContent);
+    return JSON.stringify(found) === wanted;
+  }, JSON.stringify(texts));
+}
+
+export async function choosePlace(page, name) {
+  await page.locator('.places a').filter({ has: page.locator('bdi', { hasText: new RegExp(`^${name}$`) }) }).click();
+  await page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
+}
+
+export async function newRoom(page, name) {
+  await page.getByRole('button', { name: 'New room' }).click();
+  await page.getByRole('textbox', { name: 'Go to a room' }).fill(name);
+  await page.getByRole('button', { name: 'Go', exact: true }).click();
 }

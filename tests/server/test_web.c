@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static char first_key[] = "first-key", second_key[] = "second-key";
+static struct app apps[] = {{.key = first_key, .event_bytes_max = 678}, {.key = second_key, .event_bytes_max = 9}};
 static struct options options;
 
 static void make_pages(void)
 {
-    options = (struct options){.message_bytes_max = 12345};
-    cr_assert_eq(web_init(&options), RC_OK);
+    options = (struct options){.message_bytes_max = 12345, .app = {.items = apps, .count = 2}};
+    cr_assert_eq(web_init(&options, false), RC_OK);
 }
 
 TestSuite(web, .init = make_pages, .fini = web_fini, .timeout = 10);
@@ -70,17 +72,42 @@ Test(web, every_file_is_served_as_it_is_with_its_type)
     cr_expect_eq(found, web_files_count - 1, "all but the chat itself");
 }
 
+static void check_meta(const char *name, const char *value)
+{
+    char line[100];
+    snprintf(line, sizeof line, "<meta name=\"%s\" content=\"%s\">", name, value);
+    cr_expect(holds(&web_chat()->stay, line), "%s", line);
+    cr_expect(holds(&web_chat()->leave, line), "%s", line);
+}
+
 Test(web, the_chat_is_told_what_it_must_know_of_the_server)
 {
     check_page(web_chat(), "text/html; charset=utf-8");
-    cr_expect(holds(&web_chat()->stay, "name=\"ringcast-lobby-echo\" content=\"no\""));
-    cr_expect(holds(&web_chat()->stay, "name=\"ringcast-message-bytes-max\" content=\"12345\""));
+    check_meta("ringcast-key", "first-key");
+    check_meta("ringcast-guests", "no");
+    check_meta("ringcast-lobby-echo", "no");
+    check_meta("ringcast-message-bytes-max", "12345");
+    check_meta("ringcast-event-bytes-max", "678");
     web_fini();
-    options = (struct options){.lobby_echo = true, .message_bytes_max = 64 * MIB};
-    cr_assert_eq(web_init(&options), RC_OK);
+    options.lobby_echo = true;
+    options.message_bytes_max = 64 * MIB;
+    apps[0].event_bytes_max = 16 * MIB;
+    cr_assert_eq(web_init(&options, true), RC_OK);
     check_page(web_chat(), "text/html; charset=utf-8");
-    cr_expect(holds(&web_chat()->leave, "name=\"ringcast-lobby-echo\" content=\"yes\""));
-    cr_expect(holds(&web_chat()->leave, "name=\"ringcast-message-bytes-max\" content=\"67108864\""));
+    check_meta("ringcast-guests", "yes");
+    check_meta("ringcast-lobby-echo", "yes");
+    check_meta("ringcast-message-bytes-max", "67108864");
+    check_meta("ringcast-event-bytes-max", "16777216");
+}
+
+Test(web, a_server_without_an_app_tells_the_chat_of_none)
+{
+    web_fini();
+    options.app = (struct app_list){0};
+    cr_assert_eq(web_init(&options, false), RC_OK);
+    check_page(web_chat(), "text/html; charset=utf-8");
+    check_meta("ringcast-key", "");
+    check_meta("ringcast-event-bytes-max", "0");
 }
 
 Test(web, other_paths_find_nothing)
