@@ -16,9 +16,9 @@
 static const struct {
     const char *name;
     void (*run)(struct bench *bench);
-} files[] = {
-    {"mailbox", bench_mailbox},   {"frame", bench_frame},     {"utf8", bench_utf8}, {"json_text", bench_json_text},
-    {"presence", bench_presence}, {"fan_out", bench_fan_out}, {"tls", bench_tls}};
+} files[] = {{"mailbox", bench_mailbox},     {"frame", bench_frame},   {"utf8", bench_utf8},
+             {"json_text", bench_json_text}, {"encode", bench_encode}, {"presence", bench_presence},
+             {"fan_out", bench_fan_out},     {"flush", bench_flush},   {"tls", bench_tls}};
 
 #define FILES_MAX (sizeof files / sizeof files[0])
 
@@ -68,9 +68,9 @@ static void print_result(const struct bench_piece *piece, double ns, uint64_t ha
 {
     printf("%-24s %12" PRIu64 " %12.2f", piece->name, piece->operations, ns / (double)piece->operations);
     if (piece->bytes > 0) {
-        printf(" %10.4f", ns / (double)piece->bytes);
+        printf(" %10.0f %10.4f", (double)piece->bytes / (double)piece->operations, ns / (double)piece->bytes);
     } else {
-        printf(" %10s", "-");
+        printf(" %10s %10s", "-", "-");
     }
     printf("  %016" PRIx64 "\n", hash);
     fflush(stdout);
@@ -123,7 +123,7 @@ static void print_machine(const struct bench *bench)
     if (file != NULL) fclose(file);
     printf("ringcast %s on %s, kernel %s%s\n", RINGCAST_VERSION, model, system.release,
            bench->is_smoke ? "; smoke: the times mean nothing" : "");
-    printf("%-24s %12s %12s %10s  %s\n", "piece", "operations", "ns each", "ns/byte", "hash");
+    printf("%-24s %12s %12s %10s %10s  %s\n", "piece", "operations", "ns each", "bytes each", "ns/byte", "hash");
 }
 
 int main(int argc, char **argv)

@@ -48,5 +48,7 @@ void bench_frame(struct bench *bench);
 void bench_utf8(struct bench *bench);
 void bench_json_text(struct bench *bench);
 void bench_presence(struct bench *bench);
+void bench_encode(struct bench *bench);
 void bench_fan_out(struct bench *bench);
+void bench_flush(struct bench *bench);
 void bench_tls(struct bench *bench);

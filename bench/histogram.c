@@ -21,3 +21,12 @@ uint64_t histogram_percentile(const struct histogram *histogram, double share)
     }
     return histogram->max;
 }
+
+void histogram_add(struct histogram *histogram, const struct histogram *other)
+{
+    for (uint32_t i = 0; other->count > 0 && i < HISTOGRAM_BUCKETS; i++) {
+        histogram->buckets[i] += other->buckets[i];
+    }
+    histogram->count += other->count;
+    if (other->max > histogram->max) histogram->max = other->max;
+}

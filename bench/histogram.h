@@ -35,3 +35,5 @@ static inline void histogram_record(struct histogram *histogram, uint64_t value)
 
 /* The value that this share of all values (0.99 for p99) does not exceed; 0 when there are none. */
 uint64_t histogram_percentile(const struct histogram *histogram, double share);
+/* Adds all values of the other. */
+void histogram_add(struct histogram *histogram, const struct histogram *other);

@@ -1,18 +1,24 @@
-/* bench/load_connection.c - one connection: handshake, frames in, bytes out. */
+/* bench/load_connection.c - one connection: bytes out, frames in. */
 #include "bench/load.h"
 
 #include "bench/clock.h"
+#include "bench/pusher.h"
 #include "core/span.h"
 
 #include <errno.h>
 
-#define HEAD_BYTES_MAX 8192
+#define CODE_SLOW_READER   1013 /* with which servers close those that read too slowly: */
+#define CODE_OVER_CAPACITY 4100 /* a client of channels */
 
-/* Fixed, as the answer then is known (RFC 6455 1.3): a load tool's handshakes need not be hard to guess. */
-#define KEY    "dGhlIHNhbXBsZSBub25jZQ=="
-#define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+/* As users number it. */
+static uint32_t number_of(const struct load *load, uint32_t slot)
+{
+    return layout_number(&load->layout, load->first + slot);
+}
 
-static void say_later(struct load *load, uint32_t slot)
+/* ---- out ---- */
+
+void load_say_later(struct load *load, uint32_t slot)
 {
     struct load_connection *connection = &load->connections[slot];
     if (!connection->is_saying) slot_list_add(&load->saying, slot);
@@ -24,7 +30,31 @@ bool load_say(struct load *load, uint32_t slot, const void *bytes, size_t count)
     if (span_append(&load->connections[slot].filling, bytes, (uint32_t)count) != RC_OK) {
         return load_fail(load, LOAD_UNABLE, "out of memory");
     }
-    say_later(load, slot);
+    load_say_later(load, slot);
+    return true;
+}
+
+/* RFC 6455 5.3 wants masks that pages cannot foresee; a load tool's need only be no constant. */
+static uint32_t next_mask(struct load *load)
+{
+    load->mask = load->mask * 1664525u + 1013904223u;
+    return load->mask;
+}
+
+bool load_say_frame(struct load *load, uint32_t slot, uint8_t opcode, const struct text pieces[3])
+{
+    uint8_t header[FRAME_CLIENT_HEADER_BYTES_MAX];
+    size_t count = pieces[0].count + pieces[1].count + pieces[2].count;
+    size_t header_bytes = frame_header_write(header, opcode, count);
+    uint32_t mask = next_mask(load);
+    header[1] |= 0x80; /* masked */
+    memcpy(header + header_bytes, &mask, sizeof mask);
+    if (!load_say(load, slot, header, header_bytes + sizeof mask)) return false;
+    for (int i = 0; i < 3; i++) {
+        if (pieces[i].count > 0 && !load_say(load, slot, pieces[i].at, pieces[i].count)) return false;
+    }
+    struct span *filling = load->connections[slot].filling;
+    frame_unmask(filling->bytes + filling->count - count, count, mask, 0);
     return true;
 }
 
@@ -51,7 +81,8 @@ void load_flush(struct load *load)
     for (uint32_t i = 0; i < load->saying.count; i++) {
         struct load_connection *connection = &load->connections[load->saying.slots[i]];
         connection->is_saying = false;
-        if (connection->sending != NULL) continue; /* its completion comes back here */
+        /* What is under way comes back here when it is done; a socket that is not connected, when it is. */
+        if (connection->sending != NULL || connection->stage == LOAD_CLOSED) continue;
         connection->sending = take_filling(load, connection);
         if (connection->sending == NULL) continue;
         load_ring_send(&load->ring, load->saying.slots[i], connection->sending->bytes, connection->sending->count);
@@ -59,138 +90,95 @@ void load_flush(struct load *load)
     load->saying.count = 0;
 }
 
+static void on_connected(struct load *load, uint32_t slot, int32_t result)
+{
+    if (result >= 0) {
+        load_greet(load, slot);
+        return;
+    }
+    load_fail(load, LOAD_UNABLE, "cannot connect to %s: %s (connection %u)%s", load->options->host, strerror(-result),
+              number_of(load, slot),
+              result == -EADDRNOTAVAIL ? ": no port is free, spread them over more addresses with --source" : "");
+}
+
 static void on_sent(struct load *load, uint32_t slot, int32_t result)
 {
     struct load_connection *connection = &load->connections[slot];
-    if (result < 0 || (uint32_t)result != connection->sending->count) {
-        load_fail(load, LOAD_OFFENCE, "connection %u: sending failed: %s", slot,
+    bool is_whole = result >= 0 && (uint32_t)result == connection->sending->count;
+    span_free(&connection->sending);
+    if (connection->stage == LOAD_CLOSED) {
+        load_left(load, slot); /* was waiting for this */
+        return;
+    }
+    bool may_fail = connection->kind == LOAD_SLOW || connection->stage == LOAD_LEAVING;
+    if (!is_whole && !may_fail) {
+        load_fail(load, LOAD_OFFENCE, "connection %u: sending failed: %s", number_of(load, slot),
                   result < 0 ? strerror(-result) : "the server is gone");
         return;
     }
-    span_free(&connection->sending);
-    if (connection->filling != NULL || connection->tls != NULL) say_later(load, slot);
-}
-
-/* ---- handshake ---- */
-
-static bool say_path(struct load *load, uint32_t slot)
-{
-    const char *path = load->options->path;
-    char room[16];
-    int room_bytes = snprintf(room, sizeof room, "%u", layout_room(&load->layout, slot));
-    for (const char *found; (found = strstr(path, LOAD_ROOM)) != NULL; path = found + strlen(LOAD_ROOM)) {
-        if (!load_say(load, slot, path, (size_t)(found - path)) || !load_say(load, slot, room, (size_t)room_bytes)) {
-            return false;
-        }
-    }
-    return load_say(load, slot, path, strlen(path));
-}
-
-/* The request waits until the handshake is done. */
-static bool begin_tls(struct load *load, uint32_t slot)
-{
-    struct bytes nothing = {0}, plain;
-    struct load_connection *connection = &load->connections[slot];
-    connection->tls = load_tls_new(load->tls);
-    if (connection->tls == NULL) return load_fail(load, LOAD_UNABLE, "out of memory");
-    load_tls_take(connection->tls, &nothing, &plain);
-    say_later(load, slot);
-    return true;
-}
-
-static void on_connected(struct load *load, uint32_t slot, int32_t result)
-{
-    char head[512];
-    if (result < 0) {
-        load_fail(load, LOAD_UNABLE, "cannot connect to %s: %s (connection %u)%s", load->options->host,
-                  strerror(-result), slot,
-                  result == -EADDRNOTAVAIL ? ": no port is free, spread them over more addresses with --source" : "");
-        return;
-    }
-    int count = snprintf(head, sizeof head,
-                         " HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY "\r\n\r\n",
-                         load->options->host);
-    if (!load_say(load, slot, "GET ", 4) || !say_path(load, slot) || !load_say(load, slot, head, (size_t)count))
-        return;
-    if (load->tls != NULL && !begin_tls(load, slot)) return;
-    load_ring_receive(&load->ring, slot);
-}
-
-/* Where the answer's head ends in what has come; NULL: not yet. */
-static const uint8_t *head_end(const struct span *head)
-{
-    const uint8_t *end = memmem(head->bytes, head->count, "\r\n\r\n", 4);
-    return end != NULL ? end + 4 : NULL;
-}
-
-static bool check_head(struct load *load, uint32_t slot, const struct span *head)
-{
-    static const char status[] = "HTTP/1.1 101";
-    bool is_accepted = head->count >= strlen(status) && memcmp(head->bytes, status, strlen(status)) == 0 &&
-                       memmem(head->bytes, head->count, ACCEPT, strlen(ACCEPT)) != NULL;
-    if (is_accepted) return true;
-    int line_bytes = 0;
-    while ((uint32_t)line_bytes < head->count && line_bytes < 100 && head->bytes[line_bytes] >= ' ') {
-        line_bytes++;
-    }
-    return load_fail(load, LOAD_UNABLE, "the server refuses connection %u: %.*s", slot, line_bytes, head->bytes);
-}
-
-/* The answer, cut anywhere; frames may follow it in the same bytes. */
-static void on_answer(struct load *load, uint32_t slot, struct bytes *in)
-{
-    struct load_connection *connection = &load->connections[slot];
-    uint32_t before = connection->head != NULL ? connection->head->count : 0;
-    if (span_append(&connection->head, in->at, (uint32_t)in->count) != RC_OK) {
-        load_fail(load, LOAD_UNABLE, "out of memory");
-        return;
-    }
-    const uint8_t *end = head_end(connection->head);
-    if (end == NULL) {
-        bytes_take(in, in->count);
-        if (connection->head->count > HEAD_BYTES_MAX) check_head(load, slot, connection->head);
-        return;
-    }
-    if (!check_head(load, slot, connection->head)) return;
-    bytes_take(in, (size_t)(end - connection->head->bytes) - before);
-    span_free(&connection->head);
-    reader_init(&connection->reader, !load->options->no_verify);
-    connection->is_open = true;
-    load->open++;
+    if (connection->filling != NULL || connection->tls != NULL) load_say_later(load, slot);
 }
 
 /* ---- frames ---- */
 
-static bool on_message(struct load *load, uint32_t slot, const struct reader *reader)
+/* A test message: who has sent it, and is it whole? */
+static bool take_message(struct load *load, uint32_t slot, const uint8_t *start, size_t count)
 {
     struct stamp stamp;
-    if (!stamp_read(reader->stamp, &stamp) || reader->message_bytes != load->options->payload_bytes) {
-        return load_fail(load, LOAD_OFFENCE, "connection %u got a message of %u bytes that is none of ours", slot,
-                         reader->message_bytes);
+    const struct load_options *options = load->options;
+    uint8_t kind = load->connections[slot].kind;
+    if (count < STAMP_BYTES || !stamp_read(start, &stamp) ||
+        count != stamp_payload_bytes(&stamp, options->payload_bytes_min, options->payload_bytes_max)) {
+        return load_fail(load, LOAD_OFFENCE, "connection %u got a message of %zu bytes that is none of ours",
+                         number_of(load, slot), count);
     }
-    load->delivered++;
+    load->delivered[kind]++;
     uint64_t late_ns = load->heard_ns - stamp.due_ns;
-    histogram_record(&load->latency, (int64_t)late_ns > 0 ? late_ns : 0);
-    if (load->options->no_verify || verifier_take(&load->verifier, slot, stamp.publisher, stamp.sequence))
+    if (kind != LOAD_SLOW) {
+        histogram_record(&load->seconds[load->second % 2].latency, (int64_t)late_ns > 0 ? late_ns : 0);
+    }
+    if (options->no_verify || verifier_take(&load->verifier, load->first + slot, stamp.publisher, stamp.sequence))
         return true;
-    return load_fail(load, LOAD_OFFENCE, "%s", load->verifier.offence);
+    return load_fail(load, load->verifier.is_full ? LOAD_UNABLE : LOAD_OFFENCE, "%s", load->verifier.offence);
 }
 
+static bool on_event(struct load *load, uint32_t slot, const struct reader *reader)
+{
+    struct text data;
+    bool by_client = load->options->publish_by == LOAD_BY_CLIENT;
+    if (!pusher_read_message(reader->whole, by_client ? PUSHER_CLIENT_EVENT : PUSHER_EVENT, &data)) {
+        return load_pusher_event(load, slot, reader->whole);
+    }
+    if (!load->options->no_verify && data.count > STAMP_BYTES &&
+        !filler_matches((const uint8_t *)data.at + STAMP_BYTES,
+                        data.count < PAYLOAD_BYTES_MAX ? data.count - STAMP_BYTES : 0, STAMP_BYTES)) {
+        return load_fail(load, LOAD_OFFENCE, "connection %u: a message's content was changed on the way",
+                         number_of(load, slot));
+    }
+    return take_message(load, slot, (const uint8_t *)data.at, data.count);
+}
+
+/* False: the connection is at its end, or the run. */
 static bool on_close(struct load *load, uint32_t slot, const struct reader *reader)
 {
+    struct load_connection *connection = &load->connections[slot];
     uint32_t code = reader->control_count >= 2 ? (uint32_t)(reader->control[0] << 8 | reader->control[1]) : 1005;
     int reason_bytes = reader->control_count > 2 ? reader->control_count - 2 : 0;
-    return load_fail(load, LOAD_OFFENCE, "the server closed connection %u with code %u (%.*s)", slot, code,
-                     reason_bytes, reader->control + 2);
+    if (connection->stage == LOAD_LEAVING) return true;
+    if (connection->kind == LOAD_SLOW && (code == CODE_SLOW_READER || code == CODE_OVER_CAPACITY)) {
+        load->slow_closed++;
+        connection->stage = LOAD_CLOSED;
+        return false;
+    }
+    return load_fail(load, LOAD_OFFENCE, "the server closed connection %u with code %u (%.*s)", number_of(load, slot),
+                     code, reason_bytes, reader->control + 2);
 }
 
+/* The frames of one that leaves would come behind its close frame (RFC 6455 5.5.1). */
 static bool say_pong(struct load *load, uint32_t slot, const struct reader *reader)
 {
-    /* A mask of zeros leaves the payload as it is. */
-    uint8_t header[6] = {0x80 | FRAME_PONG, (uint8_t)(0x80 | reader->control_count)};
-    return load_say(load, slot, header, sizeof header) &&
-           load_say(load, slot, reader->control, reader->control_count);
+    const struct text pieces[3] = {{(const char *)reader->control, reader->control_count}};
+    return load->connections[slot].stage == LOAD_LEAVING || load_say_frame(load, slot, FRAME_PONG, pieces);
 }
 
 static void on_frames(struct load *load, uint32_t slot, struct bytes *in)
@@ -202,7 +190,8 @@ static void on_frames(struct load *load, uint32_t slot, struct bytes *in)
         case READER_MORE:
             return;
         case READER_MESSAGE:
-            goes_on = on_message(load, slot, reader);
+            goes_on = reader->gathers ? on_event(load, slot, reader)
+                                      : take_message(load, slot, reader->stamp, reader->message_bytes);
             break;
         case READER_PING:
             goes_on = say_pong(load, slot, reader);
@@ -211,16 +200,23 @@ static void on_frames(struct load *load, uint32_t slot, struct bytes *in)
             goes_on = on_close(load, slot, reader);
             break;
         case READER_BAD:
-            goes_on = load_fail(load, LOAD_OFFENCE, "connection %u: %s", slot, reader->bad);
+            goes_on = load_fail(load, LOAD_OFFENCE, "connection %u: %s", number_of(load, slot), reader->bad);
             break;
         }
     }
 }
 
+/* ---- in ---- */
+
 static void on_plain(struct load *load, uint32_t slot, struct bytes *in)
 {
-    if (!load->connections[slot].is_open) on_answer(load, slot, in);
-    if (load->connections[slot].is_open) on_frames(load, slot, in);
+    struct load_connection *connection = &load->connections[slot];
+    if (connection->kind == LOAD_API) {
+        load_api_take(load, slot, in);
+        return;
+    }
+    if (connection->stage == LOAD_SHAKING) load_handshake(load, slot, in);
+    if (connection->stage > LOAD_SHAKING) on_frames(load, slot, in);
 }
 
 static void on_sealed(struct load *load, uint32_t slot, struct bytes *in)
@@ -231,27 +227,51 @@ static void on_sealed(struct load *load, uint32_t slot, struct bytes *in)
     while (load->status == LOAD_OK && (result = load_tls_take(connection->tls, in, &plain)) == LOAD_TLS_OK) {
         if (plain.count > 0) on_plain(load, slot, &plain);
     }
-    if (result == LOAD_TLS_ENDED) load_fail(load, LOAD_OFFENCE, "the server ended the TLS of connection %u", slot);
-    if (!connection->is_open) say_later(load, slot); /* the handshake, and the request behind it */
+    if (result == LOAD_TLS_ENDED && connection->stage != LOAD_LEAVING && connection->stage != LOAD_CLOSED &&
+        connection->kind < LOAD_SLOW) {
+        load_fail(load, LOAD_OFFENCE, "the server ended the TLS of connection %u", number_of(load, slot));
+    }
+    if (connection->kind == LOAD_API && connection->stage == LOAD_SHAKING && load_tls_is_open(connection->tls)) {
+        load_opened(load, slot);
+    }
+    if (connection->stage < LOAD_OPEN) load_say_later(load, slot); /* the handshake, and the request behind it */
+}
+
+/* The stream is at its end, in order or not. */
+static void on_ended(struct load *load, uint32_t slot, int32_t result)
+{
+    struct load_connection *connection = &load->connections[slot];
+    if (connection->kind == LOAD_API) {
+        load_api_ended(load, slot);
+    } else if (connection->stage == LOAD_LEAVING) {
+        load_left(load, slot);
+    } else if (connection->kind == LOAD_SLOW && connection->stage == LOAD_OPEN) {
+        load->slow_closed++; /* its close frame stands behind all that was not read */
+        connection->stage = LOAD_CLOSED;
+    } else if (connection->stage != LOAD_CLOSED) {
+        load_fail(load, LOAD_OFFENCE, "the server closed connection %u without a close frame (%s)",
+                  number_of(load, slot), result < 0 ? strerror(-result) : "end of stream");
+    }
 }
 
 static void on_received(struct load *load, const struct load_event *event)
 {
     struct bytes in = event->bytes;
+    struct load_connection *connection = &load->connections[event->slot];
+    if (!event->more) connection->is_reading = false;
     if (event->result == 0 || (event->result < 0 && event->result != -ENOBUFS)) {
-        load_fail(load, LOAD_OFFENCE, "the server closed connection %u without a close frame (%s)", event->slot,
-                  event->result < 0 ? strerror(-event->result) : "end of stream");
+        on_ended(load, event->slot, event->result);
         return;
     }
     if (event->result > 0) {
         load->heard_ns = clock_ns();
-        if (load->connections[event->slot].tls == NULL) {
+        if (connection->tls == NULL) {
             on_plain(load, event->slot, &in);
         } else {
             on_sealed(load, event->slot, &in);
         }
     }
-    if (!event->more) load_ring_receive(&load->ring, event->slot);
+    if (!event->more) load_receive(load, event->slot);
 }
 
 void load_connection_event(struct load *load, const struct load_event *event)
@@ -266,6 +286,8 @@ void load_connection_event(struct load *load, const struct load_event *event)
     case LOAD_RECEIVED:
         on_received(load, event);
         break;
+    case LOAD_DOORBELL:
+        break; /* it has woken us */
     }
     load_ring_give_back(&load->ring, event);
 }

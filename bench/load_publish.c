@@ -1,4 +1,4 @@
-/* bench/load_publish.c - publishes in a closed or an open loop, waits for what is under way, and checks.
+/* bench/load_publish.c - publishes in a closed or an open loop.
  *
  * Closed: the next message goes when the window has room, so a slow server slows the load. Open: messages are due at
  * fixed times; one that cannot be sent in time keeps the time when it was due, so a stalled server shows in the
@@ -6,74 +6,89 @@
 #include "bench/load.h"
 
 #include "bench/clock.h"
+#include "bench/load_run.h"
+#include "bench/pusher.h"
 #include "core/span.h"
 
-#define SETTLE_NS        (NS_PER_SECOND / 5)  /* for the server to come to rest after the handshakes */
-#define LAST_WORD_NS     (NS_PER_SECOND / 20) /* for what comes twice or too much after all has come */
-#define SILENCE_NS_MAX   (10 * NS_PER_SECOND) /* after the last message: nothing more will come */
-#define REST_NS_MAX      (120 * NS_PER_SECOND)
 #define WAIT_NS_MAX      (NS_PER_SECOND / 10)
 #define UNSENT_BYTES_MAX (1u << 20) /* of one publisher; then it waits, as a client's socket would make it */
 
-static bool run_until(struct load *load, uint64_t end_ns)
+/* ---- one message ---- */
+
+static bool say_event(struct load *load, uint32_t slot, struct text payload)
 {
-    for (uint64_t now_ns = clock_ns(); now_ns < end_ns; now_ns = clock_ns()) {
-        if (!load_turn(load, end_ns - now_ns)) return false;
-    }
-    return true;
+    char channel[LOAD_CHANNEL_BYTES], head[PUSHER_TEXT_BYTES_MAX], tail[PUSHER_TEXT_BYTES_MAX];
+    load_channel(load, slot, channel);
+    struct text pieces[3] = {
+        {head, pusher_write_client_head(head, channel)}, payload, {tail, pusher_write_client_tail(tail)}};
+    return load_say_frame(load, slot, FRAME_TEXT, pieces);
 }
 
-/* RFC 6455 5.3 wants masks that pages cannot foresee; a load tool's need only be no constant. */
-static uint32_t next_mask(struct load *load)
+static bool say(struct load *load, uint32_t publisher, struct text payload)
 {
-    load->mask = load->mask * 1664525u + 1013904223u;
-    return load->mask;
+    const struct load_connection *connection = &load->connections[publisher];
+    if (load->options->publish_by == LOAD_BY_HTTP) return load_api_publish(load, publisher, payload);
+    if (connection->filling != NULL && connection->filling->count > UNSENT_BYTES_MAX) return false;
+    if (load->options->publish_by == LOAD_BY_CLIENT) return say_event(load, publisher, payload);
+    const struct text pieces[3] = {{0}, payload, {0}};
+    return load_say_frame(load, publisher, load->options->binary ? FRAME_BINARY : FRAME_TEXT, pieces);
 }
 
-static size_t write_header(struct load *load, uint8_t *to, uint32_t *mask_r)
+static uint32_t readers_of(const struct load *load, uint32_t publisher)
 {
-    size_t count =
-        frame_header_write(to, load->options->binary ? FRAME_BINARY : FRAME_TEXT, load->options->payload_bytes);
-    to[1] |= 0x80; /* masked */
-    *mask_r = next_mask(load);
-    memcpy(to + count, mask_r, sizeof *mask_r);
-    return count + sizeof *mask_r;
+    return load->readers[layout_room(&load->layout, publisher)] - (load->layout.has_echo ? 0 : 1);
 }
 
 /* The next publisher's next message. False: it has too much unsent; or failed. */
 static bool publish(struct load *load, uint64_t due_ns)
 {
-    uint8_t header[FRAME_CLIENT_HEADER_BYTES_MAX];
-    uint32_t mask, count = load->options->payload_bytes;
-    uint32_t slot = (uint32_t)(load->sent_total % load->layout.publishers);
-    struct load_connection *connection = &load->connections[slot];
-    if (connection->filling != NULL && connection->filling->count > UNSENT_BYTES_MAX) return false;
-    struct stamp stamp = {.publisher = slot, .sequence = load->sent[slot], .due_ns = due_ns};
-    size_t header_bytes = write_header(load, header, &mask);
+    const struct load_options *options = load->options;
+    uint32_t publisher = (uint32_t)(load->sent_total % load->layout.publishers);
+    struct stamp stamp = {.publisher = load->layout.part << LAYOUT_MEMBERS_BITS | publisher,
+                          .sequence = load->sent[publisher],
+                          .due_ns = due_ns};
+    uint32_t bytes = stamp_payload_bytes(&stamp, options->payload_bytes_min, options->payload_bytes_max);
     stamp_write(load->filler, &stamp);
-    if (!load_say(load, slot, header, header_bytes) || !load_say(load, slot, load->filler, count)) return false;
-    frame_unmask(connection->filling->bytes + connection->filling->count - count, count, mask, 0);
-    load->sent[slot]++;
+    if (!say(load, publisher, (struct text){(const char *)load->filler, bytes})) return false;
+    load->sent[publisher]++;
     load->sent_total++;
-    load->expected += layout_readers(&load->layout, slot);
+    load->expected += readers_of(load, publisher);
     return true;
+}
+
+/* ---- loops ---- */
+
+/* To all threads that a message of ours goes to. */
+static uint64_t delivered_to_all(const struct load *load)
+{
+    uint64_t delivered = load->delivered[LOAD_STAYS];
+    if (!load_options_spans(load->options)) return delivered;
+    for (uint32_t i = 1; i < load->run->loads_count; i++) {
+        delivered += atomic_load_explicit(&load->run->loads[i].told.delivered, memory_order_acquire);
+    }
+    return delivered;
 }
 
 static uint64_t turn_closed(struct load *load)
 {
-    uint64_t largest = layout_in_room(&load->layout, 0, load->layout.connections);
-    if (!load->layout.has_echo) largest--;
     for (;;) {
         uint32_t publisher = (uint32_t)(load->sent_total % load->layout.publishers);
-        uint64_t in_flight = load->expected - load->delivered + layout_readers(&load->layout, publisher);
-        if (in_flight > load->options->window * largest || !publish(load, clock_ns())) return WAIT_NS_MAX;
+        uint64_t in_flight = load->expected - delivered_to_all(load) + readers_of(load, publisher);
+        if (in_flight > load->window || !publish(load, clock_ns())) return WAIT_NS_MAX;
     }
 }
 
-/* Open loop: when the next message is due. */
+/* Open loop: when the next message is due. Parts take turns, so that they do not all send at once. */
 static uint64_t next_due_ns(const struct load *load)
 {
-    return load->begun_ns + (uint64_t)((double)load->sent_total * (double)NS_PER_SECOND / load->options->rate);
+    double parts = load_options_active(load->options);
+    double messages = (double)load->sent_total + load->layout.part / parts;
+    return load->run->begun_ns + (uint64_t)(messages * (double)NS_PER_SECOND / load->rate);
+}
+
+bool load_has_due(const struct load *load)
+{
+    return load->rate > 0 && next_due_ns(load) < load->run->end_ns;
 }
 
 /* Publishes all that is due; returns the time until the next is. */
@@ -81,59 +96,42 @@ static uint64_t turn_open(struct load *load)
 {
     for (;;) {
         uint64_t due_ns = next_due_ns(load), now_ns = clock_ns();
-        if (due_ns >= load->end_ns) return WAIT_NS_MAX;
+        if (due_ns >= load->run->end_ns) return WAIT_NS_MAX;
         if (due_ns > now_ns) return due_ns - now_ns < WAIT_NS_MAX ? due_ns - now_ns : WAIT_NS_MAX;
         if (!publish(load, due_ns)) return WAIT_NS_MAX;
     }
 }
 
-static bool publish_in_time(struct load *load)
+void load_publish_rest(struct load *load)
 {
-    uint64_t now_ns = load->begun_ns;
-    while (now_ns < load->end_ns) {
-        uint64_t wait_ns = load->options->rate > 0 ? turn_open(load) : turn_closed(load);
-        if (!load_turn(load, wait_ns < load->end_ns - now_ns ? wait_ns : load->end_ns - now_ns)) return false;
-        now_ns = clock_ns();
-    }
-    load->publish_seconds = (double)(now_ns - load->begun_ns) / (double)NS_PER_SECOND;
-    load->sent_in_time = load->sent_total;
-    load->delivered_in_time = load->delivered;
-    return true;
+    if (load->rate > 0) turn_open(load);
 }
 
-/* An open loop's messages that were due and could not be sent are sent now: left out, the worst latencies would be
- * missing. */
-static bool await_rest(struct load *load)
+static uint64_t turn(struct load *load)
 {
-    uint64_t begun_ns = clock_ns(), now_ns = begun_ns;
-    bool has_due = load->options->rate > 0;
-    load->heard_ns = begun_ns;
-    while ((load->delivered < load->expected || has_due) && now_ns - begun_ns < REST_NS_MAX) {
-        if (has_due) turn_open(load);
-        has_due = has_due && next_due_ns(load) < load->end_ns;
-        if (!load_turn(load, WAIT_NS_MAX)) return false;
-        now_ns = clock_ns();
-        if (now_ns - load->heard_ns > SILENCE_NS_MAX) break;
-    }
-    return !has_due || load_fail(load, LOAD_OFFENCE, "the server takes no more: %llu messages sent, more were due",
-                                 (unsigned long long)load->sent_total);
+    if (load->rate > 0) return turn_open(load);
+    return load->window > 0 ? turn_closed(load) : WAIT_NS_MAX;
 }
 
-static bool check(struct load *load)
+static uint64_t until(uint64_t then_ns, uint64_t now_ns, uint64_t wait_ns)
 {
-    if (!load->options->no_verify && !verifier_finish(&load->verifier, load->sent)) {
-        return load_fail(load, LOAD_OFFENCE, "%s", load->verifier.offence);
-    }
-    if (load->delivered == load->expected) return true;
-    return load_fail(load, LOAD_OFFENCE, "%llu deliveries came where %llu were due",
-                     (unsigned long long)load->delivered, (unsigned long long)load->expected);
+    uint64_t left_ns = then_ns > now_ns ? then_ns - now_ns : 0;
+    return left_ns < wait_ns ? left_ns : wait_ns;
 }
 
 bool load_publish(struct load *load)
 {
-    if (!run_until(load, clock_ns() + SETTLE_NS) || !load_span_begin(load)) return false;
-    load->begun_ns = clock_ns();
-    load->end_ns = load->begun_ns + (uint64_t)(load->options->seconds * (double)NS_PER_SECOND);
-    return publish_in_time(load) && await_rest(load) && load_span_end(load, &load->publishing) &&
-           run_until(load, clock_ns() + LAST_WORD_NS) && check(load);
+    uint64_t end_ns = load->run->end_ns, now_ns = clock_ns();
+    while (now_ns < end_ns) {
+        uint64_t wait_ns = until(end_ns, now_ns, turn(load));
+        if (load->options->churn > 0) wait_ns = until(load_churn(load, now_ns), now_ns, wait_ns);
+        if (!load_turn(load, wait_ns)) return false;
+        now_ns = clock_ns();
+        load_tick(load, now_ns);
+    }
+    load->published_ns = now_ns - load->run->begun_ns;
+    load->sent_in_time = load->sent_total;
+    load->delivered_to_slow = load->delivered[LOAD_SLOW];
+    load->delivered_in_time = load->delivered[LOAD_STAYS] + load->delivered[LOAD_GUEST];
+    return true;
 }

@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SUBMISSIONS   4096
-#define COMPLETIONS   32768
-#define BUFFERS_BYTES (8u << 20) /* all together: more would only leave the caches */
-#define BUFFERS_MAX   2048u
+#define SUBMISSIONS 4096
+#define COMPLETIONS 32768
+#define BUFFERS_MAX 2048u
 #define FETCH_ITEMS \
     20 /* the kernel hands out at most this many pending items a call (6.13), then wants to be asked */
 
@@ -26,12 +25,12 @@ static enum rc refuse(struct load_ring *ring, int error, const char *what, char 
     return error == ENOMEM ? RC_ENOMEM : RC_EKERNEL;
 }
 
-static int lend_buffers(struct load_ring *ring, uint32_t buffer_bytes)
+static int lend_buffers(struct load_ring *ring, uint32_t buffer_bytes, uint32_t buffers_bytes)
 {
     int result;
     ring->buffer_bytes = buffer_bytes;
     ring->buffers_max = BUFFERS_MAX;
-    while ((uint64_t)ring->buffers_max * buffer_bytes > BUFFERS_BYTES) {
+    while ((uint64_t)ring->buffers_max * buffer_bytes > buffers_bytes) {
         ring->buffers_max /= 2;
     }
     ring->buffers = malloc((size_t)ring->buffers_max * buffer_bytes);
@@ -46,7 +45,8 @@ static int lend_buffers(struct load_ring *ring, uint32_t buffer_bytes)
     return 0;
 }
 
-enum rc load_ring_init(struct load_ring *ring, uint32_t slots_max, uint32_t buffer_bytes, char *reason, size_t size)
+enum rc load_ring_init(struct load_ring *ring, uint32_t slots_max, uint32_t buffer_bytes, uint32_t buffers_bytes,
+                       char *reason, size_t size)
 {
     *ring = (struct load_ring){0};
     struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
@@ -59,7 +59,7 @@ enum rc load_ring_init(struct load_ring *ring, uint32_t slots_max, uint32_t buff
     if ((result = io_uring_register_files_sparse(&ring->uring, slots_max)) < 0) {
         return refuse(ring, -result, "table of sockets", reason, size);
     }
-    if ((result = lend_buffers(ring, buffer_bytes)) < 0) {
+    if ((result = lend_buffers(ring, buffer_bytes, buffers_bytes)) < 0) {
         return refuse(ring, -result, "receive buffers", reason, size);
     }
     return RC_OK;
@@ -113,11 +113,33 @@ void load_ring_receive(struct load_ring *ring, uint32_t slot)
     address_to(sqe, LOAD_RECEIVED, slot);
 }
 
+void load_ring_receive_some(struct load_ring *ring, uint32_t slot, uint32_t bytes_max)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_recv(sqe, (int)slot, NULL, bytes_max < ring->buffer_bytes ? bytes_max : ring->buffer_bytes, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+    address_to(sqe, LOAD_RECEIVED, slot);
+}
+
 void load_ring_send(struct load_ring *ring, uint32_t slot, const void *bytes, size_t count)
 {
     struct io_uring_sqe *sqe = take_sqe(ring);
     io_uring_prep_send(sqe, (int)slot, bytes, count, MSG_NOSIGNAL | MSG_WAITALL);
     address_to(sqe, LOAD_SENT, slot);
+}
+
+int load_ring_descriptor(const struct load_ring *ring)
+{
+    return ring->uring.ring_fd;
+}
+
+void load_ring_doorbell(struct load_ring *ring, int other_descriptor)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_msg_ring(sqe, other_descriptor, 0, (uint64_t)LOAD_DOORBELL << 32, 0);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = (uint64_t)LOAD_DOORBELL << 32; /* a failed one wakes ourselves, and is rung again next turn */
 }
 
 /* ---- hearing ---- */

@@ -14,6 +14,7 @@ enum load_event_kind {
     LOAD_CONNECTED, /* result 0, or -errno */
     LOAD_RECEIVED,  /* result > 0: bytes, 0: end of the stream, < 0: -errno; without more, ask again */
     LOAD_SENT,      /* result: bytes that went, all or as many as before an error; or -errno */
+    LOAD_DOORBELL,  /* another thread's ring wants this one to wake up */
 };
 
 struct load_event {
@@ -36,19 +37,27 @@ struct load_ring {
     bool is_set_up;
 };
 
-/* On errors nothing is left and reason_r says why in one line. */
-enum rc load_ring_init(struct load_ring *ring, uint32_t slots_max, uint32_t buffer_bytes, char *reason_r,
-                       size_t reason_size);
+/* `buffer_bytes`: of each receive buffer; `buffers_bytes`: of all together. On errors nothing is left and reason_r
+ * says why in one line. */
+enum rc load_ring_init(struct load_ring *ring, uint32_t slots_max, uint32_t buffer_bytes, uint32_t buffers_bytes,
+                       char *reason_r, size_t reason_size);
 void load_ring_fini(struct load_ring *ring);
 
-/* Moves a socket into a slot; the process's descriptor is closed, also on errors. */
+/* Moves a socket into a slot, in the place of another that has ended; the process's descriptor is closed, also on
+ * errors. */
 enum rc load_ring_adopt(struct load_ring *ring, uint32_t slot, int socket);
 
 /* `address` stays valid until the next wait. */
 void load_ring_connect(struct load_ring *ring, uint32_t slot, const struct sockaddr *address, socklen_t bytes);
 void load_ring_receive(struct load_ring *ring, uint32_t slot);
+/* One receive of at most so many bytes. */
+void load_ring_receive_some(struct load_ring *ring, uint32_t slot, uint32_t bytes_max);
 /* Completes when all went or the connection failed. At most one send to a slot at a time. */
 void load_ring_send(struct load_ring *ring, uint32_t slot, const void *bytes, size_t count);
+
+/* By which other rings ring this one's doorbell; a constant that other threads may read. */
+int load_ring_descriptor(const struct load_ring *ring);
+void load_ring_doorbell(struct load_ring *ring, int other_descriptor);
 
 /* Submits, and waits for an event or for timeout_ns. False: the kernel refuses to go on. */
 bool load_ring_wait(struct load_ring *ring, uint64_t timeout_ns);

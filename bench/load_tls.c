@@ -20,6 +20,7 @@ struct load_tls_context {
     bool resumes;
     bool has_session;
     mbedtls_ssl_session session; /* of the first, for all others */
+    uint8_t plain[RECORD_BYTES_MAX];
 };
 
 struct load_tls {
@@ -29,8 +30,6 @@ struct load_tls {
     struct span *out;
     bool is_open;
 };
-
-static uint8_t plain[RECORD_BYTES_MAX];
 
 struct load_tls_context *load_tls_context_new(const char *host, bool resume)
 {
@@ -132,7 +131,8 @@ static enum load_tls_result take_handshake(struct load_tls *tls)
 static enum load_tls_result take_record(struct load_tls *tls, struct bytes *plain_r)
 {
     for (;;) {
-        int result = mbedtls_ssl_read(&tls->ssl, plain, sizeof plain);
+        uint8_t *plain = tls->context->plain;
+        int result = mbedtls_ssl_read(&tls->ssl, plain, RECORD_BYTES_MAX);
         if (result > 0) {
             *plain_r = bytes_of(plain, (size_t)result);
             return LOAD_TLS_OK;
@@ -165,6 +165,10 @@ enum rc load_tls_seal(struct load_tls *tls, const uint8_t *bytes, size_t count)
 {
     while (count > 0) {
         int result = mbedtls_ssl_write(&tls->ssl, bytes, count);
+        if (result == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) { /* had come before, and is looked at now */
+            keep_session(tls);
+            continue;
+        }
         if (result <= 0) return RC_ENOMEM; /* what gathers grows as long as there is memory */
         bytes += result;
         count -= (size_t)result;

@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 struct load_tls;         /* one connection's */
-struct load_tls_context; /* of all */
+struct load_tls_context; /* of all of a thread's */
 struct span;
 
-/* NULL: out of memory, or no randomness. */
+/* NULL: out of memory, or no randomness. The first must be made before there are threads. */
 struct load_tls_context *load_tls_context_new(const char *host, bool resume);
 void load_tls_context_free(struct load_tls_context *context);
 

@@ -1,15 +1,22 @@
 /* bench/reader.c - frames from a server, byte by byte in the header, piece by piece in the payload. */
 #include "bench/reader.h"
 
+#include "core/span.h"
+
 #define OPCODE_MASK   0x0f
 #define RESERVED_MASK 0x70
 #define FINAL_BIT     0x80
 #define MASKED_BIT    0x80
 #define LENGTH_MASK   0x7f
 
-void reader_init(struct reader *reader, bool checks_filler)
+void reader_init(struct reader *reader, bool checks_filler, bool gathers)
 {
-    *reader = (struct reader){.checks_filler = checks_filler};
+    *reader = (struct reader){.checks_filler = checks_filler, .gathers = gathers};
+}
+
+void reader_fini(struct reader *reader)
+{
+    span_free(&reader->gathered);
 }
 
 static bool is_control(const struct reader *reader)
@@ -59,7 +66,8 @@ static enum reader_event open_frame(struct reader *reader)
     }
     if (!reader->is_in_message) reader->message_bytes = 0;
     reader->is_in_message = true;
-    if (reader->left > PAYLOAD_BYTES_MAX - reader->message_bytes) return refuse(reader, "a message is too long");
+    uint32_t most = PAYLOAD_BYTES_MAX + (reader->gathers ? READER_ENVELOPE_BYTES_MAX : 0);
+    if (reader->left > most - reader->message_bytes) return refuse(reader, "a message is too long");
     return READER_MORE;
 }
 
@@ -72,8 +80,29 @@ static bool read_header(struct reader *reader, struct bytes *in)
     return true;
 }
 
+/* A message that lies whole in the input is not copied. */
+static bool gather(struct reader *reader, const uint8_t *piece, size_t count)
+{
+    if (reader->message_bytes == 0) {
+        span_free(&reader->gathered);
+        reader->whole = (struct text){(const char *)piece, count};
+        if (reader->left == 0 && reader->is_final) {
+            reader->message_bytes = (uint32_t)count;
+            return true;
+        }
+    }
+    reader->message_bytes += (uint32_t)count;
+    if (span_append(&reader->gathered, piece, (uint32_t)count) != RC_OK) {
+        reader->bad = "out of memory";
+        return false;
+    }
+    reader->whole = (struct text){(const char *)reader->gathered->bytes, reader->gathered->count};
+    return true;
+}
+
 static bool take_data(struct reader *reader, const uint8_t *piece, size_t count)
 {
+    if (reader->gathers) return gather(reader, piece, count);
     uint32_t offset = reader->message_bytes;
     reader->message_bytes += (uint32_t)count;
     if (offset < STAMP_BYTES) {
@@ -115,7 +144,9 @@ enum reader_event reader_next(struct reader *reader, struct bytes *in)
             if (!read_header(reader, in)) return READER_MORE;
             if (open_frame(reader) == READER_BAD) return READER_BAD;
         }
-        if (!take_payload(reader, in)) return refuse(reader, "a message's content was changed on the way");
+        if (!take_payload(reader, in)) {
+            return refuse(reader, reader->bad != NULL ? reader->bad : "a message's content was changed on the way");
+        }
         if (reader->left > 0) return READER_MORE;
         enum reader_event event = end_frame(reader);
         if (event != READER_MORE) return event;

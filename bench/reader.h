@@ -1,12 +1,18 @@
 /* bench/reader.h - reads what a server sends: frames without masks (RFC 6455 5.1), cut at any byte.
  *
  * Test messages are recognised as they come and never gathered: of each only its stamp is kept, its filler is
- * compared on the way. So a reader's memory does not depend on the size of messages. Pure; one thread. */
+ * compared on the way. So a reader's memory does not depend on the size of messages. Where messages are events, which
+ * wrap them in JSON, the reader gives whole ones, gathered only if they come in pieces. Pure; one thread. */
 #pragma once
 
 #include "bench/stamp.h"
 #include "core/bytes.h"
+#include "core/text.h"
 #include "net/frame.h"
+
+#define READER_ENVELOPE_BYTES_MAX 1024 /* around a message's payload in an event */
+
+struct span;
 
 enum reader_event {
     READER_MORE,    /* the input is eaten */
@@ -26,13 +32,17 @@ struct reader {
     bool is_in_frame;
     bool is_in_message; /* a message has begun and not ended */
     bool checks_filler;
+    bool gathers; /* then `whole` is set, and no stamp */
     uint8_t stamp[STAMP_BYTES];
-    const char *bad; /* READER_BAD: what is wrong */
+    const char *bad;   /* READER_BAD: what is wrong */
+    struct text whole; /* READER_MESSAGE: it is valid until the next call, or as long as its input */
+    struct span *gathered;
     uint8_t control_count;
     uint8_t control[FRAME_CONTROL_BYTES_MAX];
 };
 
-void reader_init(struct reader *reader, bool checks_filler);
+void reader_init(struct reader *reader, bool checks_filler, bool gathers);
+void reader_fini(struct reader *reader);
 
 /* Eats from the front of `in` up to the end of the next event. Call until it says MORE. */
 enum reader_event reader_next(struct reader *reader, struct bytes *in);

@@ -65,9 +65,11 @@ static uint8_t pattern[PAYLOAD_BYTES_MAX];
 
 void filler_write(uint8_t *to, size_t count, size_t offset)
 {
-    /* No period that a power of two divides: a piece moved by whole buffers does not match. */
+    /* Nothing that any JSON writer would escape; and no period that a power of two divides, so that a piece moved by
+     * whole buffers does not match. */
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~:";
     for (size_t i = 0; i < count; i++) {
-        to[i] = (uint8_t)('!' + (offset + i) % 89);
+        to[i] = (uint8_t)letters[(offset + i) % (sizeof letters - 1)];
     }
 }
 
@@ -79,4 +81,20 @@ void filler_prepare(void)
 bool filler_matches(const uint8_t *bytes, size_t count, size_t offset)
 {
     return memcmp(bytes, pattern + offset, count) == 0;
+}
+
+/* ---- sizes ---- */
+
+static uint32_t mixed(uint32_t publisher, uint32_t sequence)
+{
+    uint64_t x = ((uint64_t)publisher << 32 | sequence) + UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (uint32_t)(x >> 32);
+}
+
+uint32_t stamp_payload_bytes(const struct stamp *stamp, uint32_t min, uint32_t max)
+{
+    if (min == max) return min;
+    return min + (uint32_t)((uint64_t)mixed(stamp->publisher, stamp->sequence) * (max - min + 1) >> 32);
 }

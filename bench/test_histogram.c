@@ -2,6 +2,7 @@
 #include "bench/histogram.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 static void expect_within(uint64_t found, uint64_t wanted)
 {
@@ -54,4 +55,15 @@ Test(histogram, what_is_too_large_counts_and_shows_as_the_maximum, .timeout = 10
     histogram_record(&histogram, UINT64_MAX - 1);
     cr_expect_eq(histogram_percentile(&histogram, 0.5), 10);
     cr_expect_eq(histogram_percentile(&histogram, 0.99), UINT64_MAX - 1);
+}
+
+Test(histogram, two_added_are_as_if_all_were_recorded_in_one, .timeout = 10)
+{
+    static struct histogram one, odd, even;
+    for (uint64_t i = 1; i < 50000; i++) {
+        histogram_record(&one, i * i);
+        histogram_record(i % 2 == 1 ? &odd : &even, i * i);
+    }
+    histogram_add(&odd, &even);
+    cr_expect_eq(memcmp(&odd, &one, sizeof one), 0);
 }

@@ -59,7 +59,7 @@ Test(reader, says_the_same_wherever_input_is_cut, .timeout = 20)
         struct reader reader;
         struct stamp stamp;
         char events[32] = "";
-        reader_init(&reader, true);
+        reader_init(&reader, true, false);
         write_events(&reader, bytes_of(stream, cut), events, sizeof events);
         write_events(&reader, bytes_of(stream + cut, count - cut), events, sizeof events);
         cr_assert_str_eq(events, "mmmmmpmc", "cut at %zu: %s %s", cut, events, reader.bad);
@@ -75,7 +75,7 @@ Test(reader, says_the_same_byte_by_byte, .timeout = 20)
     struct reader reader;
     char events[32] = "";
     filler_prepare();
-    reader_init(&reader, true);
+    reader_init(&reader, true, false);
     size_t count = write_stream(stream);
     count += write_message(stream + count, 6, 65536, 0, 0x82);
     for (size_t i = 0; i < count; i++) {
@@ -102,7 +102,7 @@ Test(reader, names_what_is_no_frame_of_a_server, .timeout = 10)
         struct reader reader;
         struct bytes in = bytes_of(copy, bad[i].count);
         memcpy(copy, bad[i].bytes, bad[i].count);
-        reader_init(&reader, true);
+        reader_init(&reader, true, false);
         cr_expect_eq(reader_next(&reader, &in), READER_BAD, "case %zu", i);
         cr_expect_not_null(reader.bad, "case %zu", i);
         cr_expect_eq(reader_next(&reader, &in), READER_BAD, "case %zu stays bad", i);
@@ -117,7 +117,38 @@ Test(reader, notices_changed_content_only_when_asked, .timeout = 10)
         filler_prepare();
         struct bytes in = bytes_of(frame, write_message(frame, 0, 100, 0, 0x81));
         frame[90] ^= 1;
-        reader_init(&reader, checks);
+        reader_init(&reader, checks, false);
         cr_expect_eq(reader_next(&reader, &in), checks ? READER_BAD : READER_MESSAGE);
+    }
+}
+
+/* Where events are read: whole messages, wherever they are cut, copied only then. */
+Test(reader, gives_whole_messages_where_they_are_wanted, .timeout = 20)
+{
+    static uint8_t stream[STREAM_MAX], copy[STREAM_MAX];
+    size_t count = write_message(stream, 0, 300, 0, 0x81);
+    count += write_message(stream + count, 1, 40, 0, 0x01);
+    count += write_message(stream + count, 1, 20, 40, 0x80);
+    for (size_t cut = 0; cut <= count; cut++) {
+        struct reader reader;
+        uint32_t messages = 0;
+        memcpy(copy, stream, count);
+        reader_init(&reader, true, true);
+        for (int half = 0; half < 2; half++) {
+            struct bytes in = half == 0 ? bytes_of(copy, cut) : bytes_of(copy + cut, count - cut);
+            enum reader_event event;
+            while ((event = reader_next(&reader, &in)) == READER_MESSAGE) {
+                uint8_t wanted[300];
+                struct stamp stamp = {.publisher = 1, .sequence = messages};
+                filler_write(wanted, sizeof wanted, 0);
+                stamp_write(wanted, &stamp);
+                cr_assert_eq(reader.whole.count, messages == 0 ? 300 : 60, "cut at %zu", cut);
+                cr_assert_eq(memcmp(reader.whole.at, wanted, reader.whole.count), 0, "cut at %zu", cut);
+                messages++;
+            }
+            cr_assert_eq(event, READER_MORE);
+        }
+        cr_expect_eq(messages, 2, "cut at %zu", cut);
+        reader_fini(&reader);
     }
 }

@@ -54,3 +54,19 @@ Test(stamp, filler_matches_only_at_its_own_offset, .timeout = 10)
         bytes[i] ^= 0x40;
     }
 }
+
+Test(stamp, sizes_are_known_from_the_stamp_and_reach_from_end_to_end, .timeout = 10)
+{
+    bool has_come[9] = {false};
+    for (uint32_t i = 0; i < 1000; i++) {
+        struct stamp stamp = {.publisher = i % 3, .sequence = i / 3};
+        uint32_t bytes = stamp_payload_bytes(&stamp, 40, 48);
+        cr_assert(bytes >= 40 && bytes <= 48);
+        cr_assert_eq(bytes, stamp_payload_bytes(&stamp, 40, 48));
+        cr_assert_eq(stamp_payload_bytes(&stamp, 64, 64), 64);
+        has_come[bytes - 40] = true;
+    }
+    for (int i = 0; i < 9; i++) {
+        cr_expect(has_come[i], "%d bytes", 40 + i);
+    }
+}

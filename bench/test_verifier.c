@@ -1,6 +1,7 @@
 /* bench/test_verifier.c - what is right passes, and every planted offence is found: loss, repetition, disorder.
  *
- * Method: a script of deliveries is made as a correct server would, then one thing in it is spoiled. */
+ * Method: a script of deliveries is made as a correct server would, then one thing in it is spoiled. Those who come
+ * and go are in test_verifier_apart.c. */
 #include "bench/verifier.h"
 
 #include <criterion/criterion.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 
 #define PUBLISHERS_MAX 16
+#define VERIFIERS_MAX  3
 
 struct delivery {
     uint32_t member;
@@ -66,22 +68,35 @@ static void swap(struct delivery *a, struct delivery *b)
     *b = kept;
 }
 
-/* Runs the script and frees it. The offence, "" for none. */
-static const char *verdict(struct script *script)
+/* Runs the script with its members dealt out to so many verifiers. The offence, "" for none. */
+static const char *verdict_of(const struct script *script, uint32_t verifiers_count)
 {
     static char offence[sizeof((struct verifier *)NULL)->offence];
-    struct verifier verifier;
-    cr_assert_eq(verifier_init(&verifier, &script->layout), RC_OK);
+    struct verifier verifiers[VERIFIERS_MAX];
     bool is_right = true;
-    for (uint32_t i = 0; is_right && i < script->count; i++) {
-        const struct delivery *delivery = &script->deliveries[i];
-        is_right = verifier_take(&verifier, delivery->member, delivery->publisher, delivery->sequence);
+    uint32_t all = script->layout.connections;
+    for (uint32_t v = 0; v < verifiers_count; v++) {
+        uint32_t first = all * v / verifiers_count, end = all * (v + 1) / verifiers_count;
+        cr_assert_eq(verifier_init(&verifiers[v], &script->layout, first, end - first), RC_OK);
+        for (uint32_t i = 0; is_right && i < script->count; i++) {
+            const struct delivery *delivery = &script->deliveries[i];
+            if (delivery->member < first || delivery->member >= end) continue;
+            is_right = verifier_take(&verifiers[v], delivery->member, delivery->publisher, delivery->sequence);
+        }
     }
-    bool is_right_at_end = verifier_finish(&verifier, script->sent);
-    cr_expect(!is_right_at_end || is_right, "an offence is not forgotten");
-    cr_expect_eq(is_right_at_end, verifier.offence[0] == '\0');
-    snprintf(offence, sizeof offence, "%s", verifier.offence);
-    verifier_fini(&verifier);
+    const char *found = verifier_finish(verifiers, verifiers_count, script->sent);
+    cr_expect(found != NULL || is_right, "an offence is not forgotten");
+    snprintf(offence, sizeof offence, "%s", found != NULL ? found : "");
+    for (uint32_t v = 0; v < verifiers_count; v++) {
+        verifier_fini(&verifiers[v]);
+    }
+    return offence;
+}
+
+/* Runs the script and frees it. */
+static const char *verdict(struct script *script)
+{
+    const char *offence = verdict_of(script, 1);
     free(script->deliveries);
     return offence;
 }
@@ -217,6 +232,46 @@ Test(verifier, what_would_need_too_much_memory_is_refused, .timeout = 10)
 {
     struct verifier verifier;
     struct layout layout = {.connections = 1u << 20, .rooms = 1, .publishers = 1u << 10, .has_echo = true};
-    cr_expect_eq(verifier_init(&verifier, &layout), RC_ETOOBIG);
+    cr_expect_eq(verifier_init(&verifier, &layout, 0, layout.connections), RC_ETOOBIG);
     verifier_fini(&verifier);
+}
+
+Test(verifier, messages_of_other_parts_and_other_loads_are_found, .timeout = 10)
+{
+    static const struct {
+        uint32_t part;
+        const char *words;
+    } cases[] = {{0, "connection 1 of room 1 got a message of room 2, from connection 8"}, {3, "another load"}};
+    const struct layout whole = {.connections = 18, .rooms = 6, .publishers = 12, .has_echo = true};
+    const struct layout part = layout_part(&whole, 1, 2), other = layout_part(&whole, 0, 2);
+    cr_assert_eq(layout_number(&other, 4), 8);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct verifier verifier;
+        cr_assert_eq(verifier_init(&verifier, &part, 0, part.connections), RC_OK);
+        cr_expect(verifier_take(&verifier, 0, 1u << LAYOUT_MEMBERS_BITS, 0));
+        cr_expect_not(verifier_take(&verifier, 0, cases[i].part << LAYOUT_MEMBERS_BITS | 4, 0));
+        cr_expect_not_null(strstr(verifier.offence, cases[i].words), "%s", verifier.offence);
+        verifier_fini(&verifier);
+    }
+}
+
+/* Nothing, a loss, a repetition, another order: at every member, however many verifiers have the members. */
+Test(verifier, several_find_what_one_finds, .timeout = 60)
+{
+    const struct layout both[] = {loud, quiet};
+    for (size_t i = 0; i < 2; i++) {
+        for (uint32_t spoiled = 0; spoiled < 4 * 6; spoiled++) {
+            struct script script = script_of(both[i], 40);
+            struct delivery *delivery = find(&script, spoiled / 4, 10);
+            if (spoiled % 4 == 1) take_out(&script, delivery);
+            if (spoiled % 4 == 2) delivery[1] = delivery[0];
+            if (spoiled % 4 == 3) swap(&delivery[0], &delivery[1]);
+            for (uint32_t count = 1; count <= VERIFIERS_MAX; count++) {
+                const char *offence = verdict_of(&script, count);
+                cr_expect_eq(offence[0] != '\0', spoiled % 4 != 0, "layout %zu, case %u, %u verifiers", i, spoiled,
+                             count);
+            }
+            free(script.deliveries);
+        }
+    }
 }

@@ -1,0 +1,139 @@
+/* bench/load_api.c - publishing over HTTP: a kept connection for each publisher, one request at a time.
+ *
+ * Servers close connections that are idle; the next request then opens a new one. One that is closed before it has
+ * answered has perhaps lost a message, which is an offence. */
+#include "bench/load.h"
+
+#include "bench/pusher.h"
+
+#include <llhttp.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define WORDS_BYTES_MAX 160u /* of an answer, to be shown when it is a refusal */
+#define STATUS_OK       200
+
+struct load_api {
+    llhttp_t parser;
+    struct load *load;
+    uint32_t slot;
+    bool is_busy; /* an answer is to come */
+    uint32_t words_count;
+    char words[WORDS_BYTES_MAX];
+};
+
+static struct load_api *api_of(const struct load *load, uint32_t slot)
+{
+    return &load->apis[slot - load->members];
+}
+
+/* ---- answers ---- */
+
+static int on_body(llhttp_t *parser, const char *at, size_t count)
+{
+    struct load_api *api = parser->data;
+    for (size_t i = 0; i < count && api->words_count < WORDS_BYTES_MAX - 1; i++) {
+        api->words[api->words_count++] = at[i] >= ' ' && at[i] <= '~' ? at[i] : ' ';
+    }
+    api->words[api->words_count] = '\0';
+    return 0;
+}
+
+static int on_message_complete(llhttp_t *parser)
+{
+    struct load_api *api = parser->data;
+    if (!api->is_busy) return -1;
+    api->is_busy = false;
+    if (parser->status_code != STATUS_OK) {
+        load_fail(api->load, LOAD_OFFENCE, "the server refuses to publish: HTTP status %d %s", parser->status_code,
+                  api->words);
+    }
+    api->words_count = 0;
+    return 0;
+}
+
+static const llhttp_settings_t settings = {.on_body = on_body, .on_message_complete = on_message_complete};
+
+/* ---- life ---- */
+
+bool load_api_init(struct load *load)
+{
+    uint32_t count = load->slots - load->members;
+    if (count == 0) return true;
+    load->apis = calloc(count, sizeof load->apis[0]);
+    load->body = malloc(load->options->payload_bytes_max + 2 * PUSHER_TEXT_BYTES_MAX);
+    if (load->apis == NULL || load->body == NULL) return false;
+    for (uint32_t i = 0; i < count; i++) {
+        load->apis[i].load = load;
+        load->apis[i].slot = load->members + i;
+        llhttp_init(&load->apis[i].parser, HTTP_RESPONSE, &settings);
+        load->apis[i].parser.data = &load->apis[i];
+    }
+    return true;
+}
+
+void load_api_fini(struct load *load)
+{
+    free(load->apis);
+    free(load->body);
+}
+
+/* ---- requests ---- */
+
+static struct text write_body(struct load *load, uint32_t publisher, struct text payload)
+{
+    char channel[LOAD_CHANNEL_BYTES], *start = (char *)load->body, *to = start;
+    load_channel(load, publisher - load->first, channel);
+    to += pusher_write_body_head(to, channel);
+    to = text_put(to, payload);
+    to += pusher_write_body_tail(to);
+    return text_between(start, to);
+}
+
+static uint64_t realtime_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec;
+}
+
+bool load_api_publish(struct load *load, uint32_t publisher, struct text payload)
+{
+    char head[PUSHER_TEXT_BYTES_MAX];
+    const struct load_options *options = load->options;
+    struct load_api *api = &load->apis[publisher];
+    if (api->is_busy) return false;
+    struct text body = write_body(load, publisher, payload);
+    size_t count = pusher_write_request(head, options->host, options->app_id, options->app_key, options->app_secret,
+                                        realtime_s(), body);
+    if (count == 0) return load_fail(load, LOAD_UNABLE, "a request cannot be signed: out of memory");
+    if (!load_say(load, api->slot, head, count) || !load_say(load, api->slot, body.at, body.count)) return false;
+    api->is_busy = true;
+    struct load_connection *connection = &load->connections[api->slot];
+    return connection->stage != LOAD_CLOSED || load_start(load, api->slot);
+}
+
+void load_api_take(struct load *load, uint32_t slot, struct bytes *in)
+{
+    struct load_api *api = api_of(load, slot);
+    enum llhttp_errno result = llhttp_execute(&api->parser, (const char *)in->at, in->count);
+    bytes_take(in, in->count);
+    if (result == HPE_OK || load->status != LOAD_OK) return;
+    load_fail(load, LOAD_OFFENCE, "what comes from the HTTP API is no answer to a request: %s",
+              llhttp_get_error_reason(&api->parser));
+}
+
+void load_api_ended(struct load *load, uint32_t slot)
+{
+    struct load_connection *connection = &load->connections[slot];
+    struct load_api *api = api_of(load, slot);
+    if (api->is_busy || connection->stage < LOAD_OPEN) {
+        load_fail(load, LOAD_OFFENCE, "the server closed a connection to its HTTP API before it had answered");
+        return;
+    }
+    connection->stage = LOAD_CLOSED;
+    load->open--;
+    load_tls_free(connection->tls);
+    connection->tls = NULL;
+    llhttp_reset(&api->parser);
+}
