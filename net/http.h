@@ -17,7 +17,6 @@
 #include <stdint.h>
 
 enum {
-    HTTP_HEADERS_MAX = 100,
     HTTP_HEAD_BYTES_MAX = 16 * 1024, /* what a server sets who has no reason for another bound */
 };
 

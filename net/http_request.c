@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <strings.h>
 
 /* The first `c` of the text, or its end. */
 static const char *find_or_end(struct text text, char c)
@@ -27,38 +28,40 @@ static struct text trimmed(struct text text)
     return text;
 }
 
-bool http_header_next(const struct http_request *request, struct http_header *header)
+struct http_header http_header_at(const struct http_request *request, uint32_t n)
 {
-    const char *end = request->headers.at + request->headers.count;
-    const char *line = request->headers.at;
-    if (header->value.at != NULL) {
-        const char *rest = header->value.at + header->value.count;
-        line = find_or_end(text_between(rest, end), '\n') + 1;
+    const struct http_line *line = &request->lines[n];
+    const char *name = request->headers.at + line->at, *value = name + line->name_bytes + 1;
+    return (struct http_header){
+        .name = {name, line->name_bytes},
+        .value = trimmed(text_between(value, request->headers.at + line->end)),
+    };
+}
+
+/* The first line of that name from the n-th on; lines_count: there is none. */
+static uint32_t find_line(const struct http_request *request, struct text name, uint32_t n)
+{
+    for (; n < request->lines_count; n++) {
+        const struct http_line *line = &request->lines[n];
+        if (line->name_bytes != name.count) continue;
+        if (strncasecmp(request->headers.at + line->at, name.at, name.count) == 0) break;
     }
-    if (line >= end) return false;
-    const char *line_end = find_or_end(text_between(line, end), '\r');
-    const char *colon = find_or_end(text_between(line, line_end), ':');
-    assert(colon < line_end);
-    header->name = text_between(line, colon);
-    header->value = trimmed(text_between(colon + 1, line_end));
-    return true;
+    return n;
 }
 
 struct text http_request_header(const struct http_request *request, const char *name)
 {
-    struct http_header header = {0};
-    while (http_header_next(request, &header)) {
-        if (text_is_nocase(header.name, name)) return header.value;
-    }
-    return (struct text){0};
+    uint32_t n = find_line(request, text_of(name), 0);
+    return n < request->lines_count ? http_header_at(request, n).value : (struct text){0};
 }
 
 unsigned http_request_header_count(const struct http_request *request, const char *name)
 {
-    struct http_header header = {0};
+    struct text wanted = text_of(name);
     unsigned count = 0;
-    while (http_header_next(request, &header))
-        count += text_is_nocase(header.name, name);
+    for (uint32_t n = 0; (n = find_line(request, wanted, n)) < request->lines_count; n++) {
+        count++;
+    }
     return count;
 }
 
@@ -75,9 +78,9 @@ static bool list_has(struct text list, const char *token)
 
 bool http_request_header_has(const struct http_request *request, const char *name, const char *token)
 {
-    struct http_header header = {0};
-    while (http_header_next(request, &header)) {
-        if (text_is_nocase(header.name, name) && list_has(header.value, token)) return true;
+    struct text wanted = text_of(name);
+    for (uint32_t n = 0; (n = find_line(request, wanted, n)) < request->lines_count; n++) {
+        if (list_has(http_header_at(request, n).value, token)) return true;
     }
     return false;
 }
@@ -99,6 +102,24 @@ static bool split_target(struct http_request *request, struct text target)
     return true;
 }
 
+/* The head has at most HTTP_HEADERS_MAX lines, each with a colon: llhttp and net/http have seen to it. */
+static void find_lines(struct http_request *request)
+{
+    const char *start = request->headers.at, *end = start + request->headers.count, *next;
+    request->lines_count = 0;
+    for (const char *line = start; line < end; line = next) {
+        const char *line_end = find_or_end(text_between(line, end), '\r');
+        const char *colon = find_or_end(text_between(line, line_end), ':');
+        assert(colon < line_end && request->lines_count < HTTP_HEADERS_MAX);
+        request->lines[request->lines_count++] = (struct http_line){
+            .at = (uint32_t)(line - start),
+            .name_bytes = (uint32_t)(colon - line),
+            .end = (uint32_t)(line_end - start),
+        };
+        next = find_or_end(text_between(line_end, end), '\n') + 1;
+    }
+}
+
 bool http_request_set_head(struct http_request *request, const char *head, size_t head_bytes)
 {
     const char *line = head, *end = head + head_bytes;
@@ -110,5 +131,6 @@ bool http_request_set_head(struct http_request *request, const char *head, size_
     struct text target = text_between(rest.at, find_or_end(rest, ' '));
     struct text version = trimmed(text_between(target.at + target.count, line_end));
     request->headers = text_between(line_end + 2, end - 2);
+    find_lines(request);
     return version.count > 5 && memcmp(version.at, "HTTP/", 5) == 0 && split_target(request, target);
 }

@@ -1,6 +1,6 @@
 /* net/http_request.h - one HTTP/1.x request as views into its raw head, and how to look things up in it.
  *
- * There is no table of headers: a look-up walks the header lines, of which net/http lets through HTTP_HEADERS_MAX.
+ * Where the header lines stand is found once; a look-up compares the names that are as long as its own.
  * net/http fills requests; their views live as long as it says there. Nothing is allocated here. */
 #pragma once
 
@@ -9,6 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+enum {
+    HTTP_HEADERS_MAX = 100, /* lines */
+};
 
 enum http_method {
     HTTP_METHOD_GET,
@@ -21,6 +25,13 @@ enum http_method {
     HTTP_METHOD_OTHER, /* one that llhttp knows and we do not; `method_text` names it */
 };
 
+/* A header line, by offsets from the first one. */
+struct http_line {
+    uint32_t at;
+    uint32_t name_bytes;
+    uint32_t end; /* of its value, before CRLF */
+};
+
 /* A complete request. Its views live until the reader is fed, reset or freed. */
 struct http_request {
     enum http_method method;
@@ -31,16 +42,18 @@ struct http_request {
     struct text body;    /* empty when there is none */
     uint8_t version_minor; /* of HTTP/1.x: 0 or 1 */
     bool keep_alive;       /* may another request follow on this connection? */
+    uint32_t lines_count;
+    struct http_line lines[HTTP_HEADERS_MAX];
 };
 
-/* One header line; the value has no white space around it. Start with a zeroed one. */
+/* One header line; the value has no white space around it. */
 struct http_header {
     struct text name;
     struct text value;
 };
 
-/* The header line after *header, in the order sent; false behind the last. */
-bool http_header_next(const struct http_request *request, struct http_header *header);
+/* The n-th header line in the order sent; n is below lines_count. */
+struct http_header http_header_at(const struct http_request *request, uint32_t n);
 
 /* The value of the first header `name` (any case); at == NULL when there is none. */
 struct text http_request_header(const struct http_request *request, const char *name);

@@ -34,9 +34,10 @@ static void describe(const struct http_request *request, struct bytes rest, stru
     add(words, "%s %.*s", methods[request->method], (int)request->path.count, request->path.at);
     if (request->query.at != NULL) add(words, "?%.*s", (int)request->query.count, request->query.at);
     add(words, " HTTP/1.%u %s ", request->version_minor, request->keep_alive ? "keep" : "close");
-    struct http_header header = {0};
-    while (http_header_next(request, &header))
+    for (uint32_t n = 0; n < request->lines_count; n++) {
+        struct http_header header = http_header_at(request, n);
         add(words, "[%.*s=%.*s]", (int)header.name.count, header.name.at, (int)header.value.count, header.value.at);
+    }
     add(words, " {%.*s}", (int)request->body.count, request->body.at);
     add(words, "|%.*s", (int)rest.count, (const char *)rest.at);
 }
