@@ -2,8 +2,13 @@
  *
  * The real server/fan_out.c on a shard that has only what a fan-out touches: channels, outboxes, the list of dirty
  * ones. What the kernel would do stands outside: emptying an outbox here is what a send that went whole does to it.
- * An operation is one message for one subscriber. */
+ * An operation is one message for one subscriber.
+ *
+ * Where the subscribers' outboxes lie decides much: one after the other, as of connections that came and subscribed
+ * in turn; /spread, in no order, as when they have come and gone for a while. /cold: nothing of them is in the first
+ * two levels of cache, as after a turn's sends. */
 #include "bench/bench.h"
+#include "bench/clock.h"
 #include "core/message.h"
 #include "server/fan_out.h"
 #include "server/shard.h"
@@ -13,14 +18,28 @@
 
 #define DELIVERIES  (UINT64_C(1) << 23) /* of a run */
 #define FRAME_BYTES 66                  /* a text of 64 bytes */
+#define SEED        5
+#define COLD_BYTES  (UINT64_C(8) << 20) /* more than the second level of cache, read between turns */
+#define COLD_TURNS  400                 /* of a run at most: each reads that much */
+#define LINE_BYTES  64
 
 struct crowd {
     struct shard shard;
+    struct options options;
     struct channel *channel;
     struct subscription *subscriptions;
     uint32_t subscribers;
     uint32_t messages; /* of a turn */
     uint64_t turns;
+    uint8_t *other; /* what is read between turns; NULL: nothing */
+    uint64_t spent_ns;
+};
+
+struct kind {
+    uint32_t messages;
+    bool is_spread;
+    bool is_cold;
+    const char *suffix;
 };
 
 static void crowd_fini(struct crowd *crowd)
@@ -28,36 +47,57 @@ static void crowd_fini(struct crowd *crowd)
     struct shard *shard = &crowd->shard;
     hub_fini(&shard->hub);
     slot_list_fini(&shard->dirty);
+    slot_queue_fini(&shard->crowd);
     free(shard->outboxes);
     free(shard->active);
     free(crowd->subscriptions);
+    free(crowd->other);
     free(crowd);
 }
 
-static enum rc subscribe_all(struct crowd *crowd)
+/* Shuffles who has which slot (Fisher and Yates). */
+static void spread(struct crowd *crowd)
+{
+    uint64_t random = SEED;
+    for (uint32_t i = crowd->subscribers - 1; i > 0; i--) {
+        uint32_t other = (uint32_t)(bench_random(&random) % (i + 1)), slot = crowd->subscriptions[i].slot;
+        crowd->subscriptions[i].slot = crowd->subscriptions[other].slot;
+        crowd->subscriptions[other].slot = slot;
+    }
+}
+
+static enum rc subscribe_all(struct crowd *crowd, bool is_spread)
 {
     struct name name = name_of(0, text_of("bench"));
     enum rc rc = hub_init(&crowd->shard.hub, 0, 1);
     if (rc != RC_OK) return rc;
     crowd->channel = hub_make(&crowd->shard.hub, &name);
     if (crowd->channel == NULL) return RC_ENOMEM;
-    for (uint32_t i = 0; rc == RC_OK && i < crowd->subscribers; i++) {
+    for (uint32_t i = 0; i < crowd->subscribers; i++) {
         crowd->subscriptions[i] = (struct subscription){.slot = i, .form = FORM_RAW};
+    }
+    if (is_spread) spread(crowd);
+    for (uint32_t i = 0; rc == RC_OK && i < crowd->subscribers; i++) {
         rc = channel_subscribe(crowd->channel, &crowd->subscriptions[i]);
     }
     return rc;
 }
 
-static enum rc crowd_new(struct crowd **crowd_r, uint32_t subscribers, uint32_t messages, uint64_t turns)
+static enum rc crowd_new(struct crowd **crowd_r, const struct kind *kind, uint32_t subscribers, uint64_t turns)
 {
     struct crowd *crowd = aligned_alloc(_Alignof(struct crowd), sizeof *crowd);
     if (crowd == NULL) return RC_ENOMEM;
-    *crowd = (struct crowd){.subscribers = subscribers, .messages = messages, .turns = turns};
+    *crowd = (struct crowd){.subscribers = subscribers, .messages = kind->messages, .turns = turns};
     crowd->shard.outboxes = calloc(subscribers, sizeof crowd->shard.outboxes[0]);
     crowd->subscriptions = calloc(subscribers, sizeof crowd->subscriptions[0]);
+    crowd->shard.options = &crowd->options;
     enum rc rc = slot_list_init(&crowd->shard.dirty, subscribers);
-    if (crowd->shard.outboxes == NULL || crowd->subscriptions == NULL) rc = RC_ENOMEM;
-    if (rc == RC_OK) rc = subscribe_all(crowd);
+    if (rc == RC_OK) rc = slot_queue_init(&crowd->shard.crowd, subscribers);
+    if (kind->is_cold) crowd->other = calloc(1, COLD_BYTES);
+    if (crowd->shard.outboxes == NULL || crowd->subscriptions == NULL || (kind->is_cold && crowd->other == NULL)) {
+        rc = RC_ENOMEM;
+    }
+    if (rc == RC_OK) rc = subscribe_all(crowd, kind->is_spread);
     if (rc != RC_OK) {
         crowd_fini(crowd);
         return rc;
@@ -75,50 +115,84 @@ static struct message *message_of(struct crowd *crowd, uint64_t number)
     return message;
 }
 
+static uint64_t empty_outbox(struct shard *shard, uint32_t slot, uint64_t hash)
+{
+    struct outbox *outbox = &shard->outboxes[slot];
+    hash = bench_mix(hash, outbox->bytes << 8 | outbox->first->bytes[0]);
+    outbox->marks = 0;
+    outbox_advance(outbox, &shard->counters, outbox->bytes);
+    return hash;
+}
+
 static uint64_t empty_outboxes(struct shard *shard, uint64_t hash)
 {
     for (uint32_t i = 0; i < shard->dirty.count; i++) {
-        struct outbox *outbox = &shard->outboxes[shard->dirty.slots[i]];
-        hash = bench_mix(hash, outbox->bytes << 8 | outbox->first->bytes[0]);
-        outbox->marks = 0;
-        outbox_advance(outbox, &shard->counters, outbox->bytes);
+        hash = empty_outbox(shard, shard->dirty.slots[i], hash);
     }
     shard->dirty.count = 0;
+    while (shard->crowd.count > 0) {
+        hash = empty_outbox(shard, slot_queue_take(&shard->crowd), hash);
+    }
     return hash;
+}
+
+/* Reads and writes other memory, until nothing else is left in the near caches. */
+static void chill(struct crowd *crowd)
+{
+    for (uint64_t at = 0; crowd->other != NULL && at < COLD_BYTES; at += LINE_BYTES) {
+        ((volatile uint8_t *)crowd->other)[at]++;
+    }
 }
 
 static uint64_t run(void *context)
 {
     struct crowd *crowd = context;
     uint64_t hash = 0;
+    crowd->spent_ns = 0;
     for (uint64_t turn = 0; turn < crowd->turns; turn++) {
+        chill(crowd);
+        uint64_t begun_ns = clock_ns();
         for (uint32_t i = 0; i < crowd->messages; i++) {
             fan_out_later(&crowd->shard, crowd->channel, message_of(crowd, turn + i));
         }
         fan_out_settle_all(&crowd->shard);
         hash = empty_outboxes(&crowd->shard, hash);
+        crowd->spent_ns += clock_ns() - begun_ns;
     }
     return hash;
 }
 
+static void measure(struct bench *bench, const struct kind *kind, uint32_t subscribers)
+{
+    char name[32];
+    struct crowd *crowd;
+    snprintf(name, sizeof name, "fan_out/%u/%u%s", subscribers, kind->messages, kind->suffix);
+    if (!bench_wants(bench, name)) return;
+    if (bench->is_smoke && subscribers > 1000) subscribers = 1000;
+    uint64_t turns = bench_size(bench, DELIVERIES) / subscribers / kind->messages + 1;
+    if (kind->is_cold && turns > bench_size(bench, COLD_TURNS)) turns = bench_size(bench, COLD_TURNS);
+    enum rc rc = crowd_new(&crowd, kind, subscribers, turns);
+    if (rc != RC_OK) {
+        bench_unable(bench, name, rc);
+        return;
+    }
+    struct bench_piece piece = {.name = name,
+                                .operations = turns * subscribers * kind->messages,
+                                .run = run,
+                                .context = crowd,
+                                .spent_ns = kind->is_cold ? &crowd->spent_ns : NULL};
+    bench_measure(bench, &piece);
+    crowd_fini(crowd);
+}
+
 void bench_fan_out(struct bench *bench)
 {
-    static const uint32_t subscribers[] = {1, 10, 100, 1000, 10000, 100000}, messages[] = {1, 16};
-    for (size_t i = 0; i < 2 * sizeof subscribers / sizeof subscribers[0]; i++) {
-        char name[32];
-        struct crowd *crowd;
-        uint32_t readers = subscribers[i / 2], each = messages[i % 2];
-        snprintf(name, sizeof name, "fan_out/%u/%u", readers, each);
-        if (!bench_wants(bench, name)) continue;
-        if (bench->is_smoke && readers > 1000) readers = 1000;
-        uint64_t turns = bench_size(bench, DELIVERIES) / readers / each + 1;
-        enum rc rc = crowd_new(&crowd, readers, each, turns);
-        if (rc != RC_OK) {
-            bench_unable(bench, name, rc);
-            continue;
+    static const uint32_t subscribers[] = {1, 10, 100, 1000, 10000, 100000};
+    static const struct kind kinds[] = {
+        {1, false, false, ""}, {16, false, false, ""}, {1, true, false, "/spread"}, {1, true, true, "/spread/cold"}};
+    for (size_t i = 0; i < sizeof subscribers / sizeof subscribers[0]; i++) {
+        for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+            measure(bench, &kinds[k], subscribers[i]);
         }
-        struct bench_piece piece = {.name = name, .operations = turns * readers * each, .run = run, .context = crowd};
-        bench_measure(bench, &piece);
-        crowd_fini(crowd);
     }
 }

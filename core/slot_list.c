@@ -14,3 +14,15 @@ void slot_list_fini(struct slot_list *list)
     memory_release(list->slots, list->capacity, sizeof(uint32_t));
     *list = (struct slot_list){0};
 }
+
+enum rc slot_queue_init(struct slot_queue *queue, uint32_t capacity)
+{
+    *queue = (struct slot_queue){.slots = memory_reserve(capacity, sizeof(uint32_t)), .capacity = capacity};
+    return queue->slots != NULL ? RC_OK : RC_ENOMEM;
+}
+
+void slot_queue_fini(struct slot_queue *queue)
+{
+    memory_release(queue->slots, queue->capacity, sizeof(uint32_t));
+    *queue = (struct slot_queue){0};
+}

@@ -6,5 +6,8 @@
 /* Milliseconds that never go back; their zero means nothing. Any thread. */
 uint64_t monotonic_ms(void);
 
+/* The same in microseconds, to see how long something takes. */
+uint64_t monotonic_us(void);
+
 /* Milliseconds since 1970, as the machine's clock has them. Any thread. */
 uint64_t realtime_ms(void);

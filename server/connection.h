@@ -41,13 +41,14 @@ enum connection_state {
 
 /* What a fan-out and a flush must know, kept in outbox.marks beside the outbox itself. */
 enum outbox_mark {
-    OUTBOX_DIRTY = 1 << 0,       /* in shard->dirty: to be flushed this turn */
+    OUTBOX_DIRTY = 1 << 0,       /* in shard->dirty, to be flushed this turn; or in shard->crowd, with: */
     OUTBOX_BLOCKED = 1 << 1,     /* the kernel took no more; a WRITABLE is under way */
     OUTBOX_EXCLUDED = 1 << 2,    /* during one fan-out: published in it, does not get its own */
     OUTBOX_WATCHED = 1 << 3,     /* connection_flushed() wants to know when it is empty */
     OUTBOX_NO_MEMORY = 1 << 4,   /* lost a message for want of memory: close it */
     OUTBOX_PASSED_OVER = 1 << 5, /* during one fan-out: EXCLUDED, and a reader of the channel */
     OUTBOX_SECURE = 1 << 6,      /* goes out through server/secure */
+    OUTBOX_CROWD = 1 << 7,       /* to be flushed when it is its turn among many */
 };
 
 struct connection {

@@ -134,12 +134,16 @@ static struct batch *share(struct shard *shard, const struct run *run)
 }
 
 /* Returns how many outboxes took it: one, or none for want of memory. */
-static uint32_t give(struct shard *shard, uint32_t slot, struct batch *batch)
+static uint32_t give(struct shard *shard, uint32_t slot, struct batch *batch, bool is_crowd)
 {
     struct outbox *outbox = &shard->outboxes[slot];
     bool is_taken = outbox_append(outbox, batch) == RC_OK;
     if (!is_taken) outbox->marks |= OUTBOX_NO_MEMORY;
-    flush_later(shard, slot);
+    if (is_crowd) {
+        flush_later_in_crowd(shard, slot);
+    } else {
+        flush_later(shard, slot);
+    }
     return is_taken ? 1 : 0;
 }
 
@@ -179,7 +183,7 @@ static void give_excluded(struct shard *shard, const struct run *run)
             flush_later(shard, slot);
             continue;
         }
-        if (batch->count > 0) count_given(shard, batch, give(shard, slot, batch));
+        if (batch->count > 0) count_given(shard, batch, give(shard, slot, batch, false));
         batch_drop(&shard->counters, batch);
     }
 }
@@ -195,6 +199,7 @@ static void fan_out(struct shard *shard, struct channel *channel, const struct r
     if (run->form == FORM_WATCH) channel->watch_told += run->frames;
     uint32_t excluded = mark_excluded(shard, run);
     uint64_t given = 0;
+    bool is_crowd = audience->count >= FLUSH_CROWD_MIN || shard->options->coalesce_ms > 0;
     for (uint32_t i = 0; i < audience->count; i++) {
         if (i + PREFETCH_AHEAD < audience->count) {
             __builtin_prefetch(&shard->outboxes[audience->slots[i + PREFETCH_AHEAD]], 1);
@@ -204,7 +209,7 @@ static void fan_out(struct shard *shard, struct channel *channel, const struct r
             shard->outboxes[slot].marks |= OUTBOX_PASSED_OVER;
             continue;
         }
-        given += give(shard, slot, batch);
+        given += give(shard, slot, batch, is_crowd);
     }
     count_given(shard, batch, given);
     if (excluded > 0) give_excluded(shard, run);

@@ -2,6 +2,7 @@
 #include "server/flush.h"
 
 #include "net/ring.h"
+#include "server/clock.h"
 #include "server/connection.h"
 #include "server/secure.h"
 #include "server/shard.h"
@@ -9,11 +10,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define CHUNK_SENDS       256           /* in one submit: enough to hide its cost, few enough to stay in the caches */
-#define SCRATCH_BYTES     (1024 * 1024) /* for joined sends of one chunk */
-#define JOIN_BYTES_MAX    (64 * 1024)   /* of one connection's joined send */
-#define PREFETCH_AHEAD    8
-#define LONG_BYTES_MAX    (64 * 1024 * 1024) /* what a connection may have asked for beyond outbox_bytes_max */
+#define CHUNK_SENDS    256           /* in one submit: enough to hide its cost, few enough to stay in the caches */
+#define CHUNK_BYTES    (1024 * 1024) /* of large messages fewer go in one submit */
+#define SCRATCH_BYTES  (1024 * 1024) /* for joined sends of one chunk */
+#define JOIN_BYTES_MAX (64 * 1024)   /* of one connection's joined send */
+#define PREFETCH_AHEAD 8
+#define LONG_BYTES_MAX (64 * 1024 * 1024) /* what a connection may have asked for beyond outbox_bytes_max */
 
 struct flush_send {
     uint32_t slot;
@@ -26,6 +28,7 @@ struct flush_send {
 struct flush_chunk {
     uint32_t count;
     uint32_t scratch_used;
+    uint64_t bytes; /* that its sends ask for */
     struct flush_send sends[CHUNK_SENDS];
     struct send_failure failures[CHUNK_SENDS];
     uint8_t scratch[SCRATCH_BYTES];
@@ -44,9 +47,22 @@ void flush_chunk_free(struct flush_chunk *chunk)
 void flush_later(struct shard *shard, uint32_t slot)
 {
     struct outbox *outbox = &shard->outboxes[slot];
-    if (outbox->marks & OUTBOX_DIRTY) return;
-    outbox->marks |= OUTBOX_DIRTY;
+    if ((outbox->marks & (OUTBOX_DIRTY | OUTBOX_CROWD)) == OUTBOX_DIRTY) return;
+    /* From the crowd it comes out in front; its place there stands for nothing then. */
+    outbox->marks = (uint16_t)((outbox->marks | OUTBOX_DIRTY) & ~OUTBOX_CROWD);
     slot_list_add(&shard->dirty, slot);
+}
+
+void flush_later_in_crowd(struct shard *shard, uint32_t slot)
+{
+    struct outbox *outbox = &shard->outboxes[slot];
+    if (outbox->marks & OUTBOX_DIRTY) return;
+    if (shard->crowd.count == 0) shard->crowd_due_ms = shard->now_ms + shard->options->coalesce_ms;
+    if (!slot_queue_add(&shard->crowd, slot)) { /* full of places that stand for nothing any more */
+        flush_later(shard, slot);
+        return;
+    }
+    outbox->marks |= OUTBOX_DIRTY | OUTBOX_CROWD;
 }
 
 /* ---- after a submit ---- */
@@ -123,6 +139,7 @@ static void submit_chunk(struct shard *shard)
     uint32_t count = chunk->count;
     chunk->count = 0;
     chunk->scratch_used = 0;
+    chunk->bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
         sent(shard, &chunk->sends[i]);
     }
@@ -153,11 +170,18 @@ static const uint8_t *choose_sealed(struct shard *shard, uint32_t slot, struct o
     return sealed;
 }
 
+/* Is the chunk as large as one submit should be? */
+static bool is_chunk_full(const struct shard *shard)
+{
+    const struct flush_chunk *chunk = shard->chunk;
+    if (chunk->count == CHUNK_SENDS || chunk->bytes > CHUNK_BYTES) return true;
+    return chunk->scratch_used > SCRATCH_BYTES - JOIN_BYTES_MAX || ring_send_room(shard->ring) == 0;
+}
+
 static void add_send(struct shard *shard, uint32_t slot, struct outbox *outbox)
 {
     struct flush_chunk *chunk = shard->chunk;
-    bool is_full = chunk->count == CHUNK_SENDS || chunk->scratch_used > SCRATCH_BYTES - JOIN_BYTES_MAX;
-    if (is_full || ring_send_room(shard->ring) == 0) submit_chunk(shard);
+    if (is_chunk_full(shard)) submit_chunk(shard);
     size_t count;
     bool is_secure = outbox->marks & OUTBOX_SECURE;
     const uint8_t *bytes =
@@ -167,6 +191,7 @@ static void add_send(struct shard *shard, uint32_t slot, struct outbox *outbox)
     chunk->sends[chunk->count] = (struct flush_send){
         .slot = slot, .asked = (uint32_t)count, .result = (int32_t)count, .sealed = is_secure ? bytes : NULL};
     ring_send(shard->ring, slot, chunk->count, bytes, count);
+    chunk->bytes += count;
     chunk->count++;
 }
 
@@ -186,7 +211,7 @@ static void flush_outbox(struct shard *shard, uint32_t slot)
     }
 }
 
-void flush_outboxes(struct shard *shard)
+static void flush_dirty(struct shard *shard)
 {
     while (shard->dirty.count > 0) {
         /* Flushing makes others dirty: a close is said, a large outbox takes several sends. They come next round. */
@@ -202,6 +227,32 @@ void flush_outboxes(struct shard *shard)
         round.count = 0;
         shard->flushing = round;
     }
+}
+
+/* The next chunk of the crowd. */
+static void flush_some_of_crowd(struct shard *shard)
+{
+    struct slot_queue *crowd = &shard->crowd;
+    for (uint32_t i = 0; i < CHUNK_SENDS && crowd->count > 0; i++) {
+        if (crowd->count > PREFETCH_AHEAD) {
+            __builtin_prefetch(&shard->outboxes[slot_queue_at(crowd, PREFETCH_AHEAD)], 1);
+        }
+        uint32_t slot = slot_queue_take(crowd);
+        if (!(shard->outboxes[slot].marks & OUTBOX_CROWD)) continue; /* it came out in front */
+        shard->outboxes[slot].marks &= (uint16_t)~OUTBOX_CROWD;
+        flush_outbox(shard, slot);
+    }
+    submit_chunk(shard);
+}
+
+void flush_outboxes(struct shard *shard)
+{
+    flush_dirty(shard);
+    if (shard->crowd.count == 0 || shard->now_ms < shard->crowd_due_ms) return;
+    do {
+        flush_some_of_crowd(shard);
+    } while (shard->crowd.count > 0 && monotonic_us() - shard->woke_us < FLUSH_CROWD_US);
+    flush_dirty(shard); /* what that has closed, or filled a socket of */
 }
 
 void flush_unblock(struct shard *shard, struct connection *connection)

@@ -7,6 +7,9 @@
 
 #include <stdint.h>
 
+#define FLUSH_CROWD_MIN 512  /* readers that get the same, from which on they are a crowd */
+#define FLUSH_CROWD_US  3000 /* so old is a turn when it stops serving crowds: who is of none waits no longer */
+
 struct connection;
 struct outbox;
 struct shard;
@@ -16,10 +19,14 @@ struct flush_chunk;
 struct flush_chunk *flush_chunk_new(void);
 void flush_chunk_free(struct flush_chunk *chunk);
 
-/* Puts the outbox on the list of those to flush. */
+/* Puts the outbox on the list of those to flush this turn. */
 void flush_later(struct shard *shard, uint32_t slot);
+/* Puts the outbox of one of many readers into the queue of those to flush when others have had their turn, and after
+ * coalesce_ms. */
+void flush_later_in_crowd(struct shard *shard, uint32_t slot);
 
-/* Sends what all dirty outboxes hold, as far as the sockets take it. Closes slow readers. */
+/* Sends what dirty outboxes hold, as far as the sockets take it: all of the list, of the queue a part, until
+ * FLUSH_CROWD_US. Closes slow readers. */
 void flush_outboxes(struct shard *shard);
 
 /* The socket of a BLOCKED connection takes bytes again. */

@@ -68,6 +68,7 @@ static enum rc make_tables(struct shard *shard)
     if (shard->connections == NULL || shard->outboxes == NULL || shard->chunk == NULL) return RC_ENOMEM;
     if ((rc = slot_list_init(&shard->dirty, slots)) != RC_OK) return rc;
     if ((rc = slot_list_init(&shard->flushing, slots)) != RC_OK) return rc;
+    if ((rc = slot_queue_init(&shard->crowd, slots)) != RC_OK) return rc;
     if ((rc = slot_list_init(&shard->starved, slots)) != RC_OK) return rc;
     if ((rc = slot_list_init(&shard->shaking, slots)) != RC_OK) return rc;
     /* Twice: one that is paused again while it is resumed stands in it a second time until the others are done. */
@@ -132,6 +133,7 @@ void shard_fini(struct shard *shard)
     pool_fini(&shard->pushers);
     slot_list_fini(&shard->dirty);
     slot_list_fini(&shard->flushing);
+    slot_queue_fini(&shard->crowd);
     slot_list_fini(&shard->starved);
     slot_list_fini(&shard->shaking);
     secure_end(shard);

@@ -60,7 +60,8 @@ struct shard {
     enum rc begin_rc;
 
     struct ring *ring;
-    uint64_t now_ms; /* monotonic, read once a turn */
+    uint64_t now_ms;  /* monotonic, read once a turn */
+    uint64_t woke_us; /* the same, when the turn began */
     bool has_more;   /* the last turn left completions for the next */
     struct timer_wheel timers;
 
@@ -69,6 +70,8 @@ struct shard {
     struct outbox *outboxes;
     uint32_t slots_used;       /* slots from here on were never used */
     struct slot_list dirty;    /* outboxes to flush this turn */
+    struct slot_queue crowd;   /* outboxes of large audiences, flushed a part in each turn, */
+    uint64_t crowd_due_ms;     /* from then on */
     struct slot_list flushing; /* empty; changes places with dirty in each round of a flush */
     struct slot_list starved;  /* receives to start again: there was no buffer */
     struct slot_list paused;   /* connections not read from while letters wait */

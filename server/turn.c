@@ -24,7 +24,9 @@
 #include <errno.h>
 #include <stddef.h>
 
-#define COMPLETIONS_PER_TURN_MAX 4096 /* then others have their turn: letters, timers, sends */
+#define COMPLETIONS_PER_TURN_MAX 4096 /* then others have their turn: letters, timers, sends; and after */
+#define COMPLETIONS_US_MAX       1500 /* this, looked at every so many completions: */
+#define COMPLETIONS_A_LOOK       128
 #define TIMERS_PER_TURN_MAX      1024
 #define SLEEP_MS_MAX             1000
 #define LETTERS_RETRY_MS         1 /* nobody tells us when a full mailbox has room again */
@@ -40,6 +42,7 @@ static uint64_t sleep_ms(struct shard *shard)
     uint64_t wake_at_ms = timer_wheel_wake_at_ms(&shard->timers);
     uint64_t roster_at_ms = timer_wheel_wake_at_ms(&shard->roster_timers);
     if (roster_at_ms < wake_at_ms) wake_at_ms = roster_at_ms;
+    if (shard->crowd.count > 0 && shard->crowd_due_ms < wake_at_ms) wake_at_ms = shard->crowd_due_ms;
     if (wake_at_ms <= shard->now_ms) return 0;
     uint64_t ms = wake_at_ms - shard->now_ms;
     uint64_t most_ms = shard->is_draining ? drain_sleep_ms(shard) : SLEEP_MS_MAX;
@@ -53,6 +56,7 @@ static void turn_sleep(struct shard *shard)
     int error = ring_wait(shard->ring, ms);
     if (ms > 0) post_awake(shard);
     shard->now_ms = monotonic_ms();
+    shard->woke_us = monotonic_us();
     if (error != 0) log_error("io_uring: waiting failed: %s", strerror(error));
 }
 
@@ -124,11 +128,12 @@ static void turn_take_completions(struct shard *shard)
 {
     struct completion completion;
     uint32_t count = 0;
-    while (count < COMPLETIONS_PER_TURN_MAX && ring_next(shard->ring, &completion)) {
+    bool is_time_up = false;
+    while (count < COMPLETIONS_PER_TURN_MAX && !is_time_up && ring_next(shard->ring, &completion)) {
         take_completion(shard, &completion);
-        count++;
+        if (++count % COMPLETIONS_A_LOOK == 0) is_time_up = monotonic_us() - shard->woke_us > COMPLETIONS_US_MAX;
     }
-    shard->has_more = count == COMPLETIONS_PER_TURN_MAX;
+    shard->has_more = count == COMPLETIONS_PER_TURN_MAX || is_time_up;
     receive_retry_starved(shard);
     uint64_t overflows = ring_overflows(shard->ring);
     uint64_t counted = counter_get(&shard->counters, COUNTER_cq_overflows);
@@ -187,13 +192,22 @@ static void turn_wake_store(struct shard *shard)
     store_wake(shard->server->store, shard->index);
 }
 
+static void turn_count(struct shard *shard)
+{
+    uint64_t took_us = monotonic_us() - shard->woke_us;
+    counter_add(&shard->counters, COUNTER_turns, 1);
+    if (took_us > 1000) counter_add(&shard->counters, COUNTER_turns_over_1ms, 1);
+    if (took_us > 5000) counter_add(&shard->counters, COUNTER_turns_over_5ms, 1);
+    if (took_us > 20000) counter_add(&shard->counters, COUNTER_turns_over_20ms, 1);
+}
+
 bool turn_run(struct shard *shard)
 {
-    turn_sleep(shard);            /* the only place that sleeps */
-    turn_take_completions(shard); /* bytes in -> frames -> messages -> letters */
-    turn_shake_hands(shard);      /* some of the TLS handshakes that are due */
-    post_retry(shard);            /* letters of ours that found a mailbox full */
-    post_take_letters(shard);     /* of other shards: into order, or to our subscribers */
+    turn_sleep(shard);               /* the only place that sleeps */
+    turn_take_completions(shard);    /* bytes in -> frames -> messages -> letters */
+    turn_shake_hands(shard);         /* some of the TLS handshakes that are due */
+    post_retry(shard);               /* letters of ours that found a mailbox full */
+    post_take_letters(shard);        /* of other shards: into order, or to our subscribers */
     channel_log_take_answers(shard); /* what the store has committed -> to its readers */
     turn_run_timers(shard);
     home_settle(shard);         /* members who joined this turn -> one snapshot for all of them */
@@ -203,7 +217,7 @@ bool turn_run(struct shard *shard)
     post_ring_doorbells(shard); /* closing told a home that somebody left */
     turn_wake_webhooks(shard);
     turn_wake_store(shard);
-    counter_add(&shard->counters, COUNTER_turns, 1);
+    turn_count(shard);
     switch ((enum server_stage)ck_pr_load_uint(&shard->server->stage)) {
     case SERVER_RUNNING:
         return true;

@@ -54,6 +54,67 @@ Test(scenario, with_echo_the_sender_hears_itself, .timeout = 30)
     scenario_stop(&scenario);
 }
 
+/* ---- coalescing ---- */
+
+/* Goal: with coalesce_ms messages wait and leave together, all of them and in order; what a client asks for does not
+ * wait behind them. Method: the clock of the fake kernel moves only when nobody has anything to do. */
+Test(scenario, coalesced_messages_leave_together_and_in_order, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        scenario_start(&scenario, seed, FLAGS("--shards", "2", "--coalesce-ms", "7"));
+        struct client *speaker = client_join(&scenario, 0, "/", SEND_BUFFER), *readers[5];
+        for (uint32_t i = 0; i < 5; i++) {
+            readers[i] = client_join(&scenario, i % 2, "/", SEND_BUFFER);
+        }
+        scenario_settle(&scenario);
+        uint64_t sends = scenario_counter(&scenario, COUNTER_sends), before_ms = fake_now_ms();
+        for (uint32_t turn = 0; turn < 20; turn++) {
+            client_say(speaker, 0);
+            while (scenario_step(&scenario, 0)) {
+            }
+        }
+        cr_assert_eq(readers[0]->heard_count, 0, "they wait, seed %lu", seed);
+        client_frame(readers[1], FRAME_PING, "x", 1); /* its answer takes along what waits for this one */
+        while (scenario_step(&scenario, 0)) {
+        }
+        cr_expect_eq(readers[1]->heard_count, 20);
+        cr_assert_eq(fake_now_ms(), before_ms);
+        scenario_settle(&scenario);
+        for (uint32_t i = 0; i < 5; i++) {
+            client_check_heard_all(readers[i], &speaker, 1);
+        }
+        cr_expect_eq(scenario_counter(&scenario, COUNTER_sends) - sends, 5, "one send for each, seed %lu", seed);
+        scenario_stop(&scenario);
+    }
+}
+
+/* The same under floods, stuck readers and sudden ends: nothing is lost, nothing left behind. */
+Test(scenario, coalescing_loses_nothing, .timeout = 120)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        scenario_start(&scenario, seed, FLAGS("--shards", "3", "--coalesce-ms", "1"));
+        struct client *speakers[3], *readers[9];
+        for (uint32_t i = 0; i < 3; i++) {
+            speakers[i] = client_join(&scenario, i, "/", SEND_BUFFER);
+        }
+        for (uint32_t i = 0; i < 9; i++) {
+            readers[i] = client_join(&scenario, i % 3, "/", i % 2 == 0 ? SEND_BUFFER : 200);
+        }
+        scenario_settle(&scenario);
+        for (uint32_t round = 0; round < 30; round++) {
+            client_flood(speakers[round % 3], 1 + fake_random(20));
+            if (round == 10) fake_reset(readers[8]->socket);
+            if (round == 20) client_close(readers[7], 1000);
+            scenario_pass(&scenario, fake_random(3));
+        }
+        scenario_settle(&scenario);
+        for (uint32_t i = 0; i < 7; i++) {
+            client_check_heard_all(readers[i], speakers, 3);
+        }
+        scenario_stop(&scenario);
+    }
+}
+
 /* ---- floods ---- */
 
 Test(scenario, a_full_mailbox_spills_pauses_the_speaker_and_loses_nothing, .timeout = 60)
