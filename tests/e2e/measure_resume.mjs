@@ -2,9 +2,9 @@
  *
  *   RINGCAST=$PWD/build/release/bin/ringcast node tests/e2e/measure_resume.mjs [CLIENTS [MISSED [durable]]]
  *
- * MISSED messages of 64 bytes are published while CLIENTS are away (1000, 500); then all of them subscribe at once. What
- * is told: the time from the first subscribe to the last frame of the last client, and the server's CPU time for it. With
- * one shard; the clients' own process is the slower of the two. */
+ * MISSED messages of 64 bytes are published while CLIENTS are away (1000, 500); then all of them subscribe at once.
+ * What is told: the time from the first subscribe to the last frame of the last client, and the server's CPU time for
+ * it. With one shard; the clients' own process is the slower of the two. */
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -48,7 +48,8 @@ function resumed(socket, position) {
 
 const directory = mkdtempSync(join(tmpdir(), 'ringcast-'));
 const args = ['--shards', '1', '--history', `* size=100000 durable=${isDurable ? 'yes' : 'no'}`];
-const server = await startServer([...appArgs('batch_max=10'), ...args, ...(isDurable ? ['--data-dir', directory] : [])]);
+if (isDurable) args.push('--data-dir', directory);
+const server = await startServer([...appArgs('batch_max=10'), ...args]);
 try {
   const event = { name: 'ev', channel: 'room', data: 'x'.repeat(64), info: 'position' };
   const { body } = await call(server, 'POST', '/events', { body: event });
