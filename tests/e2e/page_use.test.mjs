@@ -130,7 +130,7 @@ pageTest('drawers of a phone: opened, left with Escape, the focus comes back', H
   await page.getByRole('button', { name: /^Rooms and conversations/ }).click();
   await newRoom(page, 'tea');
   await page.getByRole('heading', { level: 1, name: 'tea' }).waitFor();
-  assert.equal(await page.locator('#side').isVisible(), false);
+  await page.locator('#side').waitFor({ state: 'hidden' });
 });
 
 pageTest('everything that can be operated has a name, and the parts have their roles', HISTORY, async (server) => {
