@@ -89,11 +89,7 @@ struct receipt *receipts_find(struct receipts *receipts, const struct name *chan
     while (receipt != NULL && !is_of(receipt, hash, channel, key)) {
         receipt = receipt->next;
     }
-    /* One that was read from the store may stand behind younger ones, where make_room() did not look. */
-    bool is_over = receipt != NULL && !receipt->is_open && receipt->opened_ms + RECEIPT_MS <= now_ms;
-    if (!is_over) return receipt;
-    receipts_forget(receipts, receipt);
-    return NULL;
+    return receipt;
 }
 
 static void grow(struct receipts *receipts)
@@ -112,17 +108,15 @@ static void grow(struct receipts *receipts)
     }
 }
 
-struct receipt *receipts_open(struct receipts *receipts, const struct name *channel, struct text key, uint64_t now_ms)
+/* In the table, and not yet in the list. NULL: out of memory. */
+static struct receipt *add(struct receipts *receipts, const struct name *channel, struct text key, uint64_t opened_ms)
 {
-    if (receipts->count_max == 0) return NULL;
-    make_room(receipts, now_ms, receipts->count_max - 1);
-    if (receipts->count >= receipts->count_max) return NULL;
     struct receipt *receipt = malloc(sizeof *receipt + channel->length + key.count);
     if (receipt == NULL) return NULL;
     if (receipts->count >= receipts->buckets) grow(receipts);
     *receipt = (struct receipt){
         .hash = hash_of(channel, key),
-        .opened_ms = now_ms,
+        .opened_ms = opened_ms,
         .is_open = true,
         .app = channel->app,
         .channel_bytes = (uint16_t)channel->length,
@@ -133,9 +127,43 @@ struct receipt *receipts_open(struct receipts *receipts, const struct name *chan
     struct receipt **place = place_of(receipts, receipt->hash);
     receipt->next = *place;
     *place = receipt;
-    TAILQ_INSERT_TAIL(&receipts->by_age, receipt, entry);
     receipts->count++;
     return receipt;
+}
+
+struct receipt *receipts_open(struct receipts *receipts, const struct name *channel, struct text key, uint64_t now_ms)
+{
+    if (receipts->count_max == 0) return NULL;
+    make_room(receipts, now_ms, receipts->count_max - 1);
+    if (receipts->count >= receipts->count_max) return NULL;
+    struct receipt *receipt = add(receipts, channel, key, now_ms);
+    if (receipt != NULL) TAILQ_INSERT_TAIL(&receipts->by_age, receipt, entry);
+    return receipt;
+}
+
+void receipts_restore(struct receipts *receipts, const struct name *channel, struct text key, uint64_t opened_ms,
+                      const struct position *position, struct receipt **cursor)
+{
+    if (receipts->count >= receipts->count_max) {
+        struct receipt *oldest = TAILQ_FIRST(&receipts->by_age);
+        if (oldest == NULL || oldest->is_open || oldest->opened_ms > opened_ms) return;
+        if (*cursor == oldest) *cursor = NULL;
+        receipts_forget(receipts, oldest);
+    }
+    struct receipt *receipt = add(receipts, channel, key, opened_ms);
+    if (receipt == NULL) return;
+    receipt_close(receipt, position);
+    struct receipt *before = *cursor;
+    struct receipt *next = before != NULL ? TAILQ_NEXT(before, entry) : TAILQ_FIRST(&receipts->by_age);
+    for (; next != NULL && next->opened_ms <= opened_ms; next = TAILQ_NEXT(next, entry)) {
+        before = next;
+    }
+    if (before != NULL) {
+        TAILQ_INSERT_AFTER(&receipts->by_age, before, receipt, entry);
+    } else {
+        TAILQ_INSERT_HEAD(&receipts->by_age, receipt, entry);
+    }
+    *cursor = receipt;
 }
 
 void receipt_close(struct receipt *receipt, const struct position *position)

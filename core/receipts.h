@@ -20,7 +20,7 @@ struct query;
 struct receipts;
 
 struct receipt {
-    TAILQ_ENTRY(receipt) entry; /* in the order they were opened */
+    TAILQ_ENTRY(receipt) entry; /* by age */
     struct receipt *next;       /* in the table */
     uint64_t hash;
     uint64_t opened_ms;
@@ -44,6 +44,10 @@ struct receipt *receipts_find(struct receipts *receipts, const struct name *chan
 /* Opens one, which is not there. NULL: out of memory, or as many as may be are open. */
 struct receipt *receipts_open(struct receipts *receipts, const struct name *channel, struct text key,
                               uint64_t now_ms);
+/* One that was closed before, in another life of the server; nothing without memory, or if it is older than all that
+ * may be remembered. Restored one after the other, from the oldest on, with a cursor that is NULL at first. */
+void receipts_restore(struct receipts *receipts, const struct name *channel, struct text key, uint64_t opened_ms,
+                      const struct position *position, struct receipt **cursor);
 /* It was published, there. */
 void receipt_close(struct receipt *receipt, const struct position *position);
 /* It was not: forgets it. */

@@ -303,6 +303,7 @@ static void take_keys(struct shard *shard, const struct channel_log *log, const 
 {
     const struct name *channel = &log->roster->channel->name;
     uint64_t wall_ms = realtime_ms();
+    struct receipt *cursor = NULL;
     for (uint32_t i = 0; i < job->keys_count; i++) {
         const struct store_key *key = &job->keys[i];
         struct receipts *receipts = home_receipts(shard);
@@ -310,12 +311,11 @@ static void take_keys(struct shard *shard, const struct channel_log *log, const 
         struct text text = text_of(key->text);
         if (receipts_find(receipts, channel, text, shard->now_ms) != NULL) continue;
         uint64_t age_ms = wall_ms > key->time_ms ? wall_ms - key->time_ms : 0;
+        if (age_ms >= RECEIPT_MS) continue; /* it has just been over */
         uint64_t opened_ms = shard->now_ms > age_ms ? shard->now_ms - age_ms : 0;
-        struct receipt *receipt = receipts_open(receipts, channel, text, opened_ms);
-        if (receipt == NULL) return;
         struct position position = log->window.last;
         position.offset = key->offset;
-        receipt_close(receipt, &position);
+        receipts_restore(receipts, channel, text, opened_ms, &position, &cursor);
     }
 }
 

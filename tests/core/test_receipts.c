@@ -84,3 +84,27 @@ Test(receipts, are_refused_when_all_are_open_or_none_may_be, .timeout = 10)
     receipts_free(receipts);
     receipts_free(none);
 }
+
+Test(receipts, restored_ones_stand_by_age_and_the_oldest_give_way, .timeout = 10)
+{
+    char memory[16];
+    struct receipts *receipts = receipts_new(100);
+    struct name channels[] = {channel_named("a"), channel_named("b"), channel_named("c")};
+    for (uint32_t c = 0; c < 3; c++) { /* ages 1000 to 1079 in each: the youngest hundred of all stay */
+        struct receipt *cursor = NULL;
+        for (uint32_t i = 0; i < 80; i++) {
+            receipts_restore(receipts, &channels[c], key_of(memory, i), 1000 + i, &here, &cursor);
+            cr_assert_leq(receipts_count(receipts), 100);
+        }
+    }
+    cr_expect_eq(receipts_count(receipts), 100);
+    for (uint32_t c = 0; c < 3; c++) {
+        for (uint32_t i = 0; i < 80; i++) {
+            const struct receipt *receipt = receipts_find(receipts, &channels[c], key_of(memory, i), 2000);
+            if (i >= 47) cr_expect_not_null(receipt, "channel %u, key %u", c, i);
+            if (i < 46) cr_expect_null(receipt, "channel %u, key %u", c, i);
+            if (receipt != NULL) cr_expect(!receipt->is_open && receipt->position.offset == 7);
+        }
+    }
+    receipts_free(receipts);
+}

@@ -205,6 +205,7 @@ async function startInVain(args, port, random) {
 async function start(world, directory, port) {
   const { random } = world;
   const args = [...appArgs('client_events_per_second=100000'), '--replay-bytes-max', '64MiB',
+    '--repeat-keys-max', '10000000',    /* more than all rounds publish: none may be forgotten */
     ...durableArgs(directory, KEEP), '--shards', [1, 2, 4][random(3)]];
   if (random(5) === 0) await startInVain(args, port, random);
   return startServer(args, { port });
