@@ -41,7 +41,7 @@ struct message {
     uint32_t frame_bytes[FORMS_MAX]; /* of each form; 0: it has none */
     struct publisher publisher;
     struct name channel; /* text stands behind the struct */
-    uint8_t *frames;  /* header and payload, as they go to the socket, in the order of the forms, behind the name */
+    uint8_t *frames; /* header and payload, as they go to the socket, in the order of the forms, behind the name */
     struct message_part event_name;
     struct message_part data;
     struct message_part user_id;
@@ -72,6 +72,13 @@ static inline uint8_t *message_frame(const struct message *message, enum form fo
         frame += message->frame_bytes[before];
     }
     return frame;
+}
+
+/* Copies the frame of that form, which it has; returns its end. */
+static inline uint8_t *message_put_frame(const struct message *message, enum form form, uint8_t *to)
+{
+    memcpy(to, message_frame(message, form), message->frame_bytes[form]);
+    return to + message->frame_bytes[form];
 }
 
 /* A part as it stands in the frame. */

@@ -14,7 +14,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#define RECEIPT_MS (10 * 60 * 1000)
+#define RECEIPT_MS            (10 * 60 * 1000)
+#define RECEIPT_KEY_BYTES_MAX 64
 
 struct query;
 struct receipts;

@@ -17,6 +17,7 @@
 
 struct channel;
 struct channel_log;
+struct history_rule;
 struct join;
 struct message;
 struct presence;
@@ -43,7 +44,8 @@ struct roster {
     TAILQ_ENTRY(roster) kept_entry; /* in its shard's list, oldest first */
     bool is_miss_told;              /* backends know that it has none */
 
-    struct channel_log *log; /* its history (server/channel_log.h); NULL: it has none */
+    const struct history_rule *rule; /* of its history; NULL: it keeps none */
+    struct channel_log *log;         /* its history (server/channel_log.h); NULL: not in use */
 
     bool is_settling;       /* in the shard's list of rosters to settle this turn */
     bool has_count_changed; /* since subscribers were last told */

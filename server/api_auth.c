@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define TIMESTAMP_DIGITS_MAX  23
 #define TIMESTAMP_SECONDS_MAX 600 /* how far the two clocks may differ */
 
 static struct api_refusal check_key(const struct api_request *request)
@@ -21,14 +22,10 @@ static struct api_refusal check_key(const struct api_request *request)
 static struct api_refusal check_timestamp(const struct api_request *request)
 {
     struct text given = query_string_get(&request->query, "auth_timestamp");
-    char text[24] = "";
-    bool is_number = given.at != NULL && given.count > 0 && given.count < sizeof text;
-    for (size_t i = 0; is_number && i < given.count; i++) {
-        is_number = given.at[i] >= '0' && given.at[i] <= '9';
+    uint64_t seconds, now = realtime_ms() / 1000;
+    if (given.count > TIMESTAMP_DIGITS_MAX || !text_is_number(given, &seconds)) {
+        return (struct api_refusal){401, "auth_timestamp has to be seconds since 1970", NULL};
     }
-    if (!is_number) return (struct api_refusal){401, "auth_timestamp has to be seconds since 1970", NULL};
-    memcpy(text, given.at, given.count);
-    uint64_t seconds = strtoull(text, NULL, 10), now = realtime_ms() / 1000;
     uint64_t apart = seconds > now ? seconds - now : now - seconds;
     if (apart <= TIMESTAMP_SECONDS_MAX) return (struct api_refusal){0};
     char *words;

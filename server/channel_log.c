@@ -13,6 +13,7 @@
 #include "server/home_publish.h"
 #include "server/log.h"
 #include "server/query.h"
+#include "server/random_word.h"
 #include "server/shard.h"
 #include "server/store.h"
 
@@ -40,15 +41,13 @@ const struct history_rule *channel_log_rule(const struct shard *shard, const str
 
 static void choose_epoch(char epoch[EPOCH_BYTES + 1])
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-    for (uint32_t i = 0; i < EPOCH_BYTES; i++) {
-        epoch[i] = letters[arc4random_uniform(sizeof letters - 1)];
-    }
+    random_word(epoch, EPOCH_BYTES);
     epoch[EPOCH_BYTES] = '\0';
 }
 
-static struct channel_log *log_new(struct shard *shard, struct roster *roster, const struct history_rule *rule)
+static struct channel_log *log_new(const struct shard *shard, struct roster *roster)
 {
+    const struct history_rule *rule = roster->rule;
     struct channel_log *log = malloc(sizeof *log);
     if (log == NULL) return NULL;
     *log = (struct channel_log){
@@ -66,9 +65,8 @@ enum rc channel_log_open(struct shard *shard, struct roster *roster, struct chan
 {
     *log_r = roster->log;
     if (roster->log == NULL) {
-        const struct history_rule *rule = channel_log_rule(shard, &roster->channel->name);
-        if (rule == NULL) return RC_ENOENT;
-        roster->log = log_new(shard, roster, rule);
+        if (roster->rule == NULL) return RC_ENOENT;
+        roster->log = log_new(shard, roster);
         if (roster->log == NULL) return RC_ENOMEM;
         home_set_timer(shard, roster); /* whatever becomes of what it was made for */
     }
@@ -93,33 +91,27 @@ struct history_bounds log_bounds(const struct shard *shard, const struct channel
     return bounds;
 }
 
-/* Tells the shard that the window has changed, which held that many bytes and messages before. */
-static void window_changed(struct shard *shard, struct channel_log *log, uint64_t bytes_before, uint32_t count_before)
+/* The window has changed: the shard counts what it holds, and lists the logs that hold something. */
+static void recount(struct shard *shard, struct channel_log *log)
 {
     const struct history *window = &log->window;
-    if (count_before == 0 && window->count > 0) {
-        TAILQ_INSERT_TAIL(&shard->logs, log, entry);
-        bytes_before -= sizeof *log; /* what a channel takes that lives for its messages alone */
-    } else if (count_before > 0 && window->count == 0) {
-        TAILQ_REMOVE(&shard->logs, log, entry);
-        bytes_before += sizeof *log;
-    }
-    counter_add(&shard->counters, COUNTER_history_bytes, window->bytes - bytes_before);
+    /* With what a channel takes that lives for its messages alone. */
+    uint64_t bytes = window->count > 0 ? window->bytes + sizeof *log : 0;
+    if (log->counted_bytes == 0 && bytes > 0) TAILQ_INSERT_TAIL(&shard->logs, log, entry);
+    if (log->counted_bytes > 0 && bytes == 0) TAILQ_REMOVE(&shard->logs, log, entry);
+    counter_add(&shard->counters, COUNTER_history_bytes, bytes - log->counted_bytes);
+    log->counted_bytes = bytes;
 }
 
 static void trim(struct shard *shard, struct channel_log *log)
 {
-    uint64_t bytes = log->window.bytes;
-    uint32_t count = log->window.count;
     struct history_bounds bounds = log_bounds(shard, log);
     history_trim(&log->window, &shard->counters, &bounds, realtime_ms());
-    window_changed(shard, log, bytes, count);
+    recount(shard, log);
 }
 
 static void add(struct shard *shard, struct channel_log *log, struct message *placed)
 {
-    uint64_t bytes = log->window.bytes;
-    uint32_t count = log->window.count;
     message_hold(placed, 1);
     if (history_append(&log->window, placed) != RC_OK) {
         message_drop(&shard->counters, placed);
@@ -129,7 +121,7 @@ static void add(struct shard *shard, struct channel_log *log, struct message *pl
         history_skip(&log->window, placed->offset); /* readers get it; who resumes will be told that it is missing */
         counter_add(&shard->counters, COUNTER_history_unkept, 1);
     }
-    window_changed(shard, log, bytes, count);
+    recount(shard, log);
 }
 
 /* Something went out that is not kept, which the store does not know. */
@@ -146,10 +138,8 @@ static bool may_go(const struct channel_log *log)
 
 static void log_free(struct shard *shard, struct channel_log *log)
 {
-    uint64_t bytes = log->window.bytes;
-    uint32_t count = log->window.count;
     history_fini(&log->window, &shard->counters);
-    window_changed(shard, log, bytes, count);
+    recount(shard, log);
     log->roster->log = NULL;
     free(log);
 }
@@ -162,10 +152,8 @@ static void bound(struct shard *shard, const struct channel_log *newest)
            (oldest = TAILQ_FIRST(&shard->logs)) != newest) {
         log_warn("history_bytes_max reached: the channels unused for longest forget messages");
         counter_add(&shard->counters, COUNTER_history_evictions, 1);
-        uint64_t bytes = oldest->window.bytes;
-        uint32_t count = oldest->window.count;
         history_forget_oldest(&oldest->window, &shard->counters);
-        window_changed(shard, oldest, bytes, count);
+        recount(shard, oldest);
         bool is_wanted = oldest->rule->durable && knows_of_loss(oldest); /* until its time is over */
         if (oldest->window.count > 0 || is_wanted || !may_go(oldest)) continue;
         struct roster *roster = oldest->roster;
@@ -226,7 +214,7 @@ enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *p
     struct position position = log->window.last;
     struct roster *roster = log->roster;
     bound(shard, log);
-    if (was_empty || (log->rule->durable && log->jobs == 0)) home_set_timer(shard, roster);
+    if (was_empty) home_set_timer(shard, roster);
     enum rc rc = home_deliver(shard, roster->channel, placed);
     home_answer_publish(shard, query, receipt, RC_OK, &position); /* last: who is answered may publish the next */
     return rc;
@@ -248,18 +236,27 @@ void log_send_unkept(struct shard *shard, struct channel_log *log, struct messag
     }
 }
 
+void log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
+                struct query *query, struct receipt *receipt)
+{
+    static const struct position nowhere;
+    if (query == NULL) {
+        log_send_unkept(shard, log, message);
+        return;
+    }
+    message_drop(&shard->counters, message);
+    home_answer_publish(shard, query, receipt, rc, &nowhere);
+}
+
 void channel_log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
                         struct query *query, struct receipt *receipt)
 {
-    struct position nowhere = {0};
-    if (query != NULL) {
-        message_drop(&shard->counters, message);
-        home_answer_publish(shard, query, receipt, rc, &nowhere);
-        return;
+    bool is_behind = false;
+    if (query == NULL) {
+        log_warn("a message goes out that its channel's history cannot keep: %s", rc_text(rc));
+        is_behind = log != NULL && log->last_append != NULL && log_send_behind(log, message) == RC_OK;
     }
-    log_warn("a message goes out that its channel's history cannot keep: %s", rc_text(rc));
-    bool is_behind = log != NULL && log->last_append != NULL && log_send_behind(log, message) == RC_OK;
-    if (!is_behind) log_send_unkept(shard, log, message);
+    if (!is_behind) log_refuse(shard, log, rc, message, query, receipt);
 }
 
 bool channel_log_is_whole(const struct channel_log *log, const struct position *from)
@@ -366,11 +363,6 @@ void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_st
 
 /* ---- time ---- */
 
-void channel_log_left(struct shard *shard, struct channel_log *log)
-{
-    log->used_ms = shard->now_ms;
-}
-
 /* How long it stays when nobody subscribes to it and nothing is left in its window. */
 static uint64_t idle_ms(const struct channel_log *log)
 {
@@ -395,6 +387,12 @@ bool channel_log_run(struct shard *shard, struct channel_log *log)
     if (!may_go(log) || shard->now_ms < log->used_ms + idle_ms(log)) return true;
     log_free(shard, log);
     return false;
+}
+
+bool channel_log_left(struct shard *shard, struct channel_log *log)
+{
+    log->used_ms = shard->now_ms;
+    return channel_log_run(shard, log);
 }
 
 /* ---- the end ---- */

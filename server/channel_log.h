@@ -48,11 +48,12 @@ struct channel_log {
     uint32_t jobs;
     struct log_wait *waiting; /* READING: what came meanwhile, oldest first */
     struct log_wait **waiting_end;
+    uint64_t counted_bytes;         /* of the window, in the shard's count; 0: it is not among the shard's logs */
     uint64_t used_ms;               /* when anybody published or left */
     TAILQ_ENTRY(channel_log) entry; /* of those with messages, the longest unused first */
 };
 
-/* The rule for what is published to that channel; NULL: it keeps no history. */
+/* The rule for what is published to that channel; NULL: it keeps no history. A roster has its own at hand. */
 const struct history_rule *channel_log_rule(const struct shard *shard, const struct name *channel);
 
 /* The channel's log, ready to be used. RC_ENOENT: it has none. RC_PENDING: it is being read, wait in it. RC_ESTORE,
@@ -82,12 +83,12 @@ bool channel_log_is_whole(const struct channel_log *log, const struct position *
 /* Once a turn: takes what the store has answered; wakes it. */
 void channel_log_take_answers(struct shard *shard);
 
-/* The last subscriber has left. */
-void channel_log_left(struct shard *shard, struct channel_log *log);
 /* When it has something to do; UINT64_MAX: never. */
 uint64_t channel_log_due_ms(const struct shard *shard, const struct channel_log *log);
 /* That time has come: forgets what is too old, and the log when nobody needs it: false, it is gone. */
 bool channel_log_run(struct shard *shard, struct channel_log *log);
+/* The same when the last subscriber has left. */
+bool channel_log_left(struct shard *shard, struct channel_log *log);
 
 /* The shard ends, the store has stopped: gives up what it was asked, */
 void channel_log_end(struct shard *shard);

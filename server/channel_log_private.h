@@ -17,6 +17,10 @@ enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *p
 void log_fill(struct shard *shard, struct channel_log *log, struct store_job *job);
 /* Sends a message that nobody waits for to the readers, unkept. Takes over a reference; log may be NULL. */
 void log_send_unkept(struct shard *shard, struct channel_log *log, struct message *message);
+/* A message that could not be kept, when all before it have gone: whoever waits is told, or it goes out unkept. Takes
+ * over everything; log may be NULL. */
+void log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
+                struct query *query, struct receipt *receipt);
 /* Goes on with what waited, which finds the log in this state. */
 void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_state state);
 

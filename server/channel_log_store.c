@@ -10,7 +10,6 @@
 #include "server/history_page.h"
 #include "server/history_rule.h"
 #include "server/home.h"
-#include "server/home_publish.h"
 #include "server/query.h"
 #include "server/server.h"
 #include "server/shard.h"
@@ -61,7 +60,6 @@ static enum rc ask(struct shard *shard, struct log_job *job)
     if (rc != RC_OK) return rc;
     job->log->jobs++;
     TAILQ_INSERT_TAIL(&shard->store_jobs, &job->job, entry);
-    shard->has_asked_store = true;
     return RC_OK;
 }
 
@@ -164,19 +162,6 @@ static void send_behind(struct shard *shard, struct channel_log *log, struct log
     }
 }
 
-/* It could not be kept, and all before it are done. */
-static void refused(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
-                    struct query *query, struct receipt *receipt)
-{
-    struct position nowhere = {0};
-    if (query == NULL) {
-        log_send_unkept(shard, log, message);
-        return;
-    }
-    message_drop(&shard->counters, message);
-    home_answer_publish(shard, query, receipt, rc, &nowhere);
-}
-
 static void appended(struct shard *shard, struct log_job *job)
 {
     struct channel_log *log = job->log;
@@ -196,11 +181,10 @@ static void appended(struct shard *shard, struct log_job *job)
         log_kept(shard, log, placed, query, receipt);
     } else {
         message_drop(&shard->counters, placed);
-        refused(shard, log, rc, message, query, receipt);
+        log_refuse(shard, log, rc, message, query, receipt);
     }
     send_behind(shard, log, behind);
-    log->jobs--;
-    home_set_timer(shard, log->roster);
+    if (--log->jobs == 0) home_set_timer(shard, log->roster);
 }
 
 /* What the store has for a reader, as one run of frames; NULL: out of memory, or not all that is wanted. */
@@ -216,9 +200,7 @@ static struct message *run_of(struct shard *shard, const struct store_job *job)
     uint8_t *to = message_frame(run, FORM_EVENT);
     run->offset = job->since;
     for (uint32_t i = 0; i < job->messages_count; i++) {
-        uint32_t count = job->messages[i]->frame_bytes[FORM_EVENT];
-        memcpy(to, message_frame(job->messages[i], FORM_EVENT), count);
-        to += count;
+        to = message_put_frame(job->messages[i], FORM_EVENT, to);
         run->offset = job->messages[i]->offset;
     }
     return run;

@@ -114,8 +114,7 @@ static struct batch *join(struct shard *shard, const struct run *run, const stru
     for (uint32_t i = 0; i < run->count; i++) {
         const struct message *message = run->messages[i];
         if (!counts_for(shard, run, message, without)) continue;
-        memcpy(to, message_frame(message, run->form), message->frame_bytes[run->form]);
-        to += message->frame_bytes[run->form];
+        to = message_put_frame(message, run->form, to);
     }
     return batch;
 }

@@ -113,14 +113,10 @@ static bool is_from_us(const struct shard *shard, const struct http_request *htt
                           upgrade_has_origin((const char *const *)list->items, list->count, origin));
 }
 
-/* Digits, as net/http has seen. */
 static bool is_too_long(struct text content_length)
 {
-    uint32_t bytes = 0;
-    for (size_t i = 0; i < content_length.count && bytes <= BODY_BYTES_MAX; i++) {
-        bytes = 10 * bytes + (uint32_t)(content_length.at[i] - '0');
-    }
-    return bytes > BODY_BYTES_MAX;
+    uint64_t bytes;
+    return text_is_number(content_length, &bytes) && bytes > BODY_BYTES_MAX;
 }
 
 /* Everything that can be judged without understanding the body. */

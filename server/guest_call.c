@@ -3,6 +3,7 @@
  * What is signed is put together here from pieces that were checked, never taken from a guest as a whole. */
 #include "server/guest_private.h"
 
+#include "core/channel_type.h"
 #include "core/json_text.h"
 #include "core/name.h"
 #include "server/auth.h"
@@ -15,7 +16,6 @@
 
 #define INVITES_MAX        20 /* to one guest by one shard, within: */
 #define INVITE_WINDOW_MS   10000
-#define PRESENCE_PREFIX    "presence-"
 #define DIRECT_PREFIX      "private-direct-"
 #define DIRECT_EVENT       "ringcast-direct"
 #define GUEST_NAME_BYTES   160
@@ -209,6 +209,6 @@ struct guest_refusal guest_call_auth(struct guest_call *call)
     struct text channel = string_of(call, "channel_name");
     if (channel.at == NULL || !name_is_valid(channel)) return no_channel;
     if (text_has_prefix(channel, DIRECT_PREFIX)) return sign_direct(call, &guest, channel);
-    if (!text_has_prefix(channel, PRESENCE_PREFIX)) return foreign_channel;
+    if (!channel_type_of(channel).is_presence) return foreign_channel;
     return sign_channel(call, &guest, channel, identity_of(&guest, "user_id", memory));
 }

@@ -138,7 +138,6 @@ enum rc history_page(struct shard *shard, struct query *query)
         return rc == RC_OK ? RC_PENDING : rc;
     }
     if (rc == RC_OK) rc = answer(shard, log, query);
-    home_set_timer(shard, channel->roster); /* the log may have been made for this question only */
     home_drop_if_unused(shard, channel);
     return rc;
 }

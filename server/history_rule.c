@@ -145,6 +145,13 @@ const struct history_rule *history_rule_of(const struct history_rule_list *rules
     return NULL;
 }
 
+const struct history_rule *history_rule_durable(const struct history_rule_list *rules)
+{
+    for (uint32_t i = 0; i < rules->count; i++)
+        if (rules->items[i].durable) return &rules->items[i];
+    return NULL;
+}
+
 void history_rule_help(FILE *out)
 {
     fputs("\nHistory settings\n"

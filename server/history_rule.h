@@ -31,5 +31,8 @@ extern const struct option_type option_type_history_rule_list;
  * Takes at most the product of both lengths, whatever the pattern. */
 const struct history_rule *history_rule_of(const struct history_rule_list *rules, struct text channel);
 
+/* The first rule whose channels are durable; NULL: none. */
+const struct history_rule *history_rule_durable(const struct history_rule_list *rules);
+
 /* What --help shows of history_setting.def. */
 void history_rule_help(FILE *out);

@@ -145,8 +145,7 @@ static void dismiss(struct shard *shard, struct roster *roster, uint32_t from, e
     if (roster->type.is_user && roster->counts[FORM_EVENT] == 0) home_tell_user(shard, roster, false);
     count_changed(shard, roster);
     if (roster->log == NULL || roster_subscribers(roster) > 0) return;
-    channel_log_left(shard, roster->log);
-    if (channel_log_run(shard, roster->log)) home_set_timer(shard, roster);
+    if (channel_log_left(shard, roster->log)) home_set_timer(shard, roster);
 }
 
 /* Who joined and could not be greeted is out again, and knows it. */
@@ -201,10 +200,7 @@ void home_subscribe(struct shard *shard, uint32_t from, struct join *join)
     if (join->rc == RC_PENDING) return;
     if (join->rc == RC_OK) join->rc = admit(shard, channel->roster, join);
     if (join->rc != RC_OK) {
-        if (channel != NULL) {
-            home_set_timer(shard, channel->roster); /* a log may have been made for it */
-            home_drop_if_unused(shard, channel);
-        }
+        if (channel != NULL) home_drop_if_unused(shard, channel);
         answer(shard, join);
     } else if (is_member(join) && settle_later(shard, channel->roster)) {
         join->next = channel->roster->joiners;

@@ -96,21 +96,14 @@ static size_t greeting_bytes(const struct greeting *greeting)
     return greeting->is_miss ? bytes + event_frame_bytes(&greeting->miss) : bytes;
 }
 
-static uint8_t *write_frame(const struct message *message, uint8_t *to)
-{
-    uint32_t count = message->frame_bytes[FORM_EVENT];
-    memcpy(to, message_frame(message, FORM_EVENT), count);
-    return to + count;
-}
-
 static void write(const struct greeting *greeting, uint8_t *to)
 {
     to = event_frame_write(&greeting->success, to);
-    if (greeting->stored != NULL) to = write_frame(greeting->stored, to);
+    if (greeting->stored != NULL) to = message_put_frame(greeting->stored, FORM_EVENT, to);
     for (uint32_t i = greeting->window_first; greeting->window != NULL && i < greeting->window->count; i++) {
-        to = write_frame(history_at(greeting->window, i), to);
+        to = message_put_frame(history_at(greeting->window, i), FORM_EVENT, to);
     }
-    if (greeting->kept != NULL) to = write_frame(greeting->kept, to);
+    if (greeting->kept != NULL) to = message_put_frame(greeting->kept, FORM_EVENT, to);
     if (greeting->is_miss) event_frame_write(&greeting->miss, to);
 }
 

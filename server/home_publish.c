@@ -188,8 +188,9 @@ static enum rc pass_on(struct shard *shard, struct channel *channel, struct mess
 
 enum rc home_publish(struct shard *shard, struct message *message, struct query *query)
 {
-    const struct history_rule *rule = channel_log_rule(shard, &message->channel);
     struct channel *channel = hub_find(&shard->hub, &message->channel);
+    const struct history_rule *rule =
+        channel != NULL ? channel->roster->rule : channel_log_rule(shard, &message->channel);
     struct channel_log *log = NULL;
     struct receipt *receipt = NULL;
     enum rc rc = RC_OK;

@@ -250,9 +250,7 @@ static void warn(struct options *options, const char *text)
 static enum rc check_history(struct options *options, struct option_error error)
 {
     char given[GIVEN_BYTES_MAX];
-    const struct history_rule *durable = NULL;
-    for (uint32_t i = 0; durable == NULL && i < options->history.count; i++)
-        if (options->history.items[i].durable) durable = &options->history.items[i];
+    const struct history_rule *durable = history_rule_durable(&options->history);
     bool has_directory = options->data_dir[0] != '\0';
     if (durable != NULL && !has_directory)
         return option_refuse(

@@ -9,7 +9,6 @@
 #include "core/mailbox.h"
 #include "core/message.h"
 #include "net/ring.h"
-#include "server/api.h"
 #include "server/home.h"
 #include "server/home_publish.h"
 #include "server/log.h"
@@ -86,11 +85,7 @@ static void take_letter(struct shard *shard, uint32_t from, const struct letter 
         message_drop(&shard->counters, letter->message);
         break;
     case LETTER_ANSWER:
-        if (letter->query->asker == QUERY_OF_CLIENT) {
-            pusher_answered(shard, letter->query);
-        } else {
-            api_answered(shard, letter->query);
-        }
+        query_answered(shard, letter->query);
         break;
     }
 }

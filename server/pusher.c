@@ -76,21 +76,14 @@ static bool pusher_serves(struct text path)
     return path.count >= end && text_is(text_behind(path, path.count - end), PATH_END);
 }
 
-static bool is_number(struct text text)
-{
-    for (size_t i = 0; i < text.count; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9') return false;
-    }
-    return text.count > 0;
-}
-
 static enum close_reason check_version(const struct http_request *request)
 {
     struct query_string query;
+    uint64_t number;
     if (query_string_read(&query, request->query) != RC_OK) return CLOSE_BAD_VERSION;
     enum close_reason reason = CLOSE_NONE;
     struct text version = query_string_get(&query, "protocol");
-    if (version.at != NULL && !is_number(version)) {
+    if (version.at != NULL && !text_is_number(version, &number)) {
         reason = CLOSE_BAD_VERSION;
     } else if (version.at != NULL) {
         bool is_known =

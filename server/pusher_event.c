@@ -98,7 +98,7 @@ static bool has_good_id(const struct command *command)
     if (!command->has_bad_id && (command->id.at == NULL || query_key_is_valid(command->id))) return true;
     pusher_error(command, CODE_NONE,
                  "Invalid event: its id is a string of 1 to %d bytes without control characters, and once",
-                 QUERY_KEY_BYTES_MAX);
+                 RECEIPT_KEY_BYTES_MAX);
     return false;
 }
 

@@ -24,7 +24,7 @@
 #define ITEMS_DEFAULT  50
 #define SENTENCE_BYTES 320
 /* An id or a channel's name, each of its bytes escaped, and what stands around them; a sentence. */
-#define ACK_BYTES_MAX  (6 * (QUERY_KEY_BYTES_MAX + NAME_BYTES_MAX) + 6 * SENTENCE_BYTES + 200)
+#define ACK_BYTES_MAX  (6 * (RECEIPT_KEY_BYTES_MAX + NAME_BYTES_MAX) + 6 * SENTENCE_BYTES + 200)
 
 /* ---- asking homes ---- */
 

@@ -44,7 +44,7 @@ bool query_key_is_valid(struct text key)
     for (size_t i = 0; i < key.count; i++) {
         if ((unsigned char)key.at[i] < ' ' || key.at[i] == 0x7f) return false;
     }
-    return key.count > 0 && key.count <= QUERY_KEY_BYTES_MAX;
+    return key.count > 0 && key.count <= RECEIPT_KEY_BYTES_MAX;
 }
 
 /* ---- pieces of JSON ---- */
@@ -195,9 +195,16 @@ void query_published(struct shard *shard, struct query *query, enum rc rc)
 void query_done(struct shard *shard, struct query *query, enum rc rc)
 {
     query->rc = rc;
-    if (query->shard != shard->index) {
+    if (query->shard == shard->index) {
+        query_answered(shard, query);
+    } else {
         post_send(shard, query->shard, LETTER_ANSWER, query);
-    } else if (query->asker == QUERY_OF_CLIENT) {
+    }
+}
+
+void query_answered(struct shard *shard, struct query *query)
+{
+    if (query->asker == QUERY_OF_CLIENT) {
         pusher_answered(shard, query);
     } else {
         api_answered(shard, query);

@@ -8,6 +8,7 @@
 #include "core/name.h"
 #include "core/position.h"
 #include "core/rc.h"
+#include "core/receipts.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,7 +40,6 @@ enum query_info {
     QUERY_INFO_POSITION = 1 << 3,
 };
 
-#define QUERY_KEY_BYTES_MAX 64
 #define QUERY_TAG_BYTES_MAX (6 * 64 + 2) /* a string of 64 bytes, each of them escaped */
 
 /* Which part of a channel's history: the oldest messages behind `since`, or the newest before `before`. */
@@ -66,12 +66,12 @@ struct query {
     uint32_t serial; /* in this call; a client: in this life of its slot, */
     uint32_t part;   /* as this part of it */
     unsigned info;
-    struct name name;                  /* text stands behind the struct; QUERY_CHANNELS: what names begin with */
-    struct message *message;           /* QUERY_PUBLISH; one reference */
-    char key[QUERY_KEY_BYTES_MAX + 1]; /* QUERY_PUBLISH: the publisher's own name for it, terminated; "": none */
-    char tag[QUERY_TAG_BYTES_MAX + 1]; /* QUERY_HISTORY of a client: JSON that comes back as it is */
-    struct query_page page;            /* QUERY_HISTORY */
-    struct query *next;                /* home: who else waits for the same publish */
+    struct name name;                    /* text stands behind the struct; QUERY_CHANNELS: what names begin with */
+    struct message *message;             /* QUERY_PUBLISH; one reference */
+    char key[RECEIPT_KEY_BYTES_MAX + 1]; /* QUERY_PUBLISH: the publisher's own name for it, terminated; "": none */
+    char tag[QUERY_TAG_BYTES_MAX + 1];   /* QUERY_HISTORY of a client: JSON that comes back as it is */
+    struct query_page page;              /* QUERY_HISTORY */
+    struct query *next;                  /* home: who else waits for the same publish */
 
     enum rc rc; /* the answer: RC_OK, RC_ENOMEM; RC_ESTORE, RC_EFULL: not now; RC_ENOENT: it has no history */
     struct query_facts facts; /* position: the message's; not set: it is not kept */
@@ -84,7 +84,7 @@ struct query *query_new(enum query_kind kind, const struct name *name);
 /* Accepts NULL. */
 void query_free(struct counters *counters, struct query *query);
 
-/* 1 to QUERY_KEY_BYTES_MAX bytes, no control characters. */
+/* 1 to RECEIPT_KEY_BYTES_MAX bytes, no control characters. */
 bool query_key_is_valid(struct text key);
 
 /* At the home: fills in the answer and sends it back. Takes over the query. */
@@ -94,6 +94,8 @@ void query_take(struct shard *shard, struct query *query);
 void query_published(struct shard *shard, struct query *query, enum rc rc);
 /* At the home: sends the answer back. Takes over the query. */
 void query_done(struct shard *shard, struct query *query, enum rc rc);
+/* At the asker: hands the answer to whoever asked. Takes over the query. */
+void query_answered(struct shard *shard, struct query *query);
 
 /* Appends "user_count":2,"subscription_count":3,"offset":43,"epoch":"k3x9ab2m" as far as `info` asks and the channel
  * has them; nothing for nothing. */

@@ -162,11 +162,7 @@ static enum rc start_webhooks(struct server *server, char *reason_r, size_t reas
 static enum rc start_store(struct server *server, char *reason_r, size_t reason_size)
 {
     int wake[SHARDS_MAX];
-    bool is_wanted = false;
-    for (uint32_t i = 0; i < server->options->history.count; i++) {
-        is_wanted = is_wanted || server->options->history.items[i].durable;
-    }
-    if (!is_wanted) return RC_OK;
+    if (history_rule_durable(&server->options->history) == NULL) return RC_OK;
     for (uint32_t i = 0; i < server->shards_count; i++) {
         wake[i] = server->shards[i].signal_descriptor;
     }

@@ -7,6 +7,7 @@
 #include "net/tls.h"
 #include "server/accept.h"
 #include "server/app.h"
+#include "server/channel_log.h"
 #include "server/clock.h"
 #include "server/fan_out.h"
 #include "server/home.h"
@@ -222,7 +223,9 @@ struct channel *shard_make_channel(struct shard *shard, const struct name *name)
 {
     uint32_t count = shard->hub.count;
     struct channel *channel = hub_make(&shard->hub, name);
-    counter_add(&shard->counters, COUNTER_channels, shard->hub.count - count);
+    bool is_new = shard->hub.count > count;
+    if (is_new) counter_add(&shard->counters, COUNTER_channels, 1);
+    if (is_new && channel->roster != NULL) channel->roster->rule = channel_log_rule(shard, name);
     return channel;
 }
 

@@ -62,7 +62,7 @@ struct shard {
     struct ring *ring;
     uint64_t now_ms;  /* monotonic, read once a turn */
     uint64_t woke_us; /* the same, when the turn began */
-    bool has_more;   /* the last turn left completions for the next */
+    bool has_more;    /* the last turn left completions for the next */
     struct timer_wheel timers;
 
     uint32_t slots_max;
@@ -91,15 +91,14 @@ struct shard {
     struct roster **settling; /* this shard is the home, and something is told at the turn's end */
     uint32_t settling_count;
     uint32_t settling_capacity;
-    struct timer_wheel roster_timers; /* of rosters */
-    TAILQ_HEAD(, roster) kept;        /* those that keep an event, the oldest event first */
-    bool has_told_webhook;            /* this turn: the webhook thread is to be woken */
+    struct timer_wheel roster_timers;   /* of rosters */
+    TAILQ_HEAD(, roster) kept;          /* those that keep an event, the oldest event first */
+    bool has_told_webhook;              /* this turn: the webhook thread is to be woken */
     TAILQ_HEAD(, channel_log) logs;     /* those that hold messages, the longest unused first */
     TAILQ_HEAD(, store_job) store_jobs; /* under way at the store */
-    bool has_asked_store;               /* this turn: the store is to be woken */
     struct receipts *receipts;          /* of publishes with a key; NULL: there was none yet */
     struct guest_invited guests_invited[GUESTS_INVITED_MAX];
-    struct channel **active;          /* channels with messages that arrived this turn */
+    struct channel **active; /* channels with messages that arrived this turn */
     uint32_t active_count;
     uint32_t active_capacity;
 

@@ -24,14 +24,12 @@
 #include "core/counters.h"
 #include "core/position.h"
 #include "core/rc.h"
+#include "core/receipts.h"
 #include "server/options.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
-
-#define STORE_KEY_BYTES_MAX 64
-#define STORE_KEY_MS        (10 * 60 * 1000) /* how long a key is remembered */
 
 struct history_rule;
 struct message;
@@ -45,7 +43,7 @@ enum store_job_kind {
 
 /* What was published with a key, and where it went. */
 struct store_key {
-    char text[STORE_KEY_BYTES_MAX + 1]; /* terminated */
+    char text[RECEIPT_KEY_BYTES_MAX + 1]; /* terminated */
     uint64_t offset;
     uint64_t time_ms;
 };
@@ -60,22 +58,22 @@ struct store_job {
 
     /* APPEND: a first message makes the channel. An epoch that is not the one stored replaces it: what was stored
      * under the other one is deleted. Offsets only grow, with or without gaps (an append that failed leaves one). */
-    struct message *message;           /* has its offset, time and FORM_EVENT; the reference stays the asker's */
-    char epoch[EPOCH_BYTES + 1];       /* READ: an answer */
-    char key[STORE_KEY_BYTES_MAX + 1]; /* "": none. The same one again is one more row: it is the asker's to refuse */
+    struct message *message;             /* has its offset, time and FORM_EVENT; the reference stays the asker's */
+    char epoch[EPOCH_BYTES + 1];         /* READ: an answer */
+    char key[RECEIPT_KEY_BYTES_MAX + 1]; /* "": none. The same again is one more row: it is the asker's to refuse */
 
     /* READ: of the messages with since < offset < before, the newest or the oldest that fit; always at least one, if
      * there is one. */
     uint64_t since;
     uint64_t before; /* UINT64_MAX: up to the end */
     uint32_t count_max;
-    uint64_t bytes_max; /* of frames */
-    bool is_from_end;   /* the newest, not the oldest */
+    uint64_t bytes_max;     /* of frames */
+    bool is_from_end;       /* the newest, not the oldest */
     bool is_all_or_nothing; /* no messages at all unless all behind `since` are kept */
-    uint32_t keys_max;      /* of the last STORE_KEY_MS, the newest */
+    uint32_t keys_max;      /* of the last RECEIPT_MS, the newest */
 
     /* The answer. RC_OK, RC_ENOENT (READ: nothing was ever stored of this channel, or all of it was forgotten, which
-     * is when the rule's ttl and STORE_KEY_MS have passed since its last message), RC_ESTORE, RC_ENOMEM. The rest is
+     * is when the rule's ttl and RECEIPT_MS have passed since its last message), RC_ESTORE, RC_ENOMEM. The rest is
      * READ's, with RC_OK: */
     enum rc rc;
     uint64_t last;             /* offset of the channel's last message, also when it is not kept any more */

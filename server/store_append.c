@@ -121,7 +121,7 @@ static void note_message(struct store_channel *channel, const struct store_job *
         note_sweep(channel, now_ms); /* it may be less: look when the oldest goes */
     channel->ttl_ms = job->rule->ttl;
     note_sweep(channel, message->time_ms + channel->ttl_ms);
-    if (job->key[0] != '\0') note_sweep(channel, message->time_ms + STORE_KEY_MS);
+    if (job->key[0] != '\0') note_sweep(channel, message->time_ms + RECEIPT_MS);
     channel->whole_from = job->whole_from;
     channel->last = message->offset;
     channel->last_ms = message->time_ms;

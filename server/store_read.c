@@ -105,7 +105,7 @@ static enum rc add_key(struct store_log *log, struct store_job *job)
     if (text.at == NULL) return RC_ENOMEM;
     *key = (struct store_key){.offset = store_number(log, STORE_SQL_KEYS_READ, 0),
                               .time_ms = store_number(log, STORE_SQL_KEYS_READ, 1)};
-    memcpy(key->text, text.at, text.count < STORE_KEY_BYTES_MAX ? text.count : STORE_KEY_BYTES_MAX);
+    memcpy(key->text, text.at, text.count < RECEIPT_KEY_BYTES_MAX ? text.count : RECEIPT_KEY_BYTES_MAX);
     job->keys_count++;
     return RC_OK;
 }
@@ -114,7 +114,7 @@ static enum rc read_keys(struct store_log *log, struct store_job *job, const str
                          uint64_t now_ms)
 {
     store_bind_number(log, STORE_SQL_KEYS_READ, 1, (uint64_t)channel->id);
-    store_bind_number(log, STORE_SQL_KEYS_READ, 2, store_expired_ms(now_ms, STORE_KEY_MS));
+    store_bind_number(log, STORE_SQL_KEYS_READ, 2, store_expired_ms(now_ms, RECEIPT_MS));
     store_bind_number(log, STORE_SQL_KEYS_READ, 3, job->keys_max);
     enum rc rc;
     while ((rc = store_step(log, STORE_SQL_KEYS_READ)) == RC_OK) {
@@ -142,18 +142,6 @@ static enum rc read_channel(struct store_log *log, struct store_job *job, uint64
     if (rc == RC_OK) rc = read_messages(log, job, channel, expired_ms);
     if (rc == RC_OK && job->keys_max > 0) rc = read_keys(log, job, channel, now_ms);
     return rc;
-}
-
-void store_job_fini(struct counters *counters, struct store_job *job)
-{
-    for (uint32_t i = 0; i < job->messages_count; i++) {
-        message_drop(counters, job->messages[i]);
-    }
-    free(job->messages);
-    free(job->keys);
-    job->messages = NULL;
-    job->keys = NULL;
-    job->messages_count = job->keys_count = 0;
 }
 
 enum rc store_log_read(struct store_log *log, struct store_job *job, uint64_t now_ms)

@@ -28,7 +28,7 @@ struct front {
 
 uint64_t store_forget_at_ms(uint64_t last_ms, uint64_t ttl_ms)
 {
-    return last_ms + (ttl_ms > STORE_KEY_MS ? ttl_ms : STORE_KEY_MS);
+    return last_ms + (ttl_ms > RECEIPT_MS ? ttl_ms : RECEIPT_MS);
 }
 
 /* ---- messages ---- */
@@ -116,7 +116,7 @@ static enum rc cut_keys(struct store_log *log, const struct store_channel *chann
                         uint32_t rows_max, struct front *front)
 {
     *front = (struct front){.next_ms = STORE_NUMBER_MAX};
-    enum rc rc = measure_keys(log, channel, store_expired_ms(now_ms, STORE_KEY_MS), rows_max, front);
+    enum rc rc = measure_keys(log, channel, store_expired_ms(now_ms, RECEIPT_MS), rows_max, front);
     if (rc != RC_OK || front->rows == 0) return rc;
     store_bind_number(log, STORE_SQL_KEYS_DELETE, 1, (uint64_t)channel->id);
     store_bind_number(log, STORE_SQL_KEYS_DELETE, 2, front->offset);
@@ -155,7 +155,7 @@ static enum rc sweep_channel(struct store_log *log, struct store_channel *channe
     if (rc != RC_OK) return rc;
     *rows_r = (uint32_t)(messages.rows + keys.rows) + 1; /* and the channel's */
     channel->sweep_ms =
-        earlier(next_sweep_ms(&messages, rows_max, channel->ttl_ms), next_sweep_ms(&keys, rows_max, STORE_KEY_MS));
+        earlier(next_sweep_ms(&messages, rows_max, channel->ttl_ms), next_sweep_ms(&keys, rows_max, RECEIPT_MS));
     if (channel->sweep_ms == STORE_NUMBER_MAX) { /* nothing is left */
         channel->sweep_ms = store_forget_at_ms(channel->last_ms, channel->ttl_ms);
         if (channel->sweep_ms <= now_ms) return delete_channel(log, channel);

@@ -185,13 +185,6 @@ static void turn_wake_webhooks(struct shard *shard)
     webhooks_wake(shard->server->webhooks, shard->index);
 }
 
-static void turn_wake_store(struct shard *shard)
-{
-    if (!shard->has_asked_store) return;
-    shard->has_asked_store = false;
-    store_wake(shard->server->store, shard->index);
-}
-
 static void turn_count(struct shard *shard)
 {
     uint64_t took_us = monotonic_us() - shard->woke_us;
@@ -216,7 +209,7 @@ bool turn_run(struct shard *shard)
     flush_outboxes(shard);      /* one send for each connection that has something to say */
     post_ring_doorbells(shard); /* closing told a home that somebody left */
     turn_wake_webhooks(shard);
-    turn_wake_store(shard);
+    if (shard->server->store != NULL) store_wake(shard->server->store, shard->index);
     turn_count(shard);
     switch ((enum server_stage)ck_pr_load_uint(&shard->server->stage)) {
     case SERVER_RUNNING:

@@ -1,46 +1,13 @@
 /* tests/e2e/slow_reader.test.mjs - a reader that stops reading costs the others nothing: it alone is closed, and what
- * waits for it is bounded and given back.
- *
- * A paused socket takes as much as the kernel's buffers on both sides hold, a few MiB on loopback; only then does its
- * outbox grow. So tests publish until the server has closed somebody rather than a fixed amount. */
+ * waits for it is bounded and given back. */
 
 import assert from 'node:assert/strict';
-import { counters, connectMany, serverTest, until, untilCounters, WAIT_MS, within } from './support.mjs';
+import { counters, connectMany, serverTest, until, untilCounters } from './support.mjs';
 import { ping, RawClient } from './raw.mjs';
+import { closeOneThatReadsOn, MESSAGE_BYTES, publishUntil, ROUND } from './slow_reader.mjs';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-const MESSAGE_BYTES = 32 * KIB;
-const ROUND = 32;             /* messages that are sent and read before the next */
-const ROUNDS_PER_LOOK = 3;    /* between two looks at the counters */
-
-function payload(number) {
-  const bytes = Buffer.alloc(MESSAGE_BYTES, number);
-  bytes.writeUInt32BE(number);
-  return bytes;
-}
-
-/* Publishes rounds of messages, each read by all readers before the next is sent, until `isOver`, which gets the
- * counters; returns the highest outbox_bytes seen and how many messages there were. Each reader checks that it sees all
- * messages in order. */
-async function publishUntil(server, publisher, readers, isOver) {
-  let sent = 0, most = 0;
-  const round = async () => {
-    for (let i = 0; i < ROUND; i++) publisher.send(payload(sent + i));
-    for (const reader of readers) {
-      const got = await reader.inbox.take(ROUND, 'a message for a reader that reads');
-      got.forEach((message, i) => assert.equal(message.readUInt32BE(), sent + i));
-    }
-    sent += ROUND;
-  };
-  await until(async () => {
-    for (let i = 0; i < ROUNDS_PER_LOOK; i++) await round();
-    const now = await counters(server);
-    most = Math.max(most, now.outbox_bytes);
-    return isOver(now);
-  }, 'a slow reader to be noticed', { limit: 2 * WAIT_MS });
-  return { sent, most };
-}
 
 for (const shards of [1, 2]) {
   const title = `a reader that stops reading is closed alone, on ${shards} shards`;
@@ -64,16 +31,7 @@ for (const shards of [1, 2]) {
 }
 
 serverTest('it is told with 1013, if it reads on in time', ['--outbox-bytes-max', '256KiB', '--close-ms-max', '1m'],
-  async (server) => {
-    const [publisher, reader, slow] = await connectMany(server, 3);
-    slow.pause();
-    await publishUntil(server, publisher, [reader], (now) => now.subscriptions < 3);
-    slow.resume();
-    assert.deepEqual(await within(slow.ended, 'its close'), { code: 1013, reason: 'outbox full' });
-    assert.ok(slow.inbox.count > 0, 'what had gone out before came whole');
-    publisher.send('after it');
-    assert.equal(await reader.inbox.next(), 'after it');
-  });
+  async (server) => closeOneThatReadsOn(server, await connectMany(server, 3)));
 
 serverTest('a reader that is too far behind in time is closed alone', ['--outbox-bytes-max', '1GiB',
   '--outbox-age-ms-max', '500ms', '--close-ms-max', '500ms', '--shards', '2'], async (server) => {

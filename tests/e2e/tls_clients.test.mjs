@@ -15,8 +15,9 @@ import {
 } from './channels.mjs';
 import { close, handshake, OPCODE, frame } from './raw.mjs';
 import {
-  atEnd, connect, connectMany, counters, Inbox, leave, refusal, until, untilCounters, untilNobody, WAIT_MS, within,
+  atEnd, connect, connectMany, counters, Inbox, leave, refusal, until, untilCounters, untilNobody, within,
 } from './support.mjs';
+import { closeOneThatReadsOn, publishUntil } from './slow_reader.mjs';
 import { sClient, tlsTest, trustAuthority } from './tls.mjs';
 
 const KIB = 1024;
@@ -89,24 +90,6 @@ tlsTest('all see one order, over wss and ws', { args: ['--lobby-echo'], shards: 
     await leave(...clients);
   });
 
-/* Publishes rounds of messages that all readers read, until `isOver`, which gets the counters. */
-async function publishUntil(server, publisher, readers, isOver) {
-  let number = 0;
-  await until(async () => {
-    for (let i = 0; i < 96; i++, number++) {
-      const message = Buffer.alloc(32 * KIB, number & 0xff);
-      message.writeUInt32BE(number);
-      publisher.send(message);
-      if (i % 32 !== 31) continue;
-      for (const reader of readers) {
-        const got = await reader.inbox.take(32, 'a message for a reader that reads');
-        got.forEach((one, at) => assert.equal(one.readUInt32BE(), number - 31 + at));
-      }
-    }
-    return isOver(await counters(server));
-  }, 'a slow reader to be noticed', { limit: 2 * WAIT_MS });
-}
-
 for (const [reason, counter, args] of [
   ['too much waits', 'closed_slow_reader', ['--outbox-bytes-max', '1MiB']],
   ['it waits too long', 'closed_stale_reader', ['--outbox-bytes-max', '1GiB', '--outbox-age-ms-max', '500ms']],
@@ -127,16 +110,8 @@ for (const [reason, counter, args] of [
 }
 
 tlsTest('a slow reader over wss is told with 1013, if it reads on in time',
-  { args: ['--outbox-bytes-max', '256KiB', '--close-ms-max', '1m'], shards: [1] }, async (server, secure) => {
-    const [publisher, reader, slow] = await connectMany(secure, 3);
-    slow.pause();
-    await publishUntil(server, publisher, [reader], (now) => now.subscriptions < 3);
-    slow.resume();
-    assert.deepEqual(await within(slow.ended, 'its close'), { code: 1013, reason: 'outbox full' });
-    assert.ok(slow.inbox.count > 0, 'what had gone out before came whole');
-    publisher.send('after it');
-    assert.equal(await reader.inbox.next(), 'after it');
-  });
+  { args: ['--outbox-bytes-max', '256KiB', '--close-ms-max', '1m'], shards: [1] },
+  async (server, secure) => closeOneThatReadsOn(server, await connectMany(secure, 3)));
 
 /* --- life and end ------------------------------------------------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
  * Method: that of tests/support/scarce.h, and log_write() wrapped too: what the server says it could not tell may be
  * missing, and nothing else. */
 #include "tests/support/api_client.h"
-#include "tests/support/scarce.h"
+#include "tests/support/scarce_steps.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

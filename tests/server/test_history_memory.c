@@ -5,7 +5,7 @@
 #include "tests/support/api_client.h"
 #include "tests/support/fake_store.h"
 #include "tests/support/history_crowd.h"
-#include "tests/support/scarce.h"
+#include "tests/support/scarce_steps.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

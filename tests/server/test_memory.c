@@ -3,7 +3,7 @@
  *
  * Method: that of tests/support/scarce.h. Mailboxes are large, for a letter that cannot even be spilled ends the
  * process on purpose. */
-#include "tests/support/scarce.h"
+#include "tests/support/scarce_steps.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

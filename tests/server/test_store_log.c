@@ -380,7 +380,7 @@ Test(store_log, keys_are_read_in_order_for_ten_minutes, .timeout = 60)
             cr_expect_eq(read->keys[0].time_ms, CASE_MS);
         }
         if (minutes < 12) {
-            cr_expect_eq(strlen(read->keys[read->keys_count - 1].text), STORE_KEY_BYTES_MAX);
+            cr_expect_eq(strlen(read->keys[read->keys_count - 1].text), RECEIPT_KEY_BYTES_MAX);
             cr_expect_eq(read->keys[read->keys_count - 1].offset, 3);
         }
         case_free(read);

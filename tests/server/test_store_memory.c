@@ -6,6 +6,7 @@
 #include "core/message.h"
 #include "server/log.h"
 #include "server/store_log.h"
+#include "tests/support/scarce.h"
 #include "tests/support/store_case.h"
 
 #include <criterion/criterion.h>
@@ -16,16 +17,7 @@
 
 /* ---- memory that fails ---- */
 
-void *__real_malloc(size_t count);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t count);
-void *__wrap_malloc(size_t count);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t count);
-
 static uint64_t seed;
-static uint32_t fails_one_in; /* 0: none */
-static uint32_t failures;
 static sqlite3_mem_methods usual;
 
 /* SplitMix64. */
@@ -37,40 +29,19 @@ static uint32_t chance(uint32_t below)
     return (uint32_t)((z ^ z >> 31) % below);
 }
 
-static bool fails(void)
-{
-    if (fails_one_in == 0 || chance(fails_one_in) > 0) return false;
-    failures++;
-    return true;
-}
-
-void *__wrap_malloc(size_t count)
-{
-    return fails() ? NULL : __real_malloc(count);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t count)
-{
-    return fails() ? NULL : __real_realloc(memory, count);
-}
-
 static void *sqlite_malloc(int count)
 {
-    return fails() ? NULL : usual.xMalloc(count);
+    return scarce_fails() ? NULL : usual.xMalloc(count);
 }
 
 static void *sqlite_realloc(void *memory, int count)
 {
-    return fails() ? NULL : usual.xRealloc(memory, count);
+    return scarce_fails() ? NULL : usual.xRealloc(memory, count);
 }
 
 static void make_sqlite_fail(void)
 {
+    scarce_chance = chance;
     cr_assert_eq(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &usual), SQLITE_OK);
     sqlite3_mem_methods failing = usual;
     failing.xMalloc = sqlite_malloc;
@@ -150,21 +121,21 @@ static void some_transaction(uint32_t one_in)
     struct store_job *jobs[JOBS];
     uint32_t count = 1 + chance(JOBS), done = 0;
     after = model;
-    fails_one_in = one_in;
+    scarce_one_in = one_in;
     enum rc rc = store_log_begin(store_log, true);
-    fails_one_in = 0;
+    scarce_one_in = 0;
     for (; done < count && rc == RC_OK; done++) {
         jobs[done] = some_job(&after);
-        fails_one_in = one_in;
+        scarce_one_in = one_in;
         rc = run_job(jobs[done], &after);
-        fails_one_in = 0;
+        scarce_one_in = 0;
         if (rc == RC_OK && jobs[done]->kind == STORE_READ) check_read(&after, jobs[done]);
     }
-    fails_one_in = one_in;
+    scarce_one_in = one_in;
     if (rc == RC_OK) rc = store_log_commit(store_log);
     if (rc == RC_OK) model = after;
     if (rc != RC_OK) store_log_rollback(store_log);
-    fails_one_in = 0;
+    scarce_one_in = 0;
     cr_assert(rc == RC_OK || one_in > 0, "%s", store_log_reason(store_log));
     for (uint32_t i = 0; i < done; i++)
         case_free(jobs[i]);
@@ -173,12 +144,12 @@ static void some_transaction(uint32_t one_in)
 static void some_sweep(uint32_t one_in)
 {
     bool has_more;
-    fails_one_in = one_in;
+    scarce_one_in = one_in;
     enum rc rc = store_log_begin(store_log, true);
     if (rc == RC_OK) rc = store_log_sweep(store_log, CASE_MS, 1 + chance(20), &has_more);
     if (rc == RC_OK) rc = store_log_commit(store_log);
     if (rc != RC_OK) store_log_rollback(store_log);
-    fails_one_in = 0;
+    scarce_one_in = 0;
 }
 
 static void check_all(void)
@@ -232,7 +203,7 @@ Test(store_memory, what_memory_is_too_short_for_is_not_there_and_the_rest_is, .t
     make_sqlite_fail();
     for (uint64_t i = 1; i <= 20; i++)
         run_seed(100 + i, 10 + 30 * (uint32_t)i);
-    cr_expect_gt(failures, 500);
+    cr_expect_gt(scarce_failures, 500);
 }
 
 /* Opening, with a database to be made and with one that is there. */
@@ -245,9 +216,9 @@ Test(store_memory, an_opening_without_memory_leaves_nothing_open, .timeout = 120
     case_begin();
     for (uint32_t i = 0; i < 300; i++) {
         seed = i;
-        fails_one_in = 20 + 5 * i;
+        scarce_one_in = 20 + 5 * i;
         enum rc rc = store_log_open(&store_log, &counters, case_dir, false, reason, sizeof reason);
-        fails_one_in = 0;
+        scarce_one_in = 0;
         if (rc == RC_OK) store_log_close(store_log);
         opened += rc == RC_OK;
     }

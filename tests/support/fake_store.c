@@ -162,18 +162,6 @@ static void append(struct store_job *job)
 
 /* ---- reading ---- */
 
-void store_job_fini(struct counters *counters, struct store_job *job)
-{
-    for (uint32_t i = 0; i < job->messages_count; i++) {
-        message_drop(counters, job->messages[i]);
-    }
-    free(job->messages);
-    free(job->keys);
-    job->messages = NULL;
-    job->keys = NULL;
-    job->messages_count = job->keys_count = 0;
-}
-
 static struct message *message_of(const struct fake_stored *stored, const struct name *channel)
 {
     struct message *message = message_new_of(&the_store.counters, channel, FORM_EVENT, stored->frame_bytes);
@@ -223,7 +211,7 @@ static enum rc read_messages(const struct stored_log *log, struct store_job *job
 
 static void read_keys(const struct stored_log *log, struct store_job *job)
 {
-    uint64_t expired_ms = realtime_ms() - STORE_KEY_MS;
+    uint64_t expired_ms = realtime_ms() - RECEIPT_MS;
     job->keys = reallocarray(NULL, log->count, sizeof job->keys[0]);
     for (uint32_t i = 0; i < log->count; i++) {
         const struct fake_stored *stored = &log->messages[i];
@@ -237,7 +225,7 @@ static void read_keys(const struct stored_log *log, struct store_job *job)
 static enum rc read_log(struct store_job *job)
 {
     const struct stored_log *log = find_log(name_text(job->channel), NULL);
-    uint64_t ttl_ms = job->rule->ttl, forget_ms = ttl_ms > STORE_KEY_MS ? ttl_ms : STORE_KEY_MS;
+    uint64_t ttl_ms = job->rule->ttl, forget_ms = ttl_ms > RECEIPT_MS ? ttl_ms : RECEIPT_MS;
     if (log == NULL || last_of(log)->time_ms + forget_ms <= realtime_ms()) return RC_ENOENT;
     uint32_t first = log->first;
     while (first < log->count && log->messages[first].time_ms <= realtime_ms() - ttl_ms) {

@@ -1,14 +1,19 @@
-/* tests/support/scarce.h - a scenario's server that finds no memory now and then.
+/* tests/support/scarce.h - malloc() and its kin, which fail when they are told to.
  *
  * The program is linked with --wrap for malloc, calloc and realloc, which concerns its own objects and static
- * libraries; what the fake kernel itself needs it gets by reallocarray(), which is not wrapped, and what shared
- * libraries need they get. */
+ * libraries; what must not fail is got by reallocarray(), which is not wrapped, and what shared libraries need they
+ * get. One thread. */
 #pragma once
 
-#include "tests/support/scenario.h"
+#include <stdbool.h>
+#include <stdint.h>
 
-/* Steps in which of the server's allocations, not the clients', about one in `one_in` fails, by the seed. */
-void scarce_steps(struct scenario *scenario, uint32_t count, uint32_t one_in);
-
+/* About one in so many fails; 0: none. Changed while nobody allocates. */
+extern uint32_t scarce_one_in;
+/* Whose chance it is: a number below `below`. */
+extern uint32_t (*scarce_chance)(uint32_t below);
 /* How many have failed. */
 extern uint32_t scarce_failures;
+
+/* Is this one to fail? For allocators that are not wrapped. */
+bool scarce_fails(void);
