@@ -18,7 +18,7 @@ struct publisher {
     uint32_t shard;
     uint32_t slot;
     uint32_t life;
-    uint32_t random;  /* of its socket id, if a backend named it: only the right one counts; 0: it is no guess */
+    uint32_t random;  /* of its socket id, which a backend may have guessed: it must be right; 0: it has none */
     bool is_excluded; /* it does not get its own message back */
 };
 

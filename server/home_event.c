@@ -12,6 +12,7 @@
 #include "server/home_publish.h"
 #include "server/log.h"
 #include "server/shard.h"
+#include "server/socket_id.h"
 #include "server/webhook.h"
 
 #include <stdio.h>
@@ -107,6 +108,30 @@ void home_tell_miss(struct shard *shard, struct roster *roster)
     if (roster->is_miss_told) return;
     roster->is_miss_told = true;
     tell_backend(shard, roster, WEBHOOK_cache_miss, (struct text){0}, 0);
+}
+
+/* ---- client events ---- */
+
+static struct text part_of(const struct message *message, struct message_part part)
+{
+    return part.bytes > 0 ? message_part_text(message, part) : (struct text){0};
+}
+
+void home_tell_client_event(struct shard *shard, const struct message *message)
+{
+    if (!app_has_webhook(shard_app(shard, message->channel.app), WEBHOOK_client_event)) return;
+    char memory[SOCKET_ID_BYTES_MAX];
+    const struct publisher *publisher = &message->publisher;
+    shard_tell_webhook(shard, message->channel.app,
+                       &(struct webhook_event){
+                           .kind = WEBHOOK_client_event,
+                           .channel = name_text(&message->channel),
+                           .event = part_of(message, message->event_name),
+                           .data = part_of(message, message->data),
+                           .sender_id = part_of(message, message->user_id),
+                           .socket_id = socket_id_write(memory, publisher->random, publisher->shard, publisher->slot,
+                                                        publisher->life),
+                       });
 }
 
 /* ---- users ---- */

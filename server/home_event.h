@@ -15,9 +15,8 @@ struct roster;
 struct shard;
 
 /* What a new subscriber of FORM_EVENT is told: that it is one, the members of a presence channel, the kept event of a
- * cache channel or that there is none. One that asks for its position is told that, and what it
- * missed (join->is_recovered: all of it). A user's
- * channel has no greeting. RC_ENOMEM; NULL in *greeting_r: nothing. */
+ * cache channel or that there is none. One that asks for its position is told that, and what it missed
+ * (join->is_recovered: all of it). A user's channel has no greeting. RC_ENOMEM; NULL in *greeting_r: nothing. */
 enum rc home_greeting(struct shard *shard, struct roster *roster, struct join *join, struct message **greeting_r);
 
 /* A member came or went. */
@@ -29,5 +28,7 @@ void home_tell_occupied(struct shard *shard, const struct roster *roster, bool i
 void home_tell_count(struct shard *shard, struct roster *roster);
 /* Somebody came to a cache channel that keeps nothing: once until it does. */
 void home_tell_miss(struct shard *shard, struct roster *roster);
+/* A client's event goes to its readers. */
+void home_tell_client_event(struct shard *shard, const struct message *message);
 /* A user's first connection signed in, the last one left: to those who watch. */
 void home_tell_user(struct shard *shard, struct roster *roster, bool is_online);

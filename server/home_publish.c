@@ -12,6 +12,7 @@
 #include "server/fan_out.h"
 #include "server/history_rule.h"
 #include "server/home.h"
+#include "server/home_event.h"
 #include "server/log.h"
 #include "server/post.h"
 #include "server/pusher.h"
@@ -84,9 +85,15 @@ static enum rc hand_out(struct shard *shard, struct channel *channel, struct mes
     return rc;
 }
 
-enum rc home_deliver(struct shard *shard, struct channel *channel, struct message *message)
+static void note_published(struct shard *shard, const struct message *message)
 {
     counter_add(&shard->counters, COUNTER_messages_published, 1);
+    if (message->origin == ORIGIN_CLIENT) home_tell_client_event(shard, message);
+}
+
+enum rc home_deliver(struct shard *shard, struct channel *channel, struct message *message)
+{
+    note_published(shard, message);
     if (message->is_kept) keep_last(shard, channel, message);
     bool is_raw = message_has(message, FORM_RAW) && !message_has(message, FORM_EVENT);
     if (is_raw && channel->roster->counts[FORM_EVENT] > 0) message = event_of_raw(&shard->counters, message);
@@ -179,7 +186,7 @@ static enum rc pass_on(struct shard *shard, struct channel *channel, struct mess
     if (channel != NULL) {
         rc = home_deliver(shard, channel, message);
     } else {
-        counter_add(&shard->counters, COUNTER_messages_published, 1);
+        note_published(shard, message);
         message_drop(&shard->counters, message);
     }
     home_answer_publish(shard, query, receipt, RC_OK, &nowhere);

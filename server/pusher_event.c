@@ -5,7 +5,6 @@
 #include "core/channel_type.h"
 #include "core/message.h"
 #include "server/query.h"
-#include "server/webhook.h"
 
 #include <stdlib.h>
 
@@ -22,26 +21,13 @@ static bool is_too_fast(const struct command *command)
     return ++pusher_of->events > pusher_of->app->client_events_per_second;
 }
 
-static void tell_webhook(const struct command *command, const struct event *event)
-{
-    char memory[SOCKET_ID_BYTES_MAX];
-    shard_tell_webhook(command->shard, command->pusher->app->index,
-                       &(struct webhook_event){
-                           .kind = WEBHOOK_client_event,
-                           .channel = event->channel,
-                           .event = event->name,
-                           .data = event->data,
-                           .user_id = event->user_id,
-                           .socket_id = pusher_socket_id(command->shard, command->connection, memory),
-                       });
-}
-
 static struct publisher publisher_of(const struct command *command, bool is_excluded)
 {
     return (struct publisher){
         .shard = command->shard->index,
         .slot = shard_slot(command->shard, command->connection),
         .life = command->connection->life,
+        .random = command->pusher->random,
         .is_excluded = is_excluded,
     };
 }
@@ -62,7 +48,6 @@ static void send_event(const struct command *command, const struct subscription 
     }
     message->origin = ORIGIN_CLIENT;
     message->publisher = publisher_of(command, true);
-    tell_webhook(command, &event);
     pusher_publish(command, message);
 }
 

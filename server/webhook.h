@@ -35,9 +35,10 @@ struct webhook_event {
     enum webhook_kind kind;
     const struct app *app;
     struct text channel;
-    struct text user_id;   /* member_added, member_removed; client_event on presence channels */
-    struct text event;     /* client_event: its name */
-    struct text data;      /* client_event: its data, decoded, any UTF-8 */
+    struct text user_id;   /* member_added, member_removed */
+    struct text event;     /* client_event: its name, a JSON string as it stands in the message's frame, */
+    struct text data;      /* as its data does, */
+    struct text sender_id; /* and on presence channels its sender's user id */
     struct text socket_id; /* client_event */
     uint32_t count;        /* subscription_count */
 };

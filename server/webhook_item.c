@@ -13,15 +13,17 @@
 struct field {
     const char *key; /* with what stands before the value */
     size_t offset;   /* of its struct text */
+    bool is_json;    /* written as it is, not as a string with this text */
 };
 
 /* In the order of the JSON; a text that an event does not have is left out. */
 static const struct field fields[] = {
-    {",\"channel\":\"", offsetof(struct webhook_event, channel)},
-    {",\"event\":\"", offsetof(struct webhook_event, event)},
-    {",\"data\":\"", offsetof(struct webhook_event, data)},
-    {",\"socket_id\":\"", offsetof(struct webhook_event, socket_id)},
-    {",\"user_id\":\"", offsetof(struct webhook_event, user_id)},
+    {",\"channel\":", offsetof(struct webhook_event, channel), false},
+    {",\"event\":", offsetof(struct webhook_event, event), true},
+    {",\"data\":", offsetof(struct webhook_event, data), true},
+    {",\"socket_id\":", offsetof(struct webhook_event, socket_id), false},
+    {",\"user_id\":", offsetof(struct webhook_event, user_id), false},
+    {",\"user_id\":", offsetof(struct webhook_event, sender_id), true},
 };
 #define FIELDS_COUNT (sizeof fields / sizeof fields[0])
 
@@ -70,42 +72,47 @@ struct webhook_item *webhook_item_new(const struct webhook_event *event)
     return item;
 }
 
+static size_t value_bytes(const struct field *field, struct text text)
+{
+    return field->is_json ? text.count : json_text_bytes(text) + strlen("\"\"");
+}
+
+static char *write_value(char *to, const struct field *field, struct text text)
+{
+    if (field->is_json) return text_put(to, text);
+    to = text_put(to, text_of("\""));
+    to = json_text_write(to, text);
+    return text_put(to, text_of("\""));
+}
+
 size_t webhook_item_json_bytes(const struct webhook_item *item)
 {
     size_t bytes = strlen("{\"name\":\"\"}") + strlen(webhook_kind_name(item->event.kind));
     for (size_t i = 0; i < FIELDS_COUNT; i++) {
         struct text text = field_text(&item->event, &fields[i]);
-        if (text.at != NULL) bytes += strlen(fields[i].key) + json_text_bytes(text) + strlen("\"");
+        if (text.at != NULL) bytes += strlen(fields[i].key) + value_bytes(&fields[i], text);
     }
     if (item->event.kind == WEBHOOK_subscription_count)
         bytes += strlen(COUNT_KEY) + (size_t)snprintf(NULL, 0, "%u", item->event.count);
     return bytes;
 }
 
-static char *write_string(char *to, const char *string)
-{
-    size_t bytes = strlen(string);
-    memcpy(to, string, bytes);
-    return to + bytes;
-}
-
 char *webhook_item_json_write(char *to, const struct webhook_item *item)
 {
-    to = write_string(to, "{\"name\":\"");
-    to = write_string(to, webhook_kind_name(item->event.kind));
-    to = write_string(to, "\"");
+    to = text_put(to, text_of("{\"name\":\""));
+    to = text_put(to, text_of(webhook_kind_name(item->event.kind)));
+    to = text_put(to, text_of("\""));
     for (size_t i = 0; i < FIELDS_COUNT; i++) {
         struct text text = field_text(&item->event, &fields[i]);
         if (text.at == NULL) continue;
-        to = write_string(to, fields[i].key);
-        to = json_text_write(to, text);
-        to = write_string(to, "\"");
+        to = text_put(to, text_of(fields[i].key));
+        to = write_value(to, &fields[i], text);
     }
     if (item->event.kind == WEBHOOK_subscription_count) {
         char digits[COUNT_BYTES_MAX + 1];
         snprintf(digits, sizeof digits, "%u", item->event.count);
-        to = write_string(to, COUNT_KEY);
-        to = write_string(to, digits);
+        to = text_put(to, text_of(COUNT_KEY));
+        to = text_put(to, text_of(digits));
     }
-    return write_string(to, "}");
+    return text_put(to, text_of("}"));
 }

@@ -108,6 +108,34 @@ webhookTest('a client event is told with all that belongs to it', { settings: 'w
     await expectEvents(receiver, { ...common, channel: 'private-tea', event: 'client-last', data: '' });
   });
 
+webhookTest('client events are told in the order of their channel, and a repeated one once',
+  { settings: 'webhook_events=client_event client_events_per_second=10000',
+    args: [...QUICK, '--history', 'private-kept client_events=yes'] },
+  async (server, receiver) => {
+    const peers = await openPeers(server, 4);
+    const reader = await Peer.open(server);
+    for (const peer of [...peers, reader]) await peer.subscribe('private-kept');
+    for (let i = 0; i < 50; i++) {
+      for (const peer of peers) {
+        const id = `${peer.socketId}-${i}`;
+        const event = JSON.stringify({ event: 'client-ev', channel: 'private-kept', data: id, id });
+        peer.sendText(event);
+        if (i % 5 === 0) peer.sendText(event);
+      }
+    }
+    for (let i = 0; i < 50 * peers.length; i++) {
+      const { data } = await reader.next();
+      await expectEvents(receiver, {
+        name: 'client_event', channel: 'private-kept', event: 'client-ev', data, socket_id: data.split('-')[0],
+      });
+    }
+    await reader.subscribe('private-plain');
+    reader.send('client-last', '', 'private-plain');
+    await expectEvents(receiver, {
+      name: 'client_event', channel: 'private-plain', event: 'client-last', data: '', socket_id: reader.socketId,
+    });
+  });
+
 webhookTest('a miss in the cache is told', { settings: 'webhook_events=cache_miss,channel_occupied' },
   async (server, receiver) => {
     const [anna, ben] = await openPeers(server, 2);

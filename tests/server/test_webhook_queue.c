@@ -89,17 +89,17 @@ Test(webhook_queue, every_kind_is_written_as_the_protocol_says, .timeout = 10)
          "{\"name\":\"member_removed\",\"channel\":\"presence-a\",\"user_id\":\"a\\\"\\\\\\n\\u0001é\"}"},
         {{.kind = WEBHOOK_client_event,
           .channel = TEXT("private-a"),
-          .event = TEXT("client-typing"),
-          .data = TEXT("{\"on\":true}"),
+          .event = TEXT("\"client-typing\""),
+          .data = TEXT("\"{\\\"on\\\":true}\""),
           .socket_id = TEXT("12.34")},
          "{\"name\":\"client_event\",\"channel\":\"private-a\",\"event\":\"client-typing\","
          "\"data\":\"{\\\"on\\\":true}\",\"socket_id\":\"12.34\"}"},
         {{.kind = WEBHOOK_client_event,
           .channel = TEXT("presence-a"),
-          .event = TEXT("client-\"x\""),
-          .data = TEXT(""),
-          .socket_id = TEXT("12.34"),
-          .user_id = TEXT("42")},
+          .event = TEXT("\"client-\\\"x\\\"\""),
+          .data = TEXT("\"\""),
+          .sender_id = TEXT("\"42\""),
+          .socket_id = TEXT("12.34")},
          "{\"name\":\"client_event\",\"channel\":\"presence-a\",\"event\":\"client-\\\"x\\\"\",\"data\":\"\","
          "\"socket_id\":\"12.34\",\"user_id\":\"42\"}"},
         {{.kind = WEBHOOK_cache_miss, .channel = TEXT("cache-a")}, MISS("cache-a")},
@@ -304,8 +304,9 @@ Test(webhook_queue, a_body_has_its_bound_but_for_one_larger_event, .timeout = 10
         uint32_t bytes; /* of each event's data */
         uint32_t events;
     } rows[] = {{1000, 100}, {10000, 26}, {WEBHOOK_BODY_BYTES_MAX / 2, 1}, {WEBHOOK_BODY_BYTES_MAX, 1}};
-    memset(data, 'x', sizeof data);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        memset(data, 'x', sizeof data);
+        data[0] = data[rows[i].bytes - 1] = '"';
         begin(3000, 50, 1000);
         struct webhook_event event = {.kind = WEBHOOK_client_event, .app = &apps[0], .channel = TEXT("private-a")};
         event.data = (struct text){.at = data, .count = rows[i].bytes};
