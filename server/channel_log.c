@@ -22,6 +22,7 @@
 
 #define DURABLE_MESSAGES_MAX 1000        /* of a durable channel that stay in memory: the store has the rest */
 #define DURABLE_IDLE_MS      (60 * 1000) /* then a durable channel without subscribers is left to the store */
+#define SAVE_AGAIN_MS        1000        /* until the store is told once more of a loss that it could not note */
 
 /* What came while the log was being read: one of the three, or message and query. */
 struct log_wait {
@@ -127,7 +128,13 @@ static void add(struct shard *shard, struct channel_log *log, struct message *pl
 /* Something went out that is not kept, which the store does not know. */
 static bool knows_of_loss(const struct channel_log *log)
 {
-    return log->whole_from > 0 || log->is_torn;
+    return log->rule->durable && (log->whole_from != log->stored_whole_from || log->is_torn);
+}
+
+/* Is it time, and possible, to tell the store of it? */
+static bool may_save_loss(const struct channel_log *log)
+{
+    return knows_of_loss(log) && !log->is_saving && (log->state == LOG_READY || log->state == LOG_UNREAD);
 }
 
 /* Nobody loses by its going but who comes back later than it promised to wait. */
@@ -154,7 +161,7 @@ static void bound(struct shard *shard, const struct channel_log *newest)
         counter_add(&shard->counters, COUNTER_history_evictions, 1);
         history_forget_oldest(&oldest->window, &shard->counters);
         recount(shard, oldest);
-        bool is_wanted = oldest->rule->durable && knows_of_loss(oldest); /* until its time is over */
+        bool is_wanted = knows_of_loss(oldest); /* until its time is over */
         if (oldest->window.count > 0 || is_wanted || !may_go(oldest)) continue;
         struct roster *roster = oldest->roster;
         log_free(shard, oldest);
@@ -228,6 +235,7 @@ void log_send_unkept(struct shard *shard, struct channel_log *log, struct messag
     } else if (log != NULL) {
         log->is_torn = true;
     }
+    if (log != NULL) home_set_timer(shard, log->roster); /* which tells the store */
     struct channel *channel = hub_find(&shard->hub, &message->channel);
     if (channel != NULL) {
         home_deliver(shard, channel, message);
@@ -331,7 +339,7 @@ void log_fill(struct shard *shard, struct channel_log *log, struct store_job *jo
         choose_epoch(window->last.epoch);
     }
     log->given = window->last.offset;
-    log->whole_from = job->whole_from;
+    log->whole_from = log->stored_whole_from = job->whole_from;
     if (log->is_torn) log->whole_from = window->last.offset + 1;
     log->is_torn = false;
     bound(shard, log);
@@ -366,8 +374,10 @@ void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_st
 /* How long it stays when nobody subscribes to it and nothing is left in its window. */
 static uint64_t idle_ms(const struct channel_log *log)
 {
-    if (log->rule->durable && !knows_of_loss(log)) return DURABLE_IDLE_MS;
-    return log->given > 0 || log->is_torn ? log->rule->ttl : 0;
+    uint64_t ttl_ms = log->rule->ttl;
+    if (!log->rule->durable) return log->given > 0 ? ttl_ms : 0;
+    if (!knows_of_loss(log)) return DURABLE_IDLE_MS;
+    return ttl_ms > RECEIPT_MS ? ttl_ms : RECEIPT_MS; /* until the store, if it cannot be told, forgets the channel */
 }
 
 uint64_t channel_log_due_ms(const struct shard *shard, const struct channel_log *log)
@@ -377,13 +387,26 @@ uint64_t channel_log_due_ms(const struct shard *shard, const struct channel_log 
         uint64_t expires_ms = history_at(&log->window, 0)->time_ms + log->rule->ttl;
         due_ms = shard->now_ms + (expires_ms > wall_ms ? expires_ms - wall_ms : 0);
     }
+    if (may_save_loss(log) && log->save_at_ms < due_ms) due_ms = log->save_at_ms;
     if (may_go(log) && log->used_ms + idle_ms(log) < due_ms) due_ms = log->used_ms + idle_ms(log);
     return due_ms;
+}
+
+/* So that a restart does not forget it. A log that was never read is read first. */
+static void save_loss(struct shard *shard, struct channel_log *log)
+{
+    log->save_at_ms = shard->now_ms + SAVE_AGAIN_MS; /* if this fails, now or later */
+    if (log->state == LOG_UNREAD) {
+        log_ask_window(shard, log);
+    } else {
+        log_ask_loss(shard, log);
+    }
 }
 
 bool channel_log_run(struct shard *shard, struct channel_log *log)
 {
     trim(shard, log);
+    if (may_save_loss(log) && shard->now_ms >= log->save_at_ms) save_loss(shard, log);
     if (!may_go(log) || shard->now_ms < log->used_ms + idle_ms(log)) return true;
     log_free(shard, log);
     return false;

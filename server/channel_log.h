@@ -4,7 +4,8 @@
  * restart would take back, and no offset is given twice. What the store has of a channel comes back when somebody
  * first wants something of it; until then whatever concerns its history waits here, in order.
  * When the store fails, who can be told is told (RC_ESTORE, RC_EFULL) and nothing goes out; what nobody waits for goes
- * out without an offset, and readers who were not further than that are told recovered:false when they come back.
+ * out without an offset, and readers who were not further than that are told recovered:false when they come back, also
+ * after a restart if the store has worked for a second before it.
  * Threads:   the home shard.
  * Ownership: the roster's; freed here, when nobody needs it any more. Jobs at the store are the shard's.
  * Bounds:    the channel's history rule; history_bytes_max over all channels of a shard; of what waits for the store or
@@ -39,9 +40,12 @@ enum channel_log_state {
 struct channel_log {
     struct roster *roster;
     const struct history_rule *rule;
-    struct history window; /* its last position is what readers have been sent */
-    uint64_t given;        /* the offset given last: ahead of the window's while the store writes */
-    uint64_t whole_from;   /* who was not so far missed something that is not kept */
+    struct history window;      /* its last position is what readers have been sent */
+    uint64_t given;             /* the offset given last: ahead of the window's while the store writes */
+    uint64_t whole_from;        /* who was not so far missed something that is not kept, */
+    uint64_t stored_whole_from; /* as the store knows it */
+    uint64_t save_at_ms;        /* the next try to tell it */
+    bool is_saving;             /* it is being told */
     enum channel_log_state state;
     struct log_job *last_append; /* at the store, the one asked last; NULL: none */
     bool is_torn;                /* something went out unkept while the window was not known */

@@ -35,6 +35,8 @@ bool log_has_room(const struct shard *shard, const struct message *message);
 enum rc log_send_behind(struct channel_log *log, struct message *message);
 /* Asks for the window. RC_OK: the log is READING. */
 enum rc log_ask_window(struct shard *shard, struct channel_log *log);
+/* Asks to note whole_from, if it can be asked; then the log is saving. */
+void log_ask_loss(struct shard *shard, struct channel_log *log);
 /* Asks to store the message, of which `placed` is the form with its offset. Takes over everything, whatever comes. */
 void log_ask_append(struct shard *shard, struct channel_log *log, struct message *message, struct message *placed,
                     struct query *query, struct receipt *receipt);

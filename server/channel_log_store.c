@@ -84,6 +84,16 @@ enum rc log_ask_window(struct shard *shard, struct channel_log *log)
     return rc;
 }
 
+void log_ask_loss(struct shard *shard, struct channel_log *log)
+{
+    struct log_job *job = job_new(shard, log, STORE_LOSS);
+    if (job == NULL) return;
+    job->job.whole_from = log->whole_from;
+    memcpy(job->job.epoch, log->window.last.epoch, sizeof job->job.epoch);
+    log->is_saving = ask(shard, job) == RC_OK;
+    if (!log->is_saving) job_free(shard, job);
+}
+
 void log_ask_append(struct shard *shard, struct channel_log *log, struct message *message, struct message *placed,
                     struct query *query, struct receipt *receipt)
 {
@@ -171,6 +181,7 @@ static void appended(struct shard *shard, struct log_job *job)
     enum rc rc = job->job.rc;
     job->job.message = job->message = NULL;
     if (log->last_append == job) log->last_append = NULL;
+    if (rc == RC_OK) log->stored_whole_from = job->job.whole_from;
     struct log_behind *behind = job->behind;
     job->behind = NULL;
     job_free(shard, job);
@@ -185,6 +196,15 @@ static void appended(struct shard *shard, struct log_job *job)
     }
     send_behind(shard, log, behind);
     if (--log->jobs == 0) home_set_timer(shard, log->roster);
+}
+
+static void loss_noted(struct shard *shard, struct log_job *job)
+{
+    struct channel_log *log = job->log;
+    log->is_saving = false;
+    if (job->job.rc == RC_OK) log->stored_whole_from = job->job.whole_from;
+    job_free(shard, job);
+    home_set_timer(shard, log->roster);
 }
 
 /* What the store has for a reader, as one run of frames; NULL: out of memory, or not all that is wanted. */
@@ -230,6 +250,8 @@ static void take_answer(struct shard *shard, struct log_job *job)
     job->log->jobs--;
     if (job->job.kind == STORE_APPEND) {
         appended(shard, job);
+    } else if (job->job.kind == STORE_LOSS) {
+        loss_noted(shard, job);
     } else if (job->join != NULL) {
         replay_read(shard, job);
     } else if (job->query != NULL) {

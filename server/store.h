@@ -38,6 +38,7 @@ struct store;
 
 enum store_job_kind {
     STORE_APPEND, /* keep this message */
+    STORE_LOSS,   /* something is not kept: see whole_from */
     STORE_READ,   /* which messages are there? */
 };
 
@@ -57,7 +58,8 @@ struct store_job {
     uint64_t whole_from;             /* who was not so far missed something that is not kept; READ: an answer */
 
     /* APPEND: a first message makes the channel. An epoch that is not the one stored replaces it: what was stored
-     * under the other one is deleted. Offsets only grow, with or without gaps (an append that failed leaves one). */
+     * under the other one is deleted. Offsets only grow, with or without gaps (an append that failed leaves one).
+     * LOSS has the epoch too, and makes nothing: who comes back to a channel that is not stored is told so anyway. */
     struct message *message;             /* has its offset, time and FORM_EVENT; the reference stays the asker's */
     char epoch[EPOCH_BYTES + 1];         /* READ: an answer */
     char key[RECEIPT_KEY_BYTES_MAX + 1]; /* "": none. The same again is one more row: it is the asker's to refuse */

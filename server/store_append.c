@@ -1,4 +1,4 @@
-/* server/store_append.c - one message more in the durable log.
+/* server/store_append.c - one message more in the durable log, or one that is missing.
  *
  * Not obvious: the message's frame is taken apart again, so that the database holds what people can read: the decoded
  * texts. That costs the store's thread a little and the shards nothing. */
@@ -148,6 +148,18 @@ static enum rc append(struct store_log *log, struct store_job *job, const struct
     note_message(channel, job, now_ms);
     store_channel_changed(log, channel);
     return store_trim(log, channel, job->rule, now_ms);
+}
+
+enum rc store_log_lose(struct store_log *log, struct store_job *job)
+{
+    struct store_channel *channel;
+    enum rc rc = store_channel_find(log, job, &channel);
+    job->rc = RC_OK;
+    if (rc == RC_ENOENT) return RC_OK;
+    if (rc != RC_OK || strcmp(channel->epoch, job->epoch) != 0) return rc;
+    channel->whole_from = job->whole_from;
+    store_channel_changed(log, channel);
+    return RC_OK;
 }
 
 enum rc store_log_append(struct store_log *log, struct store_job *job, uint64_t now_ms)

@@ -34,6 +34,8 @@ void store_log_rollback(struct store_log *log);
 /* job->rc: RC_OK. RC_ENOMEM. RC_ESTORE: the offset is not above those that are stored, an error of ours that the log
  * tells. An epoch that is not the stored one replaces what was stored under the other. */
 enum rc store_log_append(struct store_log *log, struct store_job *job, uint64_t now_ms);
+/* job->rc: RC_OK. */
+enum rc store_log_lose(struct store_log *log, struct store_job *job);
 /* job->rc: RC_OK, RC_ENOENT, RC_ENOMEM; only with RC_OK there is an answer. */
 enum rc store_log_read(struct store_log *log, struct store_job *job, uint64_t now_ms);
 /* Deletes what has expired, in about rows_max rows; has_more_r: not all of it. */

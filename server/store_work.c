@@ -39,6 +39,8 @@ static enum rc run_job(struct store_work *work, struct store_job *job, uint64_t 
     switch (job->kind) {
     case STORE_APPEND:
         return store_log_append(work->log, job, now_ms);
+    case STORE_LOSS:
+        return store_log_lose(work->log, job);
     case STORE_READ:
         return store_log_read(work->log, job, now_ms);
     }
@@ -55,10 +57,10 @@ static uint64_t job_bytes(const struct store_job *job)
     return bytes;
 }
 
-static bool has_appends(struct store_job *const *jobs, uint32_t count)
+static bool has_writes(struct store_job *const *jobs, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (jobs[i]->kind == STORE_APPEND) return true;
+        if (jobs[i]->kind != STORE_READ) return true;
     }
     return false;
 }
@@ -69,7 +71,7 @@ static enum rc run_transaction(struct store_work *work, struct store_job *const 
 {
     uint64_t bytes = 0;
     *done_r = 0;
-    enum rc rc = store_log_begin(work->log, has_appends(jobs, count));
+    enum rc rc = store_log_begin(work->log, has_writes(jobs, count));
     while (rc == RC_OK && *done_r < count && bytes < BYTES_MAX) {
         struct store_job *job = jobs[(*done_r)++];
         rc = run_job(work, job, now_ms);
@@ -130,7 +132,7 @@ uint32_t store_work_run(struct store_work *work, struct store_job *const *jobs, 
     uint32_t done;
     if (run_transaction(work, jobs, count, now_ms, &done) == RC_OK) {
         counter_add(&work->counters, COUNTER_store_commits, 1);
-        if (has_appends(jobs, done)) note_success(work); /* reading alone proves nothing */
+        if (has_writes(jobs, done)) note_success(work); /* reading alone proves nothing */
     } else {
         note_failure(work);
         store_log_rollback(work->log);

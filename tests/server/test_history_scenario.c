@@ -35,6 +35,7 @@ static void run_lives(uint64_t seed, uint64_t last_seed)
         crowd_begin(seed, 1 + (uint32_t)seed % 4, false);
         busy_life(seed, 0);
         for (uint32_t life = 1; life < LIVES; life++) {
+            if (fake_random(2)) crowd_rest();
             crowd_stop();
             crowd_start_again(seed + 1000 * life, 1 + (uint32_t)(seed + life) % 4);
             busy_life(seed, life);
@@ -165,10 +166,11 @@ Test(history_scenario, a_page_that_comes_late_leaves_nothing, .timeout = 30)
     scenario_stop(&scenario);
 }
 
-/* Goal: what went out unkept while the store could not be read is not forgotten when nobody subscribes.
+/* Goal: what went out unkept while the store could not be read is not forgotten when nobody subscribes, nor by a
+ * restart.
  * Method: a reader leaves; the log goes; a raw client speaks into the room while the store fails, and leaves; the store
  * works again. */
-Test(history_scenario, what_went_out_unkept_is_told_to_who_comes_back, .timeout = 30)
+static void lose_one(bool is_restarted)
 {
     struct position from;
     fake_store_forget();
@@ -192,7 +194,16 @@ Test(history_scenario, what_went_out_unkept_is_told_to_who_comes_back, .timeout 
     scenario_settle(&scenario);
     cr_expect_eq(scenario_counter(&scenario, COUNTER_history_unkept), 1);
     fake_store_settings.is_failing = false;
-    scenario_pass(&scenario, 2000);
+    scenario_pass(&scenario, 2500);
+    if (is_restarted) {
+        scenario_pass(&scenario, 130000); /* the log goes */
+        uint64_t now_ms = fake_now_ms() + 1;
+        scenario_stop(&scenario);
+        fake_kernel_begin_at(now_ms);
+        start(2, "r durable=yes ttl=200s");
+        reader = channel_client_join(&scenario, 0, CHANNEL_APP_KEY, SEND_BUFFER);
+        scenario_settle(&scenario);
+    }
     channel_client_recover(reader, "r", NULL, &from);
     scenario_settle(&scenario);
     cr_expect(channel_client_is_in(reader, "r"));
@@ -200,6 +211,12 @@ Test(history_scenario, what_went_out_unkept_is_told_to_who_comes_back, .timeout 
     channel_client_unsubscribe(reader, "r");
     scenario_pass(&scenario, 210000);
     scenario_stop(&scenario);
+}
+
+Test(history_scenario, what_went_out_unkept_is_told_to_who_comes_back, .timeout = 30)
+{
+    lose_one(false);
+    lose_one(true);
 }
 
 Test(history_scenario, a_page_before_the_first_offset_is_no_page, .timeout = 30)

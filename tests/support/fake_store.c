@@ -160,6 +160,13 @@ static void append(struct store_job *job)
     trim(log, job->rule);
 }
 
+static void lose(struct store_job *job)
+{
+    struct stored_log *log = find_log(name_text(job->channel), NULL);
+    if (log != NULL && strcmp(log->epoch, job->epoch) == 0) log->whole_from = job->whole_from;
+    job->rc = RC_OK;
+}
+
 /* ---- reading ---- */
 
 static struct message *message_of(const struct fake_stored *stored, const struct name *channel)
@@ -252,6 +259,8 @@ static void run_job(struct store_job *job, bool fails)
         counter_add(&the_store.counters, COUNTER_store_reads, 1);
     } else if (fails) {
         job->rc = RC_ESTORE;
+    } else if (job->kind == STORE_LOSS) {
+        lose(job);
     } else {
         append(job);
         counter_add(&the_store.counters, COUNTER_store_appends, 1);

@@ -83,12 +83,6 @@ void book_begin(bool lenient)
     memset(torn_at, 0, sizeof torn_at);
 }
 
-void book_next_life(void)
-{
-    life++;
-    memset(torn_at, 0, sizeof torn_at);
-}
-
 uint32_t book_life(void)
 {
     return life;
@@ -330,10 +324,11 @@ static void check_gap(const struct stretch *gap)
     }
 }
 
+/* One that no message followed before the next life says nothing of its own: others may have resumed before it. */
 static bool is_torn(const struct stretch *resume, const struct stretch *tear)
 {
-    return resume->epoch == tear->epoch && resume->life == tear->life && resume->from <= tear->from &&
-           resume->to >= tear->to;
+    return resume->epoch == tear->epoch && resume->from <= tear->from && resume->to >= tear->to &&
+           (tear->to > tear->from ? resume->life >= tear->life : resume->life > tear->life);
 }
 
 void book_check_all(void)
@@ -349,5 +344,17 @@ void book_check_all(void)
                           resumes.items[i].from, resumes.items[i].to, tears.items[k].from);
         }
     }
-    gaps.count = resumes.count = tears.count = 0;
+    gaps.count = resumes.count = 0;
+}
+
+void book_next_life(bool is_rested)
+{
+    for (uint32_t channel = 0; is_rested && channel < book_channels_count; channel++) {
+        for (uint32_t i = 0; i < SCENARIO_CLIENTS_MAX; i++) {
+            const struct position *torn = &torn_at[channel][i];
+            if (position_is_set(torn)) add(&tears, channel, torn->epoch, torn->offset, torn->offset, i);
+        }
+    }
+    life++;
+    memset(torn_at, 0, sizeof torn_at);
 }

@@ -24,8 +24,8 @@ extern const uint32_t book_channels_count;
 
 /* Forgets everything. is_lenient: the server will be short of memory, and may not remember keys. */
 void book_begin(bool is_lenient);
-/* The server starts once more. */
-void book_next_life(void);
+/* The server starts once more. is_rested: the store worked, and had time to, before it stopped. */
+void book_next_life(bool is_rested);
 uint32_t book_life(void);
 
 /* A new number. author: a client's index, or BOOK_BACKEND. */

@@ -33,6 +33,7 @@ struct guest {
 
 static struct seat seats[SEATS];
 static struct guest raw[RAW];
+static bool is_rested;
 
 /* Warnings and errors of the server are what we cause. */
 void __wrap_log_write(enum log_level level, const char *format, ...);
@@ -245,6 +246,18 @@ void crowd_settle(void)
     fake_store_settings = settings;
 }
 
+static void let_store_work(void)
+{
+    fake_store_settings = (struct fake_store_settings){0};
+    scenario_pass(&crowd_scenario, 2500); /* it is told again once a second */
+}
+
+void crowd_rest(void)
+{
+    let_store_work();
+    is_rested = true;
+}
+
 static void everybody_is_gone(void)
 {
     for (uint32_t i = 0; i < SEATS; i++) {
@@ -286,6 +299,9 @@ void crowd_leave(void)
     }
     everybody_is_gone();
     scenario_pass(&crowd_scenario, 310000); /* longer than any ttl */
+    struct fake_store_settings settings = fake_store_settings;
+    let_store_work(); /* who knows of a loss stays until the store does */
+    fake_store_settings = settings;
     cr_assert_eq(scenario_counter(&crowd_scenario, COUNTER_history_bytes), 0);
     cr_assert_eq(scenario_counter(&crowd_scenario, COUNTER_messages_live), 0);
     if (scenario_counter(&crowd_scenario, COUNTER_channels) > 0) show_channels();
@@ -357,7 +373,8 @@ void crowd_start_again(uint64_t seed, uint32_t shards)
 {
     uint64_t now_ms = fake_now_ms() + 1;
     book_check_all();
-    book_next_life();
+    book_next_life(is_rested);
+    is_rested = false;
     fake_kernel_begin_at(now_ms);
     start(seed, shards);
 }

@@ -19,6 +19,8 @@ void crowd_act(uint32_t actions, void (*run)(uint32_t steps));
 void crowd_run(uint32_t steps);
 /* All comes to rest and is compared; no store fails meanwhile. */
 void crowd_settle(void);
+/* No store fails from now on, and it has heard of everything: it stops next. */
+void crowd_rest(void);
 /* Everybody is cut off at once, whatever is under way; when its time has come nothing is left of any channel. */
 void crowd_leave(void);
 /* The server, which was left, stops and is freed. */
