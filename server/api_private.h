@@ -36,9 +36,9 @@ extern const struct api_refusal api_out_of_memory;
 struct api_call {
     uint32_t serial;
     uint32_t parts_count;
-    uint32_t pending;      /* parts not yet answered, and one while they are being asked */
-    enum rc rc;            /* RC_OK, or the first that a home could not do */
-    unsigned info;         /* what the answer tells of the channel */
+    uint32_t pending; /* parts not yet answered, and one while they are being asked */
+    enum rc rc;       /* RC_OK, or the first that a home could not do */
+    unsigned info;    /* what the answer tells of the channel */
     /* Writes the answer's body from the parts. */
     enum rc (*compose)(const struct api_call *call, struct span **body);
     struct query *parts[]; /* the answers, by part */

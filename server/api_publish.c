@@ -98,7 +98,8 @@ static struct api_refusal read_info(yyjson_val *object, struct posted *posted)
     if (rc == RC_ENOENT || (rc == RC_OK && yyjson_is_null(info))) return (struct api_refusal){0};
     unsigned allowed = QUERY_INFO_USER_COUNT | QUERY_INFO_SUBSCRIPTION_COUNT | QUERY_INFO_POSITION;
     if (rc != RC_OK || !yyjson_is_str(info) || !api_read_info(json_text(info), allowed, &posted->info)) {
-        return wrong("Invalid info: expected user_count, subscription_count, position, or several with commas between");
+        return wrong(
+            "Invalid info: expected user_count, subscription_count, position, or several with commas between");
     }
     return (struct api_refusal){0};
 }
