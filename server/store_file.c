@@ -1,7 +1,9 @@
 /* server/store_file.c - opening, with a clear sentence for whatever may stand in the way. */
 #include "server/store_file.h"
 
+#include "server/log.h"
 #include "server/store_schema.h"
+#include "server/store_unsynced.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +24,9 @@
 #define HEADER_VERSION   60
 #define HEADER_APP       68
 #define BUSY_MS          2000 /* how long another program may write before we give up */
+/* In WAL mode FULL syncs the log at each commit, NORMAL only before it goes into the database. */
+#define SYNC_COMMITS     "PRAGMA synchronous = FULL"
+#define SYNC_SELDOM      "PRAGMA synchronous = NORMAL"
 #define TEXT_OF_(number) #number
 #define TEXT_OF(number)  TEXT_OF_(number)
 
@@ -273,7 +278,7 @@ static int ask_text(sqlite3 *db, const char *sql, char *text_r, size_t text_size
     return code;
 }
 
-static int set_up(sqlite3 *db, bool is_synced)
+static int set_up(sqlite3 *db)
 {
     char mode[16];
     sqlite3_busy_timeout(db, BUSY_MS);
@@ -281,8 +286,7 @@ static int set_up(sqlite3 *db, bool is_synced)
     if (code != SQLITE_OK) return code;
     if (strcmp(mode, "wal") != 0) return SQLITE_CANTOPEN; /* this file system cannot share memory */
     const char *settings[] = {
-        /* In WAL mode FULL syncs the log at each commit, NORMAL only before it goes into the database. */
-        is_synced ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
+        SYNC_COMMITS,
         "PRAGMA wal_autocheckpoint = 4000",     /* pages; each checkpoint waits for the disk twice */
         "PRAGMA journal_size_limit = 67108864", /* for when a long reader has made it grow */
         "PRAGMA cache_size = -65536",           /* KiB */
@@ -320,23 +324,59 @@ int store_file_probe(struct store_file *file)
     return code;
 }
 
+/* Offsets must not mean one message to those who saw it before a power cut and another one after it. */
+static int begin_epochs(struct opening *opening)
+{
+    sqlite3 *db = opening->file->db;
+    int code = sqlite3_exec(db, "UPDATE channel SET epoch = lower(hex(randomblob(4)))", NULL, NULL, NULL);
+    if (code != SQLITE_OK) return code;
+    log_warn("--data-dir %s: the machine was started anew while messages were not synced, so the last ones may be "
+             "missing: %d channels begin a new epoch",
+             opening->path, sqlite3_changes(db));
+    return SQLITE_OK;
+}
+
+/* What was written before is on the disk, by the probe at the latest. */
+static enum rc choose_sync(struct opening *opening, bool is_synced)
+{
+    struct store_file *file = opening->file;
+    file->is_synced = is_synced;
+    if (is_synced) {
+        store_unsynced_clear(file->directory);
+        return RC_OK;
+    }
+    int error = store_unsynced_mark(file->directory);
+    if (error != 0) return refuse(opening, "%s/unsynced cannot be written: %s", opening->path, strerror(error));
+    int code = sqlite3_exec(file->db, SYNC_SELDOM, NULL, NULL, NULL);
+    return code == SQLITE_OK ? RC_OK : refuse_by_sqlite(opening, DATABASE, code);
+}
+
 static enum rc open_existing(struct opening *opening, bool is_synced)
 {
     int code = open_database(opening, DATABASE);
-    if (code == SQLITE_OK) code = set_up(opening->file->db, is_synced);
+    if (code == SQLITE_OK) code = set_up(opening->file->db);
     if (code != SQLITE_OK) return refuse_by_sqlite(opening, DATABASE, code);
     enum rc rc = check_pages(opening);
     if (rc != RC_OK) return rc;
     code = store_file_probe(opening->file);
+    if (code == SQLITE_OK && store_unsynced_is_stale(opening->file->directory)) code = begin_epochs(opening);
     if (code != SQLITE_OK) return refuse_by_sqlite(opening, DATABASE, code);
     sqlite3_db_config(opening->file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-    return RC_OK;
+    return choose_sync(opening, is_synced);
+}
+
+/* A commit that is synced takes along all before it. */
+static void sync_commits(struct store_file *file)
+{
+    int code = sqlite3_exec(file->db, SYNC_COMMITS, NULL, NULL, NULL);
+    if (code == SQLITE_OK) code = store_file_probe(file);
+    if (code == SQLITE_OK) store_unsynced_clear(file->directory);
 }
 
 enum rc store_file_open(struct store_file *file, const char *data_dir, bool is_synced, char *reason_r,
                         size_t reason_size)
 {
-    *file = (struct store_file){.directory = -1, .lock = -1};
+    *file = (struct store_file){.directory = -1, .lock = -1, .is_synced = true};
     struct opening opening = {.file = file, .reason = reason_r, .reason_size = reason_size};
     enum rc rc = make_directory(&opening, data_dir);
     if (rc == RC_OK) rc = take_lock(&opening);
@@ -351,6 +391,7 @@ void store_file_close(struct store_file *file)
 {
     if (file->db != NULL) {
         sqlite3_busy_timeout(file->db, 0); /* a reader may keep the log: no reason to wait */
+        if (!file->is_synced) sync_commits(file);
         close_database(file);
     }
     if (file->lock >= 0) close(file->lock);

@@ -2,6 +2,7 @@
  *
  *     DIR/ringcast.db        the database, with ringcast.db-wal and -shm beside it while it is open
  *     DIR/lock               held by the process that uses the directory; has its number
+ *     DIR/unsynced           see server/store_unsynced.h: the next open begins new epochs, should it be stale
  *
  * A database is made whole under another name and then renamed, so one that has the right name is complete. What is
  * not ours is never written to, renamed or deleted. Others may read the database while it is in use; nobody else may
@@ -18,6 +19,7 @@ struct store_file {
     sqlite3 *db;   /* NULL: not open */
     int directory; /* descriptors; -1: not open */
     int lock;
+    bool is_synced; /* at each commit */
 };
 
 /* RC_OK, or nothing is left open: RC_EINVAL or RC_ENOMEM, reason_r says what and the cure. */

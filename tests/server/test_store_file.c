@@ -17,10 +17,15 @@ static struct store_log *store_log;
 static struct counters counters;
 static char reason[512];
 
-static enum rc open_log(const char *data_dir)
+static enum rc open_synced(const char *data_dir, bool is_synced)
 {
     reason[0] = '\0';
-    return store_log_open(&store_log, &counters, data_dir, true, reason, sizeof reason);
+    return store_log_open(&store_log, &counters, data_dir, is_synced, reason, sizeof reason);
+}
+
+static enum rc open_log(const char *data_dir)
+{
+    return open_synced(data_dir, true);
 }
 
 /* Both words of the reason: what, and the cure. */
@@ -273,4 +278,86 @@ Test(store_file, a_corrupt_database_is_refused, .timeout = 60)
         expect_refused(case_dir, damage == 3 ? "no such table" : "corrupt", damage == 3 ? "ringcast.db" : "backup");
         case_end();
     }
+}
+
+/* ---- commits that are not synced ---- */
+
+static void read_epoch(char epoch_r[EPOCH_BYTES + 1])
+{
+    struct store_job *read = case_read("room");
+    cr_assert_eq(store_log_begin(store_log, false), RC_OK);
+    cr_assert_eq(store_log_read(store_log, read, CASE_MS), RC_OK);
+    cr_assert_eq(store_log_commit(store_log), RC_OK);
+    cr_expect_str_eq(case_offsets(read), "1 2 3");
+    cr_expect_eq(strlen(read->epoch), EPOCH_BYTES);
+    memcpy(epoch_r, read->epoch, sizeof read->epoch);
+    case_free(read);
+    counter_add(&case_counters, COUNTER_messages_live, counter_get(&counters, COUNTER_messages_live));
+    counters = (struct counters){0};
+}
+
+/* Opens the log, reads its epoch, closes it. */
+static void look(bool is_synced, char epoch_r[EPOCH_BYTES + 1])
+{
+    cr_assert_eq(open_synced(case_dir, is_synced), RC_OK, "%s", reason);
+    cr_expect_eq(exists("unsynced"), !is_synced);
+    read_epoch(epoch_r);
+    store_log_close(store_log);
+    cr_expect(!exists("unsynced"), "who ends properly has synced all");
+}
+
+/* As by SIGKILL. */
+static void open_and_die(bool is_synced)
+{
+    pid_t child = fork();
+    if (child == 0) _exit(open_synced(case_dir, is_synced) == RC_OK ? 0 : 1);
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
+    cr_expect_eq(exists("unsynced"), !is_synced);
+}
+
+Test(store_file, epochs_outlive_the_process_whether_synced_or_not, .timeout = 60)
+{
+    for (int before = 0; before < 2; before++) {
+        for (int after = 0; after < 2; after++) {
+            char epoch[EPOCH_BYTES + 1];
+            case_begin();
+            make_log(3);
+            open_and_die(before);
+            look(after, epoch);
+            cr_expect_str_eq(epoch, "epoch001");
+            case_end();
+        }
+    }
+}
+
+/* Goal: offsets that a power cut has taken back are given again in another epoch only.
+ * Method: the mark is of another start of the machine, as after a power cut, or empty, as made by somebody's touch. */
+Test(store_file, epochs_end_with_the_machine_when_commits_were_not_synced, .timeout = 60)
+{
+    static const char other[] = "01234567-89ab-cdef-0123-456789abcdef";
+    for (size_t length = 0; length < sizeof other; length += 12) {
+        for (int is_synced = 0; is_synced < 2; is_synced++) {
+            char first[EPOCH_BYTES + 1], second[EPOCH_BYTES + 1];
+            case_begin();
+            make_log(3);
+            write_file("unsynced", other, length);
+            look(is_synced, first);
+            cr_expect_str_neq(first, "epoch001");
+            look(is_synced, second);
+            cr_expect_str_eq(first, second, "once is enough");
+            case_end();
+        }
+    }
+}
+
+Test(store_file, a_mark_that_cannot_be_written_is_refused, .timeout = 60)
+{
+    case_begin();
+    make_log(3);
+    cr_assert_eq(mkdir(path_of("unsynced"), 0700), 0);
+    cr_expect_eq(open_synced(case_dir, false), RC_EINVAL);
+    cr_expect(strstr(reason, "unsynced cannot be written: Is a directory") != NULL, "%s", reason);
+    case_end();
 }
