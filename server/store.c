@@ -191,7 +191,9 @@ static void sleep_a_while(struct store *store)
 {
     struct pollfd doorbell = {.fd = store->doorbell.descriptor, .events = POLLIN};
     doorbell_lie_down(&store->doorbell);
-    int sleep_ms = has_jobs(store) ? 0 : store_work_sleep_ms(&store->work);
+    /* The ring of who stops it may have been heard already, with jobs that came before it. */
+    bool is_busy = has_jobs(store) || atomic_load(&store->is_stopping);
+    int sleep_ms = is_busy ? 0 : store_work_sleep_ms(&store->work);
     if (sleep_ms > 0) poll(&doorbell, 1, sleep_ms); /* whatever ends it, we look around */
     doorbell_get_up(&store->doorbell);
 }
