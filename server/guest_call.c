@@ -16,7 +16,6 @@
 
 #define INVITES_MAX        20 /* to one guest by one shard, within: */
 #define INVITE_WINDOW_MS   10000
-#define DIRECT_PREFIX      "private-direct-"
 #define DIRECT_EVENT       "ringcast-direct"
 #define GUEST_NAME_BYTES   160
 #define IDENTITY_BYTES_MAX (64 + GUEST_ID_BYTES + 2 * GUEST_NAME_BYTES) /* channel_data, user_data */
@@ -153,7 +152,7 @@ static struct guest_refusal sign_channel(struct guest_call *call, const struct g
  * two of them have one channel. */
 static bool find_other(struct text channel, struct text id, struct text *other_r)
 {
-    struct text ids = text_behind(channel, strlen(DIRECT_PREFIX));
+    struct text ids = text_behind(channel, strlen(CHANNEL_DIRECT_PREFIX));
     if (ids.count != 2 * GUEST_ID_BYTES + 1 || ids.at[GUEST_ID_BYTES] != ',') return false;
     struct text first = {ids.at, GUEST_ID_BYTES}, second = text_behind(ids, GUEST_ID_BYTES + 1);
     if (!guest_id_is_valid(first) || !guest_id_is_valid(second)) return false;
@@ -208,7 +207,7 @@ struct guest_refusal guest_call_auth(struct guest_call *call)
     if (refusal.status != 0) return refusal;
     struct text channel = string_of(call, "channel_name");
     if (channel.at == NULL || !name_is_valid(channel)) return no_channel;
-    if (text_has_prefix(channel, DIRECT_PREFIX)) return sign_direct(call, &guest, channel);
+    if (text_has_prefix(channel, CHANNEL_DIRECT_PREFIX)) return sign_direct(call, &guest, channel);
     if (!channel_type_of(channel).is_presence) return foreign_channel;
     return sign_channel(call, &guest, channel, identity_of(&guest, "user_id", memory));
 }

@@ -32,6 +32,15 @@ static struct publisher publisher_of(const struct command *command, bool is_excl
     };
 }
 
+/* Members of presence channels are known, and who is signed in on a channel of two guests. */
+static struct text sender_id(const struct command *command, const struct subscription *subscription)
+{
+    const struct user *user = command->pusher->user;
+    if (subscription->join != NULL) return subscription->join->user_id;
+    bool is_known = user != NULL && user->is_signed_in && text_has_prefix(command->channel, CHANNEL_DIRECT_PREFIX);
+    return is_known ? user->id : (struct text){0};
+}
+
 static void send_event(const struct command *command, const struct subscription *subscription, struct text data)
 {
     struct shard *shard = command->shard;
@@ -39,7 +48,7 @@ static void send_event(const struct command *command, const struct subscription 
         .name = command->event,
         .channel = command->channel,
         .data = data,
-        .user_id = subscription->join != NULL ? subscription->join->user_id : (struct text){0},
+        .user_id = sender_id(command, subscription),
     };
     struct message *message = event_message(&shard->counters, &subscription->channel->name, &event);
     if (message == NULL) {

@@ -53,8 +53,10 @@ channelTest('an invitation leads two guests to a channel of their own', {}, asyn
   assert.deepEqual(invitation, { channel: name, from: { id: ann.id, name: ann.name } });
   const yours = await subscribe(ben.client, invitation.channel);
   const heard = [listen(mine, 'client-msg'), listen(yours, 'client-msg')];
+  const frames = listen(ben.client.connection, 'message');
   mine.trigger('client-msg', 'are you there?');
   assert.equal(await heard[1].next(), 'are you there?');
+  assert.equal((await frames.next()).user_id, ann.id, 'the server says who it was, whatever the data says');
   yours.trigger('client-msg', 'yes');
   assert.equal(await heard[0].next(), 'yes');
 });
