@@ -21,6 +21,35 @@ static const struct setting_table settings = {
     .give = "name=value, without blanks around the equals sign",
 };
 
+/* ---- which client events ---- */
+
+#define EVENT_PREFIX "client-"
+
+static void client_events_fini(void *value)
+{
+    char **pattern = value;
+    free(*pattern);
+    *pattern = NULL;
+}
+
+static enum rc client_events_read(const char *text, struct option_bounds bounds, void *value,
+                                  struct option_error *error)
+{
+    char *pattern = NULL;
+    option_bool are_kept = true;
+    bool is_name = strncmp(text, EVENT_PREFIX, strlen(EVENT_PREFIX)) == 0;
+    if (!is_name && option_type_bool.read(text, bounds, &are_kept, error) != RC_OK)
+        return option_refuse(
+            error, OPTION_SHOWN " is neither yes, no nor a name of client events; give one, as client-message*",
+            text);
+    if (are_kept && (pattern = strdup(is_name ? text : "*")) == NULL) return option_out_of_memory(error);
+    client_events_fini(value);
+    *(char **)value = pattern;
+    return RC_OK;
+}
+
+const struct option_type option_type_client_events = {.read = client_events_read, .fini = client_events_fini};
+
 /* ---- reading ---- */
 
 static void rule_fini(struct history_rule *rule)
@@ -143,6 +172,11 @@ const struct history_rule *history_rule_of(const struct history_rule_list *rules
     for (uint32_t i = 0; i < rules->count; i++)
         if (fits(rules->items[i].pattern, channel)) return &rules->items[i];
     return NULL;
+}
+
+bool history_rule_keeps(const struct history_rule *rule, struct text event)
+{
+    return rule->client_events != NULL && fits(rule->client_events, event);
 }
 
 const struct history_rule *history_rule_durable(const struct history_rule_list *rules)

@@ -6,10 +6,15 @@
 #include "core/text.h"
 #include "server/option_value.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #define HISTORY_RULES_MAX 64
+
+/* Names of client events that are kept; NULL: none are. Owned by the rule. */
+typedef char *option_client_events;
+extern const struct option_type option_type_client_events;
 
 struct history_rule {
     char *pattern; /* 1 to NAME_BYTES_MAX characters of channels' names, and '*' for any run of them, or none */
@@ -30,6 +35,9 @@ extern const struct option_type option_type_history_rule_list;
 /* The first rule whose pattern fits the channel's name; NULL: it keeps nothing. Channels of users ("#...") never do.
  * Takes at most the product of both lengths, whatever the pattern. */
 const struct history_rule *history_rule_of(const struct history_rule_list *rules, struct text channel);
+
+/* Does it keep client events of this name? */
+bool history_rule_keeps(const struct history_rule *rule, struct text event);
 
 /* The first rule whose channels are durable; NULL: none. */
 const struct history_rule *history_rule_durable(const struct history_rule_list *rules);

@@ -160,6 +160,13 @@ static enum rc look_for_repeat(struct shard *shard, const struct message *messag
     return RC_PENDING;
 }
 
+/* As it stands in the frame, escaped, without its quotes. */
+static struct text event_name(const struct message *message)
+{
+    struct text quoted = message_part_text(message, message->event_name);
+    return text_between(quoted.at + 1, quoted.at + quoted.count - 1);
+}
+
 /* Does the channel's history keep messages of this kind? */
 static bool is_for_log(const struct history_rule *rule, const struct message *message)
 {
@@ -171,7 +178,7 @@ static bool is_for_log(const struct history_rule *rule, const struct message *me
     case ORIGIN_ROOM: /* binary messages are no events */
         return (message_frame(message, FORM_RAW)[0] & 0x0f) == FRAME_TEXT;
     case ORIGIN_CLIENT:
-        return rule->client_events;
+        return history_rule_keeps(rule, event_name(message));
     }
     __builtin_unreachable();
 }

@@ -205,6 +205,23 @@ channelTest('client events are kept where the rule says so, and acknowledged to 
     await ben.expectQuiet();
   });
 
+channelTest('a rule keeps the client events that it names', { args: ['--history', '* client_events=client-message*'] },
+  async (server) => {
+    const [ann, ben] = [await Peer.open(server), await Peer.open(server)];
+    const channel = 'private-a';
+    const { epoch } = await ann.subscribe(channel, { recover: true });
+    await ben.subscribe(channel);
+    const names = ['client-typing', 'client-message', 'client-mess', 'client-message-2', 'client-typing'];
+    for (const name of names) ann.send(name, 'x', channel);
+    let offset = 0;
+    for (const name of names) {
+      const position = name.startsWith('client-message') ? { offset: offset += 1, epoch } : {};
+      await ben.expect(name, channel, 'x', position);
+    }
+    const { items } = await page(ann, channel);
+    assert.deepEqual(items.map(({ name }) => name), ['client-message', 'client-message-2']);
+  });
+
 channelTest('what is repeated with its id is published once', { args: KEEP }, async (server) => {
   const [ann, ben] = [await Peer.open(server), await Peer.open(server)];
   for (const channel of ['private-kept-a', 'private-plain']) {

@@ -24,26 +24,32 @@ static enum rc read_rules(struct options *options, const char *const words[], co
 }
 
 static void expect_rule(const struct history_rule *rule, const char *pattern, uint32_t size, uint32_t ttl,
-                        uint64_t bytes, bool durable, bool client_events)
+                        uint64_t bytes, bool durable, const char *client_events)
 {
     cr_expect_str_eq(rule->pattern, pattern);
     cr_expect_eq(rule->size, size, "%s: %u", pattern, rule->size);
     cr_expect_eq(rule->ttl, ttl, "%s: %u", pattern, rule->ttl);
     cr_expect_eq(rule->bytes, bytes, "%s: %lu", pattern, rule->bytes);
     cr_expect_eq(rule->durable, durable, "%s", pattern);
-    cr_expect_eq(rule->client_events, client_events, "%s", pattern);
+    if (client_events == NULL) {
+        cr_expect_null(rule->client_events, "%s", pattern);
+    } else {
+        cr_expect_str_eq(rule->client_events, client_events);
+    }
 }
 
 Test(history_rule, settings_are_those_given_and_the_defaults, .timeout = 10)
 {
     struct options options;
     static const char *const words[] = {"*", " private-*\tsize=5 ttl=7d  bytes=64KiB durable=yes client-events=yes\n",
-                                        "a=b,c;d@e size=10000000 ttl=30d bytes=64GiB size=1", NULL};
+                                        "a=b,c;d@e size=10000000 ttl=30d bytes=64GiB size=1 client_events=yes "
+                                        "client_events=client-x*",
+                                        NULL};
     cr_assert_eq(read_rules(&options, words, NULL), RC_OK, "%s", error);
     cr_assert_eq(options.history.count, 3);
-    expect_rule(&options.history.items[0], "*", 1000, 24 * HOUR_MS, 8 * MIB, false, false);
-    expect_rule(&options.history.items[1], "private-*", 5, 7 * DAY_MS, 64 * KIB, true, true);
-    expect_rule(&options.history.items[2], "a=b,c;d@e", 1, (uint32_t)(30 * DAY_MS), 64 * GIB, false, false);
+    expect_rule(&options.history.items[0], "*", 1000, 24 * HOUR_MS, 8 * MIB, false, NULL);
+    expect_rule(&options.history.items[1], "private-*", 5, 7 * DAY_MS, 64 * KIB, true, "*");
+    expect_rule(&options.history.items[2], "a=b,c;d@e", 1, (uint32_t)(30 * DAY_MS), 64 * GIB, false, "client-x*");
     options_fini(&options);
 }
 
@@ -54,8 +60,8 @@ Test(history_rule, in_the_environment_stand_behind_semicolons, .timeout = 10)
     struct options options;
     cr_assert_eq(read_rules(&options, none, variable), RC_OK, "%s", error);
     cr_assert_eq(options.history.count, 2);
-    expect_rule(&options.history.items[0], "presence-*,x", 5, HOUR_MS, 8 * MIB, false, false);
-    expect_rule(&options.history.items[1], "*", 1000, 24 * HOUR_MS, 8 * MIB, true, false);
+    expect_rule(&options.history.items[0], "presence-*,x", 5, HOUR_MS, 8 * MIB, false, NULL);
+    expect_rule(&options.history.items[1], "*", 1000, 24 * HOUR_MS, 8 * MIB, true, NULL);
     options_fini(&options);
 
     cr_assert_eq(read_rules(&options, (const char *const[]){"a", NULL}, variable), RC_OK, "%s", error);
@@ -91,6 +97,10 @@ Test(history_rule, mistakes_are_told_with_their_cure, .timeout = 10)
         {{"a ttl=31d"}, "ttl of a: \"31d\" is out of bounds; give 1s to 30d", ""},
         {{"a ttl=day"}, "ttl of a: \"day\" is not a time (500ms, 10s, 24h, 7d); give 1s to 30d", ""},
         {{"a bytes=1023"}, "bytes of a: \"1023\" is out of bounds; give 1KiB to 64GiB", ""},
+        {{"a client_events=message"},
+         "client_events of a: \"message\" is neither yes, no nor a name of client events; give one, as "
+         "client-message*",
+         ""},
         {{"a durable=maybe"}, "durable of a: \"maybe\" is neither yes nor no; give one of them", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
