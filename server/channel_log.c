@@ -151,18 +151,19 @@ static void log_free(struct shard *shard, struct channel_log *log)
     free(log);
 }
 
-/* Makes room by forgetting the oldest of the channels unused the longest; `newest` has just been used. */
+/* Makes room by forgetting the oldest of the channels unused the longest; `newest` has just been used, and keeps its
+ * last message at least. */
 static void bound(struct shard *shard, const struct channel_log *newest)
 {
-    struct channel_log *oldest;
-    while (counter_get(&shard->counters, COUNTER_history_bytes) > shard->options->history_bytes_max &&
-           (oldest = TAILQ_FIRST(&shard->logs)) != newest) {
+    while (counter_get(&shard->counters, COUNTER_history_bytes) > shard->options->history_bytes_max) {
+        struct channel_log *oldest = TAILQ_FIRST(&shard->logs);
+        if (oldest == NULL || (oldest == newest && oldest->window.count == 1)) return;
         log_warn("history_bytes_max reached: the channels unused for longest forget messages");
         counter_add(&shard->counters, COUNTER_history_evictions, 1);
         history_forget_oldest(&oldest->window, &shard->counters);
         recount(shard, oldest);
         bool is_wanted = knows_of_loss(oldest); /* until its time is over */
-        if (oldest->window.count > 0 || is_wanted || !may_go(oldest)) continue;
+        if (oldest->window.count > 0 || oldest == newest || is_wanted || !may_go(oldest)) continue;
         struct roster *roster = oldest->roster;
         log_free(shard, oldest);
         home_drop_if_unused(shard, roster->channel);
@@ -174,14 +175,11 @@ static void bound(struct shard *shard, const struct channel_log *newest)
 /* The message with the next offset; NULL: out of memory. Leaves *message the caller's, which may be another one. */
 static struct message *place(struct shard *shard, struct channel_log *log, struct message **message)
 {
-    struct history *window = &log->window;
-    uint64_t time_ms = realtime_ms(); /* never less than an earlier message's, though the clock may be set back */
-    if (window->count > 0 && history_at(window, window->count - 1)->time_ms > time_ms) {
-        time_ms = history_at(window, window->count - 1)->time_ms;
-    }
+    uint64_t time_ms = realtime_ms();
+    if (log->given_ms > time_ms) time_ms = log->given_ms; /* the clock was set back */
     if (!message_has(*message, FORM_EVENT)) *message = event_of_raw(&shard->counters, *message);
     if (!message_has(*message, FORM_EVENT)) return NULL;
-    struct position position = window->last;
+    struct position position = log->window.last;
     position.offset = log->given + 1;
     message_hold(*message, 1);
     struct message *placed = event_at(&shard->counters, *message, &position, time_ms);
@@ -199,6 +197,7 @@ enum rc channel_log_keep(struct shard *shard, struct channel_log *log, struct me
         return RC_OK;
     }
     log->given = placed->offset;
+    log->given_ms = placed->time_ms;
     log->used_ms = shard->now_ms;
     if (log->rule->durable) {
         log_ask_append(shard, log, message, placed, query, receipt);
@@ -339,6 +338,7 @@ void log_fill(struct shard *shard, struct channel_log *log, struct store_job *jo
         choose_epoch(window->last.epoch);
     }
     log->given = window->last.offset;
+    log->given_ms = job->last_ms;
     log->whole_from = log->stored_whole_from = job->whole_from;
     if (log->is_torn) log->whole_from = window->last.offset + 1;
     log->is_torn = false;

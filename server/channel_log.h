@@ -42,6 +42,7 @@ struct channel_log {
     const struct history_rule *rule;
     struct history window;      /* its last position is what readers have been sent */
     uint64_t given;             /* the offset given last: ahead of the window's while the store writes */
+    uint64_t given_ms;          /* and its time: later ones have no earlier */
     uint64_t whole_from;        /* who was not so far missed something that is not kept, */
     uint64_t stored_whole_from; /* as the store knows it */
     uint64_t save_at_ms;        /* the next try to tell it */

@@ -58,6 +58,12 @@ static enum rc write_page(struct query *query, const struct channel_log *log, co
     return rc == RC_OK ? span_append_text(&query->text, text_of("]")) : rc;
 }
 
+/* Is all there that came since, if the messages from there on are? */
+static bool is_whole(const struct query_page *asked, const struct channel_log *log)
+{
+    return !asked->is_of_other_epoch && asked->since >= log->whole_from && asked->since <= log->window.last.offset;
+}
+
 /* ---- from the window ---- */
 
 /* Indices of the window's messages, from `first` up to `end`. */
@@ -97,7 +103,7 @@ static enum rc write_range(struct query *query, const struct channel_log *log, s
     for (uint32_t i = 0; i < page.count; i++) {
         messages[i] = history_at(window, range.first + i);
     }
-    page.is_complete = query->page.since >= window->forgotten && query->page.since >= log->whole_from;
+    page.is_complete = query->page.since >= window->forgotten && is_whole(&query->page, log);
     page.has_more = range.end < window->count;
     if (query->page.is_from_end) {
         bool is_stored = log->rule->durable && window->forgotten > 0;
@@ -119,7 +125,8 @@ static enum rc answer(struct shard *shard, struct channel_log *log, struct query
 {
     struct query_page *asked = &query->page;
     /* Offsets of another epoch mean nothing in this one: all of it is new. */
-    if (asked->epoch[0] != '\0' && !position_is_of(&log->window.last, asked->epoch)) asked->since = 0;
+    asked->is_of_other_epoch = asked->epoch[0] != '\0' && !position_is_of(&log->window.last, asked->epoch);
+    if (asked->is_of_other_epoch) asked->since = 0;
     struct range range = choose(shard, &log->window, asked);
     if (is_in_window(log, asked, range)) return write_range(query, log, range);
     enum rc rc = channel_log_read(shard, log, NULL, query, asked->since, asked->before, asked->limit);
@@ -150,7 +157,7 @@ enum rc history_page_stored(const struct channel_log *log, struct query *query, 
     if (job->rc != RC_OK && job->rc != RC_ENOENT) return job->rc;
     uint64_t since = query->page.since;
     bool is_kept = job->rc == RC_OK ? since + 1 >= job->first : since >= log->window.last.offset;
-    page.is_complete = is_kept && since >= log->whole_from;
+    page.is_complete = is_kept && is_whole(&query->page, log);
     if (page.count > 0 && query->page.is_from_end) {
         page.has_more = page.messages[0]->offset > job->first;
     } else if (page.count > 0) {

@@ -49,6 +49,7 @@ struct query_page {
     uint32_t limit;
     bool is_from_end;
     char epoch[EPOCH_BYTES + 1]; /* of `since`; "": whatever it is */
+    bool is_of_other_epoch;      /* home: it is not the channel's, so what followed `since` is lost */
 };
 
 /* What a call has to be told of a channel. */

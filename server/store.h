@@ -78,9 +78,10 @@ struct store_job {
      * is when the rule's ttl and RECEIPT_MS have passed since its last message), RC_ESTORE, RC_ENOMEM. The rest is
      * READ's, with RC_OK: */
     enum rc rc;
-    uint64_t last;             /* offset of the channel's last message, also when it is not kept any more */
+    uint64_t last;             /* offset of the channel's last message, also when it is not kept any more, */
+    uint64_t last_ms;          /* and its time */
     uint64_t first;            /* of the oldest that is kept; last + 1: none is */
-    struct message **messages; /* ascending, none expired: FORM_EVENT with its position, offset, time; a reference to
+    struct message **messages; /* ascending, without a gap that was not one when stored: FORM_EVENT with its position, offset, time; a reference to
                                 * each. Which connections published them is not kept */
     uint32_t messages_count;
     struct store_key *keys; /* in the order of their offsets */

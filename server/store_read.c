@@ -63,14 +63,13 @@ static void turn_round(struct store_job *job)
     }
 }
 
-static enum rc read_messages(struct store_log *log, struct store_job *job, const struct store_channel *channel,
-                             uint64_t expired_ms)
+/* From the first that is not expired on: all of them, also one that expired before it because the clock went back. */
+static enum rc read_messages(struct store_log *log, struct store_job *job, const struct store_channel *channel)
 {
     const enum store_statement rows = job->is_from_end ? STORE_SQL_READ_NEWEST : STORE_SQL_READ_OLDEST;
     store_bind_number(log, rows, 1, (uint64_t)channel->id);
-    store_bind_number(log, rows, 2, job->since);
+    store_bind_number(log, rows, 2, job->since < job->first - 1 ? job->first - 1 : job->since);
     store_bind_number(log, rows, 3, job->before);
-    store_bind_number(log, rows, 4, expired_ms);
     uint32_t count_max = job->count_max > 0 ? job->count_max : 1;
     uint64_t bytes = 0;
     enum rc rc = RC_OK;
@@ -136,10 +135,11 @@ static enum rc read_channel(struct store_log *log, struct store_job *job, uint64
     if (store_forget_at_ms(channel->last_ms, ttl_ms) <= now_ms) return RC_ENOENT; /* the sweep is still to come */
     memcpy(job->epoch, channel->epoch, sizeof job->epoch);
     job->last = channel->last;
+    job->last_ms = channel->last_ms;
     job->whole_from = channel->whole_from;
     rc = read_first(log, job, channel, expired_ms);
     if (rc == RC_OK && job->is_all_or_nothing && job->since + 1 < job->first) return RC_OK;
-    if (rc == RC_OK) rc = read_messages(log, job, channel, expired_ms);
+    if (rc == RC_OK) rc = read_messages(log, job, channel);
     if (rc == RC_OK && job->keys_max > 0) rc = read_keys(log, job, channel, now_ms);
     return rc;
 }
@@ -149,7 +149,7 @@ enum rc store_log_read(struct store_log *log, struct store_job *job, uint64_t no
     job->messages = NULL;
     job->keys = NULL;
     job->messages_count = job->keys_count = 0;
-    job->last = job->first = 0;
+    job->last = job->first = job->last_ms = 0;
     job->epoch[0] = '\0';
     enum rc rc = read_channel(log, job, now_ms);
     if (rc != RC_OK) store_job_fini(log->counters, job);

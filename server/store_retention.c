@@ -1,7 +1,7 @@
 /* server/store_retention.c - what leaves the durable log: what is too old, or too much, and keys nobody needs.
  *
  * Not obvious: only the oldest messages of a channel are looked at, up to the first that stays. When the clock was
- * put back a later message may expire before an earlier one: it is not read any more, and leaves with the earlier. */
+ * put back a later message may expire before an earlier one: it is kept and read until the earlier one goes. */
 #include "core/counters.h"
 #include "core/message.h"
 #include "server/history_rule.h"

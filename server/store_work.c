@@ -65,6 +65,15 @@ static bool has_writes(struct store_job *const *jobs, uint32_t count)
     return false;
 }
 
+/* Has one of them been written? A loss of what is not stored writes nothing. */
+static bool has_appended(struct store_job *const *jobs, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (jobs[i]->kind == STORE_APPEND && jobs[i]->rc == RC_OK) return true;
+    }
+    return false;
+}
+
 /* done_r: how many it has begun, also when it failed. */
 static enum rc run_transaction(struct store_work *work, struct store_job *const *jobs, uint32_t count,
                                uint64_t now_ms, uint32_t *done_r)
@@ -132,7 +141,7 @@ uint32_t store_work_run(struct store_work *work, struct store_job *const *jobs, 
     uint32_t done;
     if (run_transaction(work, jobs, count, now_ms, &done) == RC_OK) {
         counter_add(&work->counters, COUNTER_store_commits, 1);
-        if (has_writes(jobs, done)) note_success(work); /* reading alone proves nothing */
+        if (has_appended(jobs, done)) note_success(work); /* reading alone proves nothing */
     } else {
         note_failure(work);
         store_log_rollback(work->log);

@@ -151,7 +151,7 @@ Test(store_retention, a_sweep_goes_on_where_the_pass_before_stopped, .timeout = 
 }
 
 /* A clock that was put back makes a later message the older one. */
-Test(store_retention, a_clock_that_goes_back_hides_nothing_that_is_not_expired, .timeout = 60)
+Test(store_retention, a_clock_that_goes_back_hides_nothing_behind_what_is_kept, .timeout = 60)
 {
     case_log_begin();
     case_rule.ttl = 10 * MINUTE_MS;
@@ -160,10 +160,10 @@ Test(store_retention, a_clock_that_goes_back_hides_nothing_that_is_not_expired, 
     case_log_append_at("room", 3, CASE_MS + 5 * MINUTE_MS, "");
     struct store_job *read = case_read("room");
     case_log_run(read, CASE_MS + 11 * MINUTE_MS);
-    cr_expect_str_eq(case_offsets(read), "1 3");
+    cr_expect_str_eq(case_offsets(read), "1 2 3", "2 expired first, but nobody may think that it never was");
     case_free(read);
     case_log_sweep(CASE_MS + 11 * MINUTE_MS, ROWS_ALL);
-    case_log_expect("room", CASE_MS + 11 * MINUTE_MS, 1, 3, 2);
+    case_log_expect("room", CASE_MS + 11 * MINUTE_MS, 1, 3, 3);
     case_log_sweep(CASE_MS + 80 * MINUTE_MS, ROWS_ALL);
     cr_expect_eq(case_query("SELECT count(*) FROM message"), 0);
     case_log_end();
