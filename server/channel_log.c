@@ -201,7 +201,7 @@ enum rc channel_log_keep(struct shard *shard, struct channel_log *log, struct me
     log->used_ms = shard->now_ms;
     if (log->rule->durable) {
         log_ask_append(shard, log, message, placed, query, receipt);
-        return RC_OK;
+        return shard->deliveries_waiting > 0 ? RC_PENDING : RC_OK; /* it cannot be heard how this one fares */
     }
     message_drop(&shard->counters, message);
     return log_kept(shard, log, placed, query, receipt);
@@ -261,7 +261,7 @@ void channel_log_refuse(struct shard *shard, struct channel_log *log, enum rc rc
     bool is_behind = false;
     if (query == NULL) {
         log_warn("a message goes out that its channel's history cannot keep: %s", rc_text(rc));
-        is_behind = log != NULL && log->last_append != NULL && log_send_behind(log, message) == RC_OK;
+        is_behind = log != NULL && log_lose_behind(shard, log, message);
     }
     if (!is_behind) log_refuse(shard, log, rc, message, query, receipt);
 }

@@ -9,7 +9,8 @@
  * Threads:   the home shard.
  * Ownership: the roster's; freed here, when nobody needs it any more. Jobs at the store are the shard's.
  * Bounds:    the channel's history rule; history_bytes_max over all channels of a shard; of what waits for the store or
- *            is on its way to it store_jobs_max messages and store_bytes_max bytes. */
+ *            is on its way to it store_jobs_max messages and store_bytes_max bytes, and as much again of what is not
+ *            kept and waits behind that: more goes out at once. */
 #pragma once
 
 #include "core/history.h"
@@ -77,6 +78,11 @@ enum rc channel_log_keep(struct shard *shard, struct channel_log *log, struct me
  * the store. Takes over everything; log may be NULL. */
 void channel_log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
                         struct query *query, struct receipt *receipt);
+
+/* What is not to be kept goes out behind what is still at the store, so that a publisher's messages stay in order.
+ * False: nothing is, or there is no room; it is not taken. */
+bool channel_log_pass_behind(struct shard *shard, struct channel_log *log, struct message *message,
+                             struct query *query, struct receipt *receipt);
 
 /* Asks the store for what is not in the window; the answer goes on with the join or the query. Takes over the one that
  * is given. RC_ESTORE, RC_EFULL or RC_ENOMEM: not taken. */

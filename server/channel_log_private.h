@@ -30,9 +30,9 @@ void log_count_waiting(struct shard *shard, const struct message *message, bool 
 bool log_has_room(const struct shard *shard, const struct message *message);
 
 /* channel_log_store.c */
-/* Lets the message go out unkept once the job is done that was asked last; there is one. Takes over a reference.
- * RC_ENOMEM: not taken. */
-enum rc log_send_behind(struct channel_log *log, struct message *message);
+/* Lets the message, which could not be kept, go out once the append is done that was asked last. False: there is none,
+ * or no room; it is not taken. */
+bool log_lose_behind(struct shard *shard, struct channel_log *log, struct message *message);
 /* Asks for the window. RC_OK: the log is READING. */
 enum rc log_ask_window(struct shard *shard, struct channel_log *log);
 /* Asks to note whole_from, if it can be asked; then the log is saving. */

@@ -10,6 +10,7 @@
 #include "server/history_page.h"
 #include "server/history_rule.h"
 #include "server/home.h"
+#include "server/home_publish.h"
 #include "server/query.h"
 #include "server/server.h"
 #include "server/shard.h"
@@ -17,10 +18,13 @@
 
 #include <stdlib.h>
 
-/* A message that goes out unkept, when an append before it is done. */
+/* A message that goes out unkept, when an append before it is done: it could not be kept, or was not to be. */
 struct log_behind {
     struct log_behind *next;
     struct message *message;
+    bool is_loss;
+    struct query *query;     /* unless it is a loss */
+    struct receipt *receipt; /* the same */
 };
 
 /* A job with all that its answer concerns. */
@@ -30,8 +34,9 @@ struct log_job {
     struct message *message;   /* APPEND: as it came, without an offset */
     struct receipt *receipt;   /* APPEND */
     struct log_behind *behind; /* APPEND: what follows it, oldest first */
-    struct query *query;       /* APPEND, or READ for a page */
-    struct join *join;         /* READ for who resumes; with neither: for the window */
+    struct log_behind **behind_end;
+    struct query *query; /* APPEND, or READ for a page */
+    struct join *join;   /* READ for who resumes; with neither: for the window */
 };
 
 static struct log_job *job_new(struct shard *shard, struct channel_log *log, enum store_job_kind kind)
@@ -43,6 +48,7 @@ static struct log_job *job_new(struct shard *shard, struct channel_log *log, enu
         .job = {.kind = kind, .app = shard_app(shard, channel->app)->id, .channel = channel, .rule = log->rule},
         .log = log,
     };
+    job->behind_end = &job->behind;
     return job;
 }
 
@@ -149,26 +155,58 @@ static void window_read(struct shard *shard, struct log_job *job)
     log_go_on(shard, log, is_known ? LOG_READY : LOG_FAILED);
 }
 
-enum rc log_send_behind(struct channel_log *log, struct message *message)
+/* What stands behind appends is bounded like what waits for the store, apart from it: it is there when that is full. */
+static bool has_room_behind(const struct shard *shard, const struct message *message)
 {
-    struct log_behind **place = &log->last_append->behind;
-    struct log_behind *behind = malloc(sizeof *behind);
-    if (behind == NULL) return RC_ENOMEM;
-    while (*place != NULL) {
-        place = &(*place)->next;
-    }
-    *behind = (struct log_behind){.message = message};
-    *place = behind;
-    return RC_OK;
+    return shard->behind_count < shard->options->store_jobs_max &&
+           shard->behind_bytes + history_message_bytes(message) <= shard->options->store_bytes_max;
 }
 
-static void send_behind(struct shard *shard, struct channel_log *log, struct log_behind *behind)
+static bool put_behind(struct shard *shard, struct channel_log *log, const struct log_behind *put)
 {
-    while (behind != NULL) {
-        struct log_behind *next = behind->next;
-        log_send_unkept(shard, log, behind->message);
+    struct log_job *job = log->last_append;
+    if (job == NULL || !has_room_behind(shard, put->message)) return false;
+    struct log_behind *behind = malloc(sizeof *behind);
+    if (behind == NULL) return false;
+    shard->behind_count++;
+    shard->behind_bytes += history_message_bytes(put->message);
+    *behind = *put;
+    *job->behind_end = behind;
+    job->behind_end = &behind->next;
+    return true;
+}
+
+bool log_lose_behind(struct shard *shard, struct channel_log *log, struct message *message)
+{
+    return put_behind(shard, log, &(struct log_behind){.message = message, .is_loss = true});
+}
+
+bool channel_log_pass_behind(struct shard *shard, struct channel_log *log, struct message *message,
+                             struct query *query, struct receipt *receipt)
+{
+    return put_behind(shard, log, &(struct log_behind){.message = message, .query = query, .receipt = receipt});
+}
+
+/* The first of the list, taken off it; the caller frees. */
+static struct log_behind *take_behind(struct shard *shard, struct log_behind **list)
+{
+    struct log_behind *behind = *list;
+    *list = behind->next;
+    shard->behind_count--;
+    shard->behind_bytes -= history_message_bytes(behind->message);
+    return behind;
+}
+
+static void send_behind(struct shard *shard, struct channel_log *log, struct log_behind *list)
+{
+    while (list != NULL) {
+        struct log_behind *behind = take_behind(shard, &list);
+        if (behind->is_loss) {
+            log_send_unkept(shard, log, behind->message);
+        } else {
+            home_pass_on(shard, log->roster->channel, behind->message, behind->query, behind->receipt);
+        }
         free(behind);
-        behind = next;
     }
 }
 
@@ -270,13 +308,24 @@ void channel_log_take_answers(struct shard *shard)
     }
 }
 
-static void drop_behind(struct shard *shard, struct log_behind *behind)
+/* Nobody will be answered any more. */
+static void drop_waiting(struct shard *shard, struct query *query, struct receipt *receipt)
 {
-    while (behind != NULL) {
-        struct log_behind *next = behind->next;
+    while (receipt != NULL && receipt->waiting != NULL) {
+        struct query *waiting = receipt->waiting;
+        receipt->waiting = waiting->next;
+        query_free(&shard->counters, waiting);
+    }
+    query_free(&shard->counters, query);
+}
+
+static void drop_behind(struct shard *shard, struct log_behind *list)
+{
+    while (list != NULL) {
+        struct log_behind *behind = take_behind(shard, &list);
         message_drop(&shard->counters, behind->message);
+        drop_waiting(shard, behind->query, behind->receipt);
         free(behind);
-        behind = next;
     }
 }
 
@@ -285,12 +334,7 @@ void channel_log_end(struct shard *shard)
     while (!TAILQ_EMPTY(&shard->store_jobs)) {
         struct log_job *job = (struct log_job *)TAILQ_FIRST(&shard->store_jobs);
         TAILQ_REMOVE(&shard->store_jobs, &job->job, entry);
-        while (job->receipt != NULL && job->receipt->waiting != NULL) {
-            struct query *waiting = job->receipt->waiting;
-            job->receipt->waiting = waiting->next;
-            query_free(&shard->counters, waiting);
-        }
-        query_free(&shard->counters, job->query);
+        drop_waiting(shard, job->query, job->receipt);
         join_free(&shard->counters, job->join);
         drop_behind(shard, job->behind);
         if (job->job.kind == STORE_APPEND) log_count_waiting(shard, job->job.message, false);

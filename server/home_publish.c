@@ -183,9 +183,8 @@ static bool is_for_log(const struct history_rule *rule, const struct message *me
     __builtin_unreachable();
 }
 
-/* To the readers, and nothing of it is kept. */
-static enum rc pass_on(struct shard *shard, struct channel *channel, struct message *message, struct query *query,
-                       struct receipt *receipt)
+enum rc home_pass_on(struct shard *shard, struct channel *channel, struct message *message, struct query *query,
+                     struct receipt *receipt)
 {
     static const struct position nowhere;
     enum rc rc = RC_OK;
@@ -198,6 +197,23 @@ static enum rc pass_on(struct shard *shard, struct channel *channel, struct mess
     }
     home_answer_publish(shard, query, receipt, RC_OK, &nowhere);
     return rc;
+}
+
+/* The same behind what its channel still keeps. */
+static enum rc pass_in_turn(struct shard *shard, struct channel *channel, struct message *message,
+                            struct query *query, struct receipt *receipt)
+{
+    struct channel_log *log = channel != NULL ? channel->roster->log : NULL;
+    if (log != NULL && channel_log_pass_behind(shard, log, message, query, receipt)) return RC_OK;
+    return home_pass_on(shard, channel, message, query, receipt);
+}
+
+/* What is not to be kept waits for the log too, should others wait there. */
+static bool waits_for_log(struct shard *shard, const struct channel *channel, struct message *message,
+                          struct query *query)
+{
+    struct channel_log *log = channel != NULL ? channel->roster->log : NULL;
+    return log != NULL && log->state == LOG_READING && channel_log_wait(shard, log, NULL, message, query) == RC_OK;
 }
 
 enum rc home_publish(struct shard *shard, struct message *message, struct query *query)
@@ -214,6 +230,8 @@ enum rc home_publish(struct shard *shard, struct message *message, struct query 
         rc = channel != NULL ? channel_log_open(shard, channel->roster, &log) : RC_ENOMEM;
         if (rc == RC_PENDING) rc = channel_log_wait(shard, log, NULL, message, query);
         if (rc == RC_OK && log->state == LOG_READING) return RC_OK; /* it waits there */
+    } else if (waits_for_log(shard, channel, message, query)) {
+        return RC_OK;
     }
     if (rc == RC_OK) rc = look_for_repeat(shard, message, query, &receipt);
     if (rc == RC_PENDING) {
@@ -226,7 +244,7 @@ enum rc home_publish(struct shard *shard, struct message *message, struct query 
         return RC_OK;
     }
     return is_for_history ? channel_log_keep(shard, log, message, query, receipt)
-                          : pass_on(shard, channel, message, query, receipt);
+                          : pass_in_turn(shard, channel, message, query, receipt);
 }
 
 /* ---- closing ---- */

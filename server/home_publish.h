@@ -17,6 +17,10 @@ struct shard;
 /* What somebody published. Takes over a reference, and the query of whoever waits to hear of it (NULL: nobody does),
  * which is answered now or later. RC_PENDING: it is on its way, but mailboxes are full. */
 enum rc home_publish(struct shard *shard, struct message *message, struct query *query);
+/* To the readers, of whom there may be none, and nothing of it is kept. Takes over what home_publish() does, and the
+ * receipt; channel may be NULL. */
+enum rc home_pass_on(struct shard *shard, struct channel *channel, struct message *message, struct query *query,
+                     struct receipt *receipt);
 /* Answers whoever published, and who repeated that meanwhile. Takes over the query; NULLs are accepted. */
 void home_answer_publish(struct shard *shard, struct query *query, struct receipt *receipt, enum rc rc,
                          const struct position *position);

@@ -38,6 +38,7 @@ static void ask(const struct command *command, struct query *query)
     query->serial = command->connection->life;
     if (home == shard->index) {
         query_take(shard, query);
+        if (shard->deliveries_waiting > 0) connection_pause(shard, command->connection);
     } else if (post_send(shard, home, LETTER_ASK, query) == RC_PENDING) {
         connection_pause(shard, command->connection);
     }

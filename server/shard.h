@@ -95,8 +95,10 @@ struct shard {
     TAILQ_HEAD(, roster) kept;          /* those that keep an event, the oldest event first */
     bool has_told_webhook;              /* this turn: the webhook thread is to be woken */
     TAILQ_HEAD(, channel_log) logs;     /* those that hold messages, the longest unused first */
-    TAILQ_HEAD(, store_job) store_jobs; /* under way at the store */
-    struct receipts *receipts;          /* of publishes with a key; NULL: there was none yet */
+    TAILQ_HEAD(, store_job) store_jobs; /* under way at the store, */
+    uint64_t behind_count;              /* and messages that are not kept, but go out behind them */
+    uint64_t behind_bytes;
+    struct receipts *receipts; /* of publishes with a key; NULL: there was none yet */
     struct guest_invited guests_invited[GUESTS_INVITED_MAX];
     struct channel **active; /* channels with messages that arrived this turn */
     uint32_t active_count;
