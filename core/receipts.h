@@ -15,7 +15,7 @@
 #include <sys/queue.h>
 
 #define RECEIPT_MS            (10 * 60 * 1000)
-#define RECEIPT_KEY_BYTES_MAX 64
+#define RECEIPT_KEY_BYTES_MAX 65
 
 struct query;
 struct receipts;

@@ -145,7 +145,7 @@ static struct query *make_query(const struct api_request *request, const struct 
     }
     message->origin = ORIGIN_BACKEND;
     message->publisher = posted->publisher;
-    if (posted->key.at != NULL) memcpy(query->key, posted->key.at, posted->key.count);
+    if (posted->key.at != NULL) query_set_key(query, QUERY_OF_BACKEND, posted->key);
     message->is_kept = type.is_cache;
     query->message = message;
     query->info = posted->info;

@@ -92,7 +92,7 @@ static bool has_good_id(const struct command *command)
     if (!command->has_bad_id && (command->id.at == NULL || query_key_is_valid(command->id))) return true;
     pusher_error(command, CODE_NONE,
                  "Invalid event: its id is a string of 1 to %d bytes without control characters, and once",
-                 RECEIPT_KEY_BYTES_MAX);
+                 QUERY_KEY_BYTES_MAX);
     return false;
 }
 

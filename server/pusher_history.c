@@ -24,7 +24,7 @@
 #define ITEMS_DEFAULT  50
 #define SENTENCE_BYTES 320
 /* An id or a channel's name, each of its bytes escaped, and what stands around them; a sentence. */
-#define ACK_BYTES_MAX  (6 * (RECEIPT_KEY_BYTES_MAX + NAME_BYTES_MAX) + 6 * SENTENCE_BYTES + 200)
+#define ACK_BYTES_MAX  (6 * (QUERY_KEY_BYTES_MAX + NAME_BYTES_MAX) + 6 * SENTENCE_BYTES + 200)
 
 /* ---- asking homes ---- */
 
@@ -99,14 +99,14 @@ void pusher_publish(const struct command *command, struct message *message)
         return;
     }
     query->message = message;
-    memcpy(query->key, command->id.at, command->id.count);
+    query_set_key(query, QUERY_OF_CLIENT, command->id);
     ask(command, query);
 }
 
 static void published(const struct command *command, const struct query *query)
 {
     char tail[80] = "}";
-    struct text id = text_of(query->key), channel = name_text(&query->name);
+    struct text id = query_key(query), channel = name_text(&query->name);
     const struct position *position = &query->facts.position;
     switch (query->rc) {
     case RC_OK:

@@ -17,6 +17,7 @@
 #include "server/pusher.h"
 #include "server/shard.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -44,7 +45,20 @@ bool query_key_is_valid(struct text key)
     for (size_t i = 0; i < key.count; i++) {
         if ((unsigned char)key.at[i] < ' ' || key.at[i] == 0x7f) return false;
     }
-    return key.count > 0 && key.count <= RECEIPT_KEY_BYTES_MAX;
+    return key.count > 0 && key.count <= QUERY_KEY_BYTES_MAX;
+}
+
+void query_set_key(struct query *query, enum query_asker asker, struct text key)
+{
+    static_assert(sizeof query->key == 1 + QUERY_KEY_BYTES_MAX + 1, "a letter, the key, its end");
+    query->key[0] = asker == QUERY_OF_CLIENT ? 'c' : 'b';
+    memcpy(query->key + 1, key.at, key.count);
+    query->key[1 + key.count] = '\0';
+}
+
+struct text query_key(const struct query *query)
+{
+    return text_of(query->key[0] == '\0' ? query->key : query->key + 1);
 }
 
 /* ---- pieces of JSON ---- */

@@ -40,6 +40,7 @@ enum query_info {
     QUERY_INFO_POSITION = 1 << 3,
 };
 
+#define QUERY_KEY_BYTES_MAX 64
 #define QUERY_TAG_BYTES_MAX (6 * 64 + 2) /* a string of 64 bytes, each of them escaped */
 
 /* Which part of a channel's history: the oldest messages behind `since`, or the newest before `before`. */
@@ -69,7 +70,7 @@ struct query {
     unsigned info;
     struct name name;                    /* text stands behind the struct; QUERY_CHANNELS: what names begin with */
     struct message *message;             /* QUERY_PUBLISH; one reference */
-    char key[RECEIPT_KEY_BYTES_MAX + 1]; /* QUERY_PUBLISH: the publisher's own name for it, terminated; "": none */
+    char key[RECEIPT_KEY_BYTES_MAX + 1]; /* QUERY_PUBLISH: query_set_key(); "": none */
     char tag[QUERY_TAG_BYTES_MAX + 1];   /* QUERY_HISTORY of a client: JSON that comes back as it is */
     struct query_page page;              /* QUERY_HISTORY */
     struct query *next;                  /* home: who else waits for the same publish */
@@ -85,8 +86,13 @@ struct query *query_new(enum query_kind kind, const struct name *name);
 /* Accepts NULL. */
 void query_free(struct counters *counters, struct query *query);
 
-/* 1 to RECEIPT_KEY_BYTES_MAX bytes, no control characters. */
+/* 1 to QUERY_KEY_BYTES_MAX bytes, no control characters. */
 bool query_key_is_valid(struct text key);
+/* The publisher's own name for its message, which is valid. Backends and clients have keys of their own: a client that
+ * guesses a backend's cannot use it up. */
+void query_set_key(struct query *query, enum query_asker asker, struct text key);
+/* As it was given. */
+struct text query_key(const struct query *query);
 
 /* At the home: fills in the answer and sends it back. Takes over the query. */
 void query_take(struct shard *shard, struct query *query);

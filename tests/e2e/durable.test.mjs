@@ -107,6 +107,25 @@ async function ackTo(peer) {
   return JSON.parse(data);
 }
 
+/* --- order -------------------------------------------------------------------------------------------------------- */
+
+test('what is not kept does not overtake what is', { timeout: TEST_MS }, async () => {
+  for (const shards of [1, 4]) {
+    const place = new Place(shards);
+    await place.start();
+    const [writer, reader] = [await connect(place.server, '/room/a'), await connect(place.server, '/room/a')];
+    for (let i = 0; i < 50; i++) {
+      writer.send(`header ${i}`);
+      writer.send(Buffer.from([i]));    /* a binary message is no event: no history keeps it */
+    }
+    for (let i = 0; i < 50; i++) {
+      assert.equal(await reader.inbox.next(), `header ${i}`);
+      assert.deepEqual(await reader.inbox.next(), Buffer.from([i]));
+    }
+    await place.end('SIGTERM');
+  }
+});
+
 /* --- over a restart ----------------------------------------------------------------------------------------------- */
 
 placeTest('epoch, offsets and messages outlive the server', { ways: BOTH }, async (place, signal) => {

@@ -129,6 +129,30 @@ channelTest('a history outlives its hearers for a time', { args: ['--history', '
   assert.equal(late.offset, 0);
 });
 
+channelTest('a page says whether it is all that came since', { args: KEEP }, async (server) => {
+  const peer = await Peer.open(server);
+  await peer.subscribe('few-a');
+  const epoch = await publish(server, 'few-a', 1, 10);    /* of which 8 to 10 are kept */
+  await expectNumbers(peer, 'few-a', epoch, 1, 10);
+  for (const [params, complete] of [[{ since: 7 }, true], [{ since: 6 }, false], [{ since: 10 }, true],
+    [{ since: 11 }, false], [{ since: 7, epoch }, true], [{ since: 7, epoch: 'aaaaaaaa' }, false]]) {
+    const { body } = await call(server, 'GET', '/channels/few-a/history', { params });
+    assert.equal(body.complete, complete, JSON.stringify(params));
+  }
+});
+
+channelTest('what all windows hold is bounded, also by the one that is used', {
+  args: ['--history', '* bytes=64MiB size=100000', '--history-bytes-max', '64KiB'],
+}, async (server) => {
+  const data = 'x'.repeat(9000);
+  for (let i = 0; i < 30; i++) await backend(server).trigger('a', 'ev', data);
+  const { body } = await call(server, 'GET', '/channels/a/history', { params: { since: 0, limit: 100 } });
+  const offsets = body.items.map(({ offset }) => offset);
+  assert.ok(offsets.length >= 1 && offsets.length < 8, `${offsets}`);
+  assert.equal(offsets.at(-1), 30);
+  assert.equal(body.complete, false);
+});
+
 channelTest('a room is the same history, raw or not', { args: KEEP }, async (server) => {
   const raw = await connect(server, '/');
   const other = await connect(server, '/room/lobby');
@@ -204,6 +228,21 @@ channelTest('client events are kept where the rule says so, and acknowledged to 
     assert.equal((await ack(ann)).code, 403);
     await ben.expectQuiet();
   });
+
+channelTest('an id of a client is no key of a backend', { args: KEEP }, async (server) => {
+  const [ann, ben] = [await Peer.open(server), await Peer.open(server)];
+  for (const channel of ['private-kept-a', 'private-plain']) {
+    for (const peer of [ann, ben]) await peer.subscribe(channel);
+    ann.sendText(JSON.stringify({ event: 'client-ev', channel, data: 'guessed', id: 'order-17' }));
+    await ack(ann);
+    const body = { name: 'paid', channels: [channel], data: 'yes', idempotency_key: 'order-17' };
+    for (let i = 0; i < 2; i++) assert.equal((await call(server, 'POST', '/events', { body })).status, 200);
+    const names = [(await ben.next()).event, (await ben.next()).event];
+    assert.deepEqual(names, ['client-ev', 'paid']);
+    assert.equal((await ann.next()).event, 'paid');
+    await ben.expectQuiet();
+  }
+});
 
 channelTest('a rule keeps the client events that it names', { args: ['--history', '* client_events=client-message*'] },
   async (server) => {

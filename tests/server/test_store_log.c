@@ -321,7 +321,7 @@ Test(store_log, keys_are_read_in_order_for_ten_minutes, .timeout = 60)
     case_log_append_at("room", 1, CASE_MS, "first");
     case_log_append_at("room", 2, CASE_MS + MINUTE_MS, "");
     case_log_append_at("room", 3, CASE_MS + 2 * MINUTE_MS,
-                       "0123456789012345678901234567890123456789012345678901234567890123");
+                       "01234567890123456789012345678901234567890123456789012345678901234");
     for (uint32_t minutes = 0; minutes < 14; minutes++) {
         struct store_job *read = case_read("room");
         case_log_run(read, CASE_MS + minutes * MINUTE_MS);

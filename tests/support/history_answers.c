@@ -16,6 +16,7 @@ struct keyed {
     bool is_acked; /* as it was last said */
     struct position position;
     uint32_t tries;
+    bool is_backends; /* whose keys are apart from those of clients */
     uint64_t said_ms; /* first */
 };
 
@@ -46,8 +47,11 @@ const char *answers_data(uint32_t number, uint32_t channel)
 uint32_t answers_new_key(uint32_t channel, uint32_t author)
 {
     cr_assert_lt(keyed_count, KEYED_MAX);
-    keyed[keyed_count] = (struct keyed){
-        .number = book_new(channel, author, true), .channel = channel, .tries = 1, .said_ms = fake_now_ms()};
+    keyed[keyed_count] = (struct keyed){.number = book_new(channel, author, true),
+                                        .channel = channel,
+                                        .tries = 1,
+                                        .is_backends = author == BOOK_BACKEND,
+                                        .said_ms = fake_now_ms()};
     return keyed_count++;
 }
 
@@ -57,7 +61,7 @@ int answers_old_key(uint32_t channel, uint32_t author)
         uint32_t back = fake_random(keyed_count < 60 ? keyed_count : 60), index = keyed_count - 1 - back;
         struct keyed *of = &keyed[index];
         bool is_fresh = fake_now_ms() < of->said_ms + KEY_MS && of->tries < BOOK_TRIES_MAX;
-        if (of->channel != channel || !is_fresh) continue;
+        if (of->channel != channel || of->is_backends != (author == BOOK_BACKEND) || !is_fresh) continue;
         of->tries++;
         book_tried(of->number, author);
         return (int)index;
