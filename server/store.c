@@ -21,26 +21,32 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BATCH_JOBS   4096
+#define WRITES_MAX   4096
+#define READS_MAX    64 /* in one transaction */
 #define JOBS_AT_ONCE 64
 
 /* One shard's; both sides on lines of their own. */
 struct client {
     _Alignas(128) struct mailbox *asked;
     struct mailbox *done;
-    uint32_t under_way;
+    uint32_t reads_under_way;
+    uint32_t writes_under_way;
     bool has_asked;         /* since it last woke the store */
     _Alignas(128) int wake; /* the shard's signal descriptor; store */
     bool is_answered;       /* since the store last woke it; store */
 };
 
-/* What has been taken from the shards, in turns: from `first` on they wait, up to `end` they are done. */
-struct jobs {
-    struct store_job *jobs[BATCH_JOBS];
-    uint32_t from[BATCH_JOBS]; /* shard */
+/* What has been taken from the shards, in turns, to be written: from `first` on it waits. */
+struct writes {
+    struct store_job *jobs[WRITES_MAX];
     uint32_t first;
-    uint32_t end;
     uint32_t count;
+};
+
+/* And to be read, the oldest first. */
+struct reads {
+    struct store_job *first;
+    struct store_job **end;
 };
 
 struct store {
@@ -48,7 +54,8 @@ struct store {
     uint32_t clients_count;
     uint32_t jobs_max;
     uint32_t first_client; /* whom the next batch begins with; the thread's, as are: */
-    struct jobs batch;
+    struct writes writes;
+    struct reads reads;
     struct store_work work;
     bool has_thread;
     pthread_t thread;
@@ -70,15 +77,21 @@ static struct store_job *job_of(const struct letter *letter)
 
 /* ---- shards ---- */
 
+static uint32_t *under_way(struct client *client, const struct store_job *job)
+{
+    return job->kind == STORE_READ ? &client->reads_under_way : &client->writes_under_way;
+}
+
 enum rc store_ask(struct store *store, uint32_t shard, struct store_job *job)
 {
     assert(shard < store->clients_count);
     struct client *client = &store->clients[shard];
-    if (client->under_way == store->jobs_max) return RC_EFULL;
+    if (*under_way(client, job) == store->jobs_max) return RC_EFULL;
+    job->shard = shard;
     struct letter letter = job_letter(job);
     enum rc rc = mailbox_offer(client->asked, &letter);
-    assert(rc == RC_OK); /* both queues hold jobs_max */
-    client->under_way++;
+    assert(rc == RC_OK); /* both queues hold all that may be under way */
+    ++*under_way(client, job);
     client->has_asked = true;
     return rc;
 }
@@ -98,8 +111,9 @@ struct store_job *store_receive(struct store *store, uint32_t shard)
     struct client *client = &store->clients[shard];
     struct letter letter;
     if (mailbox_receive(client->done, &letter, 1) == 0) return NULL;
-    client->under_way--;
-    return job_of(&letter);
+    struct store_job *job = job_of(&letter);
+    --*under_way(client, job);
+    return job;
 }
 
 const char *store_trouble(const struct store *store)
@@ -114,37 +128,50 @@ const struct counters *store_counters(const struct store *store)
 
 /* ---- thread: jobs in ---- */
 
+static void take_job(struct store *store, struct store_job *job)
+{
+    if (job->kind != STORE_READ) {
+        store->writes.jobs[store->writes.count++] = job;
+        return;
+    }
+    job->next = NULL;
+    *store->reads.end = job;
+    store->reads.end = &job->next;
+}
+
 static void take_from(struct store *store, uint32_t shard)
 {
-    struct jobs *batch = &store->batch;
     struct letter letters[JOBS_AT_ONCE];
     uint32_t count = JOBS_AT_ONCE;
-    while (count == JOBS_AT_ONCE && batch->count < BATCH_JOBS) {
-        uint32_t room = BATCH_JOBS - batch->count;
+    while (count == JOBS_AT_ONCE && store->writes.count < WRITES_MAX) {
+        uint32_t room = WRITES_MAX - store->writes.count;
         count = mailbox_receive(store->clients[shard].asked, letters, room < JOBS_AT_ONCE ? room : JOBS_AT_ONCE);
-        for (uint32_t i = 0; i < count; i++, batch->count++) {
-            batch->jobs[batch->count] = job_of(&letters[i]);
-            batch->from[batch->count] = shard;
+        for (uint32_t i = 0; i < count; i++) {
+            take_job(store, job_of(&letters[i]));
         }
     }
 }
 
-/* Takes all that wait, unless some of those taken earlier still do. False: there are none. */
-static bool take_jobs(struct store *store)
+/* Takes all that wait, unless some of those taken earlier are still to be written. */
+static void take_jobs(struct store *store)
 {
-    struct jobs *batch = &store->batch;
-    if (batch->first < batch->count) return true;
-    batch->first = batch->end = batch->count = 0;
+    struct writes *writes = &store->writes;
+    if (writes->first < writes->count) return;
+    writes->first = writes->count = 0;
     for (uint32_t i = 0; i < store->clients_count; i++) {
         take_from(store, (store->first_client + i) % store->clients_count);
     }
     store->first_client = (store->first_client + 1) % store->clients_count; /* a crowd does not always come first */
-    return batch->count > 0;
+}
+
+static bool has_taken(const struct store *store)
+{
+    return store->writes.first < store->writes.count || store->reads.first != NULL;
 }
 
 static bool has_jobs(const struct store *store)
 {
-    if (store->batch.first < store->batch.count) return true;
+    if (has_taken(store)) return true;
     for (uint32_t i = 0; i < store->clients_count; i++) {
         if (!mailbox_is_empty(store->clients[i].asked)) return true;
     }
@@ -161,28 +188,65 @@ static void wake_shard(struct client *client)
     (void)written;
 }
 
-static void answer_jobs(struct store *store)
+static void answer(struct store *store, struct store_job *job)
 {
-    struct jobs *batch = &store->batch;
-    for (; batch->first < batch->end; batch->first++) {
-        struct client *client = &store->clients[batch->from[batch->first]];
-        struct letter letter = job_letter(batch->jobs[batch->first]);
-        enum rc rc = mailbox_offer(client->done, &letter);
-        assert(rc == RC_OK); /* it holds all that a shard may have under way */
-        (void)rc;
-        client->is_answered = true;
-    }
+    struct client *client = &store->clients[job->shard];
+    struct letter letter = job_letter(job); /* the shard's from here on */
+    enum rc rc = mailbox_offer(client->done, &letter);
+    assert(rc == RC_OK); /* it holds all that a shard may have under way */
+    (void)rc;
+    client->is_answered = true;
+}
+
+static void wake_answered(struct store *store)
+{
     for (uint32_t i = 0; i < store->clients_count; i++) {
         if (store->clients[i].is_answered) wake_shard(&store->clients[i]);
         store->clients[i].is_answered = false;
     }
 }
 
-static void run_jobs(struct store *store)
+static void run_writes(struct store *store)
 {
-    struct jobs *batch = &store->batch;
-    batch->end = batch->first + store_work_run(&store->work, batch->jobs + batch->first, batch->count - batch->first);
-    answer_jobs(store);
+    struct writes *writes = &store->writes;
+    if (writes->first == writes->count) return;
+    uint32_t done = store_work_run(&store->work, writes->jobs + writes->first, writes->count - writes->first);
+    for (; done > 0; done--) {
+        answer(store, writes->jobs[writes->first++]);
+    }
+    wake_answered(store);
+}
+
+static struct store_job *next_read(struct store *store)
+{
+    struct store_job *job = store->reads.first;
+    store->reads.first = job->next;
+    if (job->next == NULL) store->reads.end = &store->reads.first;
+    return job;
+}
+
+static void run_reads(struct store *store)
+{
+    struct store_job *jobs[READS_MAX];
+    uint32_t count = 0;
+    for (struct store_job *job = store->reads.first; job != NULL && count < READS_MAX; job = job->next) {
+        jobs[count++] = job;
+    }
+    uint32_t done = count > 0 ? store_work_run(&store->work, jobs, count) : 0;
+    for (; done > 0; done--) {
+        answer(store, next_read(store));
+    }
+    wake_answered(store);
+}
+
+/* Nobody waits for what they would find. */
+static void give_up_reads(struct store *store)
+{
+    while (store->reads.first != NULL) {
+        struct store_job *job = next_read(store);
+        store_work_give_up(job);
+        answer(store, job);
+    }
 }
 
 /* ---- thread ---- */
@@ -204,10 +268,13 @@ static void *run(void *argument)
     log_thread_init("store");
     while (true) {
         bool is_stopping = atomic_load(&store->is_stopping); /* first: then no job can come after the look at them */
-        if (take_jobs(store)) {
-            run_jobs(store);
-        } else if (is_stopping) {
-            break;
+        take_jobs(store);
+        if (is_stopping && !has_taken(store)) break;
+        run_writes(store);
+        if (is_stopping) {
+            give_up_reads(store);
+        } else {
+            run_reads(store);
         }
         store_work_upkeep(&store->work);
         if (!has_jobs(store)) sleep_a_while(store);
@@ -239,8 +306,8 @@ static enum rc make_clients(struct store *store, const int *wake)
     for (uint32_t i = 0; i < store->clients_count; i++) {
         struct client *client = &store->clients[i];
         client->wake = wake[i];
-        client->asked = mailbox_new(queue_letters(store->jobs_max));
-        client->done = mailbox_new(queue_letters(store->jobs_max));
+        client->asked = mailbox_new(queue_letters(2 * store->jobs_max));
+        client->done = mailbox_new(queue_letters(2 * store->jobs_max));
         if (client->asked == NULL || client->done == NULL) return RC_ENOMEM;
     }
     return RC_OK;
@@ -288,6 +355,7 @@ enum rc store_start(struct store **store_r, const struct options *options, const
     store->clients_count = shards;
     store->jobs_max = options->store_jobs_max;
     store->doorbell.descriptor = -1;
+    store->reads.end = &store->reads.first;
     enum rc rc = start(store, options, wake, reason_r, reason_size);
     if (rc == RC_OK) {
         *store_r = store;

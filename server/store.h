@@ -1,20 +1,22 @@
 /* server/store.h - the durable log: what channels have kept, in SQLite, on a thread of its own.
  *
- * A home asks by jobs and goes on; the store takes all that wait as one transaction (group commit), and each job
- * comes back once that is committed, in the order of asking. While one transaction is being written the next one
- * gathers, so nothing waits for company: unless more wait than one transaction takes (4096 jobs or 8 MiB of frames),
- * a job waits for one commit before its own.
+ * A home asks by jobs and goes on; the store takes all appends and losses that wait as one transaction (group commit),
+ * and each job comes back once that is committed. While one transaction is being written the next one gathers, so
+ * nothing waits for company: unless more wait than one transaction takes (4096 jobs or 8 MiB of frames), a job waits
+ * for one commit before its own. Live messages wait for theirs, so reads come behind: after each of these
+ * transactions one with about a mebibyte of what is to be read. Jobs come back in the order in which they were done:
+ * appends and losses as asked, reads as asked, a read with all that has come back before it.
  * Threads:   the store's thread owns the database. Each shard asks and receives through two lock-free queues of its
  *            own (CK ring, SPSC); the store wakes it by its signal descriptor, it wakes the store by store_wake().
  * Ownership: a job is its asker's all the time, and the store's to read and write from store_ask() until
  *            store_receive() has returned it, or store_stop() has returned. What an answer brings along is the
  *            asker's: store_job_fini().
- * Bounds:    a shard has at most store_jobs_max jobs under way, else RC_EFULL; a job's messages by its count_max and
- *            bytes_max; a channel's log by its history rule (ttl exactly; size and bytes exceeded by a sixteenth at
- *            most, and one message is kept however large it is).
+ * Bounds:    a shard has at most store_jobs_max reads and as many other jobs under way, else RC_EFULL; a job's
+ *            messages by its count_max and bytes_max; a channel's log by its history rule (ttl exactly; size and bytes
+ *            exceeded by a sixteenth at most, and one message is kept however large it is).
  * Failure:   when a transaction cannot be written (disk full, I/O error, corruption), all of its appends come back
- *            with RC_ESTORE and nothing of them is stored; its reads are answered all the same if they can be. The
- *            next one tries again, and so does the store by itself once a second while nobody asks. store_trouble()
+ *            with RC_ESTORE and nothing of them is stored; reads are answered all the same if they can be. The next
+ *            one tries again, and so does the store by itself once a second while nobody asks. store_trouble()
  *            says why meanwhile.
  * Power:     with store_sync a message that was answered RC_OK is on the disk. Without, a power cut or a crash of the
  *            kernel may cost the last ones, never the database; the end of this process costs nothing.
@@ -81,11 +83,14 @@ struct store_job {
     uint64_t last;             /* offset of the channel's last message, also when it is not kept any more, */
     uint64_t last_ms;          /* and its time */
     uint64_t first;            /* of the oldest that is kept; last + 1: none is */
-    struct message **messages; /* ascending, without a gap that was not one when stored: FORM_EVENT with its position, offset, time; a reference to
-                                * each. Which connections published them is not kept */
+    struct message **messages; /* ascending, with the gaps that they were stored with: FORM_EVENT with its position,
+                                * offset, time; a reference to each. Which connections published them is not kept */
     uint32_t messages_count;
     struct store_key *keys; /* in the order of their offsets */
     uint32_t keys_count;
+
+    struct store_job *next; /* this and the rest are the store's */
+    uint32_t shard;
 };
 
 /* Opens or makes the database in options->data_dir, makes the thread. wake[i] is shard i's signal descriptor, an
@@ -93,8 +98,8 @@ struct store_job {
  * corrupt, or cannot be written; RC_ENOMEM, RC_EKERNEL. reason_r (512 bytes are enough) says what and the cure. */
 enum rc store_start(struct store **store_r, const struct options *options, const int *wake, uint32_t shards,
                     char *reason_r, size_t reason_size);
-/* Shards have stopped. Writes what was asked for, ends the thread, closes the database; the answers can still be
- * received. Accepts NULL. */
+/* Shards have stopped. Writes what was asked for, leaves unread what was to be read (RC_ESTORE), ends the thread and
+ * closes the database; the answers can still be received. Accepts NULL. */
 void store_stop(struct store *store);
 /* After store_stop(). Accepts NULL. */
 void store_free(struct store *store);

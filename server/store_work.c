@@ -9,10 +9,11 @@
 
 #include <stdatomic.h>
 
-#define BYTES_MAX  (8 << 20) /* of frames, written or read, in one transaction: bounds what it holds in memory */
-#define SWEEP_MS   60000     /* between a sweep that has found all, and the next */
-#define SWEEP_ROWS 1000      /* in one transaction: some milliseconds, between those of jobs */
-#define PROBE_MS   1000      /* how often a store in trouble that nobody asks tries whether it is over */
+#define WRITE_BYTES_MAX (8 << 20) /* of frames in one transaction: bounds what it holds in memory */
+#define READ_BYTES_MAX  (1 << 20) /* and what is written next waits for it */
+#define SWEEP_MS        60000     /* between a sweep that has found all, and the next */
+#define SWEEP_ROWS      1000      /* in one transaction: some milliseconds, between those of jobs */
+#define PROBE_MS        1000      /* how often a store in trouble that nobody asks tries whether it is over */
 
 /* ---- trouble ---- */
 
@@ -57,14 +58,6 @@ static uint64_t job_bytes(const struct store_job *job)
     return bytes;
 }
 
-static bool has_writes(struct store_job *const *jobs, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (jobs[i]->kind != STORE_READ) return true;
-    }
-    return false;
-}
-
 /* Has one of them been written? A loss of what is not stored writes nothing. */
 static bool has_appended(struct store_job *const *jobs, uint32_t count)
 {
@@ -78,10 +71,11 @@ static bool has_appended(struct store_job *const *jobs, uint32_t count)
 static enum rc run_transaction(struct store_work *work, struct store_job *const *jobs, uint32_t count,
                                uint64_t now_ms, uint32_t *done_r)
 {
-    uint64_t bytes = 0;
+    bool are_reads = jobs[0]->kind == STORE_READ;
+    uint64_t bytes = 0, bytes_max = are_reads ? READ_BYTES_MAX : WRITE_BYTES_MAX;
     *done_r = 0;
-    enum rc rc = store_log_begin(work->log, has_writes(jobs, count));
-    while (rc == RC_OK && *done_r < count && bytes < BYTES_MAX) {
+    enum rc rc = store_log_begin(work->log, !are_reads);
+    while (rc == RC_OK && *done_r < count && bytes < bytes_max) {
         struct store_job *job = jobs[(*done_r)++];
         rc = run_job(work, job, now_ms);
         if (rc == RC_OK) bytes += job_bytes(job);
@@ -109,7 +103,7 @@ static void drop_answers(struct store_work *work, struct store_job *const *jobs,
     }
 }
 
-/* Once more, in a transaction of its own: that nothing can be written is no reason not to read. */
+/* Once more, in a transaction of its own: that another one fails is no reason. */
 static void read_again(struct store_work *work, struct store_job *job, uint64_t now_ms)
 {
     enum rc rc = store_log_begin(work->log, false);
@@ -126,13 +120,21 @@ static uint32_t fail_jobs(struct store_work *work, struct store_job *const *jobs
 {
     uint64_t bytes = 0;
     uint32_t done = 0;
-    while (begun > 0 ? done < begun : done < count && bytes < BYTES_MAX) {
+    while (begun > 0 ? done < begun : done < count && bytes < WRITE_BYTES_MAX) {
         struct store_job *job = jobs[done++];
         job->rc = RC_ESTORE;
         if (job->kind == STORE_READ) read_again(work, job, now_ms);
         bytes += job_bytes(job);
     }
     return done;
+}
+
+void store_work_give_up(struct store_job *job)
+{
+    job->rc = RC_ESTORE;
+    job->messages = NULL;
+    job->keys = NULL;
+    job->messages_count = job->keys_count = 0;
 }
 
 uint32_t store_work_run(struct store_work *work, struct store_job *const *jobs, uint32_t count)

@@ -18,9 +18,12 @@ struct store_work {
     uint64_t probe_at_ms;          /* while there is trouble */
 };
 
-/* Does as many of the jobs, in their order, as fit into one transaction. Returns how many, at least one: these have
- * their answers, whatever came of it. */
+/* Does as many of the jobs, in their order, as fit into one transaction: all of them reads, or none. Returns how many,
+ * at least one: these have their answers, whatever came of it. */
 uint32_t store_work_run(struct store_work *work, struct store_job *const *jobs, uint32_t count);
+
+/* Answers a read that is not done any more. */
+void store_work_give_up(struct store_job *job);
 
 /* Between transactions: forgets what has expired; tries whether trouble is over. Takes milliseconds. */
 void store_work_upkeep(struct store_work *work);

@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #define LIVES 3
-#define SEEDS 6
+#define SEEDS 8
 
 static void busy_life(uint64_t seed, uint32_t life)
 {

@@ -33,7 +33,12 @@ static uint64_t now_ms;
 static void start(uint32_t shards)
 {
     char reason[512] = "";
-    options = (struct options){.data_dir = case_dir, .store_sync = false, .store_jobs_max = 10000};
+    static char all[] = "*";
+    static struct history_rule durable = {.pattern = all, .durable = true};
+    options = (struct options){.data_dir = case_dir,
+                               .store_sync = false,
+                               .store_jobs_max = 10000,
+                               .history = {.items = &durable, .count = 1}};
     cr_assert_eq(store_start(&store, &options, wake, shards, reason, sizeof reason), RC_OK, "%s", reason);
 }
 
@@ -139,27 +144,33 @@ Test(store, keeps_messages_over_a_restart, .timeout = 60)
     end();
 }
 
-/* Many at once: they come back in order, and a read between sees those before it and none behind. */
+static struct store_job *receive_next(struct store_job **jobs)
+{
+    struct store_job *job = receive(0);
+    case_expect_next(jobs, job);
+    return job;
+}
+
+/* Many at once: appends come back in order, reads too, and a read has what came back before it and nothing else. */
 Test(store, answers_come_in_the_order_of_asking, .timeout = 120)
 {
     enum { ROUNDS = 20, JOBS = 400 };
     begin(1);
-    uint64_t offset = 0;
+    uint64_t offset = 0, came = 0;
     for (uint32_t round = 0; round < ROUNDS; round++) {
         struct store_job *jobs[JOBS];
-        uint64_t expected[JOBS];
         for (uint32_t i = 0; i < JOBS; i++) {
             jobs[i] = i % 10 == 9 ? case_read("room") : append_now("room", ++offset);
-            expected[i] = offset;
             ask(0, jobs[i]);
             if (i % 100 == 50) store_wake(store, 0);
         }
         store_wake(store, 0);
         for (uint32_t i = 0; i < JOBS; i++) {
-            cr_assert_eq(receive(0), jobs[i]);
-            cr_assert_eq(jobs[i]->rc, RC_OK);
-            if (jobs[i]->kind == STORE_READ) cr_assert_eq(jobs[i]->last, expected[i]);
-            case_free(jobs[i]);
+            struct store_job *job = receive_next(jobs);
+            cr_assert_eq(job->rc, RC_OK);
+            if (job->kind == STORE_APPEND) came = job->message->offset;
+            if (job->kind == STORE_READ) cr_assert_eq(job->last, came);
+            case_free(job);
         }
         cr_expect(store_receive(store, 0) == NULL);
     }
@@ -294,13 +305,53 @@ Test(store, large_jobs_are_spread_over_transactions, .timeout = 120)
         ask(0, jobs[i]);
     }
     store_wake(store, 0);
-    for (uint32_t i = 0; i < JOBS + READS; i++) {
-        cr_assert_eq(receive(0), jobs[i]);
-        cr_expect_eq(jobs[i]->rc, RC_OK);
-        if (i >= JOBS) cr_expect_eq(jobs[i]->messages_count, JOBS);
-        case_free(jobs[i]);
+    for (uint32_t i = 0, came = 0; i < JOBS + READS; i++) {
+        struct store_job *job = receive_next(jobs);
+        cr_expect_eq(job->rc, RC_OK);
+        came += job->kind == STORE_APPEND;
+        if (job->kind == STORE_READ) cr_expect_eq(job->messages_count, came);
+        case_free(job);
     }
     cr_expect_geq(counter_get(store_counters(store), COUNTER_store_commits), JOBS / 8 + READS - 1);
+    free(data);
+    end();
+}
+
+/* Goal: a crowd that wants its past does not keep live messages waiting, nor the end.
+ * Method: reads of a mebibyte each, of which one is a transaction, and behind them an append. */
+Test(store, reads_let_what_is_written_pass, .timeout = 120)
+{
+    enum { BYTES = 1 << 20, READS = 200 };
+    char *data = malloc(BYTES);
+    memset(data, 'x', BYTES);
+    begin(1);
+    case_free(run(case_append_text("room", 1, text_of("ev"), (struct text){data, BYTES}, (struct text){0}, now_ms)));
+    struct store_job *jobs[READS + 1];
+    for (uint32_t i = 0; i < READS; i++) {
+        ask(0, jobs[i] = case_read("room"));
+    }
+    ask(0, jobs[READS] = append_now("other", 1));
+    store_wake(store, 0);
+    uint32_t before = 0;
+    struct store_job *job;
+    for (; (job = receive_next(jobs))->kind == STORE_READ; before++) {
+        cr_expect_eq(job->rc, RC_OK);
+        case_free(job);
+    }
+    case_free(job);
+    cr_expect_leq(before, 10, "%u of the reads came first", before);
+    cr_expect_eq(store_ask(store, 0, jobs[READS] = append_now("other", 2)), RC_OK);
+    store_stop(store);
+    uint32_t unread = 0, kept = 0;
+    for (; (job = store_receive(store, 0)) != NULL; case_free(job)) {
+        unread += job->kind == STORE_READ && job->rc == RC_ESTORE;
+        kept += job->kind == STORE_APPEND && job->rc == RC_OK;
+    }
+    cr_expect_eq(kept, 1);
+    cr_expect_gt(unread, 0);
+    stop();
+    start(1);
+    expect_kept("other", 2, 2);
     free(data);
     end();
 }

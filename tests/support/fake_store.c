@@ -295,6 +295,21 @@ static bool has_work(void)
     return the_store.is_awake && !fake_store_settings.is_stuck && fake_store_jobs() > 0;
 }
 
+/* As the store does: what is written passes what is read. */
+static void let_writes_pass(struct client *client)
+{
+    struct store_job *reads[QUEUE_JOBS];
+    uint32_t reads_count = 0, count = 0;
+    for (uint32_t i = 0; i < client->asked_count; i++) {
+        if (client->asked[i]->kind == STORE_READ) {
+            reads[reads_count++] = client->asked[i];
+        } else {
+            client->asked[count++] = client->asked[i];
+        }
+    }
+    memcpy(&client->asked[count], reads, reads_count * sizeof reads[0]);
+}
+
 static void work(void)
 {
     const struct fake_store_settings *settings = &fake_store_settings;
@@ -303,6 +318,7 @@ static void work(void)
     counter_add(&the_store.counters, fails ? COUNTER_store_failures : COUNTER_store_commits, 1);
     for (uint32_t i = 0; i < the_store.clients_count; i++) {
         struct client *client = &the_store.clients[i];
+        let_writes_pass(client);
         run_jobs(client, fake_random(2) ? client->asked_count : fake_random(client->asked_count + 1), fails);
     }
     the_store.is_awake = fake_store_jobs() > 0;

@@ -82,6 +82,15 @@ struct store_job *case_read(const char *channel)
     return job;
 }
 
+void case_expect_next(struct store_job **jobs, const struct store_job *job)
+{
+    while (*jobs == NULL || (*jobs)->kind != job->kind) {
+        jobs++;
+    }
+    cr_assert_eq(*jobs, job);
+    *jobs = NULL;
+}
+
 void case_free(struct store_job *job)
 {
     if (job->message != NULL) message_drop(&case_counters, job->message);

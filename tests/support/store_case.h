@@ -22,6 +22,8 @@ struct store_job *case_append_text(const char *channel, uint64_t offset, struct 
                                    struct text user_id, uint64_t time_ms);
 /* A read of all, the oldest first. */
 struct store_job *case_read(const char *channel);
+/* The job is the first of its kind among those that are not NULL yet; it becomes NULL there. */
+void case_expect_next(struct store_job **jobs, const struct store_job *job);
 /* The job, its message, its answer. */
 void case_free(struct store_job *job);
 
