@@ -229,10 +229,20 @@ void pusher_history(const struct command *command)
     ask(command, query);
 }
 
+/* One long answer may wait for a slow reader, but not one behind the other. */
+static bool has_long_answer(const struct command *command)
+{
+    const struct outbox *outbox = shard_outbox(command->shard, command->connection);
+    return outbox_behind_bytes(outbox) > command->shard->options->outbox_bytes_max;
+}
+
 static void history_came(const struct command *command, const struct query *query)
 {
     struct text channel = name_text(&query->name);
-    if (query->rc == RC_OK) {
+    if (query->rc == RC_OK && has_long_answer(command)) {
+        refuse_history(command, query->tag, channel, CODE_UNAVAILABLE,
+                       "The connection has not read what it asked for before: try again");
+    } else if (query->rc == RC_OK) {
         const struct span *page = query->text;
         answer_history(command, query->tag, channel, (struct text){(const char *)page->bytes, page->count});
     } else if (query->rc == RC_ENOENT) {

@@ -338,6 +338,10 @@ static enum rc start(struct store *store, const struct options *options, const i
     }
     rc = store_log_open(&store->work.log, &store->work.counters, options->data_dir, options->store_sync, reason_r,
                         reason_size);
+    if (rc == RC_OK && store_log_apply_rules(store->work.log, &options->history) != RC_OK) {
+        snprintf(reason_r, reason_size, "%s", store_log_reason(store->work.log));
+        rc = RC_EINVAL;
+    }
     if (rc != RC_OK) return rc;
     store->work.sweep_at_ms = monotonic_ms();
     return start_thread(store, reason_r, reason_size);

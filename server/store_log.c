@@ -1,6 +1,7 @@
 /* server/store_log.c - opening, statements, transactions. */
 #include "server/store_log.h"
 
+#include "server/history_rule.h"
 #include "server/log.h"
 #include "server/store_private.h"
 
@@ -84,6 +85,31 @@ enum rc store_log_probe(struct store_log *log)
 {
     int code = store_file_probe(&log->file);
     return code == SQLITE_OK ? RC_OK : store_log_failed(log, code);
+}
+
+/* ---- rules ---- */
+
+static enum rc renew_channels(struct store_log *log, const struct history_rule_list *rules)
+{
+    enum rc rc;
+    while ((rc = store_step(log, STORE_SQL_CHANNELS_ALL)) == RC_OK) {
+        const struct history_rule *rule = history_rule_of(rules, store_text(log, STORE_SQL_CHANNELS_ALL, 1));
+        if (rule != NULL && rule->durable) continue;
+        store_bind_number(log, STORE_SQL_CHANNEL_RENEW, 1, store_number(log, STORE_SQL_CHANNELS_ALL, 0));
+        rc = store_run(log, STORE_SQL_CHANNEL_RENEW);
+        if (rc != RC_OK) break;
+    }
+    store_reset(log, STORE_SQL_CHANNELS_ALL);
+    return rc == RC_ENOENT ? RC_OK : rc;
+}
+
+enum rc store_log_apply_rules(struct store_log *log, const struct history_rule_list *rules)
+{
+    enum rc rc = store_log_begin(log, true);
+    if (rc == RC_OK) rc = renew_channels(log, rules);
+    if (rc == RC_OK) rc = store_log_commit(log);
+    if (rc != RC_OK) store_log_rollback(log);
+    return rc;
 }
 
 /* ---- statements ---- */

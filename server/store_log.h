@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct counters;
+struct history_rule_list;
 struct store_job;
 struct store_log;
 
@@ -24,6 +25,10 @@ enum rc store_log_open(struct store_log **log_r, struct counters *counters, cons
                        char *reason_r, size_t reason_size);
 /* No transaction is open. Accepts NULL. */
 void store_log_close(struct store_log *log);
+
+/* Channels that are not durable under these rules begin a new epoch: what is published to them now is not here, and who
+ * comes back when they are durable again must not think that it was all. RC_OK, or RC_ESTORE: nothing has changed. */
+enum rc store_log_apply_rules(struct store_log *log, const struct history_rule_list *rules);
 
 /* RC_OK, or RC_ESTORE: nothing has begun. Only one that writes may append and sweep. */
 enum rc store_log_begin(struct store_log *log, bool writes);

@@ -229,6 +229,29 @@ channelTest('client events are kept where the rule says so, and acknowledged to 
     await ben.expectQuiet();
   });
 
+channelTest('pages do not pile up for who does not read them', {
+  args: ['--history', '* bytes=4MiB', '--outbox-bytes-max', '256KiB', '--outbox-age-ms-max', '10m'],
+}, async (server) => {
+  const peer = await Peer.open(server);
+  await peer.subscribe('a');
+  for (let i = 0; i < 100; i++) {
+    await backend(server).trigger('a', 'ev', 'x'.repeat(10_000));
+    await peer.next('the event');
+  }
+  peer.client.pause();
+  for (let rid = 0; rid < 40; rid++) peer.send('pusher:ringcast_history', { channel: 'a', rid, limit: 100 });
+  peer.client.resume();
+  let pages = 0, refused = 0;
+  for (let rid = 0; rid < 40; rid++) {
+    const answer = JSON.parse((await peer.next('an answer')).data);
+    assert.equal(answer.rid, rid);
+    if (answer.items) pages += 1;
+    else refused += 1;
+    if (!answer.items) assert.deepEqual([answer.code, /try again/.test(answer.error)], [503, true]);
+  }
+  assert.ok(pages > 0 && refused > 0, `${pages} pages, ${refused} refused`);
+});
+
 channelTest('an id of a client is no key of a backend', { args: KEEP }, async (server) => {
   const [ann, ben] = [await Peer.open(server), await Peer.open(server)];
   for (const channel of ['private-kept-a', 'private-plain']) {

@@ -267,6 +267,36 @@ Test(store_log, another_epoch_replaces_what_was_stored, .timeout = 60)
     case_log_end();
 }
 
+static void expect_epoch(const char *channel, bool is_first)
+{
+    struct store_job *read = case_read(channel);
+    case_log_run(read, CASE_MS);
+    cr_expect_eq(strcmp(read->epoch, "epoch001") == 0, is_first, "%s: %s", channel, read->epoch);
+    cr_expect_eq(read->messages_count, 3);
+    case_free(read);
+}
+
+/* Goal: who was away while a channel was not durable is not told that it missed nothing. */
+Test(store_log, a_channel_that_is_not_durable_any_more_begins_a_new_epoch, .timeout = 60)
+{
+    struct history_rule items[] = {{.pattern = (char[]){"a*"}, .durable = true},
+                                   {.pattern = (char[]){"b"}},
+                                   {.pattern = (char[]){"*b*"}, .durable = true}};
+    struct history_rule_list rules = {.items = items, .count = 3};
+    static const struct {
+        const char *channel;
+        bool is_durable;
+    } rows[] = {{"a", true}, {"ab", true}, {"b", false}, {"bb", true}, {"c", false}};
+    case_log_begin();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        case_log_append(rows[i].channel, 1, 3);
+    cr_expect_eq(store_log_apply_rules(case_log, &rules), RC_OK);
+    case_log_reopen();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        expect_epoch(rows[i].channel, rows[i].is_durable);
+    case_log_end();
+}
+
 /* ---- losses ---- */
 
 static void lose(const char *channel, const char *epoch, uint64_t whole_from)
