@@ -4,7 +4,7 @@
  * where the reader goes and shrinks behind. Heights are real, none is estimated, so whatever is added or removed
  * above the reader is made up for by scrollTop, in every browser alike (and the browser's own anchoring is off). */
 
-import { dress, makeElement } from '/message.js';
+import { dress, makeElement, troubleOf } from '/message.js';
 
 const CHUNK = 40;               /* added at a time */
 const WINDOW_MAX = 240;
@@ -12,6 +12,8 @@ const REACH_SCREENS = 1.5;      /* more is added when the reader is so near the 
 const BOTTOM_SLACK_PX = 48;
 const ROUNDING_PX = 2;
 const ABOVE_LINE_PX = 72;       /* kept visible above the line "New messages" */
+const SPOKEN_MAX = 5;           /* lines kept for screen readers that are still speaking */
+const QUOTED_CHARACTERS = 100;
 
 const $ = (id) => document.getElementById(id);
 
@@ -25,6 +27,7 @@ let scrolledTo = 0;
 let sizeThen = [0, 0];          /* clientHeight and scrollHeight of the log when that was noted */
 let loading = false;
 let olderFailed = false;
+let today = new Date().toDateString();
 let hooks = null;               /* { loadOlder(thread), seen(thread), act(item, action) } */
 
 const log = $('log');
@@ -155,8 +158,6 @@ async function fetchOlder() {
     showEnds();
     return false;
   }
-  first += count;
-  last += count;
   if (count === 0) showEnds();
   return count > 0;
 }
@@ -203,6 +204,22 @@ function told() {
   button.textContent = count === 0 ? 'Latest messages' : count === 1 ? '1 new message' : `${count} new messages`;
 }
 
+/* The days have other names than yesterday. */
+function turnDay() {
+  const now = new Date().toDateString();
+  if (now === today) return;
+  today = now;
+  for (let index = first; index < last; index++) dressAt(index);
+}
+
+function turnDayAtMidnight() {
+  const midnight = new Date().setHours(24, 0, 0, 0);
+  setTimeout(() => {
+    turnDay();
+    turnDayAtMidnight();
+  }, midnight - Date.now());
+}
+
 /* ---- What the thread reports ---------------------------------------------------------------------------------- */
 
 const watcher = {
@@ -210,21 +227,31 @@ const watcher = {
     if (index < first) {
       first += 1;
       last += 1;
-    } else if (index < last || last === thread.items.length - 1) {
+    } else if (index < last || (last === thread.items.length - 1 && (following || last - first < WINDOW_MAX))) {
       last += 1;
       place(index, last === thread.items.length);
       if (index + 1 < last) dressAt(index + 1);
       $('empty').hidden = true;
     }
-    /* A hidden window has no frames, in which the document would be made smaller. */
+    /* A hidden window has no frames, in which the document would be made smaller. Who is not at the end comes there
+     * by reach(). */
     if (following && last - first > 2 * WINDOW_MAX) narrow(last - WINDOW_MAX, last);
+    if (!following) narrow(first, Math.min(last, first + WINDOW_MAX));
     if (following) scrollSoon();
+    turnDay();
+  },
+  prepended(count) {
+    first += count;
+    last += count;
   },
   changed(item) {
     const index = thread.items.lastIndexOf(item);
     if (index >= first && index < last) dressAt(index);
     if (following) scrollSoon();
     told();
+  },
+  failed(item) {
+    speak(`Your message “${item.text.slice(0, QUOTED_CHARACTERS)}”. ${troubleOf(item)}`);
   },
   removed(index) {
     if (index < first) first -= 1;
@@ -233,12 +260,16 @@ const watcher = {
     if (index >= first && index < last) dressAt(index);
     showEnds();
   },
-  /* Said before the first `count` items go. */
+  /* Said before the first `count` items go, and after. */
   trimming(count) {
-    if (count >= last) renderAround(thread.items.length);
-    narrow(Math.max(first, count), last);
+    if (count >= last) renderAround(count);    /* the reader's place, too */
+    keepPlace(() => narrow(Math.max(first, count), last));
     first -= count;
     last -= count;
+  },
+  trimmed() {
+    dressAt(first);
+    showEnds();
   },
   reset() {
     follow();
@@ -246,6 +277,14 @@ const watcher = {
 };
 
 /* ---- For the rest of the page --------------------------------------------------------------------------------- */
+
+/* Has screen readers say this; the log itself is silent, for in it old messages come and go. */
+export function speak(text) {
+  const line = document.createElement('p');
+  line.textContent = text;
+  $('announcer').append(line);
+  while ($('announcer').childElementCount > SPOKEN_MAX) $('announcer').firstElementChild.remove();
+}
 
 /* Is what comes to this thread now in front of somebody's eyes? */
 export function isSeen(other) {
@@ -299,6 +338,8 @@ export function startConversation(given) {
   hooks = given;
   log.addEventListener('scroll', readerScrolled, { passive: true });
   $('newer').addEventListener('click', () => { follow(); log.focus(); });
+  /* The button stands over the log, not in it: the wheel would turn in vain there. */
+  $('newer').addEventListener('wheel', ({ deltaY }) => log.scrollBy(0, deltaY), { passive: true });
   $('older-button').addEventListener('click', refreshEnds);
   list.addEventListener('click', (event) => {
     const button = event.target.closest('button[data-action]');
@@ -306,9 +347,11 @@ export function startConversation(given) {
     const element = button.closest('li');
     for (const [item, own] of elements) if (own === element) hooks.act(item, button.dataset.action);
   });
+  turnDayAtMidnight();
   new ResizeObserver(() => { if (following) scrollSoon(); }).observe(log);
   document.addEventListener('visibilitychange', () => {
     if (thread === null || document.hidden) return;
+    turnDay();
     if (following && thread.unread > 0) showThread(thread);    /* to where one has stopped reading */
     else told();
   });

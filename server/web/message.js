@@ -77,6 +77,16 @@ function isLargeEmoji(text) {
   return [...new Intl.Segmenter().segment(text.replace(/\s/gu, ''))].length <= EMOJI_MAX;
 }
 
+/* How far an own message got, in words. */
+function stateOf({ state, code }) {
+  return state === 'failed' && code === 'uncertain' ? 'Perhaps not sent' : STATES[state];
+}
+
+/* What went wrong with one; empty if nothing did. */
+export function troubleOf(item) {
+  return item.state === 'failed' ? `${stateOf(item)}: ${item.reason}` : '';
+}
+
 /* The element of an item, undressed: see dress(). */
 export function makeElement(item) {
   const element = $(`${item.kind}-template`).content.firstElementChild.cloneNode(true);
@@ -109,10 +119,10 @@ export function dress(element, item, previous, isFirstUnread) {
   element.querySelector('.name').textContent = item.sender;
   const tick = element.querySelector('.tick');
   tick.toggleAttribute('hidden', !item.own);    /* SVG has the attribute only */
-  tick.setAttribute('aria-label', STATES[item.state]);
-  tick.setAttribute('title', STATES[item.state]);
+  tick.setAttribute('aria-label', stateOf(item));
+  tick.setAttribute('title', stateOf(item));
   element.querySelector('.trouble').hidden = item.state !== 'failed';
-  element.querySelector('.reason').textContent = item.state === 'failed' ? `Not sent: ${item.reason}` : '';
+  element.querySelector('.reason').textContent = troubleOf(item);
 }
 
 function separator(element, name, text) {

@@ -10,11 +10,18 @@ import { Thread } from '/thread.js';
 
 const PAGE = 50;            /* messages asked for at a time */
 const MISSED_MAX = 500;     /* missed ones that are asked for at once after a gap */
+const PAGE_MAX = 1000;      /* where a page holds nothing but other events, the next one is so large */
+const TRIES_MAX = 5;        /* for a page that fits; each one too many means that the thread has changed meanwhile */
 const ECHOES_MAX = 100;
 const PRESENCE_NAME_MAX = 200 - 'presence-'.length;
 
 /* The server's close code: it was started again, with another key. */
 export const UNKNOWN_KEY = 4001;
+
+const CLOSED = { code: 'unsubscribed', message: 'it was closed here; open it again to write' };
+
+/* Nobody has refused anything: what the channel had to do is done by the next one, if there is one. */
+const isOver = ({ code }) => code === UNKNOWN_KEY || code === CLOSED.code;
 
 const isPosition = (value) => Array.isArray(value) && isTextList([value[0]]) && Number.isInteger(value[1]);
 
@@ -38,8 +45,10 @@ export class Place {
   #peerIsHere = false;
   #keeps = false;       /* the server keeps what is said in this direct conversation */
   #asksTimes = false;
+  #isLoading = false;   /* the first page is on its way */
+  #gap = null;          /* { epoch } of what is being mended */
   #isEchoed;            /* the server returns to rooms what we send there */
-  #echoes = [];         /* what is to come back */
+  #echoes = [];         /* what is to come back as an event */
 
   constructor({ kind, name, peer = null, channelName, identity, isEchoed, told }) {
     Object.assign(this, { kind, name, peer, channelName });
@@ -62,9 +71,11 @@ export class Place {
 
   /* Connects, or goes on with another client from where the one before was. */
   connect(client) {
-    this.channel = client.subscribe(this.channelName, { position: this.channel?.position ?? null });
+    const old = this.channel;
+    this.channel = client.subscribe(this.channelName, { position: old?.position ?? null });
+    if (old !== this.channel) old?.unsubscribe();
     this.channel.on('subscribed', (what) => this.#subscribed(what));
-    this.channel.on('gap', ({ position }) => { if (this.thread.isReady) this.#mend(position); });
+    this.channel.on('gap', ({ position }) => this.#missed(position));
     this.channel.on('error', (error) => {
       this.refusal = error.message;
       this.#told.changed(this);
@@ -79,37 +90,63 @@ export class Place {
   leave() {
     this.channel?.unsubscribe();
     this.channel = null;
+    for (const item of this.#held.splice(0)) this.#dispatch(item);
   }
 
   /* ---- What is said ------------------------------------------------------------------------------------------- */
 
-  #itemOf(event, isOld) {
-    const named = this.kind === 'room' ? readNamed(event.data) : this.#readDirect(event.json);
+  #itemOf(event) {
+    const named = this.kind === 'room' ? readNamed(event.data) : this.#readDirect(event);
     if (named === null) return null;
-    const own = named.own ?? (isOld && this.#identity.isOwnName(named.sender));
+    const own = named.own ?? (event.isReplayed && this.#identity.isOwnName(named.sender));
     return { kind: 'message', at: event.timeMs ?? Date.now(), offset: event.offset, state: 'sent', ...named, own };
   }
 
-  #readDirect(json) {
+  /* The sender may write there what it likes; only what the server says of it is sure. */
+  #readDirect({ json, userId }) {
     if (typeof json?.text !== 'string') return null;
-    const own = json.from === this.#identity.id;
+    const own = (userId ?? json.from) === this.#identity.id;
     return { text: json.text, sender: String(json.name ?? this.name).slice(0, 80), own };
   }
 
   #heard(event) {
     if (this.#isEcho(event)) return;
-    const item = this.#itemOf(event, event.isReplayed);
-    if (item === null || this.thread.add(item) < 0) return;
+    const item = this.#take(event);
+    if (item === null) return;
     if (event.isReplayed) this.#askTimes(event.offset - 1);
+    this.#arrived(item);
+  }
+
+  /* Puts what is said where it belongs; null if nothing new stands there then. */
+  #take(event) {
+    if (event.name !== this.#eventName || this.#isUncertain(event)) return null;
+    const item = this.#itemOf(event);
+    return item !== null && this.thread.add(item) >= 0 ? item : null;
+  }
+
+  #arrived(item) {
     if (this.kind === 'direct' && !item.own) this.name = item.sender;
     this.#told.arrived(this, item);
+    this.thread.trimFar();
   }
 
   #isEcho({ data, offset }) {
-    const index = this.#echoes.findIndex(({ wire }) => wire === data);
-    if (index < 0) return false;
-    const [{ id }] = this.#echoes.splice(index, 1);
-    this.thread.acknowledge(id, offset);
+    const echo = this.#echoes.find(({ wire }) => wire === data);
+    if (echo === undefined) return false;
+    this.#forgetEcho(echo);
+    this.thread.acknowledge(echo.id, offset);
+    return true;
+  }
+
+  #forgetEcho(item) { this.#echoes = this.#echoes.filter((echo) => echo !== item); }
+
+  /* An own message of which nobody knew whether it was published: it was. */
+  #isUncertain({ data, offset, userId }) {
+    if (userId !== null && userId !== this.#identity.id) return false;
+    const item = this.thread.findUncertain(data);
+    if (item === undefined || !(offset > item.after)) return false;
+    this.thread.acknowledge(item.id, offset);
+    this.#told.changed(this);
     return true;
   }
 
@@ -118,18 +155,13 @@ export class Place {
     if (this.#asksTimes) return;
     this.#asksTimes = true;
     try {
-      const { items } = await this.channel.history({ since, limit: MISSED_MAX });
-      for (const { offset, timeMs } of items) {
+      const { items, epoch } = await this.channel.history({ since, limit: MISSED_MAX });
+      for (const { offset, timeMs } of epoch === this.thread.epoch ? items : []) {
         const known = this.thread.items.findLast((item) => item.offset === offset);
         if (known !== undefined) this.thread.change(known, { at: timeMs });
       }
     } catch { /* the time of its arrival stays */ }
     this.#asksTimes = false;
-  }
-
-  #itemsOf(events) {
-    return events.filter((event) => event.name === this.#eventName).map((event) => this.#itemOf(event, true))
-      .filter((item) => item !== null);
   }
 
   /* ---- History ------------------------------------------------------------------------------------------------ */
@@ -144,52 +176,91 @@ export class Place {
     this.#told.changed(this);
   }
 
+  /* One at a time: when the connection is lost meanwhile, ringcast.js asks again on the next one. */
   async #loadFirst(position) {
     const { thread } = this;
-    if (position !== null) {
-      thread.enterEpoch(position.epoch);
-      try {
-        const { items, more } = await this.channel.history({ limit: PAGE });
-        const found = this.#itemsOf(items);
-        for (const item of found) thread.add(item);
-        thread.hasOlder = more;
-        this.#countMissed(found, more);
-      } catch (error) {
-        thread.hasOlder = error.code !== 404;    /* the view asks again, and says so */
-      }
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    let more = false;
+    try {
+      if (position !== null) more = await this.#loadNewest(position.epoch);
+    } catch (error) {
+      if (isOver(error)) return;
+      more = error.code !== 404;    /* the view asks again, and says so */
+    } finally {
+      this.#isLoading = false;
     }
     thread.isReady = true;
+    thread.hasOlder = more;
+    this.#countMissed();
     this.#told.ready(this);
   }
 
-  /* New since this browser looked here the last time; who is here for the first time has missed nothing. */
-  #countMissed(items, more) {
+  async #loadNewest(epoch) {
     const { thread } = this;
-    if (thread.readEpoch === null) return thread.markRead();
-    const isNew = (item) => !item.own && (thread.readEpoch !== thread.epoch || item.offset > thread.readOffset);
-    const missed = items.filter(isNew);
-    for (const item of missed) thread.countUnread(item);
-    thread.unreadIsMore = more && missed.length > 0 && missed[0] === items[0];
+    thread.enterEpoch(epoch);
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      const page = await this.channel.history({ limit: PAGE });
+      if (page.epoch !== thread.epoch) continue;    /* lost while the answer was on its way */
+      for (const event of page.items) this.#take(event);
+      return page.more;
+    }
+    throw new Error('the history changes while it is read');
+  }
+
+  /* New since this browser looked here the last time. Who enters a room for the first time has missed nothing; who
+   * is written to for the first time has. */
+  #countMissed() {
+    const { thread } = this;
+    if (thread.readEpoch === null && (this.kind === 'room' || this.isOpened)) return thread.markRead();
+    const isNew = ({ kind, own, offset }) => kind === 'message' && !own
+      && (thread.readEpoch !== thread.epoch || offset === null || offset > thread.readOffset);
+    const missed = thread.items.filter(isNew);
+    thread.setUnread(missed);
+    thread.unreadIsMore = thread.hasOlder && missed.length > 0 && missed[0] === thread.items[0];
     return undefined;
   }
 
-  /* Something may have been missed. What is here stays; what the history has follows; between them it is said, unless
-   * it turns out that the one continues the other. */
-  async #mend({ epoch }) {
+  /* Something may have been missed. Without a position there is no history any more, and it was said already. */
+  #missed(position) {
     const { thread } = this;
+    if (position === null) return;
+    if (thread.isReady) {
+      this.#mend(position.epoch);
+    } else {    /* what came before would stand above a hole; the first page brings it again */
+      thread.replace([]);
+      thread.enterEpoch(position.epoch);
+    }
+  }
+
+  /* What is here stays; what the history has follows; between them it is said, unless it turns out that the one
+   * continues the other. Who asks already is asked again by ringcast.js after another break; another epoch is another
+   * gap, and its own answer. */
+  async #mend(epoch) {
+    const { thread } = this;
+    if (this.#gap?.epoch === epoch) return;
     const known = thread.epoch === epoch ? thread.newest : 0;
     thread.enterEpoch(epoch);
     const note = thread.items.length > 0 ? this.#note('Some messages may be missing here') : null;
+    const gap = this.#gap = { epoch };
     try {
       let page = await this.channel.history(known > 0 ? { since: known, limit: MISSED_MAX } : { limit: PAGE });
       if (known > 0 && page.more) page = await this.channel.history({ limit: PAGE });
-      const follows = page.items.length === 0 ? page.offset : page.items[0].offset - 1;
-      const isWhole = known > 0 && follows === known;
-      if (isWhole && note !== null) thread.remove(note);
-      if (note === null) thread.hasOlder = page.more;
-      for (const item of this.#itemsOf(page.items)) if (thread.add(item) >= 0) this.#told.arrived(this, item);
+      if (gap === this.#gap && page.epoch === epoch) this.#fillGap(page, known, note);
     } catch { /* the note says it */ }
+    if (gap === this.#gap) this.#gap = null;
     this.#told.changed(this);
+  }
+
+  #fillGap({ items, offset, more }, known, note) {
+    const { thread } = this;
+    const follows = items.length === 0 ? offset : items[0].offset - 1;
+    if (known > 0 && follows === known && note !== null) thread.remove(note);
+    if (note === null) thread.hasOlder = more;
+    for (const event of items) {
+      const item = this.#take(event);
+      if (item !== null) this.#arrived(item);
+    }
   }
 
   #note(text) {
@@ -198,21 +269,32 @@ export class Place {
     return note;
   }
 
-  /* Resolves to how many came, rejects when the history cannot be read now. */
+  /* Resolves to how many came, rejects when the history cannot be read now. An answer of another log, or for a place
+   * where the thread does not begin any more (it was trimmed meanwhile), is dropped and asked for again. */
   async loadOlder() {
     const { thread } = this;
-    const { items, more } = await this.channel.history({ before: thread.oldest ?? undefined, limit: PAGE });
-    const count = thread.prepend(this.#itemsOf(items));
-    thread.hasOlder = more && items.length > 0;
-    if (more && count === 0 && items.length > 0) return this.#skipTo(items[0].offset);
-    return count;
+    for (let tries = 0; tries < TRIES_MAX && thread.hasOlder; tries++) {
+      const { epoch, oldest } = thread;
+      const page = await this.#pageBefore(oldest);
+      if (page.epoch !== epoch || thread.epoch !== epoch || thread.oldest !== oldest) continue;
+      thread.hasOlder = page.more;
+      return thread.prepend(page.found);
+    }
+    if (thread.hasOlder) throw new Error('the history changes while it is read');
+    return 0;
   }
 
-  /* A page that holds no messages, only other events. */
-  async #skipTo(before) {
-    const { items, more } = await this.channel.history({ before, limit: 1000 });
-    this.thread.hasOlder = more && items.length > 0;
-    return this.thread.prepend(this.#itemsOf(items));
+  /* The messages before this offset, some at least if there are any: what only typed is on record, too. */
+  async #pageBefore(oldest) {
+    let before = oldest ?? undefined;
+    for (let limit = PAGE; ; limit = PAGE_MAX) {
+      const { epoch, items, more } = await this.channel.history({ before, limit });
+      const found = items.filter(({ name }) => name === this.#eventName).map((event) => this.#itemOf(event))
+        .filter((item) => item !== null);
+      const hasMore = more && items.length > 0;
+      if (found.length > 0 || !hasMore) return { epoch, found, more: hasMore };
+      before = items[0].offset;
+    }
   }
 
   rememberRead() {
@@ -231,7 +313,7 @@ export class Place {
   send(text) {
     const item = {
       kind: 'message', text, at: Date.now(), sender: this.#identity.name, own: true, offset: null, state: 'sending',
-      id: newId(), wire: this.wire(text),
+      id: newId(), wire: this.wire(text), after: this.thread.isReady ? this.thread.newest : Infinity,
     };
     this.thread.forgetLine();
     this.thread.add(item);
@@ -241,14 +323,14 @@ export class Place {
 
   /* The same id: should the first one have arrived after all, it is not published twice. */
   retry(item) {
-    this.thread.change(item, { state: 'sending', reason: '' });
+    this.thread.change(item, { state: 'sending', reason: '', code: null });
     this.#dispatch(item);
   }
 
   #dispatch(item) {
+    if (this.channel === null) return this.thread.fail(item.id, CLOSED.message, CLOSED.code);
     this.#held.push(item);
-    if (this.kind === 'room') this.#publishHeld();
-    else this.#sendHeld();
+    return this.kind === 'room' ? this.#publishHeld() : this.#sendHeld();
   }
 
   get #isKept() { return this.#keeps || this.thread.newest > 0; }
@@ -258,7 +340,8 @@ export class Place {
     try {
       const { offset } = await this.channel.publish('client-here', { answer: wantsAnswer });
       this.#keeps = offset !== null;
-    } catch {
+    } catch (error) {
+      if (isOver(error)) return;
       this.#keeps = true;    /* what is said will be refused as well, and then shown as such */
     }
     this.#sendHeld();
@@ -278,25 +361,46 @@ export class Place {
     const { thread, channel } = this;
     if (this.#isEchoed) this.#echoes = [...this.#echoes, item].slice(-ECHOES_MAX);
     try {
-      const { offset } = this.kind === 'room' ? await channel.publishToRoom(item.wire, { id: item.id })
+      const { offset, epoch } = this.kind === 'room' ? await channel.publishToRoom(item.wire, { id: item.id })
         : await channel.publish(this.#eventName, item.wire, { id: item.id });
-      thread.acknowledge(item.id, offset);
+      if (offset !== null) this.#forgetEcho(item);    /* ringcast.js keeps it to itself now */
+      thread.acknowledge(item.id, epoch === thread.epoch ? offset : null);
     } catch (error) {
-      if (error.code === UNKNOWN_KEY) this.#held.push(item);    /* connect() with the key of today sends it */
-      else thread.fail(item.id, error.message);
+      this.#forgetEcho(item);
+      if (!isOver(error)) this.#notPublished(item, error);
+      else if (channel !== this.channel) this.#dispatch(item);
+      else this.#held.push(item);    /* connect() with the key of today sends it */
     }
     this.#told.changed(this);
   }
 
-  #peerCame({ json, isReplayed }) {
-    if (isReplayed) return;
+  #notPublished(item, error) {
+    const { thread } = this;
+    const isTwin = ({ own, id, offset, text, sender }) => own && id === undefined && offset > item.after
+      && text === item.text && sender === item.sender;
+    const twin = error.code === 'uncertain' ? thread.items.find(isTwin) : undefined;
+    if (twin === undefined) thread.fail(item.id, error.message, error.code);
+    else thread.acknowledge(item.id, twin.offset);    /* a replay has brought it */
+  }
+
+  /* Our own other windows greet as well. */
+  #peerCame({ json, isReplayed, userId }) {
+    if (isReplayed || userId === this.#identity.id) return;
     this.#peerIsHere = true;
     if (json?.answer === true) this.#sayHere(false);
     this.#sendHeld();
     this.#told.changed(this);
   }
 
+  /* The other one has left the room that we share, perhaps only for another room: who is there answers. */
+  peerLeft() {
+    if (this.kind !== 'direct' || this.#isKept || !this.#peerIsHere) return;
+    this.#peerIsHere = false;
+    this.#sayHere(true);
+  }
+
   disconnected() {
     this.#peerIsHere = false;
+    this.#echoes = this.#echoes.filter(({ state }) => state === 'sending');    /* the others do not come any more */
   }
 }

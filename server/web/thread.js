@@ -3,11 +3,14 @@
  *
  * Order: what the server keeps stands by its offset; what it does not keep stands as it came; own messages that are
  * not acknowledged stand last. An item is
- *   { kind: 'message' | 'note', text, at, sender, own, offset, state, id, reason, mayRetry }
- * where state is 'sent', 'sending' or 'failed', and offset is null for what is not kept. */
+ *   { kind: 'message' | 'note', text, at, sender, own, offset, state, id, wire, after, reason, code }
+ * where state is 'sent', 'sending' or 'failed', and offset is null for what is not kept. The last five are of own
+ * messages: how they went out, behind which offset, and why one failed. */
 
-const ITEMS_MAX = 5000;         /* with the reader at the end; who scrolls up may have more */
-const ITEMS_IDLE_MAX = 100;     /* of a conversation that is not looked at */
+const ITEMS_MAX = 5000;         /* with the reader at the end */
+const ITEMS_IDLE_MAX = 100;     /* of a conversation that is not looked at and that the server keeps */
+const ITEMS_FAR_MAX = 20_000;   /* with the reader somewhere above; cut in steps, for each one moves the reader */
+const FAR_STEP = 500;
 
 export class Thread {
   items = [];
@@ -20,15 +23,15 @@ export class Thread {
   readOffset = 0;       /* all up to here has been seen, in readEpoch */
   readEpoch = null;
   firstUnread = null;   /* the item that the line "New messages" stands above */
-  watcher = null;       /* the view: { inserted(index), changed(item), removed(index), trimming(count), reset() } */
+  watcher = null;       /* the view: see conversation.js */
 
   /* Puts an item where it belongs. Returns its index, or -1 when it is there already. */
   add(item) {
+    if (this.#has(item.offset)) return -1;
     let index = this.items.length;
     if (item.state !== 'sending') {
       for (; index > 0; index--) {
         const before = this.items[index - 1];
-        if (before.offset !== null && before.offset === item.offset) return -1;
         const isWaiting = before.state !== 'sent';
         const isLater = item.offset !== null && before.offset !== null && before.offset > item.offset;
         if (!isWaiting && !isLater) break;
@@ -39,11 +42,18 @@ export class Thread {
     return index;
   }
 
+  /* From the end on, where it nearly always is; what has no offset does not end the search. */
+  #has(offset) {
+    if (offset === null) return false;
+    return this.items.findLast((item) => item.offset !== null && item.offset <= offset)?.offset === offset;
+  }
+
   /* Older ones, oldest first, before all others. Returns how many were not there yet. */
   prepend(older) {
-    const first = this.items.find((item) => item.offset !== null)?.offset ?? Infinity;
+    const first = this.oldest ?? Infinity;
     const fresh = older.filter((item) => item.offset < first);
     this.items.unshift(...fresh);
+    this.watcher?.prepended(fresh.length);
     return fresh.length;
   }
 
@@ -82,9 +92,17 @@ export class Thread {
     }
   }
 
-  fail(id, reason, mayRetry) {
+  /* Code 'uncertain': it may have arrived all the same. */
+  fail(id, reason, code) {
     const item = this.find(id);
-    if (item !== undefined) this.change(item, { state: 'failed', reason, mayRetry });
+    if (item === undefined) return;
+    this.change(item, { state: 'failed', reason, code });
+    this.watcher?.failed(item);
+  }
+
+  /* The own message of which nobody knows whether it was published, and that went out as this. */
+  findUncertain(wire) {
+    return this.items.find((item) => item.state === 'failed' && item.code === 'uncertain' && item.wire === wire);
   }
 
   change(item, what) {
@@ -123,9 +141,11 @@ export class Thread {
     return this.items.findLast((item) => item.kind === 'message') ?? null;
   }
 
-  /* One more that nobody has looked at. The line stands above the first one since all had been seen. */
+  /* One more that nobody has looked at. The line stands above the first one since all had been seen; what was missed
+   * may come after what is said now. */
   countUnread(item) {
-    if (this.unread === 0) {
+    const isEarlier = item.offset !== null && item.offset < (this.firstUnread?.offset ?? 0);
+    if (this.unread === 0 || isEarlier) {
       this.forgetLine();
       this.firstUnread = item;
     }
@@ -133,8 +153,17 @@ export class Thread {
     this.watcher?.changed(item);
   }
 
-  /* All has been seen; the line "New messages" stays until forgetLine(). */
+  /* These are all that nobody has looked at, whatever was counted before. */
+  setUnread(items) {
+    this.unread = 0;
+    this.forgetLine();
+    for (const item of items) this.countUnread(item);
+  }
+
+  /* All has been seen; the line "New messages" stays until forgetLine(). Nothing is, before it is known what was
+   * missed. */
   markRead() {
+    if (!this.isReady) return;
     this.unread = 0;
     this.unreadIsMore = false;
     this.readOffset = this.newest;
@@ -149,12 +178,22 @@ export class Thread {
 
   /* Keeps memory bounded. Items that the server has can be asked for again. */
   trim(idle) {
-    const excess = this.items.length - (idle ? ITEMS_IDLE_MAX : ITEMS_MAX);
-    if (excess <= 0 || (idle && this.epoch === null)) return 0;
-    this.watcher?.trimming(excess);
-    this.items.splice(0, excess);
+    return this.#cut(this.items.length - (idle && this.epoch !== null ? ITEMS_IDLE_MAX : ITEMS_MAX));
+  }
+
+  /* Wherever the reader is: one who has scrolled up may have gone away. */
+  trimFar() {
+    const excess = this.items.length - ITEMS_FAR_MAX;
+    return excess >= FAR_STEP ? this.#cut(excess) : 0;
+  }
+
+  #cut(count) {
+    if (count <= 0) return 0;
+    this.watcher?.trimming(count);
+    this.items.splice(0, count);
     if (this.epoch === null || this.oldest === null) this.isTrimmed = true;
     else this.hasOlder = true;
-    return excess;
+    this.watcher?.trimmed();
+    return count;
   }
 }
