@@ -2,11 +2,11 @@
  * It greets (unless told not to), takes in what clients send, and sends or breaks what the test wants. ServingLink
  * makes it keep the promises of history, resume and acknowledgements, for tests that break connections at random.
  *
- * The module under test is imported from a copy: Node 18 takes a file whose name ends in .js for CommonJS. */
+ * The module under test is imported from a copy in a package of modules: Node 18 takes other .js files for CommonJS. */
 
 import { webcrypto } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -18,9 +18,11 @@ globalThis.crypto ??= webcrypto;    /* Node 18 */
 
 const folder = mkdtempSync(path.join(tmpdir(), 'ringcast-'));
 process.on('exit', () => rmSync(folder, { recursive: true }));
-const copy = path.join(folder, 'ringcast.mjs');
-copyFileSync(new URL('../../server/web/ringcast.js', import.meta.url), copy);
-export const MODULE = pathToFileURL(copy).href;
+writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}');
+for (const name of ['ringcast.js', 'ringcast_channel.js']) {
+  copyFileSync(new URL(`../../server/web/${name}`, import.meta.url), path.join(folder, name));
+}
+export const MODULE = pathToFileURL(path.join(folder, 'ringcast.js')).href;
 export const { Ringcast, RingcastError, RingcastEvent } = await import(MODULE);
 
 const HASTE = { retryFirstMs: 1, retryMaxMs: 8 };

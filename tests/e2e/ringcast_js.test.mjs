@@ -271,9 +271,31 @@ describe('subscriptions', () => {
     link.cut();
     const { question } = await rejoined(mock, TEA);
     assert.equal(question.auth, `somekey:1.2:${TEA}`);
-    for (const name of ['', 'a b', 'ä', 'a'.repeat(201), undefined]) {
+    for (const name of ['', 'a b', 'ä', 'a'.repeat(201), '#a', '#server-to-user-', undefined]) {
       assert.throws(() => client.subscribe(name), TypeError);
     }
+    for (const position of [{}, 7, at(-1), at(1.5), at('1'), at(1e300), at(1, 7)]) {
+      assert.throws(() => client.subscribe('tea', { position }), TypeError);
+    }
+    assert.equal(client.channel('tea'), undefined);
+  });
+
+  mockTest('a signature that is no text refuses, for the server would not say whose it was', async (mock) => {
+    const answers = [{ auth: 7 }, { auth: '', channel_data: { user_id: 1 } }];
+    const client = newClient(mock.url, {
+      authorize: async () => answers.shift() ?? { auth: null, channel_data: null },
+    });
+    const channel = client.subscribe(TEA);
+    const inbox = inboxOf(channel, 'error');
+    client.connect();
+    const link = await mock.links.next();
+    for (let i = 0; i < 2; i++) {
+      const lost = assert.rejects(channel.history(), { code: 'refused' });
+      assert.match((await inbox.next())[1].message, /no string/);
+      await lost;
+      client.subscribe(TEA);
+    }
+    assert.deepEqual(await link.admit(TEA), { channel: TEA, auth: '', recover: true });
   });
 
   mockTest('a refusal is told, and tried again when asked and on the next connection', async (mock) => {
@@ -521,9 +543,49 @@ describe('the user', () => {
       },
     });
     client.subscribe(ROOM);
+    const lost = assert.rejects(client.user.history(), { code: 'sign-in' });
     client.connect();
     assert.deepEqual([(await client.errors.next()).code, (await client.errors.next()).code], ['sign-in', 'sign-in']);
     await (await mock.links.next()).admit(ROOM);
     assert.equal(asked, 2);
+    await lost;
+    await assert.rejects(client.user.publish('client-a', ''), { code: 'refused' });
+    await assert.rejects(newClient(mock.url).user.history(), { code: 'sign-in' });    /* it has no signIn() */
+  });
+
+  mockTest('the channel is one for all who ask for it, and can be left for good', async (mock) => {
+    const client = newClient(mock.url, {
+      signIn: async () => {
+        if (mock.all.length === 3) throw new Error('no');
+        return { auth: '', user_data: '' };
+      },
+    });
+    const early = client.subscribe(MY);
+    const lost = assert.rejects(early.history(), { code: 'unsubscribed' });
+    const signIn = async (id) => {
+      const link = await mock.links.next();
+      await link.expect('pusher:signin');
+      link.send('pusher:signin_success', undefined, { user_data: JSON.stringify({ id }) });
+      return link;
+    };
+    client.connect();
+    const first = await signIn('u1');
+    await first.admit(MY);
+    await lost;
+    await until(() => client.user.state === 'subscribed', 'the channel of the user');
+    assert.equal(client.channel(MY), client.user);
+    const refused = assert.rejects(client.user.publish('client-a', ''), { code: 403 });
+    const { id } = await first.expect('client-a');
+    first.acknowledge({ id, error: 'never', code: 403 });    /* names no channel */
+    await refused;
+    client.user.unsubscribe();
+    first.cut();
+    const second = await signIn('u2');
+    await settle(client, second);
+    for (const name of [MY, '#server-to-user-u2']) assert.equal(client.channel(name), undefined);
+    await assert.rejects(client.user.history(), { code: 'unsubscribed' });
+    second.cut();
+    assert.equal((await client.errors.next()).code, 'sign-in');
+    await assert.rejects(client.user.history(), { code: 'unsubscribed' });
   });
 });

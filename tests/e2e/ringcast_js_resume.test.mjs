@@ -80,6 +80,57 @@ describe('resume', () => {
     assert.deepEqual(channel.position, at(8, EPOCH_2));
   });
 
+  mockTest('a log that begins between two connections is a gap', async (mock) => {
+    const { channel, link } = await joined(mock, { data: {} });
+    const inbox = inboxOf(channel, 'subscribed', 'gap', 'event');
+    link.cut();
+    const { link: second } = await rejoined(mock, TEA, { ...at(7), recovered: false });
+    assert.deepEqual(await inbox.take(2), [
+      ['subscribed', { isFirst: false, recovered: false, position: at(7) }], ['gap', { position: at(7) }],
+    ]);
+    second.cut();
+    const { link: third } = await rejoined(mock, TEA, { ...at(7), recovered: true });
+    third.send('live', TEA, '', at(8));
+    assert.deepEqual((await inbox.take(2)).map(([what]) => what), ['subscribed', 'event']);
+  });
+
+  mockTest('a log that cannot be reached is a gap, and so is its return', async (mock) => {
+    const { channel, link } = await joined(mock);
+    const inbox = inboxOf(channel, 'subscribed', 'gap', 'event');
+    const lost = ['subscribed', { isFirst: false, recovered: null, position: null }];
+    link.cut();
+    const { link: second, question } = await rejoined(mock, TEA, { recovered: false });
+    assert.deepEqual(question.recover, at(5));
+    assert.deepEqual(await inbox.take(2), [lost, ['gap', { position: null }]]);
+    const page = assert.rejects(channel.history(), { code: 503, retry: true });
+    const { data: { rid } } = await second.expect('pusher:ringcast_history');
+    second.send('pusher_internal:ringcast_history', undefined, { rid, channel: TEA, error: 'not now', code: 503 });
+    await page;
+    second.send('not-kept', TEA, '');
+    second.send('kept', TEA, '', at(9));
+    second.send('kept', TEA, '', at(10));
+    assert.deepEqual((await inbox.take(4)).map(([what, { position, offset }]) => [what, position ?? offset]),
+      [['event', null], ['gap', at(9)], ['event', 9], ['event', 10]]);
+    for (const data of [{ recovered: false }, {}]) {
+      mock.all.at(-1).cut();
+      await rejoined(mock, TEA, data);
+      assert.deepEqual(await inbox.next(), lost);
+      if ('recovered' in data) assert.deepEqual(await inbox.next(), ['gap', { position: null }]);
+    }
+    mock.all.at(-1).cut();
+    await rejoined(mock, TEA, { ...at(12), recovered: false });
+    assert.deepEqual((await inbox.take(2))[1], ['gap', { position: at(12) }]);
+  });
+
+  mockTest('a log that begins while one is there is none', async (mock) => {
+    const { client, channel, link } = await joined(mock, { data: {} });
+    const inbox = inboxOf(channel, 'gap', 'event');
+    link.send('kept', TEA, '', at(1));
+    assert.equal((await inbox.next())[0], 'event');
+    await settle(client, link);
+    assert.equal(inbox.count, 0);
+  });
+
   mockTest('a channel without history says so', async (mock) => {
     const { channel, link } = await joined(mock, { data: {} });
     const inbox = inboxOf(channel, 'subscribed', 'gap');
@@ -148,6 +199,33 @@ describe('history', () => {
     await Promise.all(pages);
   });
 
+  mockTest('an answer is known by its question, not by the channel it names', async (mock) => {
+    const { client, channel, link } = await joined(mock);
+    client.subscribe('coffee');
+    await link.admit('coffee', at(5));
+    for (const name of ['', 'coffee', undefined]) {
+      const page = assert.rejects(channel.history(), { code: 400 });
+      const { data: { rid } } = await link.expect('pusher:ringcast_history');
+      answer(link, rid, { channel: name, error: 'malformed', code: 400 });
+      await page;
+    }
+  });
+
+  mockTest('what is no number of the right size is not asked', async (mock) => {
+    const { client, channel, link } = await joined(mock);
+    for (const wrong of [{ limit: 0 }, { limit: 1.5 }, { limit: 1e21 }, { before: 0 }, { since: -1 }, { limit: NaN }]) {
+      await assert.rejects(channel.history(wrong), RangeError, JSON.stringify(wrong));
+    }
+    for (const what of ['limit', 'before', 'since']) {
+      await assert.rejects(channel.history({ [what]: '1' }), { name: 'TypeError', message: `${what} is a number` });
+    }
+    await settle(client, link);
+    assert.equal(link.frames.count, 0);
+    const page = channel.history({ before: null, since: 0, limit: 2000 });
+    answer(link, (await link.expect('pusher:ringcast_history')).data.rid);
+    await page;
+  });
+
   mockTest('an answer after the goodbye is for nobody', async (mock) => {
     const { client, channel, link } = await joined(mock);
     const page = assert.rejects(channel.history(), { code: 'unsubscribed' });
@@ -197,6 +275,43 @@ describe('publishing', () => {
     await link.expect('client-msg');
     link.acknowledge({ id: 'mine', channel: TEA, ...at(1) });
     assert.deepEqual(await result, { id: 'mine', ...at(1) });
+  });
+
+  mockTest('what the server could not acknowledge is refused at once', async (mock) => {
+    const { client, channel, link } = await joined(mock);
+    for (const id of ['', 'x'.repeat(65), 'ä'.repeat(33), 'a\nb', '\x7f', '\ud83d', 7, null]) {
+      await assert.rejects(channel.publish('client-a', '', { id }), { name: 'TypeError', message: /1 to 64 bytes/ });
+      await assert.rejects(channel.publishToRoom('', { id }), TypeError);
+    }
+    for (const name of ['a', '', 'pusher:a', 'client_a', 'client-\ud83d', undefined]) {
+      await assert.rejects(channel.publish(name, ''), { name: 'TypeError', message: /client-/ });
+    }
+    await assert.rejects(channel.publish('client-a', 1n), TypeError);
+    await settle(client, link);
+    assert.equal(link.frames.count, 0);
+    const id = `${'ä'.repeat(30)}😀`;
+    const result = channel.publish('client-😀', '', { id });
+    await link.expect('client-😀');
+    link.acknowledge({ id, channel: TEA });
+    await result;
+  });
+
+  mockTest('half a surrogate pair is replaced, wherever it is', async (mock) => {
+    const { channel, link } = await joined(mock);
+    const DATA = [
+      ['cut \ud83d', 'cut \ufffd'], ['\ude00 cut', '\ufffd cut'], ['\ude00\ud83d', '\ufffd\ufffd'], ['😀', '😀'],
+      [{ text: ['cut \ud83d'] }, '{"text":["cut \ufffd"]}'],
+    ];
+    for (const [data, wanted] of DATA) {
+      const results = [channel.publish('client-a', data), channel.publishToRoom(data)];
+      const frame = await link.expect('client-a');
+      link.acknowledge({ id: frame.id, channel: TEA });
+      const { data: room } = await link.expect('pusher:ringcast_publish');
+      link.acknowledge({ id: room.id, channel: TEA });
+      channel.trigger('client-b', data);
+      assert.deepEqual([frame.data, room.data, (await link.expect('client-b')).data], [wanted, wanted, wanted]);
+      await Promise.all(results);
+    }
   });
 
   mockTest('to a room', async (mock) => {
@@ -329,12 +444,25 @@ describe('publishing', () => {
     await Promise.all(refused);
     client.retryNow();
     assert.equal(client.state.name, 'failed');
+    for (const promise of [channel.publish('client-a', ''), channel.history()]) {
+      await assert.rejects(promise, { code: 4009, message: 'terminated' });
+    }
     client.connect();
     const { link: next } = await rejoined(mock, TEA, { ...at(5), recovered: true });
     const cut = assert.rejects(channel.publish('client-b', ''), { code: 'closed' });
     await next.expect('client-b');
     client.close();
     await cut;
+    const other = client.subscribe('coffee');
+    for (const promise of [channel.publish('client-b', ''), channel.publishToRoom(''), other.history()]) {
+      await assert.rejects(promise, { code: 'closed' });
+    }
+    other.unsubscribe();
+    client.connect();
+    const result = channel.publish('client-c', '');
+    const { link: last } = await rejoined(mock, TEA, { ...at(5), recovered: true });
+    last.acknowledge({ id: (await last.expect('client-c')).id, channel: TEA });
+    await result;
   });
 
   mockTest('there is a limit to what may wait', async (mock) => {
@@ -343,6 +471,81 @@ describe('publishing', () => {
     await assert.rejects(channel.publish('client-a', ''), { code: 'full' });
   });
 });
+
+/* --- a line that is dead ------------------------------------------------------------------------------------------ */
+
+describe('silence', () => {
+  /* It pings soon, and does not give up soon. Returns how often it has looked at the time. */
+  function makePingSoon(client) {
+    let looked = 0;
+    Object.defineProperty(client._options, 'pongTimeoutMs', { get: () => (looked++ % 2 === 0 ? 5 : 10_000) });
+    return () => looked;
+  }
+
+  const ASKING = [
+    ['pusher:subscribe', ({ client }) => { client.subscribe('coffee'); }],
+    ['pusher:ringcast_history', ({ channel }) => channel.history()],
+    ['client-a', ({ channel }) => channel.publish('client-a', '')],
+    ['pusher:ringcast_publish', ({ channel }) => channel.publishToRoom('')],
+  ];
+  mockTest('who awaits an answer does not bear silence for long', async (mock) => {
+    for (const [event, ask] of ASKING) {
+      const { client, channel, link } = await joined(mock, PATIENT);
+      client._options.pongTimeoutMs = 5;
+      const lost = ask({ client, channel })?.catch(({ code }) => code);
+      await link.expect(event);
+      await link.expect('pusher:ping');
+      assert.deepEqual([(await stateOf(client, 'waiting')).code, channel.state], [1006, 'subscribing'], event);
+      client.close();
+      assert.ok([undefined, 'closed'].includes(await lost));
+    }
+  });
+
+  mockTest('nor who has just come', async (mock) => {
+    const client = newClient(mock.url, { ...PATIENT, pongTimeoutMs: 5 });
+    client.subscribe('tea');
+    client.connect();
+    await stateOf(client, 'waiting');
+    const other = newClient(mock.url, { signIn: async () => ({ auth: '', user_data: '' }) });
+    makePingSoon(other);
+    other.connect();
+    await mock.links.next();
+    const link = await mock.links.next();
+    await link.expect('pusher:signin');
+    for (let i = 0; i < 2; i++) {
+      await link.expect('pusher:ping');
+      link.send('pusher:pong', undefined, {});
+    }
+  });
+
+  mockTest('nor who goes on asking', async (mock) => {
+    const { client, channel } = await joined(mock, PATIENT);
+    let looked = 0;
+    Object.defineProperty(client._options, 'pongTimeoutMs', { get: () => (looked++, 20) });
+    const asking = setInterval(() => channel.history().catch(() => {}), 2);
+    await stateOf(client, 'waiting');
+    clearInterval(asking);
+    assert.equal(looked, 2, 'before the ping and after it: nothing is put off');
+  });
+
+  mockTest('an answer that takes its time is waited for, whatever else shows that the line lives', async (mock) => {
+    const { client, channel, link } = await joined(mock, PATIENT);
+    const looked = makePingSoon(client);
+    const result = channel.publish('client-a', '');
+    const { id } = await link.expect('client-a');
+    for (const event of ['pusher:pong', 'other', 'pusher_internal:ringcast_ack']) {
+      await link.expect('pusher:ping');
+      link.send(event, event === 'other' ? TEA : undefined, { id: 'of another', channel: TEA });
+    }
+    await link.expect('pusher:ping');
+    link.acknowledge({ id, channel: TEA });
+    await result;
+    await settle(client, link);
+    assert.deepEqual([looked(), client.state.name, mock.all.length], [8, 'open', 1], 'no answer is due any more');
+  });
+});
+
+/* --- all of it ---------------------------------------------------------------------------------------------------- */
 
 /* Three clients write while connections break, acknowledgements are lost and messages are refused at random, seeded.
  * In the end each must have everything, each thing once and in the log's order, and every writer know its places. */

@@ -91,6 +91,8 @@ describe('the server', () => {
       client.cut();
       await stateOf(client, 'waiting');
     }
+    await assert.rejects(client.user.publish('client-a', ''), { name: 'RingcastError' });
+    await assert.rejects(client.user.history(), { code: 404 });
     await backend(server).terminateUserConnections('u1');
     await until(() => client.user.state === 'subscribed', 'the channel of the user');
     await backend(server).terminateUserConnections('u1');
@@ -112,6 +114,41 @@ describe('the server', () => {
 });
 
 describe('the server with history', () => {
+  liveTest('answers all that is asked of it', HISTORY, async (server) => {
+    const client = liveClient(server, 'ann');
+    const [{ channel }, { channel: room }] = [await liveChannel(client, TEA), await liveChannel(client, 'tea')];
+    const text = 'cut \ud83d';
+    await Promise.all([text, { text }].map((data) => channel.publish('client-a', data)));
+    await room.publishToRoom(text);
+    assert.deepEqual((await channel.history()).items.map(({ data }) => data), ['cut \ufffd', '{"text":"cut \ufffd"}']);
+    assert.equal((await room.history()).items[0].data, 'cut \ufffd');
+    for (const id of ['x'.repeat(64), 'ä'.repeat(32), ' ', '"\\\u0080']) {
+      assert.equal((await channel.publish('client-a', '', { id })).id, id);
+    }
+    for (const asked of [{ limit: 1 }, { before: 1 }, { since: 0 }, { limit: Number.MAX_SAFE_INTEGER }]) {
+      await channel.history(asked);
+    }
+    await assert.rejects(channel.publish('client-'.padEnd(201, 'x'), ''), { code: 4301 });
+    await assert.rejects(room.publish('client-a', ''), { code: 403 });
+    await assert.rejects(channel.publishToRoom(''), { code: 403 });
+    assert.equal(client.state.name, 'open');
+  });
+
+  liveTest('is left while it stands still, and what was sent is published once after that', HISTORY, async (server) => {
+    const [ann, ben] = [liveClient(server, 'ann'), liveClient(server, 'ben')];
+    const [{ channel }, { inbox }] = [await liveChannel(ann, TEA), await liveChannel(ben, TEA)];
+    ann._options.pongTimeoutMs = 20;
+    process.kill(server.pid, 'SIGSTOP');
+    atEnd(() => process.kill(server.pid, 'SIGCONT'));
+    const results = ['1', '2'].map((data) => channel.publish('client-msg', data));
+    assert.equal((await stateOf(ann, 'waiting')).code, 1006);
+    ann._options.pongTimeoutMs = 10_000;
+    process.kill(server.pid, 'SIGCONT');
+    await Promise.all(results);
+    assert.deepEqual((await inbox.take(2)).map(([, { data }]) => data), ['1', '2']);
+    assert.equal((await channel.history()).items.length, 2);
+  });
+
   liveTest('keeps what is published, and replays what was missed', HISTORY, async (server) => {
     const [ann, ben] = [liveClient(server, 'ann'), liveClient(server, 'ben')];
     const { channel: annas } = await liveChannel(ann, ROOM);
@@ -178,6 +215,21 @@ describe('the server with history', () => {
     raw.send('Raw: hello');
     assert.deepEqual((await inbox.next())[1].data, 'Raw: hello');
     assert.deepEqual((await channel.history()).items.map(({ data }) => data), ['Ann: hello', 'Raw: hello']);
+  });
+
+  liveTest('says when it keeps what it did not keep before', [], async (server) => {
+    const client = liveClient(server, 'ann');
+    const { channel, inbox } = await liveChannel(client, TEA);
+    assert.equal(channel.position, null);
+    await server.stop();
+    const second = await startServer([...LIVE, ...HISTORY], { port: server.port });
+    const [what, { position }] = await inbox.next();
+    assert.equal(what, 'gap');
+    assert.deepEqual(position, channel.position);
+    assert.deepEqual((await channel.history()).items, []);
+    client.close();
+    await second.stop();
+    return server.ended;
   });
 
   liveTest('says when a restart has cost it the log', HISTORY, async (server) => {
