@@ -8,20 +8,22 @@
  *   ringcast.js                 the protocol */
 
 import { changeDraft, focusText, inspectText, startComposer } from '/composer.js';
-import { follow, isAtEnd, isSeen, refreshEnds, showThread, startConversation } from '/conversation.js';
+import { follow, isAtEnd, isSeen, refreshEnds, showThread, speak, startConversation } from '/conversation.js';
 import { Identity } from '/identity.js';
 import { hueOf, initialOf } from '/message.js';
-import { closeDrawer, openDialog, setHasPeople, startPanels } from '/panels.js';
-import { enterPresence, hasSpoken, movePeople, peopleHere, presenceChannel, renamePresence, sayTyping, startPeople,
-  watchTyping } from '/people.js';
+import { closeDrawer, openDialog, setHasPeople, showNoRoom, startPanels } from '/panels.js';
+import { enterPresence, forgetTyping, hasSpoken, movePeople, peopleHere, presenceChannel, renamePresence, sayTyping,
+  startPeople, watchTyping } from '/people.js';
 import { UNKNOWN_KEY } from '/place.js';
 import { Ringcast } from '/ringcast.js';
-import { allPlaces, directWith, moveRooms, pathOf, recallDirects, removePlace, showPlaces, startRooms, visitRoom }
-  from '/rooms.js';
+import { allPlaces, directWith, moveRooms, openDirect, pathOf, recallDirects, removePlace, roomOfPath, showPlaces,
+  startRooms, visitRoom } from '/rooms.js';
 
 const TRIM_EVERY = 200;         /* messages over the bound before a thread is cut to it */
-const ANNOUNCED_MAX = 5;        /* kept for screen readers that are still speaking */
 const ITEMS_MAX = 5000;
+const KEY_WITHIN_MS = 10_000;   /* to ask for the key of today, */
+const KEY_FIRST_MS = 1_000;     /* and again: after a random time below this one, doubled with each failure */
+const KEY_MAX_MS = 30_000;
 
 const $ = (id) => document.getElementById(id);
 const setting = (name) => document.querySelector(`meta[name="ringcast-${name}"]`).content;
@@ -43,17 +45,21 @@ function addressOf(place) {
 /* The place that the address names; a conversation that cannot be is left out. */
 function fromAddress() {
   const { pathname, hash } = location;
-  base = visitRoom(pathname.startsWith('/room/') ? pathname.slice('/room/'.length) : 'lobby');
+  const name = roomOfPath(pathname);
+  base = visitRoom(name ?? 'lobby');
   const direct = hash.startsWith('#with-') ? directWith(hash.slice('#with-'.length)) : null;
-  if (direct !== null) direct.isOpened = true;
+  if (direct !== null) openDirect(direct);
   enter(direct ?? base);
+  const toBase = () => history.replaceState(null, '', pathOf(base) + hash);
+  if (name === null) showNoRoom(pathname.slice('/room/'.length), toBase);
+  else if (pathname !== pathOf(base)) toBase();    /* its one address, not a percent-encoded one */
 }
 
 function go(place) {
   closeDrawer();
   if (place === current) return focusText();
   if (place.kind === 'room') base = visitRoom(place.name);
-  else place.isOpened = true;
+  else openDirect(place);
   history.pushState(null, '', addressOf(place));
   enter(place);
   return focusText();
@@ -82,6 +88,14 @@ function attend() {
   watchTyping(channel, isDirect ? { id: current.peer, name: current.name } : null);
 }
 
+function renamed() {
+  showName();
+  inspectText();
+  if (!hasGuests) return;
+  renamePresence();
+  attend();
+}
+
 function writeTo(peer, name) {
   const place = directWith(peer, name);
   if (place !== null) go(place);
@@ -98,7 +112,7 @@ function leave(place) {
 /* ---- What is shown around the conversation -------------------------------------------------------------------- */
 
 function subtitle() {
-  const people = peopleHere();
+  const people = isTroubled ? null : peopleHere();
   if (current.kind === 'direct') {
     return people?.has(current.peer) ? 'Here now · only the two of you see this' : 'Only the two of you see this';
   }
@@ -111,6 +125,7 @@ function showHead() {
   $('subtitle').textContent = subtitle();
   $('empty-text').textContent = current.kind === 'direct' ? `Say hello to ${current.title}.`
     : 'Whatever is written here reaches everyone in the room at once.';
+  $('people-head').textContent = isTroubled ? 'Here before' : 'Here now';
   setHasPeople(presenceChannel() !== null && current.kind === 'room');
   showTitle();
 }
@@ -135,11 +150,16 @@ function showSoon() {
   });
 }
 
+/* The list says when something was said last: at midnight a time of day becomes a date. */
+function watchDays() {
+  setTimeout(() => {
+    showSoon();
+    watchDays();
+  }, new Date().setHours(24, 0, 1, 0) - Date.now());
+}
+
 function announce(place, { sender, text }) {
-  const line = document.createElement('p');
-  line.textContent = place.kind === 'room' ? `${sender}: ${text}` : `${sender}, to you alone: ${text}`;
-  $('announcer').append(line);
-  if ($('announcer').childElementCount > ANNOUNCED_MAX) $('announcer').firstElementChild.remove();
+  speak(place.kind === 'room' ? `${sender}: ${text}` : `${sender}, to you alone: ${text}`);
 }
 
 /* ---- What places report --------------------------------------------------------------------------------------- */
@@ -171,6 +191,7 @@ const told = {
   },
   chosen: go,
   left: leave,
+  listed: showSoon,
 };
 
 /* ---- The connection ------------------------------------------------------------------------------------------- */
@@ -181,26 +202,30 @@ const STATE_WORDS = {
 
 let isTroubled = false;         /* an attempt failed or a connection was lost, and none is open now */
 let countdown = 0;
+let renewal = null;             /* { failures, retryAt, timer } while the key of today is asked for */
 
 function newClient() {
   client = new Ringcast({ key, authorize: identity.authorize, signIn: hasGuests ? identity.signIn : undefined });
   client.on('state', stateChanged);
   client.user.bind('ringcast-direct', ({ json }) => {
-    if (typeof json?.from?.id === 'string') directWith(json.from.id, json.from.name);
+    if (typeof json?.from?.id === 'string') directWith(json.from.id, json.from.name, { isInvited: true });
   });
   return client;
 }
 
-async function stateChanged({ name, code }) {
+function stateChanged({ name, code }) {
   isTroubled = name !== 'open' && (isTroubled || name === 'waiting' || name === 'failed');
-  if (name !== 'open') for (const place of allPlaces()) place.disconnected();
-  clearInterval(countdown);
-  if (name === 'waiting') countdown = setInterval(inspectText, 1000);
-  showState(code === UNKNOWN_KEY ? 'connecting' : name);
-  if (code === UNKNOWN_KEY && !await renewKey()) showState(name);
+  if (name !== 'open') {
+    for (const place of allPlaces()) place.disconnected();
+    forgetTyping();
+  }
+  if (code === UNKNOWN_KEY) renewKey();
+  else showState(name);
 }
 
 function showState(name) {
+  clearInterval(countdown);
+  if (name === 'waiting') countdown = setInterval(inspectText, 1000);
   document.documentElement.dataset.state = name;
   $('state').textContent = STATE_WORDS[name];
   $('retry').hidden = name !== 'waiting' && name !== 'failed';
@@ -208,34 +233,60 @@ function showState(name) {
   showHead();
 }
 
-/* A server without apps of its own makes up a key at each start, and writes it into this page. */
-async function renewKey() {
+/* The key that the server writes into this page; null if it does not answer now. */
+async function askKey() {
   try {
-    const page = await (await fetch(location.pathname, { cache: 'no-store' })).text();
-    const found = /<meta name="ringcast-key" content="([^"]+)">/.exec(page)?.[1] ?? key;
-    if (found === key) return false;
-    key = found;
+    const answer = await fetch(location.pathname, { cache: 'no-store', signal: AbortSignal.timeout(KEY_WITHIN_MS) });
+    return /<meta name="ringcast-key" content="([^"]+)">/.exec(await answer.text())?.[1] ?? null;
   } catch {
-    return false;
+    return null;
   }
+}
+
+/* A server without apps of its own makes up a key at each start. One that is just starting, or a proxy before it, may
+ * not have the page yet: then again. */
+async function renewKey() {
+  clearTimeout(renewal?.timer);
+  const asking = { failures: renewal?.failures ?? 0, retryAt: null, timer: 0 };
+  renewal = asking;
+  showState('connecting');
+  const found = await askKey();
+  if (asking !== renewal) return;
+  if (found === null) {
+    const delayMs = Math.random() * Math.min(KEY_MAX_MS, KEY_FIRST_MS * 2 ** asking.failures);
+    asking.failures += 1;
+    asking.retryAt = Date.now() + delayMs;
+    asking.timer = setTimeout(renewKey, delayMs);
+    showState('waiting');
+    return;
+  }
+  renewal = null;
+  if (found === key) {
+    showState('failed');
+    return;
+  }
+  key = found;
   moveRooms(newClient());
   if (hasGuests) {
     movePeople(client);
     attend();
   }
   client.connect();
-  return true;
+}
+
+/* The network is back, or somebody looks at the page again. */
+function lookAgain() {
+  if (client.state.code === UNKNOWN_KEY) renewKey();
+  else client.retryNow();
 }
 
 /* What stands in the way of sending, apart from the text itself. */
 function problem() {
   if (!isTroubled) return null;
-  const { name, code, retryAt, reason } = client.state;
-  if (name === 'failed' && (code !== UNKNOWN_KEY || !$('retry').hidden)) {
-    return { notice: 'The server refuses this page.', detail: reason ?? '' };
-  }
-  const seconds = Math.ceil((retryAt - Date.now()) / 1000);
-  const detail = name === 'waiting' && seconds > 0 ? `Trying again in ${seconds} s` : 'Trying…';
+  const { name, retryAt, reason } = client.state;
+  if (name === 'failed' && renewal === null) return { notice: 'The server refuses this page.', detail: reason ?? '' };
+  const seconds = Math.ceil(((renewal ?? { retryAt }).retryAt - Date.now()) / 1000);
+  const detail = seconds > 0 ? `Trying again in ${seconds} s` : 'Trying…';
   return { notice: 'Not connected. Your text stays here.', detail };
 }
 
@@ -253,11 +304,7 @@ function askName() {
   closeDrawer();
   openDialog('name', identity.isGuest ? '' : identity.name, (name) => {
     identity.rename(name);
-    showName();
-    inspectText();
-    if (!hasGuests) return;
-    renamePresence();
-    attend();
+    renamed();
   });
 }
 
@@ -276,13 +323,28 @@ identity.onGuest = () => {
   showSoon();
 };
 
+identity.onRenamed = renamed;
+
 startConversation({
   loadOlder: () => current.loadOlder(),
   seen: (thread) => { thread.markRead(); showSoon(); },
   act,
 });
-startRooms({ client: newClient(), identity, told, isEchoed: setting('lobby-echo') === 'yes' });
-startPeople({ client, identity, choose: writeTo, changed: () => { if (current !== null) showHead(); } });
+startRooms({
+  client: newClient(),
+  identity,
+  told,
+  isInUse: (place) => place === current || place === base,
+  isEchoed: setting('lobby-echo') === 'yes',
+});
+startPeople({
+  client,
+  identity,
+  choose: writeTo,
+  changed: () => { if (current !== null) showHead(); },
+  left: (id) => allPlaces().find(({ peer }) => peer === id)?.peerLeft(),
+  entered: attend,
+});
 startPanels();
 startComposer({
   place: () => current,
@@ -299,10 +361,18 @@ $('new-room').addEventListener('click', () => {
 });
 $('rename').addEventListener('click', askName);
 $('choose-name').addEventListener('click', askName);
-$('retry').addEventListener('click', () => client.connect());
-document.addEventListener('visibilitychange', () => { if (!document.hidden) client.retryNow(); });
-addEventListener('online', () => client.retryNow());
+$('retry').addEventListener('click', () => {
+  if (client.state.code === UNKNOWN_KEY) renewKey();
+  else client.connect();
+});
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) return;
+  lookAgain();
+  showSoon();
+});
+addEventListener('online', lookAgain);
 addEventListener('popstate', fromAddress);
 showName();
 fromAddress();
 client.connect();
+watchDays();

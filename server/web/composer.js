@@ -65,7 +65,8 @@ function textChanged() {
 }
 
 function textKeyPressed(event) {
-  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+  /* Safari says 229 of the key that ends a composition, and no longer isComposing. */
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
   event.preventDefault();
   sendText();
 }

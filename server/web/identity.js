@@ -1,13 +1,15 @@
 /* server/web/identity.js - who we are: the name that is written before each message, and the guest that the server
  * knows.
  *
- * A window is one person for as long as it is open. A chosen name goes on in new windows, with its guest; who has
- * chosen none is another guest in each window, so that two fresh windows can talk to each other. */
+ * A window is one person for as long as it is open. A chosen name goes on in new windows, with its guest, and is
+ * changed in all windows of that guest; who has chosen none is another guest in each window, so that two fresh windows
+ * can talk to each other. */
 
-import { isText, isTextList, recall, remember } from '/storage.js';
+import { isText, isTextList, onElsewhere, recall, remember } from '/storage.js';
 
 const NAME_LENGTH_MAX = 32;     /* characters; raw clients read the name before ": " up to this length */
 const OWN_NAMES_MAX = 20;
+const STORED_WITHIN_MS = 500;   /* what a window has stored is seen by the others */
 
 /* The separator, line breaks, control characters and what turns the direction of text are no part of a name. */
 export function cleanName(name) {
@@ -47,9 +49,11 @@ export class Identity {
   #guestName;
   #token;
   #asking = null;
+  #isRefused = false;           /* the server no longer accepts our token */
   #names;
   id = null;                    /* of the guest, once the server has told */
   onGuest = () => {};           /* the id is known, or has become another one */
+  onRenamed = () => {};         /* in another window */
 
   constructor() {
     const chosen = recall('sessionStorage', 'name', isText) ?? recall('localStorage', 'name', isText);
@@ -60,6 +64,7 @@ export class Identity {
     this.#names = recall('sessionStorage', 'names', isTextList) ?? [];
     remember('sessionStorage', 'guest', this.#guestName);
     this.#noteName();
+    onElsewhere((key, oldValue) => this.#renamedElsewhere(key, oldValue));
   }
 
   get name() { return this.#chosen || this.#guestName; }
@@ -70,12 +75,33 @@ export class Identity {
   isOwnName(name) { return this.#names.includes(name); }
 
   rename(name) {
+    this.#takeName(name);
+    if (this.#token !== null) this.#shareToken();    /* first: other windows ask whose name it is */
+    recall('localStorage', 'name', isText);
+    remember('localStorage', 'name', this.#chosen || null);
+  }
+
+  #shareToken() {
+    recall('localStorage', 'token', isText);
+    remember('localStorage', 'token', this.isGuest ? null : this.#token);
+  }
+
+  #takeName(name) {
     this.#chosen = cleanName(name);
-    const chosen = this.#chosen || null;
     remember('sessionStorage', 'name', this.#chosen);
-    remember('localStorage', 'name', chosen);
-    if (this.#token !== null) remember('localStorage', 'token', chosen === null ? null : this.#token);
     this.#noteName();
+  }
+
+  /* Everybody sees one name for one guest. With its name it gives up its token, too. */
+  #renamedElsewhere(key, oldValue) {
+    if ((key !== 'name' && key !== 'token') || this.#token === null) return;
+    const token = recall('localStorage', 'token', isText);
+    const hasGivenUp = key === 'token' && token === null && oldValue === JSON.stringify(this.#token);
+    if (token !== this.#token && !hasGivenUp) return;
+    const name = hasGivenUp ? '' : recall('localStorage', 'name', isText);
+    if (name === null || cleanName(name) === this.#chosen) return;
+    this.#takeName(name);
+    this.onRenamed();
   }
 
   #noteName() {
@@ -86,33 +112,60 @@ export class Identity {
 
   /* ---- The guest ---------------------------------------------------------------------------------------------- */
 
-  /* Asks once for each page; a token that the server no longer accepts becomes a new guest. */
-  async #guest() {
-    this.#asking ??= postJson('/guests', this.#token === null ? {} : { token: this.#token });
-    let guest;
-    try {
-      guest = await this.#asking;
-    } catch (error) {
-      this.#asking = null;
-      throw error;
+  /* The token. Asks once for each page; one that the server no longer accepts becomes a new guest. */
+  #guest() {
+    if (this.#asking === null) {
+      const asking = this.#askInTurn();
+      this.#asking = asking;
+      asking.catch(() => this.#forget(asking));
     }
+    return this.#asking;
+  }
+
+  #forget(asking) {
+    if (this.#asking === asking) this.#asking = null;
+  }
+
+  /* Windows of one name lose their token all at once: the second is to find the new guest of the first. What one has
+   * stored the other reads a moment later. */
+  #askInTurn() {
+    if (!this.#isRefused || this.isGuest || !navigator.locks) return this.#ask();
+    return new Promise((resolve, reject) => {
+      navigator.locks.request('ringcast-guest', async () => {
+        resolve(await this.#ask());
+        await new Promise((done) => { setTimeout(done, STORED_WITHIN_MS); });
+      }).catch((error) => {
+        if (error.name === 'SecurityError') resolve(this.#ask());    /* where storage is switched off, so are locks */
+        else reject(error);
+      });
+    });
+  }
+
+  async #ask() {
+    const isOurs = !this.isGuest && recall('localStorage', 'name', isText) === this.#chosen;
+    if (this.#isRefused && isOurs) this.#token = recall('localStorage', 'token', isText) ?? this.#token;
+    const guest = await postJson('/guests', this.#token === null ? {} : { token: this.#token });
+    this.#isRefused = false;
+    this.#token = guest.token;
+    remember('sessionStorage', 'token', guest.token);
+    if (isOurs) this.#shareToken();
     if (this.id !== guest.id) {
       this.id = guest.id;
-      this.#token = guest.token;
-      remember('sessionStorage', 'token', guest.token);
-      if (!this.isGuest) remember('localStorage', 'token', guest.token);
       this.onGuest(guest.id);
     }
     return guest.token;
   }
 
+  /* Sign-in and presence are refused at once; whoever comes second finds that a new guest is asked for already. */
   async #signed(path, body) {
-    const token = await this.#guest();
+    const asking = this.#guest();
+    const token = await asking;
     try {
       return await postJson(path, { token, name: this.name, ...body });
     } catch (error) {
       if (error.code !== 401) throw error;
-      this.#asking = null;
+      if (this.#asking === asking) this.#isRefused = true;
+      this.#forget(asking);
       return postJson(path, { token: await this.#guest(), name: this.name, ...body });
     }
   }

@@ -69,7 +69,29 @@ export function openDialog(name, value, save) {
   field.select();
 }
 
+/* Says that there is no room of this name, over another place; leave() is called when that was read. */
+export function showNoRoom(name, leave) {
+  const dialog = $('no-room-dialog');
+  $('no-room-name').textContent = name;
+  dialog.onclose = leave;
+  if (!dialog.open) dialog.showModal();
+}
+
+/* The page is as high as what is seen: a keyboard that covers the page instead of shrinking it (iOS) hides nothing.
+ * A pinch shows less of the page, which stays as it is. */
+function followView() {
+  const view = window.visualViewport;
+  if (!view) return;
+  const fit = () => {
+    document.documentElement.style.setProperty('--view-height', `${view.height * view.scale}px`);
+    if (view.scale === 1) scrollTo(0, 0);
+  };
+  view.addEventListener('resize', fit);
+  fit();
+}
+
 export function startPanels() {
+  followView();
   for (const panel of Object.values(panels)) {
     panel.button.addEventListener('click', () => toggle(panel));
     panel.element.querySelector('[data-close]').addEventListener('click', () => {

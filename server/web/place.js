@@ -38,7 +38,8 @@ export class Place {
   channel = null;
   thread = new Thread();
   refusal = null;       /* why we are not let in */
-  isOpened = false;     /* chosen by us, so that it is listed without a message too */
+  isOpened = false;     /* listed without a message too */
+  isChosen = false;     /* by us, in this window: what it holds is being looked at */
   #identity;
   #told;                /* { arrived(place, item), ready(place), changed(place) } */
   #held = [];           /* direct messages that wait for somebody who is not there to keep them */
@@ -212,7 +213,7 @@ export class Place {
    * is written to for the first time has. */
   #countMissed() {
     const { thread } = this;
-    if (thread.readEpoch === null && (this.kind === 'room' || this.isOpened)) return thread.markRead();
+    if (thread.readEpoch === null && (this.kind === 'room' || this.isChosen)) return thread.markRead();
     const isNew = ({ kind, own, offset }) => kind === 'message' && !own
       && (thread.readEpoch !== thread.epoch || offset === null || offset > thread.readOffset);
     const missed = thread.items.filter(isNew);

@@ -1,12 +1,16 @@
 /* server/web/rooms.js - the places that this browser knows, and their list at the side: the rooms one has visited and
- * the people one writes to alone. We are subscribed to all of them, so their number is bounded. */
+ * the people one writes to alone. We are subscribed to all of them, so their number is bounded.
+ *
+ * All windows of a browser share these lists: each change is made to what is stored at that moment, and what another
+ * window has added is added here. What was left elsewhere stays here until this window is loaded again. */
 
 import { clockTime, dayName, hueOf, initialOf } from '/message.js';
 import { Place } from '/place.js';
-import { isText, isTextList, recall, remember } from '/storage.js';
+import { isText, isTextList, onElsewhere, recall, remember } from '/storage.js';
 
 const ROOMS_MAX = 20;           /* the one visited longest ago leaves first */
-const DIRECTS_MAX = 20;
+const DIRECTS_MAX = 20;         /* the one that was silent longest */
+const INVITATIONS_MAX = 20;     /* beside them: they drive no conversation out, and reach whose list is full */
 const PREVIEW_CHARACTERS = 90;
 
 const ROOM_NAME = /^(?!private-|presence-|cache-)(?!\.{1,2}$)[A-Za-z0-9_\-=@,.;]{1,200}$/;
@@ -17,19 +21,38 @@ const $ = (id) => document.getElementById(id);
 let client = null;
 let identity = null;
 let told = null;
+let isInUse = null;             /* (place): is it one where one is? */
 let isEchoed = false;
 const rooms = new Map();        /* name -> Place, the one visited last is the last */
 const directs = new Map();      /* id of the other person -> Place */
 const elements = new Map();     /* Place -> its <li> */
+const noted = new WeakMap();    /* direct Place -> what we have remembered of it */
+let directsOf = null;           /* the guest whose conversations these are */
 
 export const allPlaces = () => [...rooms.values(), ...directs.values()];
 
 export const pathOf = (room) => (room.name === 'lobby' ? '/' : `/room/${room.name}`);
 
+/* The name of the room at this path, which may be percent-encoded; null: there can be no such room. */
+export function roomOfPath(path) {
+  if (!path.startsWith('/room/')) return 'lobby';
+  try {
+    const name = decodeURIComponent(path.slice('/room/'.length));
+    return ROOM_NAME.test(name) ? name : null;
+  } catch {
+    return null;
+  }
+}
+
 /* ---- Rooms ---------------------------------------------------------------------------------------------------- */
 
-function rememberRooms() {
-  remember('localStorage', 'rooms', [...rooms.keys()]);
+/* The one visited last is the last. */
+function storedRooms() {
+  return (recall('localStorage', 'rooms', isTextList) ?? []).filter((name) => ROOM_NAME.test(name)).slice(-ROOMS_MAX);
+}
+
+function rememberRooms(change) {
+  remember('localStorage', 'rooms', change(storedRooms()).slice(-ROOMS_MAX));
 }
 
 function addRoom(name) {
@@ -46,55 +69,126 @@ export function visitRoom(name) {
   rooms.set(name, place);
   for (const [oldName, old] of rooms) {
     if (rooms.size <= ROOMS_MAX) break;
-    if (oldName !== 'lobby') removePlace(old);
+    if (oldName !== 'lobby' && old !== place && !isInUse(old)) removePlace(old);
   }
-  rememberRooms();
+  rememberRooms((names) => [...names.filter((other) => other !== name), name]);
   return place;
 }
 
 /* ---- Direct conversations ------------------------------------------------------------------------------------- */
 
-const isPair = (value) => isTextList(value) && value.length === 2 && GUEST_ID.test(value[0]);
-const isPairList = (value) => Array.isArray(value) && value.every(isPair);
+/* Stored as [peer, name, isListed]. One that is not listed is an invitation: the other one has come, and what is said
+ * there must be heard, also by a page that is loaded in between. Older pages stored [peer, name] of what was listed. */
+const isEntry = (value) => Array.isArray(value) && value.length >= 2 && isTextList(value.slice(0, 2))
+  && GUEST_ID.test(value[0]);
+
+const directsKey = () => `directs ${identity.id}`;
+
+function storedDirects() {
+  const entries = (recall('localStorage', directsKey(), Array.isArray) ?? []).filter(isEntry);
+  return entries.map(([peer, name, listed]) => [peer, name, listed !== false]);
+}
 
 const isListed = (place) => place.kind === 'room' || place.isOpened || place.thread.lastMessage !== null;
 
+/* Whoever is known, also while the history has not come. Only what has changed here, or another window's changes
+ * would be undone; removePlace() forgets. */
 function rememberDirects() {
-  const pairs = [...directs.values()].filter(isListed).map(({ peer, name }) => [peer, name]);
-  remember('localStorage', `directs ${identity.id}`, pairs);
+  const stateOf = (place) => `${isListed(place)} ${place.name}`;
+  const changed = [...directs.values()].filter((place) => noted.get(place) !== stateOf(place));
+  if (changed.length === 0) return;
+  const entries = new Map(storedDirects().map((entry) => [entry[0], entry]));
+  for (const place of changed) {
+    const { peer, name } = place;
+    entries.set(peer, [peer, name, isListed(place) || entries.get(peer)?.[2] === true]);
+    noted.set(place, stateOf(place));
+  }
+  const [invitations, others] = [false, true].map((is) => [...entries.values()].filter((entry) => entry[2] === is));
+  remember('localStorage', directsKey(), [...invitations, ...others].slice(-DIRECTS_MAX - INVITATIONS_MAX));
 }
 
-/* The conversation with this person; null if there can be none. */
-export function directWith(peer, name) {
+/* An invitation takes the place of an older one, a conversation of the one that was silent longest. False: there is no
+ * room for an invitation. */
+function makeRoom(isInvited) {
+  const all = [...directs.values()], listed = all.filter(isListed), invited = all.length - listed.length;
+  const isFull = isInvited ? invited >= INVITATIONS_MAX || all.length >= DIRECTS_MAX + INVITATIONS_MAX
+    : listed.length >= DIRECTS_MAX;
+  if (!isFull) return true;
+  const lastAt = ({ thread }) => thread.lastMessage?.at ?? (thread.isReady ? 0 : Infinity);
+  const candidates = all.filter((place) => isListed(place) !== isInvited && !isInUse(place));
+  const [leaving] = isInvited ? candidates : candidates.sort((one, other) => lastAt(one) - lastAt(other) || 0);
+  if (leaving === undefined) return false;
+  removePlace(leaving);
+  return true;
+}
+
+/* The conversation with this person; null if there can be none. isInvited: it was not we who chose. */
+export function directWith(peer, name, { isInvited = false } = {}) {
   if (identity.id === null || peer === identity.id || !GUEST_ID.test(peer)) return null;
   let place = directs.get(peer);
   if (place === undefined) {
+    if (!makeRoom(isInvited)) return null;
     const channelName = `private-direct-${[peer, identity.id].sort().join()}`;
     place = new Place({ kind: 'direct', name: name ?? 'Guest', peer, channelName, identity, isEchoed, told });
     directs.set(peer, place);
     place.connect(client);
-    for (const old of [...directs.values()].slice(0, -DIRECTS_MAX)) removePlace(old);
   }
   if (isText(name)) place.name = name;
+  rememberDirects();
   return place;
+}
+
+/* Chosen by us: listed from now on, whatever other windows have left. */
+export function openDirect(place) {
+  place.isOpened = place.isChosen = true;
+  noted.delete(place);
+  rememberDirects();
+}
+
+function addStoredDirects() {
+  for (const [peer, name, listed] of storedDirects()) {
+    const place = directs.get(peer) ?? directWith(peer, name, { isInvited: true });
+    if (place !== null && listed) place.isOpened = true;
+  }
 }
 
 /* The server has told who we are: another guest has other conversations. */
 export function recallDirects() {
-  for (const place of [...directs.values()]) removePlace(place);
-  const pairs = recall('localStorage', `directs ${identity.id}`, isPairList) ?? [];
-  for (const [peer, name] of pairs) directWith(peer, name);
+  for (const place of [...directs.values()]) dropPlace(place);
+  if (directsOf !== null) remember('localStorage', `directs ${directsOf}`, null);    /* nobody can be that one again */
+  directsOf = identity.id;
+  addStoredDirects();
 }
 
-export function removePlace(place) {
+function dropPlace(place) {
   place.leave();
   if (place.kind === 'room') rooms.delete(place.name);
   else directs.delete(place.peer);
   elements.get(place)?.remove();
   elements.delete(place);
   remember('localStorage', `read ${place.channelName}`, null);
-  if (place.kind === 'room') rememberRooms();
-  else rememberDirects();
+}
+
+export function removePlace(place) {
+  dropPlace(place);
+  if (place.kind === 'room') rememberRooms((names) => names.filter((name) => name !== place.name));
+  else remember('localStorage', directsKey(), storedDirects().filter(([peer]) => peer !== place.peer));
+}
+
+/* What another window has added. */
+function listChanged(key) {
+  if (key === 'rooms') {
+    const names = storedRooms();
+    for (const name of names) if (!rooms.has(name)) addRoom(name);
+    for (const [name, room] of rooms) {
+      if (rooms.size > ROOMS_MAX && name !== 'lobby' && !names.includes(name) && !isInUse(room)) dropPlace(room);
+    }
+  } else if (identity.id !== null && key === directsKey()) {
+    addStoredDirects();
+  } else {
+    return;
+  }
+  told.listed();
 }
 
 /* ---- The list ------------------------------------------------------------------------------------------------- */
@@ -180,11 +274,9 @@ export function moveRooms(next) {
   for (const place of allPlaces()) place.connect(client);
 }
 
-/* told: what places report (place.js), and chosen(place), left(place) of this list. */
+/* told: what places report (place.js), and chosen(place), left(place), listed() of this list. */
 export function startRooms(given) {
-  ({ client, identity, told, isEchoed } = given);
-  const names = recall('localStorage', 'rooms', isTextList) ?? [];
-  for (const name of new Set(['lobby', ...names.filter((name) => ROOM_NAME.test(name)).slice(-ROOMS_MAX)])) {
-    addRoom(name);
-  }
+  ({ client, identity, told, isInUse, isEchoed } = given);
+  for (const name of new Set(['lobby', ...storedRooms()])) addRoom(name);
+  onElsewhere(listChanged);
 }

@@ -1,7 +1,9 @@
 /* server/web/storage.js - what the browser remembers for us. Storage throws where it is switched off and may hold
- * anything, also what an older page wrote: the chat works without it, and believes nothing it says. */
+ * anything, also what an older page wrote: the chat works without it, and believes nothing it says.
+ *
+ * All windows of a browser write the same localStorage. Who changes a list there recalls it right before. */
 
-const written = new Map();      /* what was last written, so that the same is not written again and again */
+const written = new Map();      /* what was last there, so that the same is not written again and again */
 
 /* Null: forget it. */
 export function remember(storage, key, value) {
@@ -17,11 +19,20 @@ export function remember(storage, key, value) {
 /* Null if there is nothing, or not what isGood accepts. */
 export function recall(storage, key, isGood) {
   try {
-    const value = JSON.parse(window[storage].getItem(key));
+    const text = window[storage].getItem(key);
+    written.set(`${storage} ${key}`, text);
+    const value = JSON.parse(text);
     return isGood(value) ? value : null;
   } catch {
     return null;
   }
+}
+
+/* Another window has written under this key of localStorage. */
+export function onElsewhere(changed) {
+  addEventListener('storage', ({ key, newValue, oldValue }) => {
+    if (key !== null && newValue !== oldValue) changed(key, oldValue);
+  });
 }
 
 export const isText = (value) => typeof value === 'string';

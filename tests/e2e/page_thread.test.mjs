@@ -440,7 +440,7 @@ pageTest('after midnight yesterday is no longer called today', [], async (server
   await send(page, 'the day before');
   await page.getByText('Today', { exact: true }).waitFor();
   await page.clock.fastForward('26:00:00');
-  await page.getByText('Yesterday', { exact: true }).waitFor();
+  await page.locator('.day', { hasText: 'Yesterday' }).waitFor();
   await send(page, 'the day after');
   await message(page, 'the day after').getByText('Today').waitFor();
   assert.deepEqual(await page.locator('.day').allTextContents(), ['Yesterday', 'Today']);
