@@ -27,7 +27,7 @@ const KEEP = 'size=10000000 bytes=8GiB';
 /* All that publishers were told and readers saw, in all rounds. */
 class Book {
   acknowledged = new Map();    /* key -> { channel, offset, epoch } */
-  latest = [];                 /* keys acknowledged, the latest last */
+  latest = { backend: [], client: [] };    /* keys acknowledged, the latest last; each has its own */
   texts = new Map();           /* key -> the data */
   kept = new Map(CHANNELS.map((channel) => [channel, []]));    /* by offset - 1: what was read at the ends of rounds */
   keys = new Set();            /* of what is kept */
@@ -42,7 +42,7 @@ class Book {
     return { key, channel, data };
   }
 
-  acknowledge({ key, channel }, { offset, epoch }) {
+  acknowledge(by, { key, channel }, { offset, epoch }) {
     const former = this.acknowledged.get(key);
     if (former) {
       this.repeats += 1;
@@ -51,14 +51,16 @@ class Book {
     }
     assert.ok(offset > 0 && epoch, `${key} has a place`);
     this.acknowledged.set(key, { channel, offset, epoch });
-    this.latest.push(key);
-    if (this.latest.length > REPEAT_LATEST) this.latest.shift();
+    const latest = this.latest[by];
+    latest.push(key);
+    if (latest.length > REPEAT_LATEST) latest.shift();
   }
 
   /* One that was acknowledged already, to be published again. */
-  repeat(random) {
-    if (this.latest.length === 0) return null;
-    const key = this.latest[random(this.latest.length)];
+  repeat(by, random) {
+    const latest = this.latest[by];
+    if (latest.length === 0) return null;
+    const key = latest[random(latest.length)];
     return { key, channel: this.acknowledged.get(key).channel, data: this.texts.get(key) };
   }
 
@@ -127,10 +129,10 @@ async function publishOverHttp(world) {
       backend?.close();
       backend = new Backend(world.server);
     }
-    if (random(10) === 0) message ??= book.repeat(random);
+    if (random(10) === 0) message ??= book.repeat('backend', random);
     message ??= book.compose(random, CHANNELS[random(CHANNELS.length)]);
     try {
-      book.acknowledge(message, await backend.publish(message.channel, message.data, { key: message.key }));
+      book.acknowledge('backend', message, await backend.publish(message.channel, message.data, { key: message.key }));
       message = undefined;
     } catch (error) {
       if (error.code === undefined || error.code === 'ERR_ASSERTION') throw error;
@@ -149,7 +151,9 @@ async function publishAsClient(world, name, channel) {
   };
   const fill = (peer) => {
     while (waiting.size < IN_FLIGHT) {
-      const message = book.compose(random, channel);
+      const old = random(20) === 0 ? book.repeat('client', random) : null;
+      const mayRepeat = old?.channel === channel && !waiting.has(old.key);
+      const message = mayRepeat ? old : book.compose(random, channel);
       waiting.set(message.key, message);
       send(peer, message);
     }
@@ -168,7 +172,7 @@ async function publishAsClient(world, name, channel) {
         } else if (event === 'pusher_internal:ringcast_ack') {
           const { id, ...position } = JSON.parse(data);
           if (position.error) assert.ok(position.retry, data);
-          else book.acknowledge(waiting.get(id), position);
+          else book.acknowledge('client', waiting.get(id), position);
           waiting.delete(id);
         }
         if (isIn) fill(peer);
@@ -230,7 +234,7 @@ test(`what was acknowledged outlives every kill, ${ROUNDS} rounds, SEED=${SEED}`
     const hello = new Backend(server);    /* a channel has its epoch from its first message on */
     for (const channel of CHANNELS) {
       const message = book.compose(random, channel);
-      book.acknowledge(message, await hello.publish(channel, message.data, { key: message.key }));
+      book.acknowledge('backend', message, await hello.publish(channel, message.data, { key: message.key }));
     }
     hello.close();
     world.server = server;
