@@ -15,7 +15,7 @@
 #include <sys/queue.h>
 
 #define RECEIPT_MS            (10 * 60 * 1000)
-#define RECEIPT_KEY_BYTES_MAX 65
+#define RECEIPT_KEY_BYTES_MAX 65 /* whose it is, a letter, and what it is called */
 
 struct query;
 struct receipts;

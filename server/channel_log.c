@@ -374,10 +374,9 @@ void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_st
 /* How long it stays when nobody subscribes to it and nothing is left in its window. */
 static uint64_t idle_ms(const struct channel_log *log)
 {
-    uint64_t ttl_ms = log->rule->ttl;
-    if (!log->rule->durable) return log->given > 0 ? ttl_ms : 0;
+    if (!log->rule->durable) return log->given > 0 ? log->rule->ttl : 0;
     if (!knows_of_loss(log)) return DURABLE_IDLE_MS;
-    return ttl_ms > RECEIPT_MS ? ttl_ms : RECEIPT_MS; /* until the store, if it cannot be told, forgets the channel */
+    return store_remembers_ms(log->rule->ttl); /* should the store never be told */
 }
 
 uint64_t channel_log_due_ms(const struct shard *shard, const struct channel_log *log)

@@ -199,11 +199,17 @@ enum rc home_pass_on(struct shard *shard, struct channel *channel, struct messag
     return rc;
 }
 
+/* NULL: none is in use. */
+static struct channel_log *log_of(const struct channel *channel)
+{
+    return channel != NULL ? channel->roster->log : NULL;
+}
+
 /* The same behind what its channel still keeps. */
 static enum rc pass_in_turn(struct shard *shard, struct channel *channel, struct message *message,
                             struct query *query, struct receipt *receipt)
 {
-    struct channel_log *log = channel != NULL ? channel->roster->log : NULL;
+    struct channel_log *log = log_of(channel);
     if (log != NULL && channel_log_pass_behind(shard, log, message, query, receipt)) return RC_OK;
     return home_pass_on(shard, channel, message, query, receipt);
 }
@@ -212,7 +218,7 @@ static enum rc pass_in_turn(struct shard *shard, struct channel *channel, struct
 static bool waits_for_log(struct shard *shard, const struct channel *channel, struct message *message,
                           struct query *query)
 {
-    struct channel_log *log = channel != NULL ? channel->roster->log : NULL;
+    struct channel_log *log = log_of(channel);
     return log != NULL && log->state == LOG_READING && channel_log_wait(shard, log, NULL, message, query) == RC_OK;
 }
 

@@ -244,7 +244,7 @@ static void give_up_reads(struct store *store)
 {
     while (store->reads.first != NULL) {
         struct store_job *job = next_read(store);
-        store_work_give_up(job);
+        job->rc = RC_ESTORE;
         answer(store, job);
     }
 }

@@ -76,9 +76,9 @@ struct store_job {
     bool is_all_or_nothing; /* no messages at all unless all behind `since` are kept */
     uint32_t keys_max;      /* of the last RECEIPT_MS, the newest */
 
-    /* The answer. RC_OK, RC_ENOENT (READ: nothing was ever stored of this channel, or all of it was forgotten, which
-     * is when the rule's ttl and RECEIPT_MS have passed since its last message), RC_ESTORE, RC_ENOMEM. The rest is
-     * READ's, with RC_OK: */
+    /* The answer, zeroed by the asker. RC_OK, RC_ENOENT (READ: nothing was ever stored of this channel, or all of it
+     * was forgotten, which is when the rule's ttl and RECEIPT_MS have passed since its last message), RC_ESTORE,
+     * RC_ENOMEM. The rest is READ's, with RC_OK: */
     enum rc rc;
     uint64_t last;             /* offset of the channel's last message, also when it is not kept any more, */
     uint64_t last_ms;          /* and its time */
@@ -92,6 +92,12 @@ struct store_job {
     struct store_job *next; /* this and the rest are the store's */
     uint32_t shard;
 };
+
+/* How long a channel is remembered after its last message: as long as its keys at least. */
+static inline uint64_t store_remembers_ms(uint64_t ttl_ms)
+{
+    return ttl_ms > RECEIPT_MS ? ttl_ms : RECEIPT_MS;
+}
 
 /* Opens or makes the database in options->data_dir, makes the thread. wake[i] is shard i's signal descriptor, an
  * eventfd; the array is copied. RC_EINVAL: another server uses it, it is no database of ringcast, of a newer version,

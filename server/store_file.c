@@ -328,7 +328,7 @@ int store_file_probe(struct store_file *file)
 static int begin_epochs(struct opening *opening)
 {
     sqlite3 *db = opening->file->db;
-    int code = sqlite3_exec(db, "UPDATE channel SET epoch = lower(hex(randomblob(4)))", NULL, NULL, NULL);
+    int code = sqlite3_exec(db, "UPDATE channel SET epoch = " STORE_NEW_EPOCH, NULL, NULL, NULL);
     if (code != SQLITE_OK) return code;
     log_warn("--data-dir %s: the machine was started anew while messages were not synced, so the last ones may be "
              "missing: %d channels begin a new epoch",

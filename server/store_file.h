@@ -15,6 +15,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Another epoch for each row, as SQL. */
+#define STORE_NEW_EPOCH "lower(hex(randomblob(4)))"
+
 struct store_file {
     sqlite3 *db;   /* NULL: not open */
     int directory; /* descriptors; -1: not open */

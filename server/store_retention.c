@@ -28,7 +28,7 @@ struct front {
 
 uint64_t store_forget_at_ms(uint64_t last_ms, uint64_t ttl_ms)
 {
-    return last_ms + (ttl_ms > RECEIPT_MS ? ttl_ms : RECEIPT_MS);
+    return last_ms + store_remembers_ms(ttl_ms);
 }
 
 /* ---- messages ---- */

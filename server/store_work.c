@@ -129,14 +129,6 @@ static uint32_t fail_jobs(struct store_work *work, struct store_job *const *jobs
     return done;
 }
 
-void store_work_give_up(struct store_job *job)
-{
-    job->rc = RC_ESTORE;
-    job->messages = NULL;
-    job->keys = NULL;
-    job->messages_count = job->keys_count = 0;
-}
-
 uint32_t store_work_run(struct store_work *work, struct store_job *const *jobs, uint32_t count)
 {
     uint64_t now_ms = realtime_ms();

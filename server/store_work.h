@@ -22,9 +22,6 @@ struct store_work {
  * at least one: these have their answers, whatever came of it. */
 uint32_t store_work_run(struct store_work *work, struct store_job *const *jobs, uint32_t count);
 
-/* Answers a read that is not done any more. */
-void store_work_give_up(struct store_job *job);
-
 /* Between transactions: forgets what has expired; tries whether trouble is over. Takes milliseconds. */
 void store_work_upkeep(struct store_work *work);
 /* When there is no job, upkeep wants to be called again after this time. */

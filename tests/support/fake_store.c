@@ -232,7 +232,7 @@ static void read_keys(const struct stored_log *log, struct store_job *job)
 static enum rc read_log(struct store_job *job)
 {
     const struct stored_log *log = find_log(name_text(job->channel), NULL);
-    uint64_t ttl_ms = job->rule->ttl, forget_ms = ttl_ms > RECEIPT_MS ? ttl_ms : RECEIPT_MS;
+    uint64_t ttl_ms = job->rule->ttl, forget_ms = store_remembers_ms(ttl_ms);
     if (log == NULL || last_of(log)->time_ms + forget_ms <= realtime_ms()) return RC_ENOENT;
     uint32_t first = log->first;
     while (first < log->count && log->messages[first].time_ms <= realtime_ms() - ttl_ms) {
