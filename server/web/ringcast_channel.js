@@ -347,9 +347,13 @@ export class Channel extends Emitter {
 
   _answered({ rid, error, code, items, epoch, offset, more }) {
     const request = this.#requests.get(rid);
+    if (request === undefined) return;    /* another channel's: each is asked */
     this.#requests.delete(rid);
-    if (error !== undefined) return request?.reject(new RingcastError(error, code, code === 503));
+    if (error !== undefined) {
+      request.reject(new RingcastError(error, code, code === 503));
+      return;
+    }
     const events = items?.map((item) => new RingcastEvent(item.name, { epoch, ...item }, true)) ?? [];
-    return request?.resolve({ items: events, epoch, offset, more: more === true });
+    request.resolve({ items: events, epoch, offset, more: more === true });
   }
 }
