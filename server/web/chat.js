@@ -150,14 +150,6 @@ function showSoon() {
   });
 }
 
-/* The list says when something was said last: at midnight a time of day becomes a date. */
-function watchDays() {
-  setTimeout(() => {
-    showSoon();
-    watchDays();
-  }, new Date().setHours(24, 0, 1, 0) - Date.now());
-}
-
 function announce(place, { sender, text }) {
   speak(place.kind === 'room' ? `${sender}: ${text}` : `${sender}, to you alone: ${text}`);
 }
@@ -329,6 +321,7 @@ startConversation({
   loadOlder: () => current.loadOlder(),
   seen: (thread) => { thread.markRead(); showSoon(); },
   act,
+  dayTurned: showSoon,    /* the list, too, says when something was said */
 });
 startRooms({
   client: newClient(),
@@ -365,14 +358,9 @@ $('retry').addEventListener('click', () => {
   if (client.state.code === UNKNOWN_KEY) renewKey();
   else client.connect();
 });
-document.addEventListener('visibilitychange', () => {
-  if (document.hidden) return;
-  lookAgain();
-  showSoon();
-});
+document.addEventListener('visibilitychange', () => { if (!document.hidden) lookAgain(); });
 addEventListener('online', lookAgain);
 addEventListener('popstate', fromAddress);
 showName();
 fromAddress();
 client.connect();
-watchDays();

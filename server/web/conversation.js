@@ -28,7 +28,7 @@ let sizeThen = [0, 0];          /* clientHeight and scrollHeight of the log when
 let loading = false;
 let olderFailed = false;
 let today = new Date().toDateString();
-let hooks = null;               /* { loadOlder(thread), seen(thread), act(item, action) } */
+let hooks = null;               /* { loadOlder(thread), seen(thread), act(item, action), dayTurned() } */
 
 const log = $('log');
 const list = $('messages');
@@ -210,6 +210,7 @@ function turnDay() {
   if (now === today) return;
   today = now;
   for (let index = first; index < last; index++) dressAt(index);
+  hooks.dayTurned();
 }
 
 function turnDayAtMidnight() {

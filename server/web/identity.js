@@ -77,12 +77,10 @@ export class Identity {
   rename(name) {
     this.#takeName(name);
     if (this.#token !== null) this.#shareToken();    /* first: other windows ask whose name it is */
-    recall('localStorage', 'name', isText);
     remember('localStorage', 'name', this.#chosen || null);
   }
 
   #shareToken() {
-    recall('localStorage', 'token', isText);
     remember('localStorage', 'token', this.isGuest ? null : this.#token);
   }
 

@@ -3,14 +3,11 @@
  *
  * All windows of a browser write the same localStorage. Who changes a list there recalls it right before. */
 
-const written = new Map();      /* what was last there, so that the same is not written again and again */
-
-/* Null: forget it. */
+/* Null: forget it. What is there already is not written again and again. */
 export function remember(storage, key, value) {
   const text = value === null ? null : JSON.stringify(value);
-  if (written.get(`${storage} ${key}`) === text) return;
-  written.set(`${storage} ${key}`, text);
   try {
+    if (window[storage].getItem(key) === text) return;
     if (text === null) window[storage].removeItem(key);
     else window[storage].setItem(key, text);
   } catch { /* it then lasts as long as the page */ }
@@ -19,9 +16,7 @@ export function remember(storage, key, value) {
 /* Null if there is nothing, or not what isGood accepts. */
 export function recall(storage, key, isGood) {
   try {
-    const text = window[storage].getItem(key);
-    written.set(`${storage} ${key}`, text);
-    const value = JSON.parse(text);
+    const value = JSON.parse(window[storage].getItem(key));
     return isGood(value) ? value : null;
   } catch {
     return null;
