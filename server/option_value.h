@@ -31,7 +31,7 @@ struct address_list {
 typedef uint32_t option_count;        /* 0, 250 */
 typedef uint32_t option_power_of_two; /* 64, 128 */
 typedef uint64_t option_bytes;        /* 65536, 64KiB, 1MiB, 2GiB */
-typedef uint32_t option_ms;           /* 500, 500ms, 10s, 2m, 24h, 7d; kept in milliseconds */
+typedef uint64_t option_ms;           /* 500, 500ms, 10s, 2m, 24h, 7d; kept in milliseconds */
 typedef bool option_bool;             /* yes, no, true, false, 1, 0; the flag alone means yes */
 typedef bool option_action;           /* a flag only: it asks for something else than to run */
 typedef enum log_level option_level;

@@ -121,8 +121,8 @@ static void say_established(struct shard *shard, struct connection *connection)
 {
     char memory[SOCKET_ID_BYTES_MAX], data[100];
     struct text id = pusher_socket_id(shard, connection, memory);
-    int count = snprintf(data, sizeof data, "{\"socket_id\":\"%s\",\"activity_timeout\":%u}", id.at,
-                         shard->options->activity_timeout_ms / 1000);
+    int count = snprintf(data, sizeof data, "{\"socket_id\":\"%s\",\"activity_timeout\":%llu}", id.at,
+                         (unsigned long long)(shard->options->activity_timeout_ms / 1000));
     struct command command = {.shard = shard, .connection = connection};
     pusher_say(&command, "pusher:connection_established", (struct text){0}, (struct text){data, (size_t)count});
 }

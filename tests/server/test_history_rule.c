@@ -23,12 +23,12 @@ static enum rc read_rules(struct options *options, const char *const words[], co
     return options_read(options, argc, (char *const *)argv, (char *const *)envp, error, sizeof error);
 }
 
-static void expect_rule(const struct history_rule *rule, const char *pattern, uint32_t size, uint32_t ttl,
+static void expect_rule(const struct history_rule *rule, const char *pattern, uint32_t size, uint64_t ttl,
                         uint64_t bytes, bool durable, const char *client_events)
 {
     cr_expect_str_eq(rule->pattern, pattern);
     cr_expect_eq(rule->size, size, "%s: %u", pattern, rule->size);
-    cr_expect_eq(rule->ttl, ttl, "%s: %u", pattern, rule->ttl);
+    cr_expect_eq(rule->ttl, ttl, "%s: %lu", pattern, rule->ttl);
     cr_expect_eq(rule->bytes, bytes, "%s: %lu", pattern, rule->bytes);
     cr_expect_eq(rule->durable, durable, "%s", pattern);
     if (client_events == NULL) {
@@ -42,14 +42,14 @@ Test(history_rule, settings_are_those_given_and_the_defaults, .timeout = 10)
 {
     struct options options;
     static const char *const words[] = {"*", " private-*\tsize=5 ttl=7d  bytes=64KiB durable=yes client-events=yes\n",
-                                        "a=b,c;d@e size=10000000 ttl=30d bytes=64GiB size=1 client_events=yes "
+                                        "a=b,c;d@e size=10000000 ttl=3650d bytes=64GiB size=1 client_events=yes "
                                         "client_events=client-x*",
                                         NULL};
     cr_assert_eq(read_rules(&options, words, NULL), RC_OK, "%s", error);
     cr_assert_eq(options.history.count, 3);
     expect_rule(&options.history.items[0], "*", 1000, 24 * HOUR_MS, 8 * MIB, false, NULL);
     expect_rule(&options.history.items[1], "private-*", 5, 7 * DAY_MS, 64 * KIB, true, "*");
-    expect_rule(&options.history.items[2], "a=b,c;d@e", 1, (uint32_t)(30 * DAY_MS), 64 * GIB, false, "client-x*");
+    expect_rule(&options.history.items[2], "a=b,c;d@e", 1, 3650 * DAY_MS, 64 * GIB, false, "client-x*");
     options_fini(&options);
 }
 
@@ -93,9 +93,9 @@ Test(history_rule, mistakes_are_told_with_their_cure, .timeout = 10)
         {{"a colour=red"}, "unknown setting \"colour\" of a; see --help", ""},
         {{"a size=0"}, "size of a: \"0\" is out of bounds; give 1 to 10000000", ""},
         {{"a size=10000001"}, "size of a: \"10000001\" is out of bounds; give 1 to 10000000", ""},
-        {{"a ttl=999"}, "ttl of a: \"999\" is out of bounds; give 1s to 30d", ""},
-        {{"a ttl=31d"}, "ttl of a: \"31d\" is out of bounds; give 1s to 30d", ""},
-        {{"a ttl=day"}, "ttl of a: \"day\" is not a time (500ms, 10s, 24h, 7d); give 1s to 30d", ""},
+        {{"a ttl=999"}, "ttl of a: \"999\" is out of bounds; give 1s to 3650d", ""},
+        {{"a ttl=3651d"}, "ttl of a: \"3651d\" is out of bounds; give 1s to 3650d", ""},
+        {{"a ttl=day"}, "ttl of a: \"day\" is not a time (500ms, 10s, 24h, 7d); give 1s to 3650d", ""},
         {{"a bytes=1023"}, "bytes of a: \"1023\" is out of bounds; give 1KiB to 64GiB", ""},
         {{"a client_events=message"},
          "client_events of a: \"message\" is neither yes, no nor a name of client events; give one, as "

@@ -92,6 +92,27 @@ Test(store_retention, expired_messages_are_not_read_and_then_swept, .timeout = 6
     case_log_end();
 }
 
+/* More milliseconds than 32 bits hold: cut off, what the last of these keeps would be gone within seven days. */
+Test(store_retention, a_year_is_a_year_and_ten_are_ten, .timeout = 60)
+{
+    static const uint64_t days[] = {31, 50, 365, 3650};
+    for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
+        case_log_begin();
+        case_rule.ttl = days[i] * DAY_MS;
+        case_log_append_at("room", 1, CASE_MS, "");
+        case_log_append_at("room", 2, CASE_MS + 1, "");
+        uint64_t over_ms = CASE_MS + days[i] * DAY_MS;
+        case_log_sweep(over_ms - 1, ROWS_ALL);
+        case_log_expect("room", over_ms - 1, 1, 2, 2);
+        case_log_reopen();
+        case_log_sweep(over_ms, ROWS_ALL);
+        case_log_expect("room", over_ms, 2, 2, 1);
+        case_log_sweep(over_ms + 1, ROWS_ALL);
+        cr_expect_eq(case_query("SELECT (SELECT count(*) FROM channel) + (SELECT count(*) FROM message)"), 0);
+        case_log_end();
+    }
+}
+
 /* Its ttl is shorter than what keys need: then that counts. */
 Test(store_retention, a_channel_is_forgotten_when_its_last_message_and_its_keys_expired, .timeout = 60)
 {
