@@ -1,15 +1,13 @@
 <?php
-/* tests/e2e/php/webhook.php - reads a webhook from stdin and prints its events, if ringcast has signed it:
+/* tests/e2e/php/webhook.php - takes webhooks, and logs their events if ringcast has signed them:
  *
- *     RINGCAST_SECRET=... php webhook.php SIGNATURE < body
- *
- * On a web server the signature is $_SERVER['HTTP_X_PUSHER_SIGNATURE'], the body comes from php://input. */
+ *     RINGCAST_SECRET=... php -S 127.0.0.1:9000 webhook.php */
 
-$body = file_get_contents('php://stdin');
-if (!hash_equals(hash_hmac('sha256', $body, getenv('RINGCAST_SECRET')), $argv[1])) {
-    fwrite(STDERR, "not signed by ringcast\n");
-    exit(1);
+$body = file_get_contents('php://input');
+if (!hash_equals(hash_hmac('sha256', $body, getenv('RINGCAST_SECRET')), $_SERVER['HTTP_X_PUSHER_SIGNATURE'] ?? '')) {
+    http_response_code(401);
+    exit;
 }
 foreach (json_decode($body, true)['events'] as $event) {
-    echo $event['name'], ' ', $event['channel'], "\n";
+    error_log("$event[name] $event[channel]");
 }
