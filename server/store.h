@@ -17,7 +17,8 @@
  * Failure:   when a transaction cannot be written (disk full, I/O error, corruption), all of its appends come back
  *            with RC_ESTORE and nothing of them is stored; reads are answered all the same if they can be. The next
  *            one tries again, and so does the store by itself once a second while nobody asks. store_trouble()
- *            says why meanwhile.
+ *            says why meanwhile. While another program writes, a transaction waits two seconds for it; then it is
+ *            trouble, and the next ones come back at once.
  * Power:     with store_sync a message that was answered RC_OK is on the disk. Without, a power cut or a crash of the
  *            kernel may cost the last ones, never the database; the end of this process costs nothing.
  * Source:    SQLite 3.40, WAL; https://www.sqlite.org/wal.html and pragma synchronous for what is safe when. */

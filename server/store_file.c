@@ -278,10 +278,11 @@ static int ask_text(sqlite3 *db, const char *sql, char *text_r, size_t text_size
     return code;
 }
 
-static int set_up(sqlite3 *db)
+static int set_up(struct store_file *file)
 {
     char mode[16];
-    sqlite3_busy_timeout(db, BUSY_MS);
+    sqlite3 *db = file->db;
+    store_file_set_patience(file, true);
     int code = ask_text(db, "PRAGMA journal_mode = WAL", mode, sizeof mode);
     if (code != SQLITE_OK) return code;
     if (strcmp(mode, "wal") != 0) return SQLITE_CANTOPEN; /* this file system cannot share memory */
@@ -314,6 +315,11 @@ static enum rc check_pages(struct opening *opening)
     if (code != SQLITE_OK) return refuse_by_sqlite(opening, DATABASE, code);
     if (strcmp(text, "ok") == 0) return RC_OK;
     return refuse(opening, "%s/" DATABASE " is corrupt (%s): %s", opening->path, text, cure_of(SQLITE_CORRUPT));
+}
+
+void store_file_set_patience(struct store_file *file, bool is_patient)
+{
+    sqlite3_busy_timeout(file->db, is_patient ? BUSY_MS : 0);
 }
 
 int store_file_probe(struct store_file *file)
@@ -354,7 +360,7 @@ static enum rc choose_sync(struct opening *opening, bool is_synced)
 static enum rc open_existing(struct opening *opening, bool is_synced)
 {
     int code = open_database(opening, DATABASE);
-    if (code == SQLITE_OK) code = set_up(opening->file->db);
+    if (code == SQLITE_OK) code = set_up(opening->file);
     if (code != SQLITE_OK) return refuse_by_sqlite(opening, DATABASE, code);
     enum rc rc = check_pages(opening);
     if (rc != RC_OK) return rc;
@@ -390,7 +396,7 @@ enum rc store_file_open(struct store_file *file, const char *data_dir, bool is_s
 void store_file_close(struct store_file *file)
 {
     if (file->db != NULL) {
-        sqlite3_busy_timeout(file->db, 0); /* a reader may keep the log: no reason to wait */
+        store_file_set_patience(file, false); /* a reader may keep the log: no reason to wait */
         if (!file->is_synced) sync_commits(file);
         close_database(file);
     }

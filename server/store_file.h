@@ -31,6 +31,9 @@ enum rc store_file_open(struct store_file *file, const char *data_dir, bool is_s
 /* All statements have been finalized. Leaves no log beside the database if no other program reads it. */
 void store_file_close(struct store_file *file);
 
+/* How long to wait for another program that is writing: a while, as after opening, or not at all. */
+void store_file_set_patience(struct store_file *file, bool is_patient);
+
 /* Can it be written? Costs a transaction. An SQLite code. */
 int store_file_probe(struct store_file *file);
 

@@ -87,6 +87,11 @@ enum rc store_log_probe(struct store_log *log)
     return code == SQLITE_OK ? RC_OK : store_log_failed(log, code);
 }
 
+void store_log_set_patience(struct store_log *log, bool is_patient)
+{
+    store_file_set_patience(&log->file, is_patient);
+}
+
 /* ---- rules ---- */
 
 static enum rc renew_channels(struct store_log *log, const struct history_rule_list *rules)

@@ -46,6 +46,8 @@ enum rc store_log_read(struct store_log *log, struct store_job *job, uint64_t no
 /* Deletes what has expired, in about rows_max rows; has_more_r: not all of it. */
 enum rc store_log_sweep(struct store_log *log, uint64_t now_ms, uint32_t rows_max, bool *has_more_r);
 
+/* What waits for another program that is writing waits a while, as after opening, or not at all. */
+void store_log_set_patience(struct store_log *log, bool is_patient);
 /* Outside of transactions: can anything be written? RC_OK or RC_ESTORE. */
 enum rc store_log_probe(struct store_log *log);
 /* Of the last RC_ESTORE: why, in few words, static; and a whole sentence with the cure, until the next one. */

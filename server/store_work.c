@@ -15,13 +15,14 @@
 #define SWEEP_ROWS      1000      /* in one transaction: some milliseconds, between those of jobs */
 #define PROBE_MS        1000      /* how often a store in trouble that nobody asks tries whether it is over */
 
-/* ---- trouble ---- */
+/* ---- trouble: while it lasts nothing waits for another program, for each transaction would wait anew ---- */
 
 static void note_failure(struct store_work *work)
 {
     const char *trouble = store_log_trouble(work->log);
     counter_add(&work->counters, COUNTER_store_failures, 1);
     work->probe_at_ms = monotonic_ms() + PROBE_MS;
+    store_log_set_patience(work->log, false);
     if (atomic_exchange(&work->trouble, trouble) == trouble) return; /* told already */
     log_error("durable messages are refused until this is over: %s", store_log_reason(work->log));
 }
@@ -30,6 +31,7 @@ static void note_success(struct store_work *work)
 {
     if (atomic_load(&work->trouble) == NULL) return;
     atomic_store(&work->trouble, NULL);
+    store_log_set_patience(work->log, true);
     log_info("the store works again: durable messages are taken");
 }
 
