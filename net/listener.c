@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,47 +27,61 @@ static enum rc refuse(const char *step, int error, char *reason, size_t size)
     return error == EADDRINUSE ? RC_EBUSY : RC_EKERNEL;
 }
 
-static int stream_socket(const struct sockaddr_storage *address)
+static int set(int descriptor, int level, int option, int value)
 {
-    return socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    return setsockopt(descriptor, level, option, &value, sizeof value);
 }
 
-enum rc listener_check(struct sockaddr_storage *address, char *reason_r, size_t reason_size)
+/* SO_REUSEADDR lets us pass connections that linger from an earlier run, but not somebody who listens. */
+static int set_options(int descriptor, int family)
 {
-    int one = 1;
-    int descriptor = stream_socket(address);
-    if (descriptor < 0) return refuse("socket", errno, reason_r, reason_size);
-    /* SO_REUSEADDR lets us pass connections that linger from an earlier run, but not somebody who listens. */
-    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    enum rc rc = RC_OK;
-    socklen_t bytes = sizeof *address;
-    if (bind(descriptor, (struct sockaddr *)address, address_bytes(address)) != 0) {
-        rc = refuse("bind", errno, reason_r, reason_size);
-    } else if (getsockname(descriptor, (struct sockaddr *)address, &bytes) != 0) {
-        rc = refuse("getsockname", errno, reason_r, reason_size);
+    if (set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1) != 0) return -1;
+    if (family == AF_INET6 && set(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0) != 0) return -1;
+    return set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+/* Returns the step that failed, with errno, or NULL. */
+static const char *listen_on(int descriptor, const struct sockaddr_storage *address, bool is_first)
+{
+    if (set_options(descriptor, address->ss_family) != 0) return "setsockopt";
+    if (!is_first && set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) != 0) return "setsockopt";
+    if (bind(descriptor, (const struct sockaddr *)address, address_bytes(address)) != 0) return "bind";
+    if (listen(descriptor, BACKLOG) != 0) return "listen";
+    if (is_first && set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) != 0) return "setsockopt";
+    return NULL;
+}
+
+static enum rc open_one(const struct sockaddr_storage *address, bool is_first, int *descriptor_r, char *reason,
+                        size_t size)
+{
+    int descriptor = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (descriptor < 0) return refuse("socket", errno, reason, size);
+    const char *failed = listen_on(descriptor, address, is_first);
+    if (failed == NULL) {
+        *descriptor_r = descriptor;
+        return RC_OK;
     }
-    close(descriptor);
-    return rc;
-}
-
-enum rc listener_open(const struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size)
-{
-    int one = 1;
-    const char *step = "socket";
-    int descriptor = stream_socket(address);
-    if (descriptor < 0) return refuse(step, errno, reason_r, reason_size);
-    step = "setsockopt";
-    if (setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0) goto fail;
-    if (setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0) goto fail;
-    if (setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0) goto fail;
-    step = "bind";
-    if (bind(descriptor, (const struct sockaddr *)address, address_bytes(address)) != 0) goto fail;
-    step = "listen";
-    if (listen(descriptor, BACKLOG) != 0) goto fail;
-    *descriptor_r = descriptor;
-    return RC_OK;
-fail:;
     int error = errno;
     close(descriptor);
-    return refuse(step, error, reason_r, reason_size);
+    return refuse(failed, error, reason, size);
+}
+
+enum rc listener_claim(struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size)
+{
+    int descriptor;
+    socklen_t bytes = sizeof *address;
+    enum rc rc = open_one(address, true, &descriptor, reason_r, reason_size);
+    if (rc != RC_OK) return rc;
+    if (getsockname(descriptor, (struct sockaddr *)address, &bytes) != 0) {
+        rc = refuse("getsockname", errno, reason_r, reason_size);
+        close(descriptor);
+        return rc;
+    }
+    *descriptor_r = descriptor;
+    return RC_OK;
+}
+
+enum rc listener_join(const struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size)
+{
+    return open_one(address, false, descriptor_r, reason_r, reason_size);
 }

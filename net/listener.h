@@ -1,7 +1,11 @@
 /* net/listener.h - listening sockets: one for each shard on the same address (SO_REUSEPORT), so that the kernel
  * spreads connections over the shards and none changes its thread.
  *
- * Options that connections inherit are set here once: TCP_NODELAY, since a turn's frames leave in one send anyway. */
+ * The first socket claims the address: it is bound and listens without SO_REUSEPORT, so that one of two servers which
+ * start at once gets it, and the other is told. Only then is the option set on it, and further ones may join.
+ * [::] takes IPv4 too, whatever net.ipv6.bindv6only says. Options that connections inherit are set here once:
+ * TCP_NODELAY, since a turn's frames leave in one send anyway.
+ * Descriptors close on exec; give them back with close(2). */
 #pragma once
 
 #include "core/rc.h"
@@ -11,11 +15,10 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* Would listening on the address fail? Asked before the first listener_open(), because sockets of SO_REUSEPORT would
- * silently share the port with another ringcast of the same user. Port 0 is chosen and written back into *address.
- * RC_EBUSY: somebody listens there, or did until a moment ago: the sockets of a process with an io_uring outlive it by
- * some milliseconds. RC_EKERNEL: something else. On errors reason_r names cause and cure. */
-enum rc listener_check(struct sockaddr_storage *address, char *reason_r, size_t reason_size);
+/* The first socket of an address. Port 0 is chosen and written back into *address. RC_EBUSY: somebody has the address,
+ * or had it until a moment ago: the sockets of a process with an io_uring outlive it by some milliseconds. RC_EKERNEL:
+ * something else. On errors reason_r names cause and cure. */
+enum rc listener_claim(struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size);
 
-/* A listening socket that closes on exec; give it back with close(2). RC_EBUSY, RC_EKERNEL: reason_r says why. */
-enum rc listener_open(const struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size);
+/* One more on an address whose first is open. RC_EBUSY, RC_EKERNEL: reason_r says why. */
+enum rc listener_join(const struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size);

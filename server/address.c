@@ -86,6 +86,34 @@ bool address_is_equal(const struct address *one, const struct address *other)
     return strcmp(address_format(one, one_text), address_format(other, other_text)) == 0;
 }
 
+/* As IPv6 sees it: IPv4 is a part of it, ::ffff:0:0/96. False for a family other than the two. */
+static bool as_v6(const struct address *address, struct in6_addr *v6_r)
+{
+    if (address->storage.ss_family == AF_INET6) {
+        *v6_r = ((const struct sockaddr_in6 *)&address->storage)->sin6_addr;
+        return true;
+    }
+    *v6_r = (struct in6_addr){.s6_addr = {[10] = 0xff, [11] = 0xff}};
+    memcpy(v6_r->s6_addr + 12, &((const struct sockaddr_in *)&address->storage)->sin_addr, 4);
+    return address->storage.ss_family == AF_INET;
+}
+
+static bool has(const struct in6_addr *host, const struct in6_addr *other)
+{
+    static const struct in6_addr all_v4 = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+    bool is_all = IN6_IS_ADDR_UNSPECIFIED(host) || (IN6_ARE_ADDR_EQUAL(host, &all_v4) && IN6_IS_ADDR_V4MAPPED(other));
+    return is_all || IN6_ARE_ADDR_EQUAL(host, other);
+}
+
+bool address_overlaps(const struct address *one, const struct address *other)
+{
+    struct in6_addr host, other_host;
+    uint16_t port = address_port(one);
+    if (port == 0 || port != address_port(other)) return false;
+    if (!as_v6(one, &host) || !as_v6(other, &other_host)) return false;
+    return has(&host, &other_host) || has(&other_host, &host);
+}
+
 bool address_is_loopback(const struct address *address)
 {
     if (address->storage.ss_family == AF_INET) {

@@ -27,6 +27,9 @@ enum rc address_read(const char *text, struct address *address_r);
 const char *address_format(const struct address *address, char text_r[ADDRESS_TEXT_MAX]);
 
 bool address_is_equal(const struct address *one, const struct address *other);
+/* Would listeners on both get the same connections? True for one port when the addresses are equal, or one of them is
+ * all addresses: 0.0.0.0 has all IPv4, [::] all IPv6 and IPv4. Never for port 0, which becomes another for each. */
+bool address_overlaps(const struct address *one, const struct address *other);
 /* Is it reached from this machine alone? */
 bool address_is_loopback(const struct address *address);
 /* 0 for a family other than the two. */

@@ -225,19 +225,46 @@ static const char *spell_given(const struct options *options, enum option_id id,
     return text_r;
 }
 
-/* Two threads would take turns at one port. Port 0 is no conflict: the kernel chooses another for each. */
-static enum rc check_control(const struct options *options, struct option_error error)
+/* Two listeners would take turns at one port, and each answer half. */
+static enum rc check_pair(const struct options *options, enum option_id id, const struct address *address,
+                          enum option_id other_id, const struct address *other, struct option_error error)
 {
-    char text[ADDRESS_TEXT_MAX], given[GIVEN_BYTES_MAX];
-    for (uint32_t i = 0; i < options->control.count; i++) {
-        const struct address *address = &options->control.items[i];
-        for (uint32_t j = 0; j < options->listen.count; j++) {
-            if (address_port(address) == 0 || !address_is_equal(address, &options->listen.items[j])) continue;
-            return option_refuse(&error, "%s: \"%s\" is an address of --listen too; give it another port",
-                                 spell_given(options, OPTION_control, given), address_format(address, text));
-        }
+    char text[ADDRESS_TEXT_MAX], other_text[ADDRESS_TEXT_MAX], given[GIVEN_BYTES_MAX], other_given[GIVEN_BYTES_MAX];
+    if (!address_overlaps(address, other)) return RC_OK;
+    address_format(address, text);
+    address_format(other, other_text);
+    spell_given(options, id, given);
+    spell_given(options, other_id, other_given);
+    if (strcmp(text, other_text) == 0)
+        return option_refuse(&error, "%s: \"%s\" is an address of %s too; give it another port", given, text,
+                             other_given);
+    return option_refuse(&error,
+                         "%s: \"%s\" and \"%s\" of %s get the same connections; give one of them, or another port",
+                         given, text, other_text, other_given);
+}
+
+/* The addresses of all doors in one row; NULL behind the last. */
+static const struct address *address_at(const struct options *options, uint32_t index, enum option_id *id_r)
+{
+    static const enum option_id ids[] = {OPTION_control, OPTION_tls_listen, OPTION_listen};
+    const struct address_list *lists[] = {&options->control, &options->tls_listen, &options->listen};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        *id_r = ids[i];
+        if (index < lists[i]->count) return &lists[i]->items[index];
+        index -= lists[i]->count;
     }
-    return RC_OK;
+    return NULL;
+}
+
+static enum rc check_addresses(const struct options *options, struct option_error error)
+{
+    enum rc rc = RC_OK;
+    enum option_id id, other_id;
+    const struct address *address, *other;
+    for (uint32_t i = 0; (address = address_at(options, i, &id)) != NULL; i++)
+        for (uint32_t j = i + 1; rc == RC_OK && (other = address_at(options, j, &other_id)) != NULL; j++)
+            rc = check_pair(options, id, address, other_id, other, error);
+    return rc;
 }
 
 static void warn(struct options *options, const char *text)
@@ -281,7 +308,7 @@ enum rc options_read(struct options *options, int argc, char *const argv[], char
     for (int at = 1; rc == RC_OK && at < argc; at++)
         rc = read_flag(options, argc, argv, &at, error);
     if (rc == RC_OK) rc = check_lists(options, error);
-    if (rc == RC_OK) rc = check_control(options, error);
+    if (rc == RC_OK) rc = check_addresses(options, error);
     if (rc == RC_OK) rc = check_history(options, error);
     if (rc == RC_OK) rc = app_list_complete(&options->app, &error);
     make_printable(rc == RC_OK ? options->warning : error_r);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ADDRESS_RETRY_MS 20
 #define ADDRESS_RETRIES  15
@@ -62,29 +63,75 @@ static void free_mailboxes(struct server *server)
 }
 
 /* A port that a ringcast just killed still holds comes free within milliseconds: worth a moment's patience. */
-static enum rc check_address(struct address *address, char *reason_r, size_t reason_size)
+static enum rc claim_address(struct address *address, int *claim_r, char *reason_r, size_t reason_size)
 {
     const struct timespec pause = {.tv_nsec = ADDRESS_RETRY_MS * 1000000};
-    enum rc rc = listener_check(&address->storage, reason_r, reason_size);
+    enum rc rc = listener_claim(&address->storage, claim_r, reason_r, reason_size);
     for (uint32_t retries = 0; rc == RC_EBUSY && retries < ADDRESS_RETRIES; retries++) {
         nanosleep(&pause, NULL);
-        rc = listener_check(&address->storage, reason_r, reason_size);
+        rc = listener_claim(&address->storage, claim_r, reason_r, reason_size);
     }
     return rc;
 }
 
-/* Finds out first what would go wrong; a port that the kernel is to choose is one for all shards from here on. */
-static enum rc check_addresses(struct address_list *addresses, char *reason_r, size_t reason_size)
+static enum rc claim_addresses(struct address_list *addresses, int *claims, char *reason_r, size_t reason_size)
 {
     char reason[256], text[ADDRESS_TEXT_MAX];
     for (uint32_t i = 0; i < addresses->count; i++) {
         struct address *address = &addresses->items[i];
-        enum rc rc = check_address(address, reason, sizeof reason);
+        enum rc rc = claim_address(address, &claims[i], reason, sizeof reason);
         if (rc == RC_OK) continue;
         snprintf(reason_r, reason_size, "cannot listen on %s: %s", address_format(address, text), reason);
         return rc;
     }
     return RC_OK;
+}
+
+/* Before anything else is made, so that a port that is taken is the first to be told; a port that the kernel is to
+ * choose is one for all shards from here on. */
+static enum rc claim_doors(struct server *server, char *reason_r, size_t reason_size)
+{
+    struct options *options = server->options;
+    struct door *doors[] = {&server->public_door, &server->control_door};
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t count = door_addresses_count(doors[i]);
+        doors[i]->claims = malloc((count + 1) * sizeof(int));
+        if (doors[i]->claims == NULL) {
+            snprintf(reason_r, reason_size, "out of memory");
+            return RC_ENOMEM;
+        }
+        memset(doors[i]->claims, -1, (count + 1) * sizeof(int));
+    }
+    int *claims = server->public_door.claims;
+    enum rc rc = claim_addresses(&options->listen, claims, reason_r, reason_size);
+    if (rc != RC_OK) return rc;
+    rc = claim_addresses(&options->tls_listen, claims + options->listen.count, reason_r, reason_size);
+    if (rc != RC_OK) return rc;
+    return claim_addresses(&options->control, server->control_door.claims, reason_r, reason_size);
+}
+
+/* Those that no shard has taken. */
+static void drop_claims(struct door *door)
+{
+    for (uint32_t i = 0; door->claims != NULL && i < door_addresses_count(door); i++) {
+        if (door->claims[i] >= 0) close(door->claims[i]);
+    }
+    free(door->claims);
+    door->claims = NULL;
+}
+
+static enum rc make_shards(struct server *server, char *reason_r, size_t reason_size)
+{
+    snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --mailbox-letters");
+    size_t bytes = server->shards_count * sizeof(struct shard);
+    server->shards = aligned_alloc(_Alignof(struct shard), bytes);
+    if (server->shards == NULL) return RC_ENOMEM;
+    memset(server->shards, 0, bytes);
+    enum rc rc = make_mailboxes(server);
+    for (uint32_t i = 0; rc == RC_OK && i < server->shards_count; i++) {
+        rc = shard_init(&server->shards[i], i, server, reason_r, reason_size);
+    }
+    return rc;
 }
 
 enum rc server_init(struct server *server, struct options *options, uint32_t slots_max, char *reason_r,
@@ -105,43 +152,24 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
                          .connections_max = CONTROL_SLOTS - CONTROL_SLOTS / 16,
                          .is_for_backends = true},
     };
-    enum rc rc = check_addresses(&options->listen, reason_r, reason_size);
-    if (rc == RC_OK) rc = check_addresses(&options->tls_listen, reason_r, reason_size);
-    if (rc == RC_OK) rc = check_addresses(&options->control, reason_r, reason_size);
+    enum rc rc = claim_doors(server, reason_r, reason_size);
     if (rc == RC_OK) rc = certificates_init(server, reason_r, reason_size);
-    if (rc != RC_OK) {
-        certificates_fini(server);
-        return rc;
-    }
-    snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --mailbox-letters");
-    size_t bytes = server->shards_count * sizeof(struct shard);
-    server->shards = aligned_alloc(_Alignof(struct shard), bytes);
-    if (server->shards == NULL) {
-        certificates_fini(server);
-        return RC_ENOMEM;
-    }
-    memset(server->shards, 0, bytes);
-    rc = make_mailboxes(server);
-    for (uint32_t i = 0; rc == RC_OK && i < server->shards_count; i++) {
-        rc = shard_init(&server->shards[i], i, server, reason_r, reason_size);
-    }
+    if (rc == RC_OK) rc = make_shards(server, reason_r, reason_size);
     if (rc != RC_OK) server_fini(server);
     return rc;
 }
 
 void server_fini(struct server *server)
 {
-    if (server->shards == NULL) {
-        certificates_fini(server);
-        return;
-    }
     webhooks_free(server->webhooks);
     store_free(server->store);
     free_mailboxes(server);
-    for (uint32_t i = 0; i < server->shards_count; i++) {
+    for (uint32_t i = 0; server->shards != NULL && i < server->shards_count; i++) {
         shard_fini(&server->shards[i]);
     }
     free(server->shards);
+    drop_claims(&server->public_door);
+    drop_claims(&server->control_door);
     certificates_fini(server);
     *server = (struct server){0};
 }

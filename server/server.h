@@ -21,6 +21,7 @@ enum server_stage {
 struct door {
     const struct address_list *addresses;
     const struct address_list *tls_addresses; /* listeners stand behind those of `addresses`; NULL: none */
+    int *claims;                              /* the first socket of each address, until a shard has it; then -1 */
     uint32_t slots_max;                       /* of each shard behind it */
     bool is_for_backends;                     /* the HTTP API alone */
     uint64_t connections_max;

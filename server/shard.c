@@ -42,6 +42,17 @@ static enum rc make_ring(struct shard *shard, char *reason_r, size_t reason_size
     return ring_new(&shard->ring, &setup, reason_r, reason_size);
 }
 
+/* The first shard behind a door takes the socket that claimed the address; the others join it. */
+static enum rc make_listener(struct shard *shard, uint32_t index, char *reason_r, size_t reason_size)
+{
+    int *claim = &shard->door->claims[index];
+    const struct address *address = door_address(shard->door, index);
+    if (*claim < 0) return listener_join(&address->storage, &shard->listeners[index], reason_r, reason_size);
+    shard->listeners[index] = *claim;
+    *claim = -1;
+    return RC_OK;
+}
+
 static enum rc make_listeners(struct shard *shard, char *reason_r, size_t reason_size)
 {
     uint32_t count = door_addresses_count(shard->door);
@@ -52,8 +63,7 @@ static enum rc make_listeners(struct shard *shard, char *reason_r, size_t reason
         shard->listeners[i] = -1;
     }
     for (uint32_t i = 0; i < count; i++) {
-        const struct address *address = door_address(shard->door, i);
-        enum rc rc = listener_open(&address->storage, &shard->listeners[i], reason_r, reason_size);
+        enum rc rc = make_listener(shard, i, reason_r, reason_size);
         if (rc != RC_OK) return rc;
     }
     return RC_OK;

@@ -94,6 +94,19 @@ test('a port in use is named, whoever uses it', async () => {
   }
 });
 
+test('of servers that start on one port at once one gets it, and the others are told', async () => {
+  for (let round = 0; round < 3; round++) {
+    const port = await freePort();
+    const starts = await Promise.allSettled(Array.from({ length: 4 }, () => startServer(['--shards', '32'], { port })));
+    const servers = starts.filter(({ status }) => status === 'fulfilled').map(({ value }) => value);
+    for (const server of servers) assert.deepEqual(await server.stop(), { code: 0, signal: null });
+    assert.equal(servers.length, 1);
+    for (const { reason } of starts.filter(({ status }) => status === 'rejected')) {
+      assert.match(reason.message, /Address already in use: stop the program that listens there/);
+    }
+  }
+});
+
 test('a port is free for the next server as soon as the last has ended, or a moment after it was killed', async () => {
   let server = await startServer(['--shards', '4']);
   for (const end of ['stop', 'kill', 'stop', 'kill', 'stop']) {

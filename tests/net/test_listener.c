@@ -4,8 +4,11 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static struct sockaddr_storage loopback(int family, uint16_t port)
@@ -28,11 +31,37 @@ static uint16_t port_of(const struct sockaddr_storage *address)
 
 static char reason[256];
 
-static int open_one(const struct sockaddr_storage *address)
+static int claim(struct sockaddr_storage *address)
 {
     int descriptor = -1;
-    cr_assert_eq(listener_open(address, &descriptor, reason, sizeof reason), RC_OK, "%s", reason);
+    cr_assert_eq(listener_claim(address, &descriptor, reason, sizeof reason), RC_OK, "%s", reason);
     return descriptor;
+}
+
+static int join(const struct sockaddr_storage *address)
+{
+    int descriptor = -1;
+    cr_assert_eq(listener_join(address, &descriptor, reason, sizeof reason), RC_OK, "%s", reason);
+    return descriptor;
+}
+
+static enum rc try_to_claim(struct sockaddr_storage address)
+{
+    int descriptor = -1;
+    enum rc rc = listener_claim(&address, &descriptor, reason, sizeof reason);
+    cr_expect_eq(descriptor >= 0, rc == RC_OK);
+    if (rc == RC_OK) close(descriptor);
+    return rc;
+}
+
+static int client_of(const struct sockaddr_storage *address)
+{
+    bool is_v6 = address->ss_family == AF_INET6;
+    int client = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int failed = connect(client, (const struct sockaddr *)address,
+                         is_v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+    cr_assert_eq(failed, 0);
+    return client;
 }
 
 static int option_of(int descriptor, int level, int name)
@@ -48,45 +77,99 @@ Test(listener, port_0_becomes_a_port_that_all_shards_can_share, .timeout = 10)
     static const int families[] = {AF_INET, AF_INET6};
     for (int i = 0; i < 2; i++) {
         struct sockaddr_storage address = loopback(families[i], 0);
-        if (listener_check(&address, reason, sizeof reason) != RC_OK && families[i] == AF_INET6) continue;
+        if (try_to_claim(address) != RC_OK && families[i] == AF_INET6) continue;
+        int first = claim(&address), second = join(&address), third = join(&address);
         cr_assert_neq(port_of(&address), 0);
-        int first = open_one(&address), second = open_one(&address);
         cr_expect_neq(first, second);
         close(first);
         close(second);
+        close(third);
     }
 }
 
-Test(listener, a_port_that_somebody_listens_on_is_refused_with_a_cure, .timeout = 10)
+/* The one that claimed the address was no socket of SO_REUSEPORT when it began to listen. */
+Test(listener, connections_are_spread_over_the_first_and_those_that_joined, .timeout = 10)
 {
     struct sockaddr_storage address = loopback(AF_INET, 0);
-    cr_assert_eq(listener_check(&address, reason, sizeof reason), RC_OK);
-    int taken = open_one(&address);
-    /* With SO_REUSEPORT a second server of the same user could share it: the check is stricter. */
-    cr_expect_eq(listener_check(&address, reason, sizeof reason), RC_EBUSY);
+    int listeners[3] = {claim(&address), join(&address), join(&address)};
+    uint32_t counts[3] = {0};
+    int clients[120];
+    for (int i = 0; i < 120; i++)
+        clients[i] = client_of(&address);
+    for (int i = 0; i < 3; i++) {
+        int accepted;
+        fcntl(listeners[i], F_SETFL, O_NONBLOCK);
+        while ((accepted = accept4(listeners[i], NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+            counts[i]++;
+            close(accepted);
+        }
+    }
+    cr_expect_eq(counts[0] + counts[1] + counts[2], 120);
+    for (int i = 0; i < 3; i++)
+        cr_expect_gt(counts[i], 0, "listener %d", i);
+    for (int i = 0; i < 120; i++)
+        close(clients[i]);
+    for (int i = 0; i < 3; i++)
+        close(listeners[i]);
+}
+
+Test(listener, an_address_is_claimed_once_and_held, .timeout = 10)
+{
+    struct sockaddr_storage address = loopback(AF_INET, 0);
+    int first = claim(&address);
+    cr_expect_eq(try_to_claim(address), RC_EBUSY, "two servers that start at once");
     cr_expect_not_null(strstr(reason, "in use"));
     cr_expect_not_null(strstr(reason, "--listen"));
-    close(taken);
-    cr_expect_eq(listener_check(&address, reason, sizeof reason), RC_OK, "free again");
+    int second = join(&address);
+    cr_expect_eq(try_to_claim(address), RC_EBUSY);
+    close(first);
+    cr_expect_eq(try_to_claim(address), RC_EBUSY, "a shard still has it");
+    close(second);
+    cr_expect_eq(try_to_claim(address), RC_OK, "free again");
+}
+
+/* A network of this test's own, where IPv6 is for IPv6 only unless a socket says otherwise. False where that is not
+ * permitted. */
+static bool enter_network_of_ipv6_only(void)
+{
+    struct ifreq loopback_up = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
+    int setting = open("/proc/sys/net/ipv6/bindv6only", O_WRONLY | O_CLOEXEC);
+    int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool is_made = write(setting, "1", 1) == 1 && ioctl(any, SIOCSIFFLAGS, &loopback_up) == 0;
+    close(setting);
+    close(any);
+    return is_made;
+}
+
+Test(listener, all_ipv6_addresses_are_all_ipv4_ones_too, .timeout = 10)
+{
+    if (!enter_network_of_ipv6_only()) cr_skip_test("no network of its own is permitted here");
+    struct sockaddr_storage all = {.ss_family = AF_INET6}; /* in6addr_any, port 0 */
+    int listener = -1;
+    if (listener_claim(&all, &listener, reason, sizeof reason) != RC_OK) cr_skip_test("no IPv6 here");
+    cr_expect_eq(option_of(listener, IPPROTO_IPV6, IPV6_V6ONLY), 0);
+    struct sockaddr_storage four = loopback(AF_INET, port_of(&all));
+    close(client_of(&four));
+    cr_expect_eq(try_to_claim(four), RC_EBUSY);
+    close(listener);
 }
 
 Test(listener, an_address_of_another_machine_is_refused_with_a_cure, .timeout = 10)
 {
     struct sockaddr_storage address = loopback(AF_INET, 0);
     ((struct sockaddr_in *)&address)->sin_addr.s_addr = htonl(0xc0000201); /* 192.0.2.1, RFC 5737 */
-    cr_expect_eq(listener_check(&address, reason, sizeof reason), RC_EKERNEL);
+    cr_expect_eq(try_to_claim(address), RC_EKERNEL);
     cr_expect_not_null(strstr(reason, "0.0.0.0"));
     int descriptor = -1;
-    cr_expect_eq(listener_open(&address, &descriptor, reason, sizeof reason), RC_EKERNEL);
+    cr_expect_eq(listener_join(&address, &descriptor, reason, sizeof reason), RC_EKERNEL);
     cr_expect_eq(descriptor, -1);
 }
 
 Test(listener, connections_inherit_nodelay_and_programs_do_not_inherit_it, .timeout = 10)
 {
     struct sockaddr_storage address = loopback(AF_INET, 0);
-    cr_assert_eq(listener_check(&address, reason, sizeof reason), RC_OK);
-    int listener = open_one(&address), client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert_eq(connect(client, (struct sockaddr *)&address, sizeof(struct sockaddr_in)), 0);
+    int listener = claim(&address), client = client_of(&address);
     int accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     cr_expect_eq(option_of(accepted, IPPROTO_TCP, TCP_NODELAY), 1);
     cr_expect_eq(option_of(listener, SOL_SOCKET, SO_REUSEPORT), 1);

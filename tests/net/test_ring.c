@@ -46,8 +46,7 @@ static void set_up(void)
     }
     address = (struct sockaddr_storage){.ss_family = AF_INET};
     ((struct sockaddr_in *)&address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    cr_assert_eq(listener_check(&address, line, sizeof line), RC_OK);
-    cr_assert_eq(listener_open(&address, &listener, line, sizeof line), RC_OK);
+    cr_assert_eq(listener_claim(&address, &listener, line, sizeof line), RC_OK);
     ring = make_ring(64, 1024);
     cr_assert_eq(ring_enable(ring), RC_OK);
     ring_accept(ring, listener, 3);

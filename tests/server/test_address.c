@@ -132,3 +132,34 @@ Test(address, on_loopback_is_reached_from_this_machine_alone, .timeout = 5)
         cr_expect_eq(address_is_loopback(&address), cases[i].is_loopback, "%s", cases[i].text);
     }
 }
+
+Test(address, overlaps_what_gets_the_same_connections, .timeout = 10)
+{
+    static const struct {
+        const char *one, *other;
+        bool overlaps;
+    } cases[] = {
+        {"127.0.0.1:80", "127.0.0.1:80", true},
+        {"127.0.0.1:80", "127.0.0.1:81", false},
+        {"127.0.0.1:80", "127.0.0.2:80", false},
+        {"0.0.0.0:80", "127.0.0.1:80", true},
+        {"0.0.0.0:80", "0.0.0.0:80", true},
+        {"[::]:80", "127.0.0.1:80", true},
+        {"[::]:80", "0.0.0.0:80", true},
+        {"[::]:80", "[::1]:80", true},
+        {"[::1]:80", "0.0.0.0:80", false},
+        {"[::1]:80", "[::2]:80", false},
+        {"[::ffff:127.0.0.1]:80", "127.0.0.1:80", true},
+        {"[::ffff:0.0.0.0]:80", "127.0.0.1:80", true},
+        {"[::ffff:0.0.0.0]:80", "[::1]:80", false},
+        {"[::]:80", "[::]:81", false},
+        {"0.0.0.0:0", "0.0.0.0:0", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct address one, other;
+        cr_assert_eq(address_read(cases[i].one, &one), RC_OK);
+        cr_assert_eq(address_read(cases[i].other, &other), RC_OK);
+        cr_expect_eq(address_overlaps(&one, &other), cases[i].overlaps, "%s, %s", cases[i].one, cases[i].other);
+        cr_expect_eq(address_overlaps(&other, &one), cases[i].overlaps, "%s, %s", cases[i].other, cases[i].one);
+    }
+}

@@ -203,7 +203,7 @@ Test(options, outbox_grows_with_the_messages_unless_it_is_given, .timeout = 10)
 Test(options, control_stands_beside_listen, .timeout = 10)
 {
     static const char *const cases[][2] = {
-        {"127.0.0.1:0", "127.0.0.1:0"}, {"127.0.0.1:80", "127.0.0.1:81"}, {"[::1]:80", "127.0.0.1:80"}};
+        {"127.0.0.1:0", "127.0.0.1:0"}, {"127.0.0.1:80", "127.0.0.1:81"}, {"[::1]:80", "0.0.0.0:80"}};
     struct options options;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cr_assert_eq(read_flags(&options, WORDS("--listen", cases[i][0], "--control", cases[i][1])), RC_OK, "%s",
@@ -260,6 +260,21 @@ Test(options, mistakes_in_flags_are_told_with_their_cure, .timeout = 10)
         {{"--control=*:8080"}, "--control: \"0.0.0.0:8080\" is an address of --listen too; give it another port"},
         {{"--control=[::1]:1", "--listen=[::1]:1"},
          "--control: \"[::1]:1\" is an address of --listen too; give it another port"},
+        {{"--tls-listen=*:8080"},
+         "--tls-listen: \"0.0.0.0:8080\" is an address of --listen too; give it another port"},
+        {{"--tls-listen=127.0.0.1:8080"},
+         "--tls-listen: \"127.0.0.1:8080\" and \"0.0.0.0:8080\" of --listen get the same connections; give one of "
+         "them, or another port"},
+        {{"--listen=127.0.0.1:1", "--tls-listen=[::]:1"},
+         "--tls-listen: \"[::]:1\" and \"127.0.0.1:1\" of --listen get the same connections; give one of them, or "
+         "another port"},
+        {{"--control=[::1]:8443", "--tls-listen=[::]:8443"},
+         "--control: \"[::1]:8443\" and \"[::]:8443\" of --tls-listen get the same connections; give one of them, or "
+         "another port"},
+        {{"--listen=[::]:80", "--listen=0.0.0.0:80"},
+         "--listen: \"[::]:80\" and \"0.0.0.0:80\" of --listen get the same connections; give one of them, or "
+         "another "
+         "port"},
         {{"--body-bytes-max=1023"}, "--body-bytes-max: \"1023\" is out of bounds; give 1KiB to 64MiB"},
         {{"--activity-timeout-ms=999"}, "--activity-timeout-ms: \"999\" is out of bounds; give 1s to 1h"},
         {{"--webhook-delay-ms=61s"}, "--webhook-delay-ms: \"61s\" is out of bounds; give 0 to 1m"},

@@ -214,16 +214,21 @@ struct fake_socket *fake_connect(struct ring *ring, size_t send_buffer)
     return socket;
 }
 
-enum rc listener_check(struct sockaddr_storage *address, char *reason_r, size_t reason_size)
-{
-    (void)address, (void)reason_r, (void)reason_size;
-    return RC_OK;
-}
-
 /* Something that can be closed. */
-enum rc listener_open(const struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size)
+static enum rc open_something(int *descriptor_r)
 {
-    (void)address, (void)reason_r, (void)reason_size;
     *descriptor_r = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return *descriptor_r >= 0 ? RC_OK : RC_EKERNEL;
+}
+
+enum rc listener_claim(struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size)
+{
+    (void)address, (void)reason_r, (void)reason_size;
+    return open_something(descriptor_r);
+}
+
+enum rc listener_join(const struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size)
+{
+    (void)address, (void)reason_r, (void)reason_size;
+    return open_something(descriptor_r);
 }
