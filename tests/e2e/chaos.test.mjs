@@ -5,11 +5,11 @@
  * What a client does comes from a seed (SEED=... repeats a run, as far as the kernel's timing allows). */
 
 import assert from 'node:assert/strict';
-import { connect, leave, randomFrom, SEED, serverTest, sleep, untilNobody } from './support.mjs';
+import { connect, leave, randomFrom, SEED, serverTest, sized, sleep, untilNobody } from './support.mjs';
 import { close, frame, handshake, OPCODE, ping, RawClient, request, text } from './raw.mjs';
 
 const CLIENTS_AT_ONCE = 40;
-const LIVES = 15;    /* of each, one after the other */
+const LIVES = sized(15, 60);    /* of each, one after the other */
 
 /* What a client may do in one step of its life; true ends it. */
 const DEEDS = [

@@ -1,18 +1,17 @@
 /* tests/e2e/crash.test.mjs - the server is killed at random moments while it is published to, and started again on what
  * it left: every message that was acknowledged is there, in its place, and nothing is there twice.
  *
- * RINGCAST_ROUNDS makes it longer; what happens when comes from a seed (SEED=... repeats it, as far as the kernel's
- * timing allows). */
+ * What happens when comes from a seed (SEED=... repeats it, as far as the kernel's timing allows). */
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { appArgs, Peer } from './channels.mjs';
 import { Backend, dataDir, durableArgs, Follower, newKey } from './kept.mjs';
-import { assertQuiet, randomFrom, SEED, sleep, until, within } from './support.mjs';
+import { assertQuiet, randomFrom, SEED, sized, sleep, until, within } from './support.mjs';
 import { freePort, startServer } from './server.mjs';
 
-const ROUNDS = Number(process.env.RINGCAST_ROUNDS ?? 12);
+const ROUNDS = sized(12, 200);
 const ROUND_MS = 700;          /* at most, until the end of the server */
 const START_MS = 250;          /* of a start that is killed too */
 const HTTP_PUBLISHERS = 6;

@@ -5,12 +5,12 @@
  * the server delivers, and the server would close it as a slow reader. */
 
 import assert from 'node:assert/strict';
-import { connect, leave, until, untilCounters, untilNobody, WAIT_MS } from './support.mjs';
+import { connect, leave, sized, until, untilCounters, untilNobody, WAIT_MS } from './support.mjs';
 import { ask, backend, channelTest, Peer } from './channels.mjs';
 
 const HOUSE = 40;
 const ROUND = 4;           /* messages that a flooder has under way: enough for the server to be busy all the time */
-const PUBLISHES = 50;
+const PUBLISHES = sized(50, 1000);
 const FULL = {
   control: true, settings: 'client_events_per_second=100000',
   args: ['--lobby-echo', '--connections-max', `${HOUSE}`, '--outbox-bytes-max', '64MiB', '--outbox-age-ms-max', '2m'],

@@ -1,7 +1,8 @@
 /* tests/e2e/order.c MESSAGES [SERVER OPTION]... - one order for all readers, nothing lost, nothing twice.
  *
  * Starts $RINGCAST, joins the lobby with READERS readers and PUBLISHERS publishers, publishes MESSAGES numbered
- * messages, as fast as the slowest reader follows within a window, and checks:
+ * messages (in the long run of the tests FULL_SIZE times as many), as fast as the slowest reader follows within a
+ * window, and checks:
  *   - every reader sees the same sequence (a running hash), each publisher the same without its own messages;
  *   - from each publisher the messages come in order, each once, up to the last;
  *   - the server ends with exit status 0, which with sanitizers also means: no error, no leak.
@@ -22,6 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/sized.h"
+
 #define READERS            200
 #define PUBLISHERS         8
 #define CLIENTS            (PUBLISHERS + READERS) /* publishers come first */
@@ -34,6 +37,7 @@
 #define SILENCE_MS         60000 /* without any byte: something is lost */
 #define RETRY_MS           100   /* publishers whose sockets were full try again */
 #define SERVER_OPTIONS_MAX 32
+#define FULL_SIZE          50 /* times the messages, in the long run of the tests */
 
 struct client {
     int socket;
@@ -328,7 +332,8 @@ static void expect_nothing_more(struct client *client)
 
 int main(int argc, char **argv)
 {
-    messages = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 0;
+    uint32_t usual = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 0;
+    messages = (uint32_t)sized(usual, usual * FULL_SIZE);
     if (messages == 0) fail("usage: order MESSAGES [SERVER OPTION]...");
     sequence = calloc(messages, sizeof sequence[0]);
     if (sequence == NULL) fail("out of memory");

@@ -2,16 +2,15 @@
  * them several of one user, some vanishing. Each keeps its list of members from what it is told; in the end all lists
  * must be the one that the server gives to backends, and the one that follows from who is in.
  *
- * What happens comes from a seed (SEED=... repeats a run, as far as the kernel's timing allows), and goes on for
- * RINGCAST_CHURN_SECONDS. A change is told to everybody: CHANGES_PER_SECOND times the members is what this process
- * must read, so both are bounded. */
+ * What happens comes from a seed (SEED=... repeats a run, as far as the kernel's timing allows). A change is told to
+ * everybody: CHANGES_PER_SECOND times the members is what this process must read, so both are bounded. */
 
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
-import { randomFrom, SEED, serverTest, sleep, until, untilNobody, within } from './support.mjs';
+import { randomFrom, SEED, serverTest, sized, sleep, until, untilNobody, within } from './support.mjs';
 import { APP, appArgs, ask, backend, endpointAnswer } from './channels.mjs';
 
-const SECONDS = Number(process.env.RINGCAST_CHURN_SECONDS ?? 5);
+const SECONDS = sized(5, 120);
 const CLIENTS = 1000;
 const USERS = 700;             /* so 300 of them have two connections */
 const FIRST_MEMBERS = 500;

@@ -1,19 +1,18 @@
 /* tests/e2e/resume.test.mjs - readers whose connection breaks at random times, in all ways that there are, while
  * messages are published in all ways that there are: each ends with exactly what was published, in the same order.
  *
- * What breaks when comes from a seed (SEED=... repeats a run, as far as the kernel's timing allows);
- * RINGCAST_CLIENTS and RINGCAST_SECONDS make it larger. */
+ * What breaks when comes from a seed (SEED=... repeats a run, as far as the kernel's timing allows). */
 
 import assert from 'node:assert/strict';
 import Pusher from 'pusher-js';
 import { appArgs, errorCode, Peer, pusherClient, socketOf } from './channels.mjs';
 import { Backend, dataDir, durableArgs, Follower, newKey } from './kept.mjs';
 import {
-  atEnd, connect, counters, randomFrom, SEED, serverTest, sleep, until, within,
+  atEnd, connect, counters, randomFrom, SEED, serverTest, sized, sleep, until, within,
 } from './support.mjs';
 
-const CLIENTS = Number(process.env.RINGCAST_CLIENTS ?? 60);
-const SECONDS = Number(process.env.RINGCAST_SECONDS ?? 6);
+const CLIENTS = sized(60, 120);
+const SECONDS = sized(6, 60);
 const MEMBERS = 16;    /* of the presence channel, who are told of each other */
 const SLEEPERS = 3;    /* who are away all the time and come back in the end */
 const IN_FLIGHT = 8;   /* events of a client that are not acknowledged yet */

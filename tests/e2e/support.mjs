@@ -10,8 +10,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import WebSocket from 'ws';
 import { startServer } from './server.mjs';
 
+/* RINGCAST_LONG=1 in the environment, which `deploy/test --long` sets: tests take their full size. */
+const IS_LONG = process.env.RINGCAST_LONG === '1';
+
+/* How much of something a test does: `usual` in each run of the tests, `full` in the long one. */
+export function sized(usual, full) {
+  return IS_LONG ? full : usual;
+}
+
 export const WAIT_MS = 30_000;
-const TEST_MS = 150_000;
+const TEST_MS = sized(150_000, 3_600_000);
 const POLL_MS = 20;
 /* Subscribers, bytes to send, connections that ended without a reason. */
 const NOTHING_OF = ['subscriptions', 'outbox_bytes', 'closed_none'];
