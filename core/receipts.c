@@ -1,4 +1,4 @@
-/* core/receipts.c - a table by channel and key, and a list by age. */
+/* core/receipts.c - a table by channel and key, and a list by age for each kind of owner. */
 #include "core/receipts.h"
 
 #include <assert.h>
@@ -6,20 +6,27 @@
 
 #define BUCKETS_MIN 64
 
-struct receipts {
+/* Those of one kind of owner. */
+struct owned {
     TAILQ_HEAD(, receipt) by_age;
-    struct receipt **table;
-    uint32_t buckets; /* power of two */
     uint32_t count;
-    uint32_t count_max;
+};
+
+struct receipts {
+    struct owned owned[RECEIPT_OWNERS_MAX];
+    struct receipt **table;
+    uint32_t buckets;   /* power of two */
+    uint32_t count_max; /* of each kind */
 };
 
 struct receipts *receipts_new(uint32_t receipts_max)
 {
     struct receipts *receipts = malloc(sizeof *receipts);
     if (receipts == NULL) return NULL;
-    *receipts = (struct receipts){.buckets = BUCKETS_MIN, .count_max = receipts_max};
-    TAILQ_INIT(&receipts->by_age);
+    *receipts = (struct receipts){.buckets = BUCKETS_MIN, .count_max = receipts_share(receipts_max)};
+    for (enum receipt_owner owner = 0; owner < RECEIPT_OWNERS_MAX; owner++) {
+        TAILQ_INIT(&receipts->owned[owner].by_age);
+    }
     receipts->table = calloc(BUCKETS_MIN, sizeof(struct receipt *));
     if (receipts->table != NULL) return receipts;
     free(receipts);
@@ -29,8 +36,11 @@ struct receipts *receipts_new(uint32_t receipts_max)
 void receipts_free(struct receipts *receipts)
 {
     if (receipts == NULL) return;
-    while (!TAILQ_EMPTY(&receipts->by_age)) {
-        receipts_forget(receipts, TAILQ_FIRST(&receipts->by_age));
+    for (enum receipt_owner owner = 0; owner < RECEIPT_OWNERS_MAX; owner++) {
+        struct owned *owned = &receipts->owned[owner];
+        while (!TAILQ_EMPTY(&owned->by_age)) {
+            receipts_forget(receipts, TAILQ_FIRST(&owned->by_age));
+        }
     }
     free(receipts->table);
     free(receipts);
@@ -38,7 +48,16 @@ void receipts_free(struct receipts *receipts)
 
 uint32_t receipts_count(const struct receipts *receipts)
 {
-    return receipts->count;
+    uint32_t count = 0;
+    for (enum receipt_owner owner = 0; owner < RECEIPT_OWNERS_MAX; owner++) {
+        count += receipts->owned[owner].count;
+    }
+    return count;
+}
+
+static struct owned *owned_of(struct receipts *receipts, struct text key)
+{
+    return &receipts->owned[receipt_owner_of(key)];
 }
 
 /* Both hashes are keyed, so nobody can choose collisions. */
@@ -66,17 +85,18 @@ void receipts_forget(struct receipts *receipts, struct receipt *receipt)
         place = &(*place)->next;
     }
     *place = receipt->next;
-    TAILQ_REMOVE(&receipts->by_age, receipt, entry);
-    receipts->count--;
+    struct owned *owned = &receipts->owned[receipt->owner];
+    TAILQ_REMOVE(&owned->by_age, receipt, entry);
+    owned->count--;
     free(receipt);
 }
 
 /* Forgets those that are too old, or too many for one more. */
-static void make_room(struct receipts *receipts, uint64_t now_ms, uint32_t count_max)
+static void make_room(struct receipts *receipts, struct owned *owned, uint64_t now_ms, uint32_t count_max)
 {
-    for (struct receipt *receipt = TAILQ_FIRST(&receipts->by_age), *next; receipt != NULL; receipt = next) {
+    for (struct receipt *receipt = TAILQ_FIRST(&owned->by_age), *next; receipt != NULL; receipt = next) {
         next = TAILQ_NEXT(receipt, entry);
-        if (receipts->count <= count_max && receipt->opened_ms + RECEIPT_MS > now_ms) return;
+        if (owned->count <= count_max && receipt->opened_ms + RECEIPT_MS > now_ms) return;
         if (!receipt->is_open) receipts_forget(receipts, receipt);
     }
 }
@@ -84,12 +104,19 @@ static void make_room(struct receipts *receipts, uint64_t now_ms, uint32_t count
 struct receipt *receipts_find(struct receipts *receipts, const struct name *channel, struct text key, uint64_t now_ms)
 {
     uint64_t hash = hash_of(channel, key);
-    make_room(receipts, now_ms, receipts->count_max);
+    make_room(receipts, owned_of(receipts, key), now_ms, receipts->count_max);
     struct receipt *receipt = *place_of(receipts, hash);
     while (receipt != NULL && !is_of(receipt, hash, channel, key)) {
         receipt = receipt->next;
     }
     return receipt;
+}
+
+static void put_into_table(struct receipts *receipts, struct receipt *receipt)
+{
+    struct receipt **place = place_of(receipts, receipt->hash);
+    receipt->next = *place;
+    *place = receipt;
 }
 
 static void grow(struct receipts *receipts)
@@ -100,11 +127,11 @@ static void grow(struct receipts *receipts)
     free(receipts->table);
     receipts->table = table;
     receipts->buckets = buckets;
-    TAILQ_FOREACH(receipt, &receipts->by_age, entry)
-    {
-        struct receipt **place = place_of(receipts, receipt->hash);
-        receipt->next = *place;
-        *place = receipt;
+    for (enum receipt_owner owner = 0; owner < RECEIPT_OWNERS_MAX; owner++) {
+        TAILQ_FOREACH(receipt, &receipts->owned[owner].by_age, entry)
+        {
+            put_into_table(receipts, receipt);
+        }
     }
 }
 
@@ -113,39 +140,57 @@ static struct receipt *add(struct receipts *receipts, const struct name *channel
 {
     struct receipt *receipt = malloc(sizeof *receipt + channel->length + key.count);
     if (receipt == NULL) return NULL;
-    if (receipts->count >= receipts->buckets) grow(receipts);
+    if (receipts_count(receipts) >= receipts->buckets) grow(receipts);
     *receipt = (struct receipt){
         .hash = hash_of(channel, key),
         .opened_ms = opened_ms,
         .is_open = true,
+        .owner = receipt_owner_of(key),
         .app = channel->app,
         .channel_bytes = (uint16_t)channel->length,
         .key_bytes = (uint16_t)key.count,
     };
     memcpy(receipt->texts, channel->text, channel->length);
     memcpy(receipt->texts + channel->length, key.at, key.count);
-    struct receipt **place = place_of(receipts, receipt->hash);
-    receipt->next = *place;
-    *place = receipt;
-    receipts->count++;
+    put_into_table(receipts, receipt);
+    receipts->owned[receipt->owner].count++;
     return receipt;
 }
 
 struct receipt *receipts_open(struct receipts *receipts, const struct name *channel, struct text key, uint64_t now_ms)
 {
+    struct owned *owned = owned_of(receipts, key);
     if (receipts->count_max == 0) return NULL;
-    make_room(receipts, now_ms, receipts->count_max - 1);
-    if (receipts->count >= receipts->count_max) return NULL;
+    make_room(receipts, owned, now_ms, receipts->count_max - 1);
+    if (owned->count >= receipts->count_max) return NULL;
     struct receipt *receipt = add(receipts, channel, key, now_ms);
-    if (receipt != NULL) TAILQ_INSERT_TAIL(&receipts->by_age, receipt, entry);
+    if (receipt != NULL) TAILQ_INSERT_TAIL(&owned->by_age, receipt, entry);
     return receipt;
 }
 
-void receipts_restore(struct receipts *receipts, const struct name *channel, struct text key, uint64_t opened_ms,
-                      const struct position *position, struct receipt **cursor)
+/* Into the list by age, of which *cursor is the one that was put there last. */
+static void put_by_age(struct owned *owned, struct receipt *receipt, struct receipt **cursor)
 {
-    if (receipts->count >= receipts->count_max) {
-        struct receipt *oldest = TAILQ_FIRST(&receipts->by_age);
+    struct receipt *before = *cursor;
+    struct receipt *next = before != NULL ? TAILQ_NEXT(before, entry) : TAILQ_FIRST(&owned->by_age);
+    for (; next != NULL && next->opened_ms <= receipt->opened_ms; next = TAILQ_NEXT(next, entry)) {
+        before = next;
+    }
+    if (before != NULL) {
+        TAILQ_INSERT_AFTER(&owned->by_age, before, receipt, entry);
+    } else {
+        TAILQ_INSERT_HEAD(&owned->by_age, receipt, entry);
+    }
+    *cursor = receipt;
+}
+
+void receipts_restore(struct receipts *receipts, const struct name *channel, struct text key, uint64_t opened_ms,
+                      const struct position *position, struct receipt *cursors[RECEIPT_OWNERS_MAX])
+{
+    struct owned *owned = owned_of(receipts, key);
+    struct receipt **cursor = &cursors[receipt_owner_of(key)];
+    if (owned->count >= receipts->count_max) {
+        struct receipt *oldest = TAILQ_FIRST(&owned->by_age);
         if (oldest == NULL || oldest->is_open || oldest->opened_ms > opened_ms) return;
         if (*cursor == oldest) *cursor = NULL;
         receipts_forget(receipts, oldest);
@@ -153,17 +198,7 @@ void receipts_restore(struct receipts *receipts, const struct name *channel, str
     struct receipt *receipt = add(receipts, channel, key, opened_ms);
     if (receipt == NULL) return;
     receipt_close(receipt, position);
-    struct receipt *before = *cursor;
-    struct receipt *next = before != NULL ? TAILQ_NEXT(before, entry) : TAILQ_FIRST(&receipts->by_age);
-    for (; next != NULL && next->opened_ms <= opened_ms; next = TAILQ_NEXT(next, entry)) {
-        before = next;
-    }
-    if (before != NULL) {
-        TAILQ_INSERT_AFTER(&receipts->by_age, before, receipt, entry);
-    } else {
-        TAILQ_INSERT_HEAD(&receipts->by_age, receipt, entry);
-    }
-    *cursor = receipt;
+    put_by_age(owned, receipt, cursor);
 }
 
 void receipt_close(struct receipt *receipt, const struct position *position)

@@ -307,7 +307,7 @@ static void take_keys(struct shard *shard, const struct channel_log *log, const 
 {
     const struct name *channel = &log->roster->channel->name;
     uint64_t wall_ms = realtime_ms();
-    struct receipt *cursor = NULL;
+    struct receipt *cursors[RECEIPT_OWNERS_MAX] = {NULL};
     for (uint32_t i = 0; i < job->keys_count; i++) {
         const struct store_key *key = &job->keys[i];
         struct receipts *receipts = home_receipts(shard);
@@ -319,7 +319,7 @@ static void take_keys(struct shard *shard, const struct channel_log *log, const 
         uint64_t opened_ms = shard->now_ms > age_ms ? shard->now_ms - age_ms : 0;
         struct position position = log->window.last;
         position.offset = key->offset;
-        receipts_restore(receipts, channel, text, opened_ms, &position, &cursor);
+        receipts_restore(receipts, channel, text, opened_ms, &position, cursors);
     }
 }
 

@@ -80,7 +80,7 @@ enum rc log_ask_window(struct shard *shard, struct channel_log *log)
     job->job.count_max = (uint32_t)bounds.messages;
     job->job.bytes_max = bounds.bytes;
     job->job.is_from_end = true;
-    job->job.keys_max = shard->options->repeat_keys_max;
+    job->job.keys_max = receipts_share(shard->options->repeat_keys_max);
     enum rc rc = ask(shard, job);
     if (rc == RC_OK) {
         log->state = LOG_READING;

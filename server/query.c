@@ -51,7 +51,7 @@ bool query_key_is_valid(struct text key)
 void query_set_key(struct query *query, enum query_asker asker, struct text key)
 {
     static_assert(sizeof query->key == 1 + QUERY_KEY_BYTES_MAX + 1, "a letter, the key, its end");
-    query->key[0] = asker == QUERY_OF_CLIENT ? 'c' : 'b';
+    query->key[0] = asker == QUERY_OF_CLIENT ? RECEIPT_LETTER_CLIENT : RECEIPT_LETTER_BACKEND;
     memcpy(query->key + 1, key.at, key.count);
     query->key[1 + key.count] = '\0';
 }

@@ -75,7 +75,7 @@ struct store_job {
     uint64_t bytes_max;     /* of frames */
     bool is_from_end;       /* the newest, not the oldest */
     bool is_all_or_nothing; /* no messages at all unless all behind `since` are kept */
-    uint32_t keys_max;      /* of the last RECEIPT_MS, the newest */
+    uint32_t keys_max;      /* of backends and of clients each, of the last RECEIPT_MS, the newest */
 
     /* The answer, zeroed by the asker. RC_OK, RC_ENOENT (READ: nothing was ever stored of this channel, or all of it
      * was forgotten, which is when the rule's ttl and RECEIPT_MS have passed since its last message), RC_ESTORE,
@@ -87,7 +87,7 @@ struct store_job {
     struct message **messages; /* ascending, with the gaps that they were stored with: FORM_EVENT with its position,
                                 * offset, time; a reference to each. Which connections published them is not kept */
     uint32_t messages_count;
-    struct store_key *keys; /* in the order of their offsets */
+    struct store_key *keys; /* those of backends, then of clients, in the order of their offsets */
     uint32_t keys_count;
 
     struct store_job *next; /* this and the rest are the store's */

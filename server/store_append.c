@@ -46,18 +46,29 @@ static enum rc take_apart(const struct message *message, struct parts *parts)
 
 /* ---- the channel ---- */
 
-static enum rc delete_all(struct store_log *log, enum store_statement delete, const struct store_channel *channel)
+static enum rc delete_messages(struct store_log *log, const struct store_channel *channel)
 {
-    store_bind_number(log, delete, 1, (uint64_t)channel->id);
-    store_bind_number(log, delete, 2, STORE_NUMBER_MAX);
-    return store_run(log, delete);
+    store_bind_number(log, STORE_SQL_MESSAGES_DELETE, 1, (uint64_t)channel->id);
+    store_bind_number(log, STORE_SQL_MESSAGES_DELETE, 2, STORE_NUMBER_MAX);
+    return store_run(log, STORE_SQL_MESSAGES_DELETE);
+}
+
+static enum rc delete_keys(struct store_log *log, const struct store_channel *channel)
+{
+    enum rc rc = RC_OK;
+    for (enum receipt_owner owner = 0; rc == RC_OK && owner < RECEIPT_OWNERS_MAX; owner++) {
+        store_bind_keys(log, STORE_SQL_KEYS_DELETE, 1, channel, owner);
+        store_bind_number(log, STORE_SQL_KEYS_DELETE, 2, STORE_NUMBER_MAX);
+        rc = store_run(log, STORE_SQL_KEYS_DELETE);
+    }
+    return rc;
 }
 
 /* Another history begins: what was stored under the old epoch means nothing to those who know the new one. */
 static enum rc begin_epoch(struct store_log *log, struct store_channel *channel, const char *epoch)
 {
-    enum rc rc = delete_all(log, STORE_SQL_MESSAGES_DELETE, channel);
-    if (rc == RC_OK) rc = delete_all(log, STORE_SQL_KEYS_DELETE, channel);
+    enum rc rc = delete_messages(log, channel);
+    if (rc == RC_OK) rc = delete_keys(log, channel);
     *channel = (struct store_channel){
         .id = channel->id, .sweep_ms = STORE_NUMBER_MAX, .sweep_ms_saved = channel->sweep_ms_saved};
     memcpy(channel->epoch, epoch, sizeof channel->epoch);
@@ -101,7 +112,7 @@ static enum rc add_message(struct store_log *log, const struct store_channel *ch
 static enum rc add_key(struct store_log *log, const struct store_channel *channel, const struct store_job *job)
 {
     if (job->key[0] == '\0') return RC_OK;
-    store_bind_number(log, STORE_SQL_KEY_ADD, 1, (uint64_t)channel->id);
+    store_bind_keys(log, STORE_SQL_KEY_ADD, 1, channel, receipt_owner_of(text_of(job->key)));
     store_bind_number(log, STORE_SQL_KEY_ADD, 2, job->message->offset);
     store_bind_number(log, STORE_SQL_KEY_ADD, 3, job->message->time_ms);
     store_bind_text(log, STORE_SQL_KEY_ADD, 4, text_of(job->key));

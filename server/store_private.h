@@ -3,6 +3,7 @@
 
 #include "core/name.h"
 #include "core/position.h"
+#include "core/receipts.h"
 #include "server/store_file.h"
 
 #include <assert.h>
@@ -73,6 +74,15 @@ static inline void store_bind_number(struct store_log *log, enum store_statement
 {
     if (number > STORE_NUMBER_MAX) number = STORE_NUMBER_MAX;
     sqlite3_bind_int64(log->statements[statement], at, (int64_t)number);
+}
+
+/* The keys of a channel's publishes stand under its number, those of clients under the same below zero: each kind is
+ * read and cut by itself, and however many there are of one, the other's are found at once. */
+static inline void store_bind_keys(struct store_log *log, enum store_statement statement, int at,
+                                   const struct store_channel *channel, enum receipt_owner owner)
+{
+    int64_t number = owner == RECEIPT_OF_CLIENT ? -channel->id : channel->id;
+    sqlite3_bind_int64(log->statements[statement], at, number);
 }
 
 static inline void store_bind_text(struct store_log *log, enum store_statement statement, int at, struct text text)

@@ -110,9 +110,9 @@ static enum rc add_key(struct store_log *log, struct store_job *job)
 }
 
 static enum rc read_keys(struct store_log *log, struct store_job *job, const struct store_channel *channel,
-                         uint64_t now_ms)
+                         enum receipt_owner owner, uint64_t now_ms)
 {
-    store_bind_number(log, STORE_SQL_KEYS_READ, 1, (uint64_t)channel->id);
+    store_bind_keys(log, STORE_SQL_KEYS_READ, 1, channel, owner);
     store_bind_number(log, STORE_SQL_KEYS_READ, 2, store_expired_ms(now_ms, RECEIPT_MS));
     store_bind_number(log, STORE_SQL_KEYS_READ, 3, job->keys_max);
     enum rc rc;
@@ -140,7 +140,10 @@ static enum rc read_channel(struct store_log *log, struct store_job *job, uint64
     rc = read_first(log, job, channel, expired_ms);
     if (rc == RC_OK && job->is_all_or_nothing && job->since + 1 < job->first) return RC_OK;
     if (rc == RC_OK) rc = read_messages(log, job, channel);
-    if (rc == RC_OK && job->keys_max > 0) rc = read_keys(log, job, channel, now_ms);
+    if (job->keys_max == 0) return rc;
+    for (enum receipt_owner owner = 0; rc == RC_OK && owner < RECEIPT_OWNERS_MAX; owner++) {
+        rc = read_keys(log, job, channel, owner, now_ms);
+    }
     return rc;
 }
 

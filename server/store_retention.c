@@ -92,11 +92,11 @@ enum rc store_trim(struct store_log *log, struct store_channel *channel, const s
 
 /* ---- keys ---- */
 
-static enum rc measure_keys(struct store_log *log, const struct store_channel *channel, uint64_t expired_ms,
-                            uint32_t rows_max, struct front *front)
+static enum rc measure_keys(struct store_log *log, const struct store_channel *channel, enum receipt_owner owner,
+                            uint64_t expired_ms, uint32_t rows_max, struct front *front)
 {
     const enum store_statement oldest = STORE_SQL_KEYS_OLDEST;
-    store_bind_number(log, oldest, 1, (uint64_t)channel->id);
+    store_bind_keys(log, oldest, 1, channel, owner);
     store_bind_number(log, oldest, 2, rows_max);
     enum rc rc;
     while ((rc = store_step(log, oldest)) == RC_OK) {
@@ -112,13 +112,13 @@ static enum rc measure_keys(struct store_log *log, const struct store_channel *c
     return rc == RC_ENOENT ? RC_OK : rc;
 }
 
-static enum rc cut_keys(struct store_log *log, const struct store_channel *channel, uint64_t now_ms,
-                        uint32_t rows_max, struct front *front)
+static enum rc cut_keys_of(struct store_log *log, const struct store_channel *channel, enum receipt_owner owner,
+                           uint64_t now_ms, uint32_t rows_max, struct front *front)
 {
     *front = (struct front){.next_ms = STORE_NUMBER_MAX};
-    enum rc rc = measure_keys(log, channel, store_expired_ms(now_ms, RECEIPT_MS), rows_max, front);
+    enum rc rc = measure_keys(log, channel, owner, store_expired_ms(now_ms, RECEIPT_MS), rows_max, front);
     if (rc != RC_OK || front->rows == 0) return rc;
-    store_bind_number(log, STORE_SQL_KEYS_DELETE, 1, (uint64_t)channel->id);
+    store_bind_keys(log, STORE_SQL_KEYS_DELETE, 1, channel, owner);
     store_bind_number(log, STORE_SQL_KEYS_DELETE, 2, front->offset);
     return store_run(log, STORE_SQL_KEYS_DELETE);
 }
@@ -143,19 +143,33 @@ static enum rc delete_channel(struct store_log *log, const struct store_channel 
     return store_run(log, STORE_SQL_CHANNEL_DELETE);
 }
 
+/* *sweep_ms becomes earlier if keys want that; *rows grows. */
+static enum rc cut_keys(struct store_log *log, const struct store_channel *channel, uint64_t now_ms,
+                        uint32_t rows_max, uint64_t *rows, uint64_t *sweep_ms)
+{
+    enum rc rc = RC_OK;
+    for (enum receipt_owner owner = 0; rc == RC_OK && owner < RECEIPT_OWNERS_MAX; owner++) {
+        struct front keys;
+        rc = cut_keys_of(log, channel, owner, now_ms, rows_max, &keys);
+        *rows += keys.rows;
+        *sweep_ms = earlier(*sweep_ms, next_sweep_ms(&keys, rows_max, RECEIPT_MS));
+    }
+    return rc;
+}
+
 static enum rc sweep_channel(struct store_log *log, struct store_channel *channel, uint64_t now_ms, uint32_t rows_max,
                              uint32_t *rows_r)
 {
-    struct front messages, keys;
+    struct front messages;
     struct bounds bounds = {.count = STORE_NUMBER_MAX,
                             .bytes = STORE_NUMBER_MAX,
                             .expired_ms = store_expired_ms(now_ms, channel->ttl_ms)};
     enum rc rc = cut_front(log, channel, &bounds, rows_max, &messages);
-    if (rc == RC_OK) rc = cut_keys(log, channel, now_ms, rows_max, &keys);
+    uint64_t rows = messages.rows + 1; /* and the channel's */
+    channel->sweep_ms = next_sweep_ms(&messages, rows_max, channel->ttl_ms);
+    if (rc == RC_OK) rc = cut_keys(log, channel, now_ms, rows_max, &rows, &channel->sweep_ms);
     if (rc != RC_OK) return rc;
-    *rows_r = (uint32_t)(messages.rows + keys.rows) + 1; /* and the channel's */
-    channel->sweep_ms =
-        earlier(next_sweep_ms(&messages, rows_max, channel->ttl_ms), next_sweep_ms(&keys, rows_max, RECEIPT_MS));
+    *rows_r = (uint32_t)rows;
     if (channel->sweep_ms == STORE_NUMBER_MAX) { /* nothing is left */
         channel->sweep_ms = store_forget_at_ms(channel->last_ms, channel->ttl_ms);
         if (channel->sweep_ms <= now_ms) return delete_channel(log, channel);

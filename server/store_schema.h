@@ -16,7 +16,8 @@
  *                    that no index over messages is needed
  * channel.whole_from who was not so far missed something that could not be kept
  * message.bytes      of its frame; before the texts, so that counting does not read them
- * key                what was published with an idempotency key lately */
+ * key                what was published with an idempotency key lately
+ * key.channel        the channel's number; below zero for the keys of clients */
 #define STORE_SCHEMA                                                                                               \
     "CREATE TABLE channel ("                                                                                       \
     " id INTEGER PRIMARY KEY, app TEXT NOT NULL, name TEXT NOT NULL, epoch TEXT NOT NULL,"                         \

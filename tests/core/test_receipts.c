@@ -53,7 +53,7 @@ Test(receipts, are_bounded_the_oldest_closed_goes_first, .timeout = 20)
 {
     enum { MANY = 1000 };
     char memory[16];
-    struct receipts *receipts = receipts_new(MANY);
+    struct receipts *receipts = receipts_new(2 * MANY); /* half of them, for these are all of one kind */
     struct name a = channel_named("a");
     struct receipt *open = receipts_open(receipts, &a, text_of("open"), 1);
     for (uint32_t i = 0; i < 3 * MANY; i++) { /* the table grows on the way */
@@ -72,7 +72,7 @@ Test(receipts, are_bounded_the_oldest_closed_goes_first, .timeout = 20)
 
 Test(receipts, are_refused_when_all_are_open_or_none_may_be, .timeout = 10)
 {
-    struct receipts *receipts = receipts_new(2), *none = receipts_new(0);
+    struct receipts *receipts = receipts_new(4), *none = receipts_new(0);
     struct name a = channel_named("a");
     struct receipt *first = receipts_open(receipts, &a, text_of("1"), 1);
     cr_expect_not_null(receipts_open(receipts, &a, text_of("2"), 1));
@@ -88,12 +88,12 @@ Test(receipts, are_refused_when_all_are_open_or_none_may_be, .timeout = 10)
 Test(receipts, restored_ones_stand_by_age_and_the_oldest_give_way, .timeout = 10)
 {
     char memory[16];
-    struct receipts *receipts = receipts_new(100);
+    struct receipts *receipts = receipts_new(200);
     struct name channels[] = {channel_named("a"), channel_named("b"), channel_named("c")};
     for (uint32_t c = 0; c < 3; c++) { /* ages 1000 to 1079 in each: the youngest hundred of all stay */
-        struct receipt *cursor = NULL;
+        struct receipt *cursors[RECEIPT_OWNERS_MAX] = {NULL};
         for (uint32_t i = 0; i < 80; i++) {
-            receipts_restore(receipts, &channels[c], key_of(memory, i), 1000 + i, &here, &cursor);
+            receipts_restore(receipts, &channels[c], key_of(memory, i), 1000 + i, &here, cursors);
             cr_assert_leq(receipts_count(receipts), 100);
         }
     }
@@ -106,5 +106,57 @@ Test(receipts, restored_ones_stand_by_age_and_the_oldest_give_way, .timeout = 10
             if (receipt != NULL) cr_expect(!receipt->is_open && receipt->position.offset == 7);
         }
     }
+    receipts_free(receipts);
+}
+
+static void expect_found(struct receipts *receipts, const struct name *channel, char letter, uint32_t first,
+                         uint32_t count)
+{
+    char memory[16];
+    for (uint32_t i = 0; i < count; i++) {
+        size_t bytes = (size_t)snprintf(memory, sizeof memory, "%c%u", letter, i);
+        bool is_there = receipts_find(receipts, channel, (struct text){memory, bytes}, 5000) != NULL;
+        cr_expect_eq(is_there, i >= first, "%s", memory);
+    }
+}
+
+Test(receipts, of_clients_and_of_backends_do_not_push_each_other_out, .timeout = 20)
+{
+    enum { MANY = 1001 };
+    static const struct {
+        char few, many;
+    } cases[] = {{RECEIPT_LETTER_BACKEND, RECEIPT_LETTER_CLIENT}, {RECEIPT_LETTER_CLIENT, RECEIPT_LETTER_BACKEND}};
+    for (size_t c = 0; c < 2; c++) {
+        for (int restored = 0; restored < 2; restored++) {
+            char memory[16];
+            struct receipts *receipts = receipts_new(1000);
+            struct receipt *cursors[RECEIPT_OWNERS_MAX] = {NULL};
+            struct name a = channel_named("a");
+            for (uint32_t i = 0; i < MANY + 2; i++) {
+                bool is_few = i < 2;
+                size_t bytes = (size_t)snprintf(memory, sizeof memory, "%c%u", is_few ? cases[c].few : cases[c].many,
+                                                is_few ? i : i - 2);
+                struct text key = {memory, bytes};
+                if (restored) {
+                    receipts_restore(receipts, &a, key, 1000 + i, &here, cursors);
+                } else {
+                    receipt_close(receipts_open(receipts, &a, key, 1000 + i), &here);
+                }
+            }
+            cr_expect_eq(receipts_count(receipts), 502);
+            expect_found(receipts, &a, cases[c].few, 0, 2);
+            expect_found(receipts, &a, cases[c].many, MANY - 500, MANY);
+            receipts_free(receipts);
+        }
+    }
+}
+
+Test(receipts, of_one_in_all_each_kind_has_one, .timeout = 10)
+{
+    struct receipts *receipts = receipts_new(1);
+    struct name a = channel_named("a");
+    cr_expect_not_null(receipts_open(receipts, &a, text_of("b1"), 1));
+    cr_expect_not_null(receipts_open(receipts, &a, text_of("c1"), 1));
+    cr_expect_null(receipts_open(receipts, &a, text_of("c2"), 1));
     receipts_free(receipts);
 }

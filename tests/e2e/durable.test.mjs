@@ -15,7 +15,7 @@ import { assertQuiet, connect, sleep, until, within } from './support.mjs';
 import { startServer } from './server.mjs';
 
 const TEST_MS = 150_000;
-const APP_ARGS = appArgs('client_events_per_second=1000');
+const APP_ARGS = appArgs('client_events_per_second=10000');
 const ROW_BYTES = 100;    /* what a message of few bytes takes at least */
 const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const numbers = ({ items }) => items.map(({ data }) => Number(data));
@@ -208,6 +208,26 @@ placeTest('nothing is published twice because of a restart', { ways: CROSSED }, 
   for (const channel of ['room-a', 'room-b']) assert.equal((await place.backend.history(channel)).items.length, 1);
   assert.equal((await place.backend.history('private-a')).items.length, 2);
 });
+
+/* As many ids of clients, who may be anybody, as there may be keys in all. */
+placeTest("ids of clients do not make a backend's key forgotten",
+  { args: ['--repeat-keys-max', '1000'] }, async (place, signal) => {
+    const body = { name: 'ev', channels: ['private-a'], data: '1', idempotency_key: 'order-17', info: 'position' };
+    const first = await place.backend.call('POST', '/events', { body });
+    const ann = await Peer.open(place.server);
+    await ann.subscribe('private-a');
+    const ids = range(1, 1001).map((number) => `id ${number}`);
+    for (const id of ids) {
+      ann.sendText(JSON.stringify({ event: 'client-ev', channel: 'private-a', data: '', id }));
+      const { event, data } = await ann.next('an acknowledgement');
+      assert.deepEqual([event, JSON.parse(data).id], ['pusher_internal:ringcast_ack', id]);
+    }
+    for (let times = 0; times < 2; times += 1) {
+      const again = await place.backend.call('POST', '/events', { body });
+      assert.deepEqual([again.status, again.body], [200, first.body]);
+      await place.restart(signal);
+    }
+  });
 
 /* --- more than memory holds --------------------------------------------------------------------------------------- */
 

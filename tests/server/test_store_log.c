@@ -374,6 +374,34 @@ Test(store_log, keys_are_read_in_order_for_ten_minutes, .timeout = 60)
     case_log_end();
 }
 
+/* Those of clients, who may be anybody, hide none of a backend's, are cut like them and go with their epoch. */
+Test(store_log, keys_of_clients_and_of_backends_are_kept_apart, .timeout = 60)
+{
+    char key[16];
+    case_log_begin();
+    for (uint64_t offset = 1; offset <= 40; offset++) {
+        snprintf(key, sizeof key, "%c%lu", offset <= 2 ? RECEIPT_LETTER_BACKEND : RECEIPT_LETTER_CLIENT, offset);
+        case_log_append_at("room", offset, CASE_MS + offset, key);
+    }
+    case_log_append_at("other", 1, CASE_MS, "c1");
+    case_log_reopen();
+    struct store_job *read = case_read("room");
+    read->keys_max = 5;
+    case_log_run(read, CASE_MS + MINUTE_MS);
+    cr_assert_eq(read->keys_count, 2 + 5);
+    static const char *const expected[] = {"b1", "b2", "c36", "c37", "c38", "c39", "c40"};
+    for (uint32_t i = 0; i < 7; i++)
+        cr_expect_str_eq(read->keys[i].text, expected[i]);
+    case_free(read);
+    case_log_sweep(CASE_MS + 10 * MINUTE_MS + 20, 7);
+    cr_expect_eq(case_query("SELECT count(*) FROM key"), 20, "two kinds, each up to what is not expired");
+    struct store_job *anew = case_append("room", 1, "");
+    snprintf(anew->epoch, sizeof anew->epoch, "epoch002");
+    cr_expect_eq(case_log_run_and_free(anew, CASE_MS + 10 * MINUTE_MS), RC_OK);
+    cr_expect_eq(case_query("SELECT count(*) FROM key"), 0, "the other channel's is expired");
+    case_log_end();
+}
+
 Test(store_log, keys_outlive_their_messages, .timeout = 60)
 {
     case_log_begin();
