@@ -309,9 +309,11 @@ static struct api_refusal read_batch(const struct api_request *request, yyjson_v
         return wrong("Expected batch parameter to be an array of events");
     }
     size_t count = yyjson_arr_size(*batch_r);
-    if (count > 0 && count <= request->app->batch_max) return (struct api_refusal){0};
-    char *words;
-    int written = asprintf(&words, "Expected batch to have 1 to %u events", request->app->batch_max);
+    if (count == 0) return wrong("Expected batch to have at least one event");
+    if (count <= request->app->batch_max) return (struct api_refusal){0};
+    char *words; /* applications look for the first three of them */
+    int written =
+        asprintf(&words, "Batch too large: expected at most %u events (batch_max)", request->app->batch_max);
     return written >= 0 ? (struct api_refusal){400, words, words} : api_out_of_memory;
 }
 

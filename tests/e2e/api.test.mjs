@@ -330,6 +330,18 @@ channelTest('limits are settings of the app', { settings: 'event_bytes_max=20KiB
   assert.equal(await status('/batch_events', { batch: many(21, EVENT) }), 400);
 });
 
+/* The words by which tests of the official SDKs know what went wrong. */
+channelTest('what is too large is told in the words that SDKs look for', {}, async (server) => {
+  const sdk = backend(server);
+  for (const [status, words, publish] of [
+    [400, /^Batch too large/, () => sdk.triggerBatch(many(11, EVENT))],
+    [413, /content of this event/, () => sdk.trigger('tea', 'ev', 'x'.repeat(11 * 1024))],
+    [413, /content of this event/, () => sdk.triggerBatch([{ ...EVENT, data: 'x'.repeat(11 * 1024) }])],
+  ]) {
+    await assert.rejects(publish, (error) => error.status === status && words.test(error.body), `${words}`);
+  }
+});
+
 const OFF = { id: '2001', key: 'key-of-off', secret: 's1' };
 channelTest('an app that is not enabled gets 403', { args: appArgs('enabled=no', OFF) }, async (server) => {
   assert.equal((await call(server, 'POST', '/events', { app: OFF, body: EVENT })).status, 403);
