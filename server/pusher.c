@@ -189,62 +189,83 @@ static void pong(const struct command *command)
     (void)command; /* that it came is all it says */
 }
 
-static void take_command(const struct command *command)
+static void shape_is_wrong(const struct command *command)
+{
+    pusher_error(command, CODE_NONE,
+                 "Invalid message: send an object with the members event (a string), data and channel, each once");
+}
+
+/* The protocol's own commands may come with their data as a string of JSON. */
+static void take_with_data(struct command *command, void (*take)(const struct command *command))
+{
+    yyjson_doc *document = NULL;
+    const char *reason;
+    if (command->has_bad_data) {
+        shape_is_wrong(command);
+        return;
+    }
+    if (yyjson_is_str(command->data)) {
+        if (json_read(json_text(command->data), &document, &reason) != RC_OK) {
+            pusher_error(command, CODE_NONE, "Invalid message: its data is a string that holds no JSON (%s)", reason);
+            return;
+        }
+        command->data = yyjson_doc_get_root(document);
+    }
+    take(command);
+    yyjson_doc_free(document);
+}
+
+static void take_client_event(const struct command *command)
+{
+    if (command->has_bad_channel || command->has_bad_data) {
+        shape_is_wrong(command);
+    } else {
+        pusher_client_event(command);
+    }
+}
+
+static void take_command(struct command *command)
 {
     static const struct {
         const char *event;
         void (*take)(const struct command *command);
+        bool has_data; /* which it reads; what a command does not read is not judged either */
     } rows[] = {
-        {"pusher:ping", ping},
-        {"pusher:pong", pong},
-        {"pusher:subscribe", pusher_subscribe},
-        {"pusher:unsubscribe", pusher_unsubscribe},
-        {"pusher:signin", pusher_sign_in},
-        {"pusher:ringcast_history", pusher_history},
-        {"pusher:ringcast_publish", pusher_room_event},
+        {"pusher:ping", ping, false},
+        {"pusher:pong", pong, false},
+        {"pusher:subscribe", pusher_subscribe, true},
+        {"pusher:unsubscribe", pusher_unsubscribe, true},
+        {"pusher:signin", pusher_sign_in, true},
+        {"pusher:ringcast_history", pusher_history, true},
+        {"pusher:ringcast_publish", pusher_room_event, true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (!text_is(command->event, rows[i].event)) continue;
-        rows[i].take(command);
+        if (rows[i].has_data) {
+            take_with_data(command, rows[i].take);
+        } else {
+            rows[i].take(command);
+        }
         return;
     }
     if (text_has_prefix(command->event, "client-")) {
-        pusher_client_event(command);
+        take_client_event(command);
         return;
     }
     int shown = command->event.count <= NAME_BYTES_MAX ? (int)command->event.count : 0;
     pusher_error(command, CODE_NONE, "Unsupported event received on socket: %.*s", shown, command->event.at);
 }
 
-/* The protocol's own commands may come with their data as a string of JSON. */
-static void take_string_data(struct command *command)
-{
-    yyjson_doc *document;
-    const char *reason;
-    if (json_read(json_text(command->data), &document, &reason) != RC_OK) {
-        pusher_error(command, CODE_NONE, "Invalid message: its data is a string that holds no JSON (%s)", reason);
-        return;
-    }
-    command->data = yyjson_doc_get_root(document);
-    take_command(command);
-    yyjson_doc_free(document);
-}
-
 static void take_document(struct command *command, yyjson_val *root)
 {
-    static const char shape[] =
-        "Invalid message: send an object with the members event (a string), data and channel, "
-        "each once";
     enum rc event = pusher_string(root, "event", &command->event);
-    enum rc channel = pusher_string(root, "channel", &command->channel);
-    enum rc data = json_member(root, "data", &command->data);
-    command->has_bad_id = pusher_string(root, "id", &command->id) == RC_EPROTO; /* who has no use for it ignores it */
-    if (event != RC_OK || channel == RC_EPROTO || data == RC_EPROTO) {
-        pusher_error(command, CODE_NONE, "%s", shape);
-    } else if (yyjson_is_str(command->data) && text_has_prefix(command->event, "pusher:")) {
-        take_string_data(command);
-    } else {
+    command->has_bad_channel = pusher_string(root, "channel", &command->channel) == RC_EPROTO;
+    command->has_bad_data = json_member(root, "data", &command->data) == RC_EPROTO;
+    command->has_bad_id = pusher_string(root, "id", &command->id) == RC_EPROTO;
+    if (event == RC_OK) {
         take_command(command);
+    } else {
+        shape_is_wrong(command);
     }
 }
 

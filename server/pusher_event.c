@@ -70,13 +70,13 @@ static bool has_fitting_size(const struct command *command, struct text data)
     return false;
 }
 
-/* A string's text is passed on as it is, anything else as the JSON that it is. */
+/* A string's text is passed on as it is, anything else as the JSON that it is; none as null. */
 static void send_data(const struct command *command, const struct subscription *subscription)
 {
     size_t bytes;
     char *json = NULL;
-    struct text data = json_text(command->data);
-    if (!yyjson_is_str(command->data)) {
+    struct text data = command->data != NULL ? json_text(command->data) : text_of("null");
+    if (command->data != NULL && !yyjson_is_str(command->data)) {
         if (json_write(command->data, &json, &bytes) != RC_OK) {
             connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
             return;
@@ -120,9 +120,8 @@ void pusher_client_event(const struct command *command)
     const struct app *app = command->pusher->app;
     struct text channel = command->channel;
     if (!has_good_id(command)) return;
-    if (channel.at == NULL || command->data == NULL) {
-        pusher_refuse_event(command, CODE_NONE, CODE_MALFORMED, false,
-                            "Invalid client event (must contain channel and data)");
+    if (channel.at == NULL) {
+        pusher_refuse_event(command, CODE_NONE, CODE_MALFORMED, false, "Invalid client event (must contain channel)");
         return;
     }
     if (!app->client_events) {

@@ -25,11 +25,13 @@ struct command {
     struct shard *shard;
     struct connection *connection;
     struct pusher *pusher;
-    struct text event;   /* its name */
-    struct text channel; /* beside the data; at == NULL: none */
-    struct text id;      /* of a client event: its sender wants to hear that it was published; at == NULL: not */
+    struct text event;    /* its name */
+    struct text channel;  /* beside the data; at == NULL: none */
+    struct text id;       /* of a client event: its sender wants to hear that it was published; at == NULL: not */
+    bool has_bad_channel; /* no string, or twice: for whoever has a use for it to tell */
     bool has_bad_id;
-    yyjson_val *data; /* NULL: none */
+    bool has_bad_data; /* twice */
+    yyjson_val *data;  /* NULL: none */
 };
 
 /* Says pusher:error; printf-like. */
