@@ -51,7 +51,7 @@ static int position_text(const struct position *position, char to[POSITION_BYTES
 static size_t before_bytes(const struct event *event)
 {
     size_t bytes = strlen("{\"event\":\"\",\"data\":\"") + json_text_bytes(event->name);
-    if (event->channel.at != NULL) bytes += strlen(",\"channel\":\"\"") + event->channel.count;
+    if (event->channel.at != NULL) bytes += strlen(",\"channel\":\"\"") + json_text_bytes(event->channel);
     return bytes;
 }
 
@@ -75,7 +75,7 @@ static char *write_payload(const struct event *event, char *to)
     to = json_text_write(to, event->name);
     if (event->channel.at != NULL) {
         to = text_put(to, text_of("\",\"channel\":\""));
-        to = text_put(to, event->channel);
+        to = json_text_write(to, event->channel);
     }
     to = text_put(to, text_of("\",\"data\":\""));
     to = write_data(event, to);

@@ -22,7 +22,7 @@ struct presence;
 
 struct event {
     struct text name;
-    struct text channel;             /* at == NULL: the event is of no channel. A channel's name needs no escapes */
+    struct text channel;             /* at == NULL: the event is of no channel */
     struct text data;                /* decoded */
     const struct presence *members;  /* a channel's snapshot goes before what data, an object, has; NULL: data only */
     struct text user_id;             /* at == NULL: none is told */

@@ -10,21 +10,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define STATUS_UNAUTHORIZED 401
-#define STATUS_CROWDED      4004 /* the channel has no room for more members */
-#define STATUS_TOO_MANY     4100 /* the connection has as many channels as it may */
-#define STATUS_NO_MEMORY    500
-#define TOO_LARGE           "user_info is larger than the app permits (member_bytes_max)"
-#define WINDOW_MS           10000 /* in which a connection may subscribe twice to as many channels as it may have */
+#define WINDOW_MS 10000 /* in which a connection may subscribe twice to as many channels as it may have */
 
-struct refusal_text {
-    const char *type; /* AuthError, LimitReached, ServerError */
-    unsigned status;
-    unsigned code; /* of the pusher:error that goes with it */
-    const char *text;
+/* What a client asks for. */
+struct asked {
+    struct text channel;
+    struct channel_type type;
+    struct text channel_data; /* at == NULL: none */
+    struct recover recover;
 };
 
-/* Clients look for either of two events: the channel's own, and the connection's. */
+/* Why it may not have it. */
+struct refusal_text {
+    const char *type;
+    unsigned status;
+    const char *text; /* needs no escapes; NULL: it may */
+};
+
+static const struct refusal_text granted = {0};
+static const struct refusal_text no_name = {
+    "BadRequest", 400, "Invalid channel name: use 1 to 200 characters of A-Z a-z 0-9 _ - = @ , . ;"};
+static const struct refusal_text no_position = {
+    "BadRequest", 400, "recover has to be true, or an object with epoch and offset as they were told"};
+static const struct refusal_text not_signed_in = {"AuthError", 401, "Sign in as this user first"};
+static const struct refusal_text no_member = {"AuthError", 401,
+                                              "A presence channel needs channel_data, or a user who is signed in"};
+static const struct refusal_text too_large = {"LimitReached", 4301,
+                                              "user_info is larger than the app permits (member_bytes_max)"};
+static const struct refusal_text crowded = {"LimitReached", 4100,
+                                            "The channel has as many members as the app permits (members_max)"};
+static const struct refusal_text too_many = {
+    "LimitReached", 4100, "The connection subscribes to as many channels as the app permits (channels_max)"};
+static const struct refusal_text too_fast = {
+    "LimitReached", 4301, "The connection subscribes and unsubscribes too often: wait ten seconds"};
+static const struct refusal_text no_memory = {"ServerError", 500, "The server is out of memory: try again"};
+
+/* NULL: granted. */
+static struct refusal_text auth_error(const char *text)
+{
+    return (struct refusal_text){"AuthError", 401, text};
+}
+
+/* Clients look for either of two events: the channel's own, and the connection's. That one has no code: with any,
+ * some take the whole connection for refused. */
 static void refuse(const struct command *command, struct text channel, const struct refusal_text *refusal)
 {
     char data[512];
@@ -32,24 +60,14 @@ static void refuse(const struct command *command, struct text channel, const str
                          refusal->text, refusal->status);
     pusher_say(command, "pusher:subscription_error", channel, (struct text){data, (size_t)count});
     if (command->connection->state != CONNECTION_OPEN) return; /* there was no memory to say it */
-    pusher_error(command, refusal->code, "%s (channel %.*s)", refusal->text, (int)channel.count, channel.at);
-}
-
-static void refuse_auth(const struct command *command, struct text channel, const char *text)
-{
-    refuse(command, channel, &(struct refusal_text){"AuthError", STATUS_UNAUTHORIZED, CODE_UNAUTHORIZED, text});
+    int shown = channel.count <= NAME_BYTES_MAX ? (int)channel.count : 0;
+    pusher_error(command, CODE_NONE, "%s (channel %.*s)", refusal->text, shown, channel.at);
 }
 
 void pusher_subscribe_refused(const struct command *command, const struct join *join)
 {
     command->pusher->channels--;
-    struct refusal_text refusal = {"ServerError", STATUS_NO_MEMORY, CODE_NONE,
-                                   "The server is out of memory: try again"};
-    if (join->rc == RC_EFULL) {
-        refusal = (struct refusal_text){"LimitReached", STATUS_CROWDED, CODE_NONE,
-                                        "The channel has as many members as the app permits (members_max)"};
-    }
-    refuse(command, name_text(&join->channel), &refusal);
+    refuse(command, name_text(&join->channel), join->rc == RC_EFULL ? &crowded : &no_memory);
 }
 
 /* ---- as whom ---- */
@@ -68,25 +86,39 @@ static void identity_free(struct identity *identity)
     free(identity->memory);
 }
 
-/* Reads channel_data: {"user_id": "42" or 42, "user_info": anything}. NULL: fine, or what is wrong with it. */
-static const char *read_identity(const struct app *app, struct text channel_data, struct identity *identity)
+/* Reads channel_data: {"user_id": "42" or 42, "user_info": anything}. */
+static struct refusal_text read_identity(const struct app *app, struct text channel_data, struct identity *identity)
 {
     yyjson_val *id, *info;
-    if (json_read(channel_data, &identity->document, NULL) != RC_OK) return "channel_data is no JSON";
+    if (json_read(channel_data, &identity->document, NULL) != RC_OK) return auth_error("channel_data is no JSON");
     yyjson_val *root = yyjson_doc_get_root(identity->document);
-    if (!yyjson_is_obj(root)) return "channel_data is no JSON object";
-    if (json_member(root, "user_id", &id) != RC_OK) return "channel_data needs one user_id";
+    if (!yyjson_is_obj(root)) return auth_error("channel_data is no JSON object");
+    if (json_member(root, "user_id", &id) != RC_OK) return auth_error("channel_data needs one user_id");
     identity->user_id = json_text(id);
     bool has_id = identity->user_id.count > 0 && identity->user_id.count <= USER_ID_BYTES_MAX;
-    if (!has_id) return "user_id in channel_data has to be a string of 1 to 128 bytes, or a number";
+    if (!has_id) return auth_error("user_id in channel_data has to be a string of 1 to 128 bytes, or a number");
     enum rc rc = json_member(root, "user_info", &info);
-    if (rc == RC_EPROTO) return "channel_data has two user_info";
-    if (rc == RC_ENOENT) return NULL;
+    if (rc == RC_EPROTO) return auth_error("channel_data has two user_info");
+    if (rc == RC_ENOENT) return granted;
     size_t bytes;
-    if (json_write(info, &identity->memory, &bytes) != RC_OK) return "The server is out of memory: try again";
-    if (bytes > app->member_bytes_max) return TOO_LARGE;
+    if (json_write(info, &identity->memory, &bytes) != RC_OK) return no_memory;
+    if (bytes > app->member_bytes_max) return too_large;
     identity->user_info = (struct text){identity->memory, bytes};
-    return NULL;
+    return granted;
+}
+
+/* Who wants in: as channel_data says, else as the user that is signed in. */
+static struct refusal_text find_identity(const struct command *command, const struct asked *asked,
+                                         struct identity *identity)
+{
+    const struct app *app = command->pusher->app;
+    const struct user *user = command->pusher->user;
+    if (!asked->type.is_presence) return granted;
+    if (asked->channel_data.at != NULL) return read_identity(app, asked->channel_data, identity);
+    if (user == NULL) return no_member;
+    identity->user_id = user->id;
+    identity->user_info = user->info;
+    return user->info.count <= app->member_bytes_max ? granted : too_large;
 }
 
 /* ---- may it ---- */
@@ -97,21 +129,19 @@ static void subscribe_user_channel(const struct command *command, struct text ch
     const struct user *user = command->pusher->user;
     struct text id = text_behind(channel, strlen(CHANNEL_USER_PREFIX));
     if (user == NULL || !text_equals(user->id, id)) {
-        refuse_auth(command, channel, "Sign in as this user first");
+        refuse(command, channel, &not_signed_in);
         return;
     }
     pusher_say(command, "pusher_internal:subscription_succeeded", channel, text_of("{}"));
 }
-
-static void ask_home(const struct command *command, struct text channel, const struct identity *identity,
-                     const struct recover *recover)
+static void ask_home(const struct command *command, const struct asked *asked, const struct identity *identity)
 {
     struct join_wish wish = {
-        .channel = name_of(command->pusher->app->index, channel),
+        .channel = name_of(command->pusher->app->index, asked->channel),
         .form = FORM_EVENT,
         .user_id = identity->user_id,
         .user_info = identity->user_info,
-        .recover = *recover,
+        .recover = asked->recover,
     };
     command->pusher->channels++;
     enum rc rc = subscribe(command->shard, command->connection, &wish);
@@ -119,25 +149,14 @@ static void ask_home(const struct command *command, struct text channel, const s
     if (rc_is_error(rc)) pusher_subscribe_refused(command, &(struct join){.channel = wish.channel, .rc = rc});
 }
 
-static void subscribe_as(const struct command *command, struct text channel, struct channel_type type,
-                         struct text channel_data, const struct recover *recover)
+static void subscribe_as_asked(const struct command *command, const struct asked *asked)
 {
     struct identity identity = {0};
-    const struct user *user = command->pusher->user;
-    const char *wrong = NULL;
-    if (type.is_presence && channel_data.at != NULL) {
-        wrong = read_identity(command->pusher->app, channel_data, &identity);
-    } else if (type.is_presence && user != NULL) {
-        identity.user_id = user->id;
-        identity.user_info = user->info;
-        if (user->info.count > command->pusher->app->member_bytes_max) wrong = TOO_LARGE;
-    } else if (type.is_presence) {
-        wrong = "A presence channel needs channel_data, or a user who is signed in";
-    }
-    if (wrong != NULL) {
-        refuse_auth(command, channel, wrong);
+    struct refusal_text refusal = find_identity(command, asked, &identity);
+    if (refusal.text != NULL) {
+        refuse(command, asked->channel, &refusal);
     } else {
-        ask_home(command, channel, &identity, recover);
+        ask_home(command, asked, &identity);
     }
     identity_free(&identity);
 }
@@ -185,60 +204,52 @@ static bool read_recover(const struct command *command, struct recover *recover_
     return true;
 }
 
+/* May it, as far as is known here? A public channel has no use for a signature, and does not look at it. */
+static struct refusal_text check_auth(const struct command *command, struct asked *asked)
+{
+    char memory[SOCKET_ID_BYTES_MAX];
+    struct text auth;
+    if (!asked->type.needs_auth) return granted;
+    if (pusher_string(command->data, "auth", &auth) == RC_EPROTO ||
+        pusher_string(command->data, "channel_data", &asked->channel_data) == RC_EPROTO) {
+        return auth_error("auth and channel_data have to be strings, each once");
+    }
+    struct text socket_id = pusher_socket_id(command->shard, command->connection, memory);
+    return auth_error(auth_check_channel(command->pusher->app, auth, socket_id, asked->channel, asked->channel_data));
+}
+
+static struct refusal_text judge(const struct command *command, struct asked *asked)
+{
+    if (!name_is_valid(asked->channel)) return no_name;
+    if (!read_recover(command, &asked->recover)) return no_position;
+    if (command->pusher->channels >= command->pusher->app->channels_max) return too_many;
+    if (pusher_asks_too_fast(command)) return too_fast;
+    return check_auth(command, asked);
+}
+
 void pusher_subscribe(const struct command *command)
 {
-    struct text channel, auth, channel_data;
-    struct recover recover;
-    if (pusher_string(command->data, "channel", &channel) != RC_OK ||
-        pusher_string(command->data, "auth", &auth) == RC_EPROTO ||
-        pusher_string(command->data, "channel_data", &channel_data) == RC_EPROTO) {
-        pusher_error(command, CODE_NONE,
-                     "Invalid subscription: data needs channel, and may have auth and channel_data, "
-                     "each a string and once");
+    struct asked asked = {0};
+    if (pusher_string(command->data, "channel", &asked.channel) != RC_OK) {
+        pusher_error(command, CODE_NONE, "Invalid subscription: data needs channel, a string and once");
         return;
     }
-    if (!read_recover(command, &recover)) {
-        pusher_error(command, CODE_NONE,
-                     "Invalid subscription: recover is true, or an object with epoch and offset as they were told");
+    asked.type = channel_type_of(asked.channel);
+    if (asked.type.is_user) {
+        subscribe_user_channel(command, asked.channel);
         return;
     }
-    struct channel_type type = channel_type_of(channel);
-    if (!name_is_valid(type.is_user ? text_behind(channel, strlen(CHANNEL_USER_PREFIX)) : channel)) {
-        pusher_error(command, CODE_NONE,
-                     "Invalid channel name: use 1 to 200 characters of A-Z a-z 0-9 _ - = @ , . ;");
+    if (find(command, asked.channel) != NULL) {
+        pusher_error(command, CODE_NONE, "Existing subscription to channel %.*s", (int)asked.channel.count,
+                     asked.channel.at);
         return;
     }
-    if (type.is_user) {
-        subscribe_user_channel(command, channel);
-        return;
+    struct refusal_text refusal = judge(command, &asked);
+    if (refusal.text != NULL) {
+        refuse(command, asked.channel, &refusal);
+    } else {
+        subscribe_as_asked(command, &asked);
     }
-    if (find(command, channel) != NULL) {
-        pusher_error(command, CODE_NONE, "Existing subscription to channel %.*s", (int)channel.count, channel.at);
-        return;
-    }
-    if (command->pusher->channels >= command->pusher->app->channels_max) {
-        refuse(command, channel,
-               &(struct refusal_text){"LimitReached", STATUS_TOO_MANY, CODE_NONE,
-                                      "The connection subscribes to as many channels as the app permits "
-                                      "(channels_max)"});
-        return;
-    }
-    if (pusher_asks_too_fast(command)) {
-        refuse(command, channel,
-               &(struct refusal_text){"LimitReached", CODE_CLIENT_EVENT, CODE_CLIENT_EVENT,
-                                      "The connection subscribes and unsubscribes too often: wait ten seconds"});
-        return;
-    }
-    if (type.needs_auth) {
-        char memory[SOCKET_ID_BYTES_MAX];
-        struct text socket_id = pusher_socket_id(command->shard, command->connection, memory);
-        const char *wrong = auth_check_channel(command->pusher->app, auth, socket_id, channel, channel_data);
-        if (wrong != NULL) {
-            refuse_auth(command, channel, wrong);
-            return;
-        }
-    }
-    subscribe_as(command, channel, type, channel_data, &recover);
 }
 
 void pusher_unsubscribe(const struct command *command)

@@ -302,7 +302,6 @@ export class Ringcast extends Emitter {
     if (needsUser && this._options.signIn) await link.whenSignedIn;
     if (isStale() || link.awaited.has(name)) return;
     if (typeof auth !== 'string' || typeof (channel_data ?? '') !== 'string') {
-      /* The server would not say which channel this was about. */
       channel._refused(new RingcastError('authorize() gave auth or channel_data that is no string', 'refused'));
       return;
     }

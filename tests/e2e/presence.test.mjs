@@ -184,12 +184,14 @@ channelTest('who is no proper member is refused', { settings: 'member_bytes_max=
   for (const channelData of [
     undefined, '', 'null', '[]', '"text"', '{}', '{"user_id":', '{"user_id":null}', '{"user_id":""}',
     '{"user_id":true}', '{"user_id":["1"]}', '{"user_id":{"id":"1"}}', '{"user_info":{}}', '{"user_id":"1"} x',
-    `{"user_id":"${'x'.repeat(129)}"}`, `{"user_id":"1","user_info":"${'x'.repeat(101)}"}`,
-    '{"user_id":"1","user_id":"2"}', `{"user_id":"1","user_info":${'['.repeat(40)}${']'.repeat(40)}}`,
+    `{"user_id":"${'x'.repeat(129)}"}`, '{"user_id":"1","user_id":"2"}',
+    `{"user_id":"1","user_info":${'['.repeat(40)}${']'.repeat(40)}}`,
   ]) {
     ben.askFor(ROOM, { channelData });
     await ben.expectRefusal(ROOM);
   }
+  ben.askFor(ROOM, { channelData: `{"user_id":"1","user_info":"${'x'.repeat(101)}"}` });
+  await ben.expectRefusal(ROOM, { type: 'LimitReached', status: 4301 });
   ben.askFor(ROOM, { member: BEN, auth: channelAuth(ben.socketId, ROOM) });
   await ben.expectRefusal(ROOM);
   ben.askFor(ROOM, { channelData: JSON.stringify(BEN), auth: channelAuth(ben.socketId, ROOM, JSON.stringify(ANN)) });
@@ -213,7 +215,7 @@ channelTest('members_max is how many members there may be', { settings: 'members
   await ben.subscribe(ROOM, { member: BEN });
   await expectAdded(anna, BEN);
   cleo.askFor(ROOM, { member: { user_id: 'cleo' } });
-  await cleo.expectRefusal(ROOM, { type: 'LimitReached', status: 4004, code: null });
+  await cleo.expectRefusal(ROOM, { type: 'LimitReached', status: 4100 });
   await tab.subscribe(ROOM, { member: BEN });
   await expectNothingElse(server, anna, ben, tab);
   await anna.leave();

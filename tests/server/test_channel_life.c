@@ -116,9 +116,11 @@ Test(channel_life, what_is_wrong_with_a_message_is_told_and_the_connection_stays
         {"{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"\"}}", CHANNEL_CODE_NULL, "Invalid channel name"},
         {"{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"room\"}}", CHANNEL_CODE_NULL,
          "Existing subscription to channel room"},
-        {"{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"private-a\"}}", 4009, "Auth info"},
-        {"{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"#server-to-user-a\"}}", 4009, "Sign in"},
-        {"{\"event\":\"pusher:subscribe\",\"data\":\"{\\\"channel\\\":\\\"private-a\\\"}\"}", 4009, "Auth info"},
+        {"{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"private-a\"}}", CHANNEL_CODE_NULL, "Auth info"},
+        {"{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"#server-to-user-a\"}}", CHANNEL_CODE_NULL,
+         "Sign in"},
+        {"{\"event\":\"pusher:subscribe\",\"data\":\"{\\\"channel\\\":\\\"private-a\\\"}\"}", CHANNEL_CODE_NULL,
+         "Auth info"},
         {"{\"event\":\"pusher:unsubscribe\",\"data\":{}}", CHANNEL_CODE_NULL, "data needs channel"},
         {"{\"event\":\"client-a\",\"data\":1}", CHANNEL_CODE_NULL, "must contain channel"},
         {"{\"event\":\"client-a\",\"channel\":\"private-b\",\"data\":1,\"data\":2}", CHANNEL_CODE_NULL, "each once"},
@@ -148,7 +150,6 @@ Test(channel_life, what_is_wrong_with_a_message_is_told_and_the_connection_stays
     channel_client_say(client, "{\"event\": \"pusher:ping\"}");
     scenario_settle(&scenario);
     cr_expect_eq(channel_client_count(client, "pusher:error", NULL), sizeof rows / sizeof rows[0] + 1);
-    cr_expect_eq(channel_client_count(client, "pusher:subscription_error", NULL), 3);
     cr_expect_str_eq(channel_client_heard(client, "pusher:pong", NULL, 0)->data, "{}");
     scenario_stop(&scenario);
 }
@@ -172,7 +173,7 @@ Test(channel_life, limits_of_an_app_are_told_with_a_code, .timeout = 60)
         scenario_settle(&scenario);
         cr_expect_str_eq(channel_client_heard(fourth, "pusher:subscription_error", "presence-a", 0)->data,
                          "{\"type\":\"LimitReached\",\"error\":\"The channel has as many members as the app permits "
-                         "(members_max)\",\"status\":4004}");
+                         "(members_max)\",\"status\":4100}");
         cr_expect_eq(channel_client_heard(fourth, "pusher:error", NULL, 0)->code, CHANNEL_CODE_NULL);
         cr_expect(strstr(channel_client_heard(clients[0], "pusher:subscription_error", "one-too-many", 0)->data,
                          "\"status\":4100") != NULL);

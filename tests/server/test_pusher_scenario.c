@@ -43,6 +43,8 @@ Test(pusher_scenario, what_a_command_does_not_use_is_not_judged, .timeout = 30)
         {"{\"event\":\"pusher:pong\",\"data\":1,\"data\":2,\"channel\":[]}", NULL},
         {"{\"event\":\"pusher:subscribe\",\"channel\":7,\"id\":[],\"data\":{\"channel\":\"one\"}}",
          "pusher_internal:subscription_succeeded"},
+        {"{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"two\",\"auth\":7,\"channel_data\":{}}}",
+         "pusher_internal:subscription_succeeded"},
         {"{\"event\":\"pusher:subscribe\",\"data\":\"{\\\"channel\\\":\\\"three\\\"}\"}",
          "pusher_internal:subscription_succeeded"},
         {"{\"event\":\"pusher:unsubscribe\",\"channel\":{},\"data\":{\"channel\":\"one\",\"auth\":1}}", NULL},
@@ -85,5 +87,109 @@ Test(pusher_scenario, a_client_event_without_data_is_passed_on_with_null, .timeo
     }
     cr_expect_eq(channel_client_count(speaker, "pusher:error", NULL), 0);
     cr_expect_eq(channel_client_count(speaker, "pusher_internal:ringcast_ack", NULL), 1);
+    scenario_stop(&scenario);
+}
+
+/* ---- what is refused ---- */
+
+#define TEN_X     "xxxxxxxxxx"
+#define HUNDRED_X TEN_X TEN_X TEN_X TEN_X TEN_X TEN_X TEN_X TEN_X TEN_X TEN_X
+#define SUBSCRIBE "{\"event\":\"pusher:subscribe\",\"data\":"
+
+/* Goal: whoever looks at the channel finds the refusal there, and whoever looks at the connection finds an error that
+ * does not make it leave: one without a code. */
+Test(pusher_scenario, a_refused_subscription_is_told_to_its_channel_and_to_the_connection_without_a_code,
+     .timeout = 60)
+{
+    static const struct {
+        const char *text, *channel, *refusal; /* the latter as it begins, up to the sentence, and ends */
+        const char *status;
+    } rows[] = {
+        {SUBSCRIBE "{\"channel\":\"private-a\"}}", "private-a", "{\"type\":\"AuthError\",\"error\":\"Auth info",
+         "401"},
+        {SUBSCRIBE "{\"channel\":\"private-a\",\"auth\":\"rc-key:00\"}}", "private-a",
+         "{\"type\":\"AuthError\",\"error\":\"Invalid signature", "401"},
+        {SUBSCRIBE "{\"channel\":\"private-a\",\"auth\":\"another:00\"}}", "private-a",
+         "{\"type\":\"AuthError\",\"error\":\"Invalid key", "401"},
+        {SUBSCRIBE "{\"channel\":\"private-a\",\"auth\":7}}", "private-a",
+         "{\"type\":\"AuthError\",\"error\":\"auth and channel_data have to be strings", "401"},
+        {SUBSCRIBE "{\"channel\":\"presence-a\",\"auth\":\"\",\"channel_data\":{}}}", "presence-a",
+         "{\"type\":\"AuthError\",\"error\":\"auth and channel_data have to be strings", "401"},
+        {SUBSCRIBE "{\"channel\":\"#server-to-user-a\"}}", "#server-to-user-a",
+         "{\"type\":\"AuthError\",\"error\":\"Sign in", "401"},
+        {SUBSCRIBE "{\"channel\":\"room\",\"recover\":7}}", "room",
+         "{\"type\":\"BadRequest\",\"error\":\"recover has to be", "400"},
+        {SUBSCRIBE "{\"channel\":\"price:a\"}}", "price:a",
+         "{\"type\":\"BadRequest\",\"error\":\"Invalid channel name", "400"},
+        {SUBSCRIBE "{\"channel\":\"\"}}", "", "{\"type\":\"BadRequest\",\"error\":\"Invalid channel name", "400"},
+        {SUBSCRIBE "{\"channel\":\"x" HUNDRED_X HUNDRED_X "\"}}", "x" HUNDRED_X HUNDRED_X,
+         "{\"type\":\"BadRequest\",\"error\":\"Invalid channel name", "400"},
+        {SUBSCRIBE "{\"channel\":\"caf\u00e9 \\\"\\\\\\n\\u0001\"}}", "caf\u00e9 \"\\\n\001",
+         "{\"type\":\"BadRequest\",\"error\":\"Invalid channel name", "400"},
+    };
+    scenario_start(&scenario, 1, FLAGS("", "--shards", "2"));
+    struct channel_client *client = join(0);
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char end[32];
+        channel_client_say(client, "%s", rows[i].text);
+        scenario_settle(&scenario);
+        cr_assert_eq(client->heard_count, 1 + 2 * (i + 1), "%s", rows[i].text);
+        const struct heard_event *refusal = &client->heard[1 + 2 * i], *error = &client->heard[2 + 2 * i];
+        cr_expect_str_eq(refusal->event, "pusher:subscription_error", "%s", rows[i].text);
+        cr_expect_str_eq(refusal->channel, rows[i].channel);
+        cr_expect_eq(strncmp(refusal->data, rows[i].refusal, strlen(rows[i].refusal)), 0, "%s", refusal->data);
+        snprintf(end, sizeof end, "\",\"status\":%s}", rows[i].status);
+        cr_expect_str_eq(refusal->data + strlen(refusal->data) - strlen(end), end, "%s", refusal->data);
+        cr_expect_str_eq(error->event, "pusher:error");
+        cr_expect_eq(error->code, CHANNEL_CODE_NULL, "%s: %d", rows[i].text, error->code);
+    }
+    cr_expect(channel_client_is_here(client));
+    scenario_stop(&scenario);
+}
+
+/* Goal: what is over a limit is told as such, not as a failed authorisation. */
+Test(pusher_scenario, a_subscription_beyond_a_limit_is_told_which, .timeout = 60)
+{
+    static const char large[] = "{\"user_id\":\"ben\",\"user_info\":\"" HUNDRED_X "\"}";
+    static const char *const channels[] = {"one", "two", "three", "four", NULL};
+    scenario_start(&scenario, 2, FLAGS("members_max=1 member_bytes_max=100 channels_max=3", "--shards", "2"));
+    struct channel_client *ann = join(0), *ben = join(1);
+    channel_client_subscribe_as(ann, "presence-a", "ann");
+    scenario_settle(&scenario);
+    channel_client_subscribe_as(ben, "presence-a", "ben");
+    scenario_settle(&scenario);
+    channel_client_subscribe_with(ben, "presence-b", large);
+    for (const char *const *channel = channels; *channel != NULL; channel++) {
+        channel_client_subscribe(ben, *channel);
+    }
+    channel_client_unsubscribe(ben, "one");
+    channel_client_subscribe(ben, "two-more");
+    channel_client_unsubscribe(ben, "two-more");
+    channel_client_subscribe(ben, "one-too-many");
+    scenario_settle(&scenario);
+    static const struct {
+        const char *channel, *data;
+    } rows[] = {
+        {"presence-a", "{\"type\":\"LimitReached\",\"error\":\"The channel has as many members as the app permits "
+                       "(members_max)\",\"status\":4100}"},
+        {"presence-b", "{\"type\":\"LimitReached\",\"error\":\"user_info is larger than the app permits "
+                       "(member_bytes_max)\",\"status\":4301}"},
+        {"four", "{\"type\":\"LimitReached\",\"error\":\"The connection subscribes to as many channels as the app "
+                 "permits (channels_max)\",\"status\":4100}"},
+        {"one-too-many",
+         "{\"type\":\"LimitReached\",\"error\":\"The connection subscribes and unsubscribes too often: "
+         "wait ten seconds\",\"status\":4301}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct heard_event *refusal =
+            channel_client_heard(ben, "pusher:subscription_error", rows[i].channel, 0);
+        cr_assert_not_null(refusal, "%s", rows[i].channel);
+        cr_expect_str_eq(refusal->data, rows[i].data);
+    }
+    uint32_t errors = channel_client_count(ben, "pusher:error", NULL);
+    cr_expect_eq(errors, channel_client_count(ben, "pusher:subscription_error", NULL));
+    for (uint32_t i = 0; i < errors; i++) {
+        cr_expect_eq(channel_client_heard(ben, "pusher:error", NULL, i)->code, CHANNEL_CODE_NULL);
+    }
     scenario_stop(&scenario);
 }
