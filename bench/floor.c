@@ -66,11 +66,17 @@ static void add(struct span **span, const void *bytes, size_t count)
     must("memory", span_append(span, bytes, (uint32_t)count) == RC_OK ? 0 : -ENOMEM);
 }
 
+/* Busy and "again" pass; what else the kernel refuses it would refuse for ever. */
+static void enter(int result)
+{
+    must("io_uring_enter", result == -EBUSY || result == -EAGAIN || result == -EINTR ? 0 : result);
+}
+
 static struct io_uring_sqe *take_sqe(enum operation operation, uint32_t slot, uint8_t flags)
 {
     struct io_uring_sqe *sqe;
     while ((sqe = io_uring_get_sqe(&uring)) == NULL) {
-        io_uring_submit(&uring);
+        enter(io_uring_submit(&uring));
     }
     sqe->user_data = (uint64_t)operation << 32 | slot;
     sqe->flags = flags;
@@ -103,7 +109,7 @@ static void submit_chunk(void)
 {
     struct io_uring_cqe *cqe;
     unsigned head;
-    io_uring_submit(&uring);
+    enter(io_uring_submit(&uring));
     /* Failed sends are looked for in place, and made void; all else waits for the next turn. */
     io_uring_for_each_cqe(&uring, head, cqe)
     {
@@ -236,9 +242,9 @@ static uint32_t take_completions(void)
 
 static void turn(void)
 {
-    io_uring_submit_and_wait(&uring, 1);
+    enter(io_uring_submit_and_wait(&uring, 1));
     for (int i = 0; take_completions() >= FETCH_ITEMS && i < FETCHES_MAX; i++) {
-        io_uring_get_events(&uring);
+        enter(io_uring_get_events(&uring));
     }
     if (joined != NULL && joined->count > 0) send_joined();
 }

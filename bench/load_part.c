@@ -5,7 +5,6 @@
 #include "bench/load_run.h"
 #include "core/span.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -162,9 +161,8 @@ bool load_turn(struct load *load, uint64_t timeout_ns)
     if (load->slow.count > 0) timeout_ns = load_read_slowly(load, timeout_ns);
     tell_sent(load);
     load_flush(load);
-    if (!load_ring_wait(&load->ring, timeout_ns)) {
-        return load_fail(load, LOAD_UNABLE, "io_uring refuses to go on: %s", strerror(errno));
-    }
+    int error = load_ring_wait(&load->ring, timeout_ns);
+    if (error != 0) return load_fail(load, LOAD_UNABLE, "io_uring refuses to go on: %s", strerror(error));
     while (load->status == LOAD_OK && load_ring_next(&load->ring, &event)) {
         load_connection_event(load, &event);
     }

@@ -2,9 +2,9 @@
 #include "bench/load_ring.h"
 
 #include "bench/clock.h"
+#include "net/refusal.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -14,13 +14,9 @@
 #define FETCH_ITEMS \
     20 /* the kernel hands out at most this many pending items a call (6.13), then wants to be asked */
 
-static enum rc refuse(struct load_ring *ring, int error, const char *what, char *reason, size_t size)
+static enum rc refuse(struct load_ring *ring, const char *call, int error, char *reason, size_t size)
 {
-    snprintf(reason, size, "cannot use io_uring: %s: %s%s", what, strerror(error),
-             error == ENOMEM ? " (RLIMIT_MEMLOCK too low?)"
-             : error == EPERM || error == ENOSYS
-                 ? " (not allowed here: kernel.io_uring_disabled, or a container's seccomp profile)"
-                 : "");
+    refusal_of_io_uring(call, error, reason, size);
     load_ring_fini(ring);
     return error == ENOMEM ? RC_ENOMEM : RC_EKERNEL;
 }
@@ -45,6 +41,21 @@ static int lend_buffers(struct load_ring *ring, uint32_t buffer_bytes, uint32_t 
     return 0;
 }
 
+static bool is_passing(int result)
+{
+    return result >= 0 || result == -ETIME || result == -EINTR || result == -EBUSY || result == -EAGAIN;
+}
+
+static struct io_uring_sqe *take_sqe(struct load_ring *ring)
+{
+    struct io_uring_sqe *sqe;
+    while ((sqe = io_uring_get_sqe(&ring->uring)) == NULL && ring->error == 0) {
+        int result = io_uring_submit(&ring->uring);
+        if (!is_passing(result)) ring->error = -result;
+    }
+    return sqe != NULL ? sqe : &ring->nowhere;
+}
+
 enum rc load_ring_init(struct load_ring *ring, uint32_t slots_max, uint32_t buffer_bytes, uint32_t buffers_bytes,
                        char *reason, size_t size)
 {
@@ -53,15 +64,19 @@ enum rc load_ring_init(struct load_ring *ring, uint32_t slots_max, uint32_t buff
                                               IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE,
                                      .cq_entries = COMPLETIONS};
     int result = io_uring_queue_init_params(SUBMISSIONS, &ring->uring, &params);
-    if (result < 0) return refuse(ring, -result, "set-up", reason, size);
+    if (result < 0) return refuse(ring, "io_uring_setup", -result, reason, size);
     ring->is_set_up = true;
     io_uring_register_ring_fd(&ring->uring);
     if ((result = io_uring_register_files_sparse(&ring->uring, slots_max)) < 0) {
-        return refuse(ring, -result, "table of sockets", reason, size);
+        return refuse(ring, "io_uring_register", -result, reason, size);
     }
     if ((result = lend_buffers(ring, buffer_bytes, buffers_bytes)) < 0) {
-        return refuse(ring, -result, "receive buffers", reason, size);
+        return refuse(ring, "io_uring_register", -result, reason, size);
     }
+    io_uring_prep_nop(take_sqe(ring)); /* the third call, tried before anything depends on it */
+    result = load_ring_wait(ring, NS_PER_SECOND);
+    if (result != 0) return refuse(ring, "io_uring_enter", result, reason, size);
+    io_uring_cq_advance(&ring->uring, io_uring_cq_ready(&ring->uring));
     return RC_OK;
 }
 
@@ -80,15 +95,6 @@ enum rc load_ring_adopt(struct load_ring *ring, uint32_t slot, int socket)
     int result = io_uring_register_files_update(&ring->uring, slot, &socket, 1);
     close(socket);
     return result == 1 ? RC_OK : RC_EKERNEL;
-}
-
-static struct io_uring_sqe *take_sqe(struct load_ring *ring)
-{
-    struct io_uring_sqe *sqe;
-    while ((sqe = io_uring_get_sqe(&ring->uring)) == NULL) {
-        io_uring_submit(&ring->uring);
-    }
-    return sqe;
 }
 
 static void address_to(struct io_uring_sqe *sqe, enum load_event_kind kind, uint32_t slot)
@@ -144,15 +150,17 @@ void load_ring_doorbell(struct load_ring *ring, int other_descriptor)
 
 /* ---- hearing ---- */
 
-bool load_ring_wait(struct load_ring *ring, uint64_t timeout_ns)
+int load_ring_wait(struct load_ring *ring, uint64_t timeout_ns)
 {
+    if (ring->error != 0) return ring->error;
     struct io_uring_cqe *cqe;
     struct __kernel_timespec timeout = {.tv_sec = (int64_t)(timeout_ns / NS_PER_SECOND),
                                         .tv_nsec = (int64_t)(timeout_ns % NS_PER_SECOND)};
     int result = timeout_ns == 0 ? io_uring_submit_and_get_events(&ring->uring)
                                  : io_uring_submit_and_wait_timeout(&ring->uring, &cqe, 1, &timeout, NULL);
     ring->taken = 0;
-    return result >= 0 || result == -ETIME || result == -EINTR || result == -EBUSY || result == -EAGAIN;
+    if (!is_passing(result)) ring->error = -result;
+    return ring->error;
 }
 
 bool load_ring_next(struct load_ring *ring, struct load_event *event)

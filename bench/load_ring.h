@@ -34,6 +34,8 @@ struct load_ring {
     uint32_t buffers_max; /* power of two */
     uint32_t buffer_bytes;
     uint32_t taken; /* from the completion queue since the kernel was last asked */
+    int error;      /* errno, once the kernel refuses to go on; what is asked for then goes nowhere */
+    struct io_uring_sqe nowhere;
     bool is_set_up;
 };
 
@@ -59,8 +61,8 @@ void load_ring_send(struct load_ring *ring, uint32_t slot, const void *bytes, si
 int load_ring_descriptor(const struct load_ring *ring);
 void load_ring_doorbell(struct load_ring *ring, int other_descriptor);
 
-/* Submits, and waits for an event or for timeout_ns. False: the kernel refuses to go on. */
-bool load_ring_wait(struct load_ring *ring, uint64_t timeout_ns);
+/* Submits, and waits for an event or for timeout_ns. 0, or an errno: the kernel refuses to go on. */
+int load_ring_wait(struct load_ring *ring, uint64_t timeout_ns);
 /* The next event without waiting. */
 bool load_ring_next(struct load_ring *ring, struct load_event *event_r);
 void load_ring_give_back(struct load_ring *ring, const struct load_event *event);

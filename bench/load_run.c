@@ -2,6 +2,7 @@
 #include "bench/load_run.h"
 
 #include "bench/clock.h"
+#include "net/refusal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -149,12 +150,17 @@ static struct sums sums_of(const struct load_run *run)
 
 static bool connect_all(struct load_run *run)
 {
+    char reason[LOAD_ERROR_BYTES];
     struct load_span span;
     if (!span_begin(run)) return false;
     for (uint32_t i = 0; i < run->loads_count; i++) {
         struct load *load = &run->loads[i];
-        load->has_thread = pthread_create(&load->thread, NULL, load_main, load) == 0;
-        if (!load->has_thread) return run_fail(run, LOAD_UNABLE, "cannot start a thread: lower --threads");
+        int failed = pthread_create(&load->thread, NULL, load_main, load);
+        load->has_thread = failed == 0;
+        if (failed != 0) {
+            refusal_of_thread("the load", failed, reason, sizeof reason);
+            return run_fail(run, LOAD_UNABLE, reason);
+        }
     }
     while (!are_done(run, LOAD_CONNECTING) && !has_failed(run)) {
         look(run, LOOK_NS);

@@ -7,6 +7,7 @@
 #include "net/ring.h"
 
 #include "net/receive_buffers.h"
+#include "net/refusal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,13 +17,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/utsname.h>
 
 /* With deferred task work one call to the kernel runs at most 20 pending items (kernel 6.13); a turn that got so many
  * asks again, this often at most, so that one send carries all that a busy turn has for a connection. */
 #define FETCH_ITEMS      20
 #define FETCHES_PER_TURN 16
+#define PROBE_OPS        256
+#define FAILURES_MAX     100 /* calls in a row that fail as none should: it is for good */
 
 struct ring {
     struct io_uring uring;
@@ -35,6 +37,9 @@ struct ring {
     uint32_t taken;   /* from the completion queue since the last call to the kernel */
     uint32_t fetches; /* calls to fetch more in this turn */
     uint64_t overflows;
+    uint32_t failures;           /* of calls to the kernel, in a row */
+    int error;                   /* errno, once they fail for good */
+    struct io_uring_sqe nowhere; /* takes what is asked for from then on */
     bool is_set_up;
 };
 
@@ -47,66 +52,17 @@ static unsigned setup_flags(void)
            | IORING_SETUP_CLAMP;        /* sizes beyond the kernel's are cut, not refused */
 }
 
-/* ---- why it cannot be used here ---- */
+/* ---- whether it can be used here ---- */
 
-static void read_line(const char *path, char *line, int size)
+static enum rc refuse(const char *call, int error, char *reason, size_t size)
 {
-    line[0] = '\0';
-    FILE *file = fopen(path, "r");
-    if (file == NULL) return;
-    if (fgets(line, size, file) == NULL) line[0] = '\0';
-    line[strcspn(line, "\n")] = '\0';
-    fclose(file);
-}
-
-static void explain(int error, char *reason, size_t size)
-{
-    struct utsname system;
-    char disabled[16], group[16];
-    struct rlimit locked = {0};
-    uname(&system);
-    read_line("/proc/sys/kernel/io_uring_disabled", disabled, sizeof disabled);
-    read_line("/proc/sys/kernel/io_uring_group", group, sizeof group);
-    switch (error) {
-    case ENOSYS:
-    case EPERM:
-    case EACCES:
-        snprintf(
-            reason, size,
-            "io_uring is not allowed here (%s; kernel %s, kernel.io_uring_disabled=%s, io_uring_group=%s): allow "
-            "it with sysctl kernel.io_uring_disabled=0, or in a container with a seccomp profile that permits "
-            "io_uring_setup, io_uring_enter and io_uring_register (--security-opt seccomp=profile.json)",
-            strerror(error), system.release, disabled[0] != '\0' ? disabled : "absent",
-            group[0] != '\0' ? group : "absent");
-        break;
-    case ENOMEM:
-        getrlimit(RLIMIT_MEMLOCK, &locked);
-        snprintf(reason, size,
-                 "no memory for an io_uring (kernel %s, RLIMIT_MEMLOCK %llu KiB): raise the limit of locked memory "
-                 "(ulimit -l, LimitMEMLOCK=infinity), start fewer --shards or free memory",
-                 system.release, (unsigned long long)locked.rlim_cur / 1024);
-        break;
-    case EINVAL:
-        snprintf(reason, size, "kernel %s lacks what the io_uring set-up needs: run Linux 6.1 or newer",
-                 system.release);
-        break;
-    default:
-        snprintf(reason, size, "io_uring failed: %s (kernel %s)", strerror(error), system.release);
-    }
-}
-
-static enum rc refuse(int error, char *reason, size_t size)
-{
-    explain(error, reason, size);
+    refusal_of_io_uring(call, error, reason, size);
     return error == ENOMEM ? RC_ENOMEM : RC_EKERNEL;
 }
 
-enum rc ring_probe(char *line_r, size_t line_size)
+/* Something that this kernel lacks, NULL, or an error of the call. */
+static int find_missing(struct io_uring *uring, const char **missing_r)
 {
-    struct io_uring uring;
-    struct io_uring_params params = {.flags = setup_flags(), .cq_entries = 64};
-    int result = io_uring_queue_init_params(8, &uring, &params);
-    if (result < 0) return refuse(-result, line_r, line_size);
     static const struct {
         unsigned op;
         const char *name;
@@ -114,18 +70,45 @@ enum rc ring_probe(char *line_r, size_t line_size)
                   {IORING_OP_SEND, "SEND"},         {IORING_OP_POLL_ADD, "POLL_ADD"},
                   {IORING_OP_CLOSE, "CLOSE"},       {IORING_OP_ASYNC_CANCEL, "ASYNC_CANCEL"},
                   {IORING_OP_MSG_RING, "MSG_RING"}, {IORING_OP_SHUTDOWN, "SHUTDOWN"}};
-    struct utsname system;
-    uname(&system);
-    const char *missing = NULL;
-    struct io_uring_probe *probe = io_uring_get_probe_ring(&uring);
-    for (size_t i = 0; probe != NULL && i < sizeof needed / sizeof needed[0]; i++) {
-        if (!io_uring_opcode_supported(probe, (int)needed[i].op)) missing = needed[i].name;
+    struct io_uring_probe *probe = calloc(1, sizeof *probe + PROBE_OPS * sizeof probe->ops[0]);
+    int result = probe != NULL ? io_uring_register_probe(uring, probe, PROBE_OPS) : -ENOMEM;
+    for (size_t i = 0; result == 0 && i < sizeof needed / sizeof needed[0]; i++) {
+        if (!io_uring_opcode_supported(probe, (int)needed[i].op)) *missing_r = needed[i].name;
     }
-    if (probe == NULL) missing = "REGISTER_PROBE";
-    if (!(params.features & IORING_FEAT_EXT_ARG)) missing = "EXT_ARG";
-    if (!(params.features & IORING_FEAT_CQE_SKIP)) missing = "CQE_SKIP";
-    io_uring_free_probe(probe);
+    if (!(uring->features & IORING_FEAT_EXT_ARG)) *missing_r = "EXT_ARG";
+    if (!(uring->features & IORING_FEAT_CQE_SKIP)) *missing_r = "CQE_SKIP";
+    free(probe);
+    return result;
+}
+
+/* Lets one operation that does nothing complete. 0 or -errno. */
+static int complete_no_op(struct io_uring *uring)
+{
+    int result;
+    io_uring_prep_nop(io_uring_get_sqe(uring));
+    do {
+        result = io_uring_submit_and_wait(uring, 1);
+    } while (result == -EINTR);
+    return result < 0 ? result : 0;
+}
+
+enum rc ring_probe(char *line_r, size_t line_size)
+{
+    struct io_uring uring;
+    struct utsname system;
+    const char *missing = NULL;
+    struct io_uring_params params = {.flags = setup_flags(), .cq_entries = 64};
+    int result = io_uring_queue_init_params(8, &uring, &params);
+    if (result < 0) return refuse("io_uring_setup", -result, line_r, line_size);
+    const char *call = "io_uring_register";
+    result = find_missing(&uring, &missing);
+    if (result == 0) {
+        call = "io_uring_enter";
+        result = complete_no_op(&uring);
+    }
     io_uring_queue_exit(&uring);
+    if (result < 0) return refuse(call, -result, line_r, line_size);
+    uname(&system);
     if (missing != NULL) {
         snprintf(line_r, line_size, "io_uring of kernel %s lacks %s: run Linux 6.1 or newer", system.release,
                  missing);
@@ -144,14 +127,14 @@ enum rc ring_new(struct ring **ring_r, const struct ring_setup *setup, char *rea
 {
     int error = ENOMEM;
     struct ring *ring = calloc(1, sizeof *ring);
-    if (ring == NULL) return refuse(ENOMEM, reason_r, reason_size);
+    if (ring == NULL) return refuse("calloc", ENOMEM, reason_r, reason_size);
     /* Disabled: made here, where errors can be told, and enabled by the thread that will use it. */
     struct io_uring_params params = {.flags = setup_flags() | IORING_SETUP_R_DISABLED,
                                      .cq_entries = setup->completions};
     int result = io_uring_queue_init_params(setup->submissions, &ring->uring, &params);
     if (result < 0) {
         free(ring);
-        return refuse(-result, reason_r, reason_size);
+        return refuse("io_uring_setup", -result, reason_r, reason_size);
     }
     ring->is_set_up = true;
     ring->deferred_max = params.cq_entries;
@@ -177,7 +160,7 @@ enum rc ring_new(struct ring **ring_r, const struct ring_setup *setup, char *rea
     return RC_OK;
 fail:
     ring_free(ring);
-    return refuse(error, reason_r, reason_size);
+    return refuse("io_uring_register", error, reason_r, reason_size);
 }
 
 void ring_free(struct ring *ring)
@@ -237,12 +220,22 @@ static uint32_t set_completions_aside(struct ring *ring, struct send_failure *fa
     return failed;
 }
 
+/* Looks at what a call to the kernel returned. Busy and "again" mean a full completion queue or no memory for a
+ * request: what was asked for stays queued. Anything else nobody expects, and if it goes on it is for good. */
+static int checked(struct ring *ring, int result)
+{
+    bool is_expected = result >= 0 || result == -ETIME || result == -EINTR || result == -EBUSY || result == -EAGAIN;
+    ring->failures = is_expected ? 0 : ring->failures + 1;
+    if (ring->failures == FAILURES_MAX) ring->error = -result;
+    return result;
+}
+
 /* Submits everything. Only a kernel without memory for a request makes this try again. */
 static void submit_all(struct ring *ring)
 {
-    while (io_uring_sq_ready(&ring->uring) > 0) {
-        if (io_uring_submit(&ring->uring) >= 0) continue;
-        if (io_uring_cq_has_overflow(&ring->uring)) io_uring_get_events(&ring->uring);
+    while (io_uring_sq_ready(&ring->uring) > 0 && ring->error == 0) {
+        if (checked(ring, io_uring_submit(&ring->uring)) >= 0) continue;
+        if (io_uring_cq_has_overflow(&ring->uring)) checked(ring, io_uring_get_events(&ring->uring));
         sched_yield();
     }
 }
@@ -252,7 +245,7 @@ static struct io_uring_sqe *take_sqe(struct ring *ring)
     struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
     if (sqe == NULL) {
         submit_all(ring);
-        sqe = io_uring_get_sqe(&ring->uring);
+        sqe = ring->error == 0 ? io_uring_get_sqe(&ring->uring) : &ring->nowhere;
         assert(sqe != NULL);
     }
     return sqe;
@@ -302,6 +295,7 @@ void ring_give_back(struct ring *ring, uint16_t buffer)
 void ring_send(struct ring *ring, uint32_t slot, uint32_t index, const uint8_t *bytes, size_t count)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+    if (sqe == NULL && ring->error != 0) sqe = &ring->nowhere;
     assert(sqe != NULL); /* ring_send_room() was asked: a submit in between would lose failures */
     io_uring_prep_send(sqe, (int)slot, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL);
     sqe->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
@@ -310,7 +304,7 @@ void ring_send(struct ring *ring, uint32_t slot, uint32_t index, const uint8_t *
 
 uint32_t ring_send_room(const struct ring *ring)
 {
-    return io_uring_sq_space_left(&ring->uring);
+    return ring->error == 0 ? io_uring_sq_space_left(&ring->uring) : UINT32_MAX;
 }
 
 uint32_t ring_submit_sends(struct ring *ring, struct send_failure *failures_r)
@@ -319,9 +313,9 @@ uint32_t ring_submit_sends(struct ring *ring, struct send_failure *failures_r)
     submit_all(ring);
     if (io_uring_cq_ready(&ring->uring) > 0) failed = set_completions_aside(ring, failures_r);
     /* With a full queue the kernel kept some back, maybe failures: now there is room for them. */
-    while (io_uring_cq_has_overflow(&ring->uring) && ring->deferred_count < ring->deferred_max) {
+    while (io_uring_cq_has_overflow(&ring->uring) && ring->deferred_count < ring->deferred_max && ring->error == 0) {
         ring->overflows++;
-        io_uring_get_events(&ring->uring);
+        checked(ring, io_uring_get_events(&ring->uring));
         failed += set_completions_aside(ring, failures_r + failed);
     }
     return failed;
@@ -376,6 +370,7 @@ void ring_watch(struct ring *ring, int descriptor)
 int ring_wait(struct ring *ring, uint64_t timeout_ms)
 {
     int result;
+    if (ring->error != 0) return ring->error;
     receive_buffers_show(&ring->buffers);
     ring->taken = 0;
     ring->fetches = 0;
@@ -389,9 +384,8 @@ int ring_wait(struct ring *ring, uint64_t timeout_ms)
                                             .tv_nsec = (int64_t)(timeout_ms % 1000) * 1000000};
         result = io_uring_submit_and_wait_timeout(&ring->uring, &cqe, 1, &timeout, NULL);
     }
-    /* Busy and "again" mean a full completion queue or no memory for a request: what was asked for stays queued. */
-    bool is_expected = result >= 0 || result == -ETIME || result == -EINTR || result == -EBUSY || result == -EAGAIN;
-    return is_expected ? 0 : -result;
+    checked(ring, result);
+    return ring->error;
 }
 
 /* Should the kernel be asked again in this turn? Yes if it held completions back, for want of room or by its limit. */
@@ -403,7 +397,7 @@ static bool fetch_more(struct ring *ring)
     ring->taken = 0;
     ring->fetches++;
     receive_buffers_show(&ring->buffers);
-    io_uring_get_events(&ring->uring);
+    checked(ring, io_uring_get_events(&ring->uring));
     return io_uring_cq_ready(&ring->uring) > 0;
 }
 

@@ -47,7 +47,7 @@ struct send_failure {
 };
 
 /* What this kernel offers, as one line for the log; or, when io_uring cannot be used here or lacks what we need, an
- * error and a reason of cause and cure. Makes a throw-away ring. */
+ * error and a reason of cause and cure. Makes a throw-away ring, and goes once through each of the three calls. */
 enum rc ring_probe(char *line_r, size_t line_size);
 
 /* RC_OK, RC_ENOMEM or RC_EKERNEL; on errors nothing is left and reason_r says why in one line. */
@@ -96,7 +96,7 @@ void ring_doorbell(struct ring *ring, int other_descriptor);
 void ring_watch(struct ring *ring, int descriptor);
 
 /* Submits what is asked for and sleeps until something completes or timeout_ms is over (0: does not sleep). Returns
- * 0, or an errno that nobody expects, for the log; the ring goes on. */
+ * 0, or an errno once the kernel refuses for good: then the ring takes what it is asked for, and does nothing of it. */
 int ring_wait(struct ring *ring, uint64_t timeout_ms);
 /* The next completion, oldest first; false when there is none now. While a turn takes completions it also fetches
  * those that the kernel holds back behind its limit of 20 for one call, up to a bound. */

@@ -1,8 +1,9 @@
 /* server/main.c - the program: options, limits, shards; then wait for signals.
  *
  * Exit status: 0 after a drain, 1 when something else stands in the way of a start or a second signal cut the drain
- * short, 2 for a bad option, 3 when io_uring cannot be used here. */
+ * short, 2 for a bad option, 3 when io_uring cannot be used here, or no more. */
 #include "core/name.h"
+#include "net/refusal.h"
 #include "net/ring.h"
 #include "server/address.h"
 #include "server/certificates.h"
@@ -36,13 +37,18 @@ static int complain(int status, const char *reason)
     return status;
 }
 
-static void choose_key(void)
+/* Waits until the kernel's pool is ready, as it should: a guessed key would let clients choose collisions. First of
+ * all, because whoever wants something random later (libraries too) could only abort. */
+static bool choose_key(char *reason_r, size_t reason_size)
 {
     uint64_t key[2];
-    /* Waits until the kernel's pool is ready, as it should: a guessed key would let clients choose collisions. */
-    while (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key) {
-    }
-    name_set_key(key[0], key[1]);
+    ssize_t bytes;
+    do { /* short: a signal came while it waited */
+        bytes = getrandom(key, sizeof key, 0);
+    } while (bytes < 0 ? errno == EINTR : bytes < (ssize_t)sizeof key);
+    if (bytes < 0) refusal_of_call("getrandom", errno, "for keys that nobody can guess", reason_r, reason_size);
+    if (bytes > 0) name_set_key(key[0], key[1]);
+    return bytes > 0;
 }
 
 /* Blocks what is waited for here, before any thread is made: they all inherit it. */
@@ -79,16 +85,39 @@ static void say_ready(const struct server *server)
     fflush(stdout);
 }
 
+/* Waits for a signal, for so long. Its number; 0: the time is over; -1: signals cannot be waited for here. */
+static int next_signal(const sigset_t *signals, const struct timespec *time)
+{
+    int number = sigtimedwait(signals, NULL, time);
+    if (number > 0) return number;
+    return errno == EAGAIN || errno == EINTR ? 0 : -1;
+}
+
+/* Says why the server cannot go on, and stops it. */
+static int give_up(struct server *server, int signal_error)
+{
+    char reason[REASON_BYTES];
+    int ring_error = server_ring_error(server);
+    if (ring_error != 0) {
+        refusal_of_io_uring("io_uring_enter", ring_error, reason, sizeof reason);
+    } else {
+        refusal_of_call("rt_sigtimedwait", signal_error, "to hear of signals", reason, sizeof reason);
+    }
+    server_set_stage(server, SERVER_STOPPED);
+    return complain(ring_error != 0 ? EXIT_IO_URING : EXIT_OTHER, reason);
+}
+
 /* Drains on the first SIGTERM or SIGINT, and ends at once on the second. */
 static int wait_for_end(struct server *server, const sigset_t *signals)
 {
     bool is_draining = false;
     const struct timespec poll = {.tv_nsec = POLL_MS * 1000000}, look = {.tv_sec = CERTIFICATES_LOOK_MS / 1000};
     for (;;) {
-        int number = sigtimedwait(signals, NULL, is_draining ? &poll : &look);
+        int number = next_signal(signals, is_draining ? &poll : &look);
+        if (number < 0 || server_ring_error(server) != 0) return give_up(server, errno);
         if (number == SIGUSR1) server_log_counters(server);
         if (number == SIGHUP) certificates_renew(server);
-        if (number < 0 && !is_draining) certificates_look(server);
+        if (number == 0 && !is_draining) certificates_look(server);
         if (number == SIGTERM || number == SIGINT) {
             if (is_draining) {
                 log_warn("stopping at once: a second signal came");
@@ -141,6 +170,7 @@ int main(int argc, char **argv)
     char error[OPTIONS_ERROR_BYTES];
     struct options options;
     sigset_t signals = block_signals();
+    if (!choose_key(error, sizeof error)) return complain(EXIT_OTHER, error);
     if (options_read(&options, argc, argv, environ, error, sizeof error) != RC_OK) {
         return complain(EXIT_OPTION, error);
     }
@@ -152,7 +182,6 @@ int main(int argc, char **argv)
     } else if (web_init(&options, guest_policy(&options, NULL)) != RC_OK) {
         status = complain(EXIT_OTHER, "the page could not be made ready: out of memory");
     } else {
-        choose_key();
         status = run(&options, &signals);
         web_fini();
     }

@@ -223,6 +223,17 @@ void server_set_stage(struct server *server, enum server_stage stage)
     }
 }
 
+void server_fail(struct server *server, int error)
+{
+    ck_pr_store_int(&server->ring_error, error);
+    server_set_stage(server, SERVER_STOPPED);
+}
+
+int server_ring_error(const struct server *server)
+{
+    return ck_pr_load_int(&server->ring_error);
+}
+
 bool server_has_ended(const struct server *server)
 {
     for (uint32_t i = 0; i < server->shards_count; i++) {

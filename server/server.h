@@ -53,6 +53,7 @@ struct server {
     struct tls_ticket_keys *ticket_keys; /* of all shards */
     struct counters counters;            /* the main thread's */
     uint32_t stage;                      /* atomic: enum server_stage */
+    int ring_error;                      /* atomic: errno that a shard's ring gave up with, 0: none has */
     bool has_guests;                     /* server/guest.h: they may sign in */
     struct door public_door;
     struct door control_door;
@@ -64,6 +65,10 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
 enum rc server_start(struct server *server, char *reason_r, size_t reason_size);
 /* Asks the shards to drain or stop; returns at once. */
 void server_set_stage(struct server *server, enum server_stage stage);
+/* A shard cannot go on, because its io_uring_enter fails with this errno for good: all stop. The shard. */
+void server_fail(struct server *server, int error);
+/* That errno; 0: none has failed. */
+int server_ring_error(const struct server *server);
 /* Have all shards left their loops? */
 bool server_has_ended(const struct server *server);
 /* Waits for the threads; set a stage before. */

@@ -3,6 +3,7 @@
 
 #include "core/memory.h"
 #include "net/listener.h"
+#include "net/refusal.h"
 #include "net/ring.h"
 #include "net/tls.h"
 #include "server/accept.h"
@@ -202,10 +203,12 @@ static void *run(void *argument)
 
 enum rc shard_start(struct shard *shard, char *reason_r, size_t reason_size)
 {
+    char name[16];
     sem_init(&shard->has_begun, 0, 0);
-    if (pthread_create(&shard->thread, NULL, run, shard) != 0) {
-        snprintf(reason_r, reason_size, "no thread for shard %u: raise the limit of tasks (ulimit -u, TasksMax=)",
-                 shard->index);
+    int failed = pthread_create(&shard->thread, NULL, run, shard);
+    if (failed != 0) {
+        snprintf(name, sizeof name, "shard %u", shard->index);
+        refusal_of_thread(name, failed, reason_r, reason_size);
         return RC_EKERNEL;
     }
     shard->has_thread = true;

@@ -5,6 +5,7 @@
 #include "server/store.h"
 
 #include "core/mailbox.h"
+#include "net/refusal.h"
 #include "server/clock.h"
 #include "server/doorbell.h"
 #include "server/log.h"
@@ -322,7 +323,7 @@ static enum rc start_thread(struct store *store, char *reason_r, size_t reason_s
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     store->has_thread = failed == 0;
     if (store->has_thread) return RC_OK;
-    snprintf(reason_r, reason_size, "store: the thread cannot be started: %s", strerror(failed));
+    refusal_of_thread("the store", failed, reason_r, reason_size);
     return RC_EKERNEL;
 }
 

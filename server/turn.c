@@ -57,7 +57,7 @@ static void turn_sleep(struct shard *shard)
     if (ms > 0) post_awake(shard);
     shard->now_ms = monotonic_ms();
     shard->woke_us = monotonic_us();
-    if (error != 0) log_error("io_uring: waiting failed: %s", strerror(error));
+    if (error != 0) server_fail(shard->server, error);
 }
 
 /* ---- completions ---- */

@@ -3,6 +3,7 @@
 #include "server/webhook.h"
 
 #include "core/mailbox.h"
+#include "net/refusal.h"
 #include "server/clock.h"
 #include "server/doorbell.h"
 #include "server/log.h"
@@ -306,7 +307,7 @@ static enum rc start_thread(struct webhooks *webhooks, char *reason_r, size_t re
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     webhooks->has_thread = failed == 0;
     if (webhooks->has_thread) return RC_OK;
-    snprintf(reason_r, reason_size, "webhooks: the thread cannot be started: %s", strerror(failed));
+    refusal_of_thread("the webhooks", failed, reason_r, reason_size);
     return RC_EKERNEL;
 }
 

@@ -2,33 +2,16 @@
  * says goodbye to the clients. */
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { test } from 'node:test';
 import { close, handshake, RawClient } from './raw.mjs';
+import { assertRefused, run } from './run.mjs';
 import { freePort, startServer } from './server.mjs';
 import { assertQuiet, connect, connectMany, leave, serverTest, until, within } from './support.mjs';
 
-const { RINGCAST, DENY_IO_URING } = process.env;
+const { RINGCAST } = process.env;
 const READY = /^ringcast [\d.]+ listening on (http:\S+(?: and http:\S+)*), (\d+) shards, up to (\d+) connections$/;
-
-/* Runs a command, by default the server, to its end. `onStdout` gets what it has written so far and the child. */
-async function run(args, { command = RINGCAST, env = {}, onStdout } = {}) {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
-  const result = { stdout: '', stderr: '' };
-  child.stderr.setEncoding('utf8').on('data', (text) => { result.stderr += text; });
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    result.stdout += text;
-    onStdout?.(result.stdout, child);
-  });
-  try {
-    const [code, signal] = await within(once(child, 'close'), 'a server to end');
-    return { ...result, code, signal };
-  } finally {
-    child.kill('SIGKILL');
-  }
-}
 
 /* Starts and, once ready, stops; returns what it wrote, its ready line taken apart. */
 async function runBriefly(args, options) {
@@ -40,15 +23,6 @@ async function runBriefly(args, options) {
   assertQuiet(result.stderr);
   const [, urls, shards, connections] = READY.exec(result.stdout.trimEnd()) ?? assert.fail(result.stdout);
   return { ...result, urls: urls.split(' and '), shards: Number(shards), connections: Number(connections) };
-}
-
-/* The complaint is the last line on stderr; nothing but log lines stands before it. */
-function assertRefused(result, code, ...words) {
-  assert.deepEqual([result.code, result.signal, result.stdout], [code, null, ''], result.stderr);
-  assertQuiet(result.stderr);
-  const complaints = result.stderr.trimEnd().split('\n').filter((line) => !/^\d{4}-\d\d-\d\dT/.test(line));
-  assert.equal(complaints.length, 1, result.stderr);
-  for (const word of [/^ringcast: /, ...words]) assert.match(complaints[0], word);
 }
 
 /* --- starts that fail --------------------------------------------------------------------------------------------- */
@@ -124,17 +98,6 @@ test('too few descriptors are named with the limit to raise', async () => {
   const script = 'ulimit -n 16 && exec "$0" "$@"';
   const result = await run(['-c', script, RINGCAST, '--listen', '127.0.0.1:0'], { command: 'sh' });
   assertRefused(result, 1, /RLIMIT_NOFILE is 16/, /ulimit -n/, /LimitNOFILE=/);
-});
-
-test('without io_uring it ends with 3, without memory for it with 1, and says what to do', async () => {
-  for (const [error, code, ...words] of [
-    ['ENOSYS', 3, /not implemented/, /io_uring_disabled/, /seccomp/],
-    ['EPERM', 3, /not permitted/, /io_uring_disabled/, /seccomp/],
-    ['ENOMEM', 1, /no memory/, /RLIMIT_MEMLOCK/, /ulimit -l/],
-  ]) {
-    const result = await run([error, RINGCAST, '--listen', '127.0.0.1:0'], { command: DENY_IO_URING });
-    assertRefused(result, code, ...words);
-  }
 });
 
 /* --- starts that work --------------------------------------------------------------------------------------------- */
