@@ -174,7 +174,7 @@ void load_channel(const struct load *load, uint32_t slot, char channel_r[LOAD_CH
 /* load_api.c: connections that publish over HTTP. */
 bool load_api_init(struct load *load);
 void load_api_fini(struct load *load);
-/* False: it waits for an answer, or failed. */
+/* False: it waits for an answer or for the connection's end, or failed. */
 bool load_api_publish(struct load *load, uint32_t publisher, struct text payload);
 void load_api_take(struct load *load, uint32_t slot, struct bytes *in);
 void load_api_ended(struct load *load, uint32_t slot);

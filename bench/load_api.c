@@ -1,9 +1,11 @@
-/* bench/load_api.c - publishing over HTTP: a kept connection for each publisher, one request at a time.
+/* bench/load_api.c - publishing over HTTP: a connection for each publisher, one request at a time.
  *
- * Servers close connections that are idle; the next request then opens a new one. One that is closed before it has
- * answered has perhaps lost a message, which is an offence. */
+ * It is kept as long as the server keeps it. Servers close connections that are idle, or behind each answer, which they
+ * say by HTTP/1.0 or `Connection: close` (RFC 9112 9.3): the next request then opens a new one. One that is closed
+ * before it has answered has perhaps lost a message, which is an offence. */
 #include "bench/load.h"
 
+#include "bench/clock.h"
 #include "bench/pusher.h"
 
 #include <llhttp.h>
@@ -12,12 +14,15 @@
 
 #define WORDS_BYTES_MAX 160u /* of an answer, to be shown when it is a refusal */
 #define STATUS_OK       200
+#define CLOSING_NS_MAX  (NS_PER_SECOND / 10) /* for the server to close what it has said to */
 
 struct load_api {
     llhttp_t parser;
     struct load *load;
     uint32_t slot;
-    bool is_busy; /* an answer is to come */
+    bool is_busy;         /* an answer is to come */
+    bool is_over;         /* the last answer has come: the server closes */
+    uint64_t close_at_ns; /* if it has not by then */
     uint32_t words_count;
     char words[WORDS_BYTES_MAX];
 };
@@ -44,6 +49,8 @@ static int on_message_complete(llhttp_t *parser)
     struct load_api *api = parser->data;
     if (!api->is_busy) return -1;
     api->is_busy = false;
+    api->is_over = !llhttp_should_keep_alive(parser);
+    api->close_at_ns = clock_ns() + CLOSING_NS_MAX;
     if (parser->status_code != STATUS_OK) {
         load_fail(api->load, LOAD_OFFENCE, "the server refuses to publish: HTTP status %d %s", parser->status_code,
                   api->words);
@@ -97,12 +104,22 @@ static uint64_t realtime_s(void)
     return (uint64_t)now.tv_sec;
 }
 
+/* The server closes first, so that it is not our ports that wait for stragglers (RFC 9293 3.6.1: TIME-WAIT); if it only
+ * says that it does, we close. */
+static void close_late(struct load *load, struct load_api *api)
+{
+    if (clock_ns() < api->close_at_ns) return;
+    load_ring_shutdown(&load->ring, api->slot);
+    api->close_at_ns = UINT64_MAX; /* once: the next one in its place must live */
+}
+
 bool load_api_publish(struct load *load, uint32_t publisher, struct text payload)
 {
     char head[PUSHER_TEXT_BYTES_MAX];
     const struct load_options *options = load->options;
     struct load_api *api = &load->apis[publisher];
-    if (api->is_busy) return false;
+    if (api->is_over) close_late(load, api);
+    if (api->is_busy || api->is_over) return false;
     struct text body = write_body(load, publisher, payload);
     size_t count = pusher_write_request(head, options->host, options->app_id, options->app_key, options->app_secret,
                                         realtime_s(), body);
@@ -118,7 +135,7 @@ void load_api_take(struct load *load, uint32_t slot, struct bytes *in)
     struct load_api *api = api_of(load, slot);
     enum llhttp_errno result = llhttp_execute(&api->parser, (const char *)in->at, in->count);
     bytes_take(in, in->count);
-    if (result == HPE_OK || load->status != LOAD_OK) return;
+    if (result == HPE_OK || api->is_over || load->status != LOAD_OK) return;
     load_fail(load, LOAD_OFFENCE, "what comes from the HTTP API is no answer to a request: %s",
               llhttp_get_error_reason(&api->parser));
 }
@@ -127,6 +144,7 @@ void load_api_ended(struct load *load, uint32_t slot)
 {
     struct load_connection *connection = &load->connections[slot];
     struct load_api *api = api_of(load, slot);
+    if (api->is_busy) llhttp_finish(&api->parser); /* an answer may be as long as the connection */
     if (api->is_busy || connection->stage < LOAD_OPEN) {
         load_fail(load, LOAD_OFFENCE, "the server closed a connection to its HTTP API before it had answered");
         return;
@@ -135,5 +153,6 @@ void load_api_ended(struct load *load, uint32_t slot)
     load->open--;
     load_tls_free(connection->tls);
     connection->tls = NULL;
+    api->is_over = false;
     llhttp_reset(&api->parser);
 }

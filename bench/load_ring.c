@@ -135,6 +135,14 @@ void load_ring_send(struct load_ring *ring, uint32_t slot, const void *bytes, si
     address_to(sqe, LOAD_SENT, slot);
 }
 
+void load_ring_shutdown(struct load_ring *ring, uint32_t slot)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_shutdown(sqe, (int)slot, SHUT_RDWR);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    address_to(sqe, LOAD_DOORBELL, slot); /* a failed one: it had ended already */
+}
+
 int load_ring_descriptor(const struct load_ring *ring)
 {
     return ring->uring.ring_fd;

@@ -14,7 +14,7 @@ enum load_event_kind {
     LOAD_CONNECTED, /* result 0, or -errno */
     LOAD_RECEIVED,  /* result > 0: bytes, 0: end of the stream, < 0: -errno; without more, ask again */
     LOAD_SENT,      /* result: bytes that went, all or as many as before an error; or -errno */
-    LOAD_DOORBELL,  /* another thread's ring wants this one to wake up */
+    LOAD_DOORBELL,  /* another thread's ring wants this one to wake up; or nothing at all */
 };
 
 struct load_event {
@@ -56,6 +56,9 @@ void load_ring_receive(struct load_ring *ring, uint32_t slot);
 void load_ring_receive_some(struct load_ring *ring, uint32_t slot, uint32_t bytes_max);
 /* Completes when all went or the connection failed. At most one send to a slot at a time. */
 void load_ring_send(struct load_ring *ring, uint32_t slot, const void *bytes, size_t count);
+
+/* Ends a connection in both directions; its receive then completes with the end of the stream. */
+void load_ring_shutdown(struct load_ring *ring, uint32_t slot);
 
 /* By which other rings ring this one's doorbell; a constant that other threads may read. */
 int load_ring_descriptor(const struct load_ring *ring);

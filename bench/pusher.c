@@ -9,25 +9,50 @@
 
 /* ---- reading ---- */
 
-/* The string that follows a key, as it is written. */
-static bool find_string(struct text message, const char *quoted_key, size_t key_bytes, struct text *value_r)
+/* What follows a key a colon, blanks around it. */
+static bool find_value(struct text message, const char *quoted_key, struct text *rest_r)
 {
+    size_t key_bytes = strlen(quoted_key);
     const char *at = memmem(message.at, message.count, quoted_key, key_bytes), *end = message.at + message.count;
     if (at == NULL) return false;
     for (at += key_bytes; at < end && (*at == ' ' || *at == ':'); at++)
         ;
-    if (at == end || *at != '"') return false;
-    const char *quote = memchr(at + 1, '"', (size_t)(end - at - 1));
+    *rest_r = text_between(at, end);
+    return at < end;
+}
+
+/* The string that follows a key, as it is written. */
+static bool find_string(struct text message, const char *quoted_key, struct text *value_r)
+{
+    struct text rest;
+    if (!find_value(message, quoted_key, &rest) || rest.at[0] != '"') return false;
+    const char *quote = memchr(rest.at + 1, '"', rest.count - 1);
     if (quote == NULL) return false;
-    *value_r = text_between(at + 1, quote);
+    *value_r = text_between(rest.at + 1, quote);
     return true;
 }
 
-bool pusher_read_message(struct text message, const char *event, struct text *data_r)
+/* The same in JSON that stands in a string, where quotation marks are escaped. */
+static bool find_escaped(struct text message, const char *quoted_key, struct text *value_r)
 {
-    struct text name;
-    return find_string(message, "\"event\"", 7, &name) && text_is(name, event) &&
-           find_string(message, "\"data\"", 6, data_r);
+    struct text rest;
+    if (!find_value(message, quoted_key, &rest) || rest.count < 2 || memcmp(rest.at, "\\\"", 2) != 0) return false;
+    const char *quote = memmem(rest.at + 2, rest.count - 2, "\\\"", 2);
+    if (quote == NULL) return false;
+    *value_r = text_between(rest.at + 2, quote);
+    return true;
+}
+
+bool pusher_read_message(struct text message, const char *event, struct text *payload_r)
+{
+    struct text name, data;
+    if (!find_string(message, "\"event\"", &name) || !text_is(name, event)) return false;
+    if (!find_value(message, "\"data\"", &data)) return false;
+    if (data.at[0] == '{') return find_string(data, "\"" PUSHER_MEMBER "\"", payload_r);
+    if (data.count > 1 && data.at[0] == '"' && data.at[1] == '{') {
+        return find_escaped(data, "\\\"" PUSHER_MEMBER "\\\"", payload_r);
+    }
+    return find_string(message, "\"data\"", payload_r);
 }
 
 /* Data is JSON in a string, or from some servers the object itself. The document is the caller's to free. */
@@ -111,13 +136,14 @@ size_t pusher_write_subscribe(char *to, const char *channel, const char *socket_
 
 size_t pusher_write_client_head(char *to, const char *channel)
 {
-    return written(snprintf(to, PUSHER_TEXT_BYTES_MAX,
-                            "{\"event\":\"" PUSHER_CLIENT_EVENT "\",\"channel\":\"%s\",\"data\":\"", channel));
+    return written(snprintf(
+        to, PUSHER_TEXT_BYTES_MAX,
+        "{\"event\":\"" PUSHER_CLIENT_EVENT "\",\"channel\":\"%s\",\"data\":{\"" PUSHER_MEMBER "\":\"", channel));
 }
 
 size_t pusher_write_client_tail(char *to)
 {
-    return written(snprintf(to, PUSHER_TEXT_BYTES_MAX, "\"}"));
+    return written(snprintf(to, PUSHER_TEXT_BYTES_MAX, "\"}}"));
 }
 
 size_t pusher_write_body_head(char *to, const char *channel)

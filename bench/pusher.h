@@ -1,7 +1,8 @@
 /* bench/pusher.h - the Pusher protocol as a client and a backend speak it: frames and requests written, events read.
  *
- * A test message is the data of an event, in letters that JSON writes as they are, so that it is found without
- * reading JSON; everything else goes through yyjson. Pure functions; nothing is kept. */
+ * A test message is written in letters that JSON writes as they are, so that it is found without reading JSON;
+ * everything else goes through yyjson. Backends publish it as an event's data; in client events it is a member of an
+ * object, as some servers refuse those whose data is a string. Pure functions; nothing is kept. */
 #pragma once
 
 #include "core/rc.h"
@@ -12,10 +13,12 @@
 
 #define PUSHER_EVENT          "load"        /* the name of test messages */
 #define PUSHER_CLIENT_EVENT   "client-load" /* and when clients send them */
+#define PUSHER_MEMBER         "payload"     /* of a client event's data */
 #define PUSHER_TEXT_BYTES_MAX 1024          /* of a frame or a request, without its payload */
 
-/* The event's data if it is of that name. False: something else. */
-bool pusher_read_message(struct text message, const char *event, struct text *data_r);
+/* The payload of an event of that name: its data, or a member of the object that its data is or has in a string. False:
+ * something else. */
+bool pusher_read_message(struct text message, const char *event, struct text *payload_r);
 
 enum pusher_kind {
     PUSHER_ESTABLISHED, /* `text`: the socket id */

@@ -58,6 +58,19 @@ Test(pusher, test_messages_are_found_however_they_are_written, .timeout = 10)
         {"{\"channel\":\"load-1\",\"event\": \"load\", \"data\" : \"abc\",\"user_id\":\"1\"}", "abc"},
         {"{\"data\":\"\",\"event\":\"load\"}", ""},
         {"{\"event\":\"loads\",\"data\":\"abc\"}", NULL},
+        {"{\"event\":\"load\",\"data\":{\"payload\":\"abc\"}}", "abc"},
+        {"{\"data\" : { \"payload\" : \"abc\" } , \"event\" : \"load\"}", "abc"},
+        {"{\"event\":\"load\",\"data\":{\n  \"payload\": \"abc\"\n}}", "abc"},
+        {"{\"event\":\"load\",\"data\":\"{\\\"payload\\\":\\\"abc\\\"}\"}", "abc"},
+        {"{\"event\":\"load\",\"data\":\"{\\n \\\"payload\\\" : \\\"abc\\\"\\n}\"}", "abc"},
+        {"{\"event\":\"load\",\"data\":{\"payload\":5}}", NULL},
+        {"{\"event\":\"load\",\"data\":{\"payload\":\"abc", NULL},
+        {"{\"event\":\"load\",\"data\":{\"payload\":", NULL},
+        {"{\"event\":\"load\",\"data\":\"{\\\"payload\\\":\\\"abc\"}", NULL},
+        {"{\"event\":\"load\",\"data\":\"{\\\"payload\\\":\\", NULL},
+        {"{\"event\":\"load\",\"data\":\"{", NULL},
+        {"{\"event\":\"load\",\"data\":\"", NULL},
+        {"{\"event\":\"load\",\"data\":", NULL},
         {"{\"event\":\"load\",\"data\":{}}", NULL},
         {"{\"event\":\"load\",\"data\":\"abc", NULL},
         {"{\"event\":\"load\"}", NULL},
@@ -101,6 +114,16 @@ Test(pusher, events_are_understood_in_every_form, .timeout = 10)
         cr_expect_eq(event.kind, cases[i].kind, "%s", cases[i].message);
         cr_expect_str_eq(event.text, cases[i].text, "%s", cases[i].message);
     }
+}
+
+/* Some servers refuse client events whose data is a string. */
+Test(pusher, a_client_event_has_an_object, .timeout = 10)
+{
+    char text[2 * PUSHER_TEXT_BYTES_MAX];
+    char *to = text + pusher_write_client_head(text, "private-c");
+    to = text_put(to, text_of("abc"));
+    pusher_write_client_tail(to);
+    cr_expect_str_eq(text, "{\"event\":\"client-load\",\"channel\":\"private-c\",\"data\":{\"payload\":\"abc\"}}");
 }
 
 /* Between head and tail a payload is as it is found again by others: no letter of it needs an escape. */
