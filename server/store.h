@@ -19,6 +19,8 @@
  *            one tries again, and so does the store by itself once a second while nobody asks. store_trouble()
  *            says why meanwhile. While another program writes, a transaction waits two seconds for it; then it is
  *            trouble, and the next ones come back at once.
+ * Files:     once a second it looks whether the directory and its files are still those that it opened; if not, nothing
+ *            is taken, as when a transaction fails.
  * Power:     with store_sync a message that was answered RC_OK is on the disk. Without, a power cut or a crash of the
  *            kernel may cost the last ones, never the database; the end of this process costs nothing.
  * Source:    SQLite 3.40, WAL; https://www.sqlite.org/wal.html and pragma synchronous for what is safe when. */

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DATABASE         "ringcast.db"
-#define DATABASE_NEW     "ringcast.db.new" /* being made */
-#define DATABASE_WAL     "ringcast.db-wal"
+#define DATABASE_NEW     STORE_DATABASE ".new" /* being made */
+#define DATABASE_WAL     STORE_DATABASE "-wal"
 #define CHECK_BYTES_MAX  (64 << 20) /* larger databases are not read through at every start */
 #define HEADER_BYTES     100        /* https://www.sqlite.org/fileformat.html */
 #define HEADER_VERSION   60
@@ -33,7 +31,6 @@
 /* Where the parts of an opening say what stands in the way. */
 struct opening {
     struct store_file *file;
-    char path[PATH_MAX]; /* of the directory: absolute, for SQLite takes "file:..." for something else */
     char *reason;
     size_t reason_size;
 };
@@ -96,7 +93,7 @@ static enum rc refuse_by_sqlite(struct opening *opening, const char *name, int c
     int kind = code & 0xff;
     bool is_corrupt = kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB;
     store_file_explain(opening->file, code, text, sizeof text);
-    refuse(opening, "%s/%s %s: %s", opening->path, name, is_corrupt ? "is corrupt" : "cannot be used", text);
+    refuse(opening, "%s/%s %s: %s", opening->file->path, name, is_corrupt ? "is corrupt" : "cannot be used", text);
     return kind == SQLITE_NOMEM ? RC_ENOMEM : RC_EINVAL;
 }
 
@@ -108,10 +105,10 @@ static enum rc make_directory(struct opening *opening, const char *data_dir)
         return refuse(opening, "--data-dir %s cannot be made: %s%s", data_dir, strerror(errno),
                       errno == ENOENT ? ": make its parent first" : "");
     }
-    if (realpath(data_dir, opening->path) == NULL) {
+    if (realpath(data_dir, opening->file->path) == NULL) {
         return refuse(opening, "--data-dir %s cannot be used: %s", data_dir, strerror(errno));
     }
-    opening->file->directory = open(opening->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    opening->file->directory = open(opening->file->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (opening->file->directory < 0) {
         return refuse(opening, "--data-dir %s cannot be used: %s%s", data_dir, strerror(errno),
                       errno == ENOTDIR ? ": it must be a directory" : "");
@@ -131,20 +128,20 @@ static enum rc refuse_second(struct opening *opening)
     return refuse(opening,
                   "--data-dir %s is used by another ringcast, process %ld: stop it, or give each server a directory "
                   "of its own",
-                  opening->path, process);
+                  opening->file->path, process);
 }
 
 static enum rc take_lock(struct opening *opening)
 {
     struct store_file *file = opening->file;
-    file->lock = openat(file->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    file->lock = openat(file->directory, STORE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (file->lock < 0) {
         return refuse(opening, "--data-dir %s cannot be written: %s: it must be writable for this user",
-                      opening->path, strerror(errno));
+                      opening->file->path, strerror(errno));
     }
     if (flock(file->lock, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK) return refuse_second(opening);
-        return refuse(opening, "--data-dir %s cannot be locked: %s", opening->path, strerror(errno));
+        return refuse(opening, "--data-dir %s cannot be locked: %s", opening->file->path, strerror(errno));
     }
     /* The number is for people: that it cannot be written is found out, with a better text, by the database. */
     if (ftruncate(file->lock, 0) == 0) dprintf(file->lock, "%ld\n", (long)getpid());
@@ -164,31 +161,33 @@ static enum rc judge_header(struct opening *opening, const uint8_t *header, ssiz
     static const char magic[16] = "SQLite format 3";
     const char *cure = "choose another --data-dir, or move the file away";
     if (bytes < HEADER_BYTES || memcmp(header, magic, sizeof magic) != 0) {
-        return refuse(opening, "%s/" DATABASE " is no database, or is damaged: %s", opening->path, cure);
+        return refuse(opening, "%s/" STORE_DATABASE " is no database, or is damaged: %s", opening->file->path, cure);
     }
     if (number_at(header, HEADER_APP) != STORE_APPLICATION_ID) {
-        return refuse(opening, "%s/" DATABASE " is the database of another program: %s", opening->path, cure);
+        return refuse(opening, "%s/" STORE_DATABASE " is the database of another program: %s", opening->file->path,
+                      cure);
     }
     uint32_t version = number_at(header, HEADER_VERSION);
     if (version == STORE_VERSION) return RC_OK;
     return refuse(opening,
-                  "%s/" DATABASE " has version %u, this ringcast knows version %d: use a newer ringcast, or %s",
-                  opening->path, version, STORE_VERSION, cure);
+                  "%s/" STORE_DATABASE " has version %u, this ringcast knows version %d: use a newer ringcast, or %s",
+                  opening->file->path, version, STORE_VERSION, cure);
 }
 
 /* RC_ENOENT: there is no database yet. */
 static enum rc check_header(struct opening *opening)
 {
-    int descriptor = openat(opening->file->directory, DATABASE, O_RDONLY | O_CLOEXEC);
+    int descriptor = openat(opening->file->directory, STORE_DATABASE, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
         if (errno == ENOENT) return RC_ENOENT;
-        return refuse(opening, "%s/" DATABASE " cannot be opened: %s", opening->path, strerror(errno));
+        return refuse(opening, "%s/" STORE_DATABASE " cannot be opened: %s", opening->file->path, strerror(errno));
     }
     uint8_t header[HEADER_BYTES];
     ssize_t bytes = read(descriptor, header, sizeof header);
     int error = errno;
     close(descriptor);
-    if (bytes < 0) return refuse(opening, "%s/" DATABASE " cannot be read: %s", opening->path, strerror(error));
+    if (bytes < 0)
+        return refuse(opening, "%s/" STORE_DATABASE " cannot be read: %s", opening->file->path, strerror(error));
     return bytes == 0 ? RC_ENOENT : judge_header(opening, header, bytes); /* nothing in it is like no file */
 }
 
@@ -197,7 +196,7 @@ static enum rc check_header(struct opening *opening)
 static int open_database(struct opening *opening, const char *name)
 {
     char path[PATH_MAX + 32];
-    snprintf(path, sizeof path, "%s/%s", opening->path, name);
+    snprintf(path, sizeof path, "%s/%s", opening->file->path, name);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int code = sqlite3_open_v2(path, &opening->file->db, flags, NULL);
     /* As long as we may still refuse it, it stays as it is. */
@@ -219,9 +218,9 @@ static enum rc check_leftovers(struct opening *opening)
     struct stat wal;
     if (fstatat(directory, DATABASE_WAL, &wal, 0) == 0 && wal.st_size > 0) {
         return refuse(opening,
-                      "%s/" DATABASE " is missing, but its log " DATABASE_WAL " is there: put the database "
+                      "%s/" STORE_DATABASE " is missing, but its log " DATABASE_WAL " is there: put the database "
                       "back, or move the log away to begin a new one",
-                      opening->path);
+                      opening->file->path);
     }
     unlinkat(directory, DATABASE_NEW, 0); /* of a start that was cut off */
     unlinkat(directory, DATABASE_NEW "-journal", 0);
@@ -233,7 +232,7 @@ static enum rc fill_database(struct opening *opening)
     /* Made by us, for SQLite would let others read it; what it adds beside has the same permissions. */
     int descriptor = openat(opening->file->directory, DATABASE_NEW, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (descriptor < 0) {
-        return refuse(opening, "%s/" DATABASE_NEW " cannot be made: %s", opening->path, strerror(errno));
+        return refuse(opening, "%s/" DATABASE_NEW " cannot be made: %s", opening->file->path, strerror(errno));
     }
     close(descriptor);
     int code = open_database(opening, DATABASE_NEW);
@@ -257,8 +256,8 @@ static enum rc make_database(struct opening *opening)
     enum rc rc = check_leftovers(opening);
     if (rc == RC_OK) rc = fill_database(opening);
     if (rc != RC_OK) return rc;
-    if (renameat(directory, DATABASE_NEW, directory, DATABASE) != 0 || fsync(directory) != 0) {
-        return refuse(opening, "%s/" DATABASE " cannot be made: %s", opening->path, strerror(errno));
+    if (renameat(directory, DATABASE_NEW, directory, STORE_DATABASE) != 0 || fsync(directory) != 0) {
+        return refuse(opening, "%s/" STORE_DATABASE " cannot be made: %s", opening->file->path, strerror(errno));
     }
     return RC_OK;
 }
@@ -307,14 +306,15 @@ static int set_up(struct store_file *file)
 static enum rc check_pages(struct opening *opening)
 {
     struct stat status;
-    if (fstatat(opening->file->directory, DATABASE, &status, 0) == 0 && status.st_size > CHECK_BYTES_MAX) {
+    if (fstatat(opening->file->directory, STORE_DATABASE, &status, 0) == 0 && status.st_size > CHECK_BYTES_MAX) {
         return RC_OK;
     }
     char text[100];
     int code = ask_text(opening->file->db, "PRAGMA quick_check(1)", text, sizeof text);
-    if (code != SQLITE_OK) return refuse_by_sqlite(opening, DATABASE, code);
+    if (code != SQLITE_OK) return refuse_by_sqlite(opening, STORE_DATABASE, code);
     if (strcmp(text, "ok") == 0) return RC_OK;
-    return refuse(opening, "%s/" DATABASE " is corrupt (%s): %s", opening->path, text, cure_of(SQLITE_CORRUPT));
+    return refuse(opening, "%s/" STORE_DATABASE " is corrupt (%s): %s", opening->file->path, text,
+                  cure_of(SQLITE_CORRUPT));
 }
 
 void store_file_set_patience(struct store_file *file, bool is_patient)
@@ -338,7 +338,7 @@ static int begin_epochs(struct opening *opening)
     if (code != SQLITE_OK) return code;
     log_warn("--data-dir %s: the machine was started anew while messages were not synced, so the last ones may be "
              "missing: %d channels begin a new epoch",
-             opening->path, sqlite3_changes(db));
+             opening->file->path, sqlite3_changes(db));
     return SQLITE_OK;
 }
 
@@ -352,22 +352,24 @@ static enum rc choose_sync(struct opening *opening, bool is_synced)
         return RC_OK;
     }
     int error = store_unsynced_mark(file->directory);
-    if (error != 0) return refuse(opening, "%s/unsynced cannot be written: %s", opening->path, strerror(error));
+    if (error != 0) return refuse(opening, "%s/unsynced cannot be written: %s", opening->file->path, strerror(error));
     int code = sqlite3_exec(file->db, SYNC_SELDOM, NULL, NULL, NULL);
-    return code == SQLITE_OK ? RC_OK : refuse_by_sqlite(opening, DATABASE, code);
+    return code == SQLITE_OK ? RC_OK : refuse_by_sqlite(opening, STORE_DATABASE, code);
 }
 
 static enum rc open_existing(struct opening *opening, bool is_synced)
 {
-    int code = open_database(opening, DATABASE);
+    int code = open_database(opening, STORE_DATABASE);
     if (code == SQLITE_OK) code = set_up(opening->file);
-    if (code != SQLITE_OK) return refuse_by_sqlite(opening, DATABASE, code);
+    if (code != SQLITE_OK) return refuse_by_sqlite(opening, STORE_DATABASE, code);
     enum rc rc = check_pages(opening);
     if (rc != RC_OK) return rc;
     code = store_file_probe(opening->file);
     if (code == SQLITE_OK && store_unsynced_is_stale(opening->file->directory)) code = begin_epochs(opening);
-    if (code != SQLITE_OK) return refuse_by_sqlite(opening, DATABASE, code);
+    if (code != SQLITE_OK) return refuse_by_sqlite(opening, STORE_DATABASE, code);
     sqlite3_db_config(opening->file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    store_watch_begin(&opening->file->watch, opening->file->directory);
+    opening->file->is_in_use = true;
     return choose_sync(opening, is_synced);
 }
 
@@ -393,11 +395,30 @@ enum rc store_file_open(struct store_file *file, const char *data_dir, bool is_s
     return rc;
 }
 
+enum rc store_file_look(const struct store_file *file, char *reason_r, size_t reason_size)
+{
+    return store_watch_look(&file->watch, file->path, file->directory, reason_r, reason_size);
+}
+
+/* What the log holds goes into the database, and the file that has the log's name stays. */
+static void leave_log(struct store_file *file)
+{
+    sqlite3_wal_checkpoint_v2(file->db, "main", SQLITE_CHECKPOINT_FULL, NULL, NULL);
+    sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
+/* When it was in use. */
+static void settle(struct store_file *file)
+{
+    if (!file->is_synced) sync_commits(file);
+    if (store_watch_log_is_foreign(&file->watch, file->path)) leave_log(file);
+}
+
 void store_file_close(struct store_file *file)
 {
     if (file->db != NULL) {
         store_file_set_patience(file, false); /* a reader may keep the log: no reason to wait */
-        if (!file->is_synced) sync_commits(file);
+        if (file->is_in_use) settle(file);
         close_database(file);
     }
     if (file->lock >= 0) close(file->lock);

@@ -10,26 +10,38 @@
 #pragma once
 
 #include "core/rc.h"
+#include "server/store_watch.h"
 
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#define STORE_DATABASE "ringcast.db"
+#define STORE_LOCK     "lock"
 
 /* Another epoch for each row, as SQL. */
 #define STORE_NEW_EPOCH "lower(hex(randomblob(4)))"
 
 struct store_file {
-    sqlite3 *db;   /* NULL: not open */
-    int directory; /* descriptors; -1: not open */
+    sqlite3 *db;         /* NULL: not open */
+    char path[PATH_MAX]; /* of the directory: absolute, for SQLite takes "file:..." for something else */
+    int directory;       /* descriptors; -1: not open */
     int lock;
+    struct store_watch watch;
+    bool is_in_use; /* opened for good: it may be written to, and the watch has begun */
     bool is_synced; /* at each commit */
 };
 
 /* RC_OK, or nothing is left open: RC_EINVAL or RC_ENOMEM, reason_r says what and the cure. */
 enum rc store_file_open(struct store_file *file, const char *data_dir, bool is_synced, char *reason_r,
                         size_t reason_size);
-/* All statements have been finalized. Leaves no log beside the database if no other program reads it. */
+/* All statements have been finalized. Leaves no log beside the database if no other program reads it; a log that
+ * was put in place of ours stays. */
 void store_file_close(struct store_file *file);
+
+/* RC_OK, or RC_ENOENT: files are not those any more that are in use, see server/store_watch.h. */
+enum rc store_file_look(const struct store_file *file, char *reason_r, size_t reason_size);
 
 /* How long to wait for another program that is writing: a while, as after opening, or not at all. */
 void store_file_set_patience(struct store_file *file, bool is_patient);

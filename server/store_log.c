@@ -81,8 +81,17 @@ const char *store_log_reason(const struct store_log *log)
     return log->reason;
 }
 
+enum rc store_log_look(struct store_log *log)
+{
+    log->is_astray = store_file_look(&log->file, log->reason, sizeof log->reason) != RC_OK;
+    if (!log->is_astray) return RC_OK;
+    log->trouble = "its files were removed or replaced";
+    return RC_ESTORE;
+}
+
 enum rc store_log_probe(struct store_log *log)
 {
+    if (store_log_look(log) != RC_OK) return RC_ESTORE;
     int code = store_file_probe(&log->file);
     return code == SQLITE_OK ? RC_OK : store_log_failed(log, code);
 }
@@ -144,6 +153,7 @@ enum rc store_run(struct store_log *log, enum store_statement statement)
 
 enum rc store_log_begin(struct store_log *log, bool writes)
 {
+    if (writes && log->is_astray && store_log_look(log) != RC_OK) return RC_ESTORE;
     return store_run(log, writes ? STORE_SQL_BEGIN_WRITE : STORE_SQL_BEGIN);
 }
 

@@ -48,6 +48,8 @@ enum rc store_log_sweep(struct store_log *log, uint64_t now_ms, uint32_t rows_ma
 
 /* What waits for another program that is writing waits a while, as after opening, or not at all. */
 void store_log_set_patience(struct store_log *log, bool is_patient);
+/* Are the files still those that were opened? RC_OK or RC_ESTORE: until they are again, nothing that writes begins. */
+enum rc store_log_look(struct store_log *log);
 /* Outside of transactions: can anything be written? RC_OK or RC_ESTORE. */
 enum rc store_log_probe(struct store_log *log);
 /* Of the last RC_ESTORE: why, in few words, static; and a whole sentence with the cure, until the next one. */

@@ -52,6 +52,7 @@ struct store_log {
     struct counters *counters;
     sqlite3_stmt *statements[STORE_STATEMENTS_MAX];
     struct store_slot *changed; /* list */
+    bool is_astray;             /* its files were not those any more that were opened */
     const char *trouble;
     char reason[512];
     struct store_slot slots[STORE_CHANNELS];

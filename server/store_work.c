@@ -13,6 +13,7 @@
 #define READ_BYTES_MAX  (1 << 20) /* and what is written next waits for it */
 #define SWEEP_MS        60000     /* between a sweep that has found all, and the next */
 #define SWEEP_ROWS      1000      /* in one transaction: some milliseconds, between those of jobs */
+#define LOOK_MS         1000      /* how often to look whether the files are those that were opened */
 #define PROBE_MS        1000      /* how often a store in trouble that nobody asks tries whether it is over */
 
 /* ---- trouble: while it lasts nothing waits for another program, for each transaction would wait anew ---- */
@@ -178,16 +179,33 @@ static void probe(struct store_work *work)
     }
 }
 
+static void look(struct store_work *work, uint64_t now_ms)
+{
+    work->look_at_ms = now_ms + LOOK_MS;
+    if (store_log_look(work->log) != RC_OK) note_failure(work);
+}
+
+/* When to look or to probe. */
+static uint64_t check_at_ms(const struct store_work *work)
+{
+    return atomic_load(&work->trouble) != NULL ? work->probe_at_ms : work->look_at_ms;
+}
+
 void store_work_upkeep(struct store_work *work)
 {
     uint64_t now_ms = monotonic_ms();
     if (now_ms >= work->sweep_at_ms) sweep(work, now_ms);
-    if (atomic_load(&work->trouble) != NULL && now_ms >= work->probe_at_ms) probe(work);
+    if (now_ms < check_at_ms(work)) return;
+    if (atomic_load(&work->trouble) != NULL) {
+        probe(work);
+    } else {
+        look(work, now_ms);
+    }
 }
 
 int store_work_sleep_ms(const struct store_work *work)
 {
     uint64_t now_ms = monotonic_ms(), at_ms = work->sweep_at_ms;
-    if (atomic_load(&work->trouble) != NULL && work->probe_at_ms < at_ms) at_ms = work->probe_at_ms;
+    if (check_at_ms(work) < at_ms) at_ms = check_at_ms(work);
     return at_ms > now_ms ? (int)(at_ms - now_ms) : 0;
 }

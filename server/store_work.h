@@ -15,6 +15,7 @@ struct store_work {
     struct counters counters;      /* any thread may read */
     _Atomic(const char *) trouble; /* any thread may read; NULL: none */
     uint64_t sweep_at_ms;          /* monotonic, as is: */
+    uint64_t look_at_ms;           /* while there is none */
     uint64_t probe_at_ms;          /* while there is trouble */
 };
 
@@ -22,7 +23,8 @@ struct store_work {
  * at least one: these have their answers, whatever came of it. */
 uint32_t store_work_run(struct store_work *work, struct store_job *const *jobs, uint32_t count);
 
-/* Between transactions: forgets what has expired; tries whether trouble is over. Takes milliseconds. */
+/* Between transactions: forgets what has expired, looks whether the files are there, tries whether trouble is
+ * over. Takes milliseconds. */
 void store_work_upkeep(struct store_work *work);
 /* When there is no job, upkeep wants to be called again after this time. */
 int store_work_sleep_ms(const struct store_work *work);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
-  closeSync, cpSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, writeFileSync, writeSync,
+  closeSync, cpSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -472,6 +472,28 @@ placeTest('a full disk costs only what is to be kept', { ways: CROSSED, expected
   await place.start();
   const { items } = await place.backend.history('private-a');
   assert.deepEqual(items.map(({ offset: at, data }) => [at, data]), [[1, '1'], [acked.offset, '2']]);
+});
+
+test('a directory that vanishes is trouble, not silence', { timeout: TEST_MS }, async () => {
+  const place = new Place(2);
+  await place.start();
+  try {
+    await place.publish('room-a', 1, 5);
+    rmSync(place.directory, { recursive: true });
+    const health = await until(async () => {
+      const answer = await fetch(`${place.server.url}/health`);
+      return answer.status === 503 ? answer.json() : null;
+    }, 'the server to notice');
+    assert.equal(health.store, 'its files were removed or replaced');
+    const body = { name: 'ev', channel: 'room-a', data: '6' };
+    assert.equal((await place.backend.call('POST', '/events', { body })).status, 503);
+    const [ann, ben] = [await connect(place.server, '/room/a'), await connect(place.server, '/room/a')];
+    ann.send('nobody waits for this');
+    assert.equal(await ben.inbox.next(), 'nobody waits for this');
+    await place.end('SIGTERM', new RegExp(`${place.directory} is gone, .*: move it back, or stop ringcast`));
+  } finally {
+    await place.server.kill();
+  }
 });
 
 test('a disk that is full at the start is a sentence', { timeout: TEST_MS }, async () => {

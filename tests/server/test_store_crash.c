@@ -312,6 +312,34 @@ Test(store_crash, another_program_that_writes_is_trouble_until_it_ends, .timeout
     case_end();
 }
 
+/* Goal: nothing is acknowledged that is written to a file nobody will find again; what was, is there after a proper
+ * end.
+ * The ways in which files go: tests/server/test_store_watch.c. */
+Test(store_crash, a_log_that_is_removed_while_it_runs_is_trouble_until_the_end, .timeout = 120)
+{
+    char path[128];
+    begin();
+    cr_assert_eq(append("room", 1, 100), RC_OK);
+    snprintf(path, sizeof path, "%s/ringcast.db-wal", case_dir);
+    cr_assert_eq(unlink(path), 0);
+    await_trouble(true);
+    cr_expect_str_eq(store_trouble(store), "its files were removed or replaced");
+    cr_expect_eq(append("room", 2, 100), RC_ESTORE);
+    struct store_job *read = run(case_read("room"));
+    cr_expect_eq(read->rc, RC_OK);
+    cr_expect_eq(read->messages_count, 1);
+    case_free(read);
+    cr_expect(store_trouble(store) != NULL);
+    stop();
+    cr_assert_eq(start(false), RC_OK, "%s", reason);
+    read = run(case_read("room"));
+    cr_expect_eq(read->last, 1);
+    cr_expect_eq(read->messages_count, 1);
+    case_free(read);
+    stop();
+    case_end();
+}
+
 /* Its pages are damaged under a running store, and those that are in memory hold for a while; it does not crash. */
 Test(store_crash, damage_while_it_runs_is_an_error, .timeout = 120)
 {

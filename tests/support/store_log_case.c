@@ -9,7 +9,7 @@
 struct store_log *case_log;
 struct counters case_log_counters;
 
-static void open_log(void)
+void case_log_open(void)
 {
     char reason[512] = "";
     cr_assert_eq(store_log_open(&case_log, &case_log_counters, case_dir, false, reason, sizeof reason), RC_OK, "%s",
@@ -20,13 +20,13 @@ void case_log_begin(void)
 {
     case_begin();
     case_log_counters = (struct counters){0};
-    open_log();
+    case_log_open();
 }
 
 void case_log_reopen(void)
 {
     store_log_close(case_log);
-    open_log();
+    case_log_open();
 }
 
 void case_log_end(void)

@@ -10,6 +10,8 @@ extern struct counters case_log_counters;
 
 /* An empty one. */
 void case_log_begin(void);
+/* What is in the directory. */
+void case_log_open(void);
 /* Closed and opened again. */
 void case_log_reopen(void);
 void case_log_end(void);
