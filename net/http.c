@@ -49,20 +49,24 @@ static unsigned check_head(const struct http_reader *reader)
     unsigned hosts = http_request_header_count(request, "host");
     unsigned codings = http_request_header_count(request, "transfer-encoding");
     if (hosts > 1 || (hosts == 0 && request->version_minor == 1)) return 400; /* 3.2 */
-    if (codings > 0 && request->version_minor == 0) return 400;               /* 6.1: its framing is in doubt */
+    if (!http_host_is_valid(http_request_header(request, "host"))) return 400;
+    if (codings > 0 && request->version_minor == 0) return 400; /* 6.1: its framing is in doubt */
     if (codings > 1) return 501;
     if (codings == 1 && !text_is_nocase(http_request_header(request, "transfer-encoding"), "chunked")) return 501;
-    if ((reader->parser.flags & F_CONTENT_LENGTH) != 0 && reader->parser.content_length > reader->body_bytes_max)
-        return 413;
     struct text expectation = http_request_header(request, "expect");
     bool is_known = expectation.at == NULL || text_is_nocase(expectation, "100-continue");
     return is_known || request->version_minor == 0 ? 0 : 417; /* RFC 9110 10.1.1 */
 }
 
+/* Looked at behind the head: llhttp counts the length down. */
+static bool announces_body(const struct http_reader *reader)
+{
+    return (reader->parser.flags & F_CHUNKED) != 0 || reader->parser.content_length > 0;
+}
+
 static bool expects_continue(const struct http_reader *reader)
 {
-    bool has_body = (reader->parser.flags & F_CHUNKED) != 0 || reader->parser.content_length > 0;
-    return has_body && reader->request.version_minor == 1 &&
+    return reader->has_body && reader->request.version_minor == 1 &&
            http_request_header(&reader->request, "expect").at != NULL;
 }
 
@@ -94,9 +98,19 @@ static bool keep(struct http_reader *reader, const void *from, size_t count)
 
 /* Callbacks: a callback that fails says why in the reader and stops llhttp with HPE_USER. */
 
+static int on_method(llhttp_t *parser)
+{
+    struct http_reader *reader = parser->data;
+    reader->has_method = true;
+    return HPE_OK;
+}
+
 static int on_version(llhttp_t *parser)
 {
-    if (parser->http_major == 1 && parser->http_minor <= 1) return HPE_OK;
+    if (parser->http_major == 1) {
+        if (parser->http_minor > 1) parser->http_minor = 1; /* RFC 9110 2.5: the highest that we know */
+        return HPE_OK;
+    }
     fail(parser->data, RC_EPROTO, 505);
     return HPE_USER;
 }
@@ -146,6 +160,7 @@ static int on_message_complete(llhttp_t *parser)
 }
 
 static llhttp_settings_t settings = {
+    .on_method_complete = on_method,
     .on_version_complete = on_version,
     .on_header_field_complete = on_header,
     .on_headers_complete = on_headers_complete,
@@ -158,6 +173,7 @@ void http_reader_init(struct http_reader *reader, uint32_t head_bytes_max, uint3
     assert(head_bytes_max < 1u << 30 && body_bytes_max < 1u << 30);
     *reader = (struct http_reader){.head_bytes_max = head_bytes_max, .body_bytes_max = body_bytes_max, .rc = RC_MORE};
     llhttp_init(&reader->parser, HTTP_REQUEST, &settings);
+    llhttp_set_lenient_version(&reader->parser, 1); /* on_version() judges */
 }
 
 void http_reader_fini(struct http_reader *reader)
@@ -179,14 +195,13 @@ void http_reader_reset(struct http_reader *reader)
 }
 
 /* The status for what llhttp found wrong at `at`. */
-static unsigned status_of(const llhttp_t *parser, llhttp_errno_t error, const char *at)
+static unsigned status_of(llhttp_errno_t error, const char *at)
 {
     if (error == HPE_INVALID_METHOD) { /* a word that could be a method, or noise */
         bool is_word = (*at >= 'A' && *at <= 'Z') || (*at >= 'a' && *at <= 'z') || *at == '-';
         return is_word ? 501 : 400;
     }
-    bool names_other_version = parser->http_major > 1 || (parser->http_major == 1 && parser->http_minor > 1);
-    return error == HPE_INVALID_VERSION && names_other_version ? 505 : 400;
+    return 400;
 }
 
 /* Lets llhttp judge the next `count` bytes. *eaten_r: how many it took before it paused, or all. */
@@ -206,7 +221,8 @@ static enum rc judge(struct http_reader *reader, const uint8_t *from, size_t cou
         return RC_OK;
     }
     if (rc_is_error(reader->rc)) return reader->rc; /* said by a callback */
-    return fail(reader, RC_EPROTO, status_of(parser, error, stop));
+    if (error == HPE_INVALID_METHOD) reader->has_method = false; /* more than a method we know: "HEADS" */
+    return fail(reader, RC_EPROTO, status_of(error, stop));
 }
 
 static enum rc feed_head(struct http_reader *reader, struct bytes *in)
@@ -221,7 +237,9 @@ static enum rc feed_head(struct http_reader *reader, struct bytes *in)
         return reader->head_bytes < reader->head_bytes_max ? RC_MORE : fail(reader, RC_ETOOBIG, 431);
     }
     unsigned status = read_head(reader) ? check_head(reader) : 400;
-    if (status != 0) return fail(reader, status == 413 ? RC_ETOOBIG : RC_EPROTO, status);
+    if (status != 0) return fail(reader, RC_EPROTO, status);
+    reader->has_head = true;
+    reader->has_body = announces_body(reader);
     reader->wants_continue = expects_continue(reader);
     return RC_OK;
 }
@@ -232,6 +250,8 @@ static enum rc feed_body(struct http_reader *reader, struct bytes *in)
 {
     uint64_t room = 2 * (uint64_t)reader->body_bytes_max + reader->head_bytes_max + 1 - reader->body_wire_bytes;
     size_t eaten;
+    if ((reader->parser.flags & F_CONTENT_LENGTH) != 0 && reader->parser.content_length > reader->body_bytes_max)
+        return fail(reader, RC_ETOOBIG, 413);
     enum rc rc = judge(reader, in->at, in->count < room ? in->count : room, &eaten);
     if (rc != RC_OK) return rc;
     reader->body_wire_bytes += eaten;
@@ -273,9 +293,14 @@ const struct http_request *http_reader_request(const struct http_reader *reader)
 
 const struct http_request *http_reader_head(struct http_reader *reader)
 {
-    if (!reader->head_is_complete || rc_is_error(reader->rc)) return NULL;
+    if (!reader->has_head) return NULL;
     read_head(reader); /* the buffer may have moved since */
     return &reader->request;
+}
+
+bool http_reader_is_head(const struct http_reader *reader)
+{
+    return reader->has_method && reader->parser.method == HTTP_HEAD;
 }
 
 unsigned http_reader_status(const struct http_reader *reader)

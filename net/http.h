@@ -32,7 +32,10 @@ struct http_reader {
     uint64_t body_wire_bytes; /* of the body as it came, chunking included */
     uint16_t status;          /* the answer an error asks for; 0: no error */
     uint8_t headers_count;
+    bool has_method;
     bool head_is_complete;
+    bool has_head; /* complete, and good */
+    bool has_body; /* one is announced */
     bool is_complete;
     bool wants_continue;
     enum rc rc; /* what http_reader_feed() said last */
@@ -59,16 +62,24 @@ static inline bool http_reader_is_complete(const struct http_reader *reader)
 }
 /* After RC_OK: the request. */
 const struct http_request *http_reader_request(const struct http_reader *reader);
-/* After RC_MORE: the request without its body, when the head is complete; else NULL. What it says of the body is not
- * meant. */
+/* The request without its body, as soon as its head is complete and good, also when the body turned out bad; else NULL.
+ * What it says of the body is not meant. */
 const struct http_request *http_reader_head(struct http_reader *reader);
+/* With a head: does it announce a body? One of no bytes in chunks is one, Content-Length: 0 is none. */
+static inline bool http_reader_has_body(const struct http_reader *reader)
+{
+    return reader->has_body;
+}
+/* Is it a HEAD, as far as it has come? Then no answer to it has a body, not even one that refuses the rest of it. */
+bool http_reader_is_head(const struct http_reader *reader);
 /* How much of the body has come so far. */
 static inline uint32_t http_reader_body_bytes(const struct http_reader *reader)
 {
     return reader->body_bytes;
 }
 /* After an error: 400 malformed; 413 body too big; 417 an expectation we do not know; 431 head too big or more than
- * HTTP_HEADERS_MAX headers; 501 unknown method or transfer coding; 503 no memory; 505 neither HTTP/1.0 nor 1.1. */
+ * HTTP_HEADERS_MAX headers; 501 unknown method or transfer coding; 503 no memory; 505 not HTTP/1.x. HTTP/1.2 and
+ * on are read as 1.1 (RFC 9110 2.5). */
 unsigned http_reader_status(const struct http_reader *reader);
 /* After RC_MORE: true once when the client waits for "100 Continue" before it sends the body (RFC 9110 10.1.1). */
 bool http_reader_take_continue(struct http_reader *reader);

@@ -2,6 +2,7 @@
 #include "net/http_request.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -85,8 +86,39 @@ bool http_request_header_has(const struct http_request *request, const char *nam
     return false;
 }
 
+/* What a host's name may hold (RFC 3986 3.2.2): unreserved, sub-delims, and escapes; in brackets colons too. */
+static bool is_host_text(struct text text, bool in_brackets)
+{
+    static const char marks[] = "-._~!$&'()*+,;=%:";
+    for (size_t i = 0; i < text.count; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        bool is_known = isalnum(c) || (c != '\0' && strchr(marks, c) != NULL);
+        if (c >= 0x80 || !is_known || (c == ':' && !in_brackets)) return false;
+        if (c != '%') continue;
+        if (text.count - i < 3 || !isxdigit((unsigned char)text.at[i + 1]) ||
+            !isxdigit((unsigned char)text.at[i + 2]))
+            return false;
+    }
+    return true;
+}
+
+bool http_host_is_valid(struct text host)
+{
+    if (host.count == 0) return true;
+    const char *start = host.at, *end = host.at + host.count;
+    bool has_brackets = *start == '[';
+    const char *name_end = find_or_end(host, has_brackets ? ']' : ':');
+    if (has_brackets && name_end == end) return false;
+    if (!is_host_text(text_between(start + has_brackets, name_end), has_brackets)) return false;
+    const char *port = name_end + has_brackets;
+    if (port < end && *port++ != ':') return false;
+    for (; port < end; port++)
+        if (!isdigit((unsigned char)*port)) return false;
+    return true;
+}
+
 /* Splits the target into path and query. Of the absolute form, which a server must take (RFC 9112 3.2.2), the part
- * before the path is dropped. False: a fragment, which has no place here. */
+ * before the path is dropped. False: a fragment, which has no place here, or a host that is none. */
 static bool split_target(struct http_request *request, struct text target)
 {
     const char *end = target.at + target.count;
@@ -98,6 +130,7 @@ static bool split_target(struct http_request *request, struct text target)
     const char *scheme_end = memmem(request->path.at, request->path.count, "://", 3);
     if (target.at[0] == '/' || scheme_end == NULL) return true;
     const char *path = find_or_end(text_between(scheme_end + 3, question), '/');
+    if (!http_host_is_valid(text_between(scheme_end + 3, path))) return false;
     request->path = path < question ? text_between(path, question) : (struct text){.at = "/", .count = 1};
     return true;
 }

@@ -62,7 +62,10 @@ unsigned http_request_header_count(const struct http_request *request, const cha
 /* Does any line of a list header ("Connection: keep-alive, Upgrade"; RFC 9110 5.6.1) hold this token, in any case? */
 bool http_request_header_has(const struct http_request *request, const char *name, const char *token);
 
+/* Can this be the value of Host, a host with perhaps a port (RFC 9110 7.2, RFC 3986 3.2.2)? An empty one can. */
+bool http_host_is_valid(struct text host);
+
 /* For net/http: sets method_text, path, query and headers from a head that llhttp has passed, its empty line
- * included. False for the two things that llhttp passes and we refuse: a protocol that is not HTTP (RTSP, ICE), a
- * fragment in the target. Empty lines before the request line are skipped (RFC 9112 2.2). */
+ * included. False for what llhttp passes and we refuse: a protocol that is not HTTP (RTSP, ICE), a fragment in the
+ * target, and in its absolute form a host that can be none. Empty lines before the request line are skipped (RFC 9112 2.2). */
 bool http_request_set_head(struct http_request *request, const char *head, size_t head_bytes);

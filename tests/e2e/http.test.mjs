@@ -49,6 +49,7 @@ serverTest('a handshake may be spelt in many ways', ['--shards', '2'], async (se
     `GET / HTTP/1.1\r\nHost:x\r\nUpgrade:websocket\r\nConnection:Upgrade\r\nSec-WebSocket-Key:${KEY}\r\n`
       + 'Sec-WebSocket-Version:13\r\n\r\n',
     `\r\n${handshake()}`,
+    handshake('/').toString().replace('HTTP/1.1', 'HTTP/1.2'),
   ];
   for (const [i, spelling] of spellings.entries()) {
     const client = await RawClient.connect(server);
@@ -140,7 +141,9 @@ const BAD_REQUESTS = [
   [501, 'hello\r\n\r\n'],
   [501, request('BREW / HTTP/1.1')],
   [505, 'GET / HTTP/2.0\r\nHost: x\r\n\r\n'],
-  [505, 'GET / HTTP/1.2\r\nHost: x\r\n\r\n'],
+  [400, get('/', { Host: 'a b' })],
+  [400, get('/', { Host: 'a/b' })],
+  [400, get('/', { Host: 'üx' })],
 ];
 
 serverTest('a bad request is refused with its status', [], async (server) => {

@@ -112,6 +112,10 @@ static const struct row good[] = {
      "GET / HTTP/1.1 keep [Host=x][Connection=Upgrade, HTTP2-Settings][Upgrade=h2c] {}|"},
     {"POST / HTTP/1.0\r\nContent-Length: 1\r\nExpect: whatever\r\n\r\na",
      "POST / HTTP/1.0 close [Content-Length=1][Expect=whatever] {a}|"},
+    {"GET / HTTP/1.2\r\nHost: x\r\n\r\n", "GET / HTTP/1.1 keep [Host=x] {}|"}, /* the highest we know */
+    {"GET / HTTP/1.9\r\nHost: x\r\nConnection: close\r\n\r\n", "GET / HTTP/1.1 close [Host=x][Connection=close] {}|"},
+    {"GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / HTTP/1.1 keep [Host=] {}|"},
+    {"GET http://[::1]:8080/a HTTP/1.1\r\nHost: x\r\n\r\n", "GET /a HTTP/1.1 keep [Host=x] {}|"},
     {"GET / HTTP/1.1\r\nHost: x\r\n", "more"},
     {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhell", "more"},
 };
@@ -120,6 +124,9 @@ static const struct row bad[] = {
     {"GET / HTTP/1.1\r\n\r\n", "status 400"}, /* no Host, two Hosts */
     {"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", "status 400"},
     {"GET / HTTP/1.0\r\nHost: x\r\nhost: y\r\n\r\n", "status 400"},
+    {"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "status 400"},
+    {"GET http://user@x/ HTTP/1.1\r\nHost: x\r\n\r\n", "status 400"},
+    {"GET http://x:port/ HTTP/1.1\r\nHost: x\r\n\r\n", "status 400"},
     {"GET / HTTP/1.1\r\nHost : x\r\n\r\n", "status 400"},
     {"GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n", "status 400"}, /* folded */
     {"GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n", "status 400"},
@@ -156,7 +163,8 @@ static const struct row bad[] = {
     {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", "status 400"},
     {"GET / HTTP/2.0\r\nHost: x\r\n\r\n", "status 505"},
     {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "status 505"},
-    {"GET / HTTP/1.2\r\nHost: x\r\n\r\n", "status 505"},
+    {"GET / HTTP/1.2\r\n\r\n", "status 400"}, /* as 1.1: it needs a Host */
+    {"GET / HTTP/3.0\r\nHost: x\r\n\r\n", "status 505"},
     {"GET / HTTP/0.9\r\nHost: x\r\n\r\n", "status 505"},
     {"GET /\r\n\r\n", "status 505"}, /* HTTP/0.9 */
 };
@@ -338,6 +346,60 @@ Test(http, headers_are_found_in_any_case_counted_and_searched_as_lists, .timeout
         cr_expect_not(http_request_header_has(request, "Connection", has_not[i]), "%s", has_not[i]);
     }
     http_reader_fini(&reader);
+}
+
+Test(http, a_host_has_the_characters_of_rfc_3986_and_perhaps_a_port, .timeout = 5)
+{
+    static const char *const good_hosts[] = {
+        "",         "localhost",      "example.com",  "EXAMPLE.com:443", "127.0.0.1:8080", "[::1]",
+        "[::1]:80", "a_b-c.~d!$&'()", "*+,;=",        "xn--bcher-kva",   "%C3%BC.example", "a:",
+        ":80",      "[v1.a:b]",       "[fe80::1%25]",
+    };
+    static const char *const bad_hosts[] = {
+        " ",     "a b",   "a/b",  "a?b",   "a#b",      "user@a", "a\"b",    "<a>",   "a\\b", "a|b",    "a^b",
+        "{a}",   "a`b",   "a\tb", "a\x7f", "\xc3\xbc", "a:b",    "a:80:80", "a:-1",  "[::1", "[::1]a", "[::1]80",
+        "[a]:b", "[a b]", "::1",  "%",     "a%4",      "a%zz",   "a[b]",    "[[a]]", "]",
+    };
+    for (size_t i = 0; i < sizeof good_hosts / sizeof good_hosts[0]; i++)
+        cr_expect(http_host_is_valid(text_of(good_hosts[i])), "%s", good_hosts[i]);
+    for (size_t i = 0; i < sizeof bad_hosts / sizeof bad_hosts[0]; i++)
+        cr_expect_not(http_host_is_valid(text_of(bad_hosts[i])), "%s", bad_hosts[i]);
+    cr_expect_not(http_host_is_valid((struct text){"a\0b", 3}));
+}
+
+/* Whoever refuses a body can say by the head who asked, also when the body came with it and is no good. */
+Test(http, the_head_is_known_before_its_body_and_after_a_bad_one, .timeout = 5)
+{
+    static const struct {
+        const char *input;
+        enum rc rc;
+        bool has_head, has_body, is_head;
+    } rows[] = {
+        {"POST /p HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n", RC_MORE, true, true, false},
+        {"POST /p HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n", RC_OK, true, false, false},
+        {"POST /p HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nab", RC_OK, true, true, false},
+        {"POST /p HTTP/1.1\r\n" HOST "Content-Length: 33\r\n\r\n", RC_ETOOBIG, true, true, false},
+        {"POST /p HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", RC_OK, true, true, false},
+        {"HEAD /p HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nx\r\n", RC_EPROTO, true, true, true},
+        {"HEAD /p HTTP/1.1\r\n" HOST "\r\n", RC_OK, true, false, true},
+        {"HEAD /p HTTP/1.1\r\nA b\r\n", RC_EPROTO, false, false, true},
+        {"HEADS /p HTTP/1.1\r\n", RC_EPROTO, false, false, false},
+        {"HEA", RC_MORE, false, false, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char input[200];
+        struct http_reader reader;
+        int count = snprintf(input, sizeof input, "%s", rows[i].input);
+        struct bytes in = bytes_of(input, (size_t)count);
+        http_reader_init(&reader, HEAD_MAX, BODY_MAX);
+        cr_expect_eq(http_reader_feed(&reader, &in), rows[i].rc, "%s", rows[i].input);
+        const struct http_request *head = http_reader_head(&reader);
+        cr_expect_eq(head != NULL, rows[i].has_head, "%s", rows[i].input);
+        if (head != NULL) cr_expect(text_is(head->path, "/p"));
+        cr_expect_eq(http_reader_has_body(&reader), rows[i].has_body, "%s", rows[i].input);
+        cr_expect_eq(http_reader_is_head(&reader), rows[i].is_head, "%s", rows[i].input);
+        http_reader_fini(&reader);
+    }
 }
 
 Test(http, answer_heads_are_whole_or_not_written, .timeout = 5)
