@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { BUFFER_BYTES_FIRST = 1024 };
 
@@ -220,7 +221,7 @@ static enum rc judge(struct http_reader *reader, const uint8_t *from, size_t cou
         llhttp_resume(parser);
         return RC_OK;
     }
-    if (rc_is_error(reader->rc)) return reader->rc; /* said by a callback */
+    if (rc_is_error(reader->rc)) return reader->rc;              /* said by a callback */
     if (error == HPE_INVALID_METHOD) reader->has_method = false; /* more than a method we know: "HEADS" */
     return fail(reader, RC_EPROTO, status_of(error, stop));
 }
@@ -352,15 +353,30 @@ const char *http_status_text(unsigned status)
     return "Unknown";
 }
 
-size_t http_answer_head(char *to, size_t max, unsigned status, const char *content_type, size_t body_bytes,
-                        bool keep_alive, const char *extra_headers)
+size_t http_answer_head(char *to, size_t max, const struct http_answer *answer)
 {
-    bool has_length = status >= 200 && status != 204 && status != 304;
-    char length[48] = "";
-    if (has_length) snprintf(length, sizeof length, "Content-Length: %zu\r\n", body_bytes);
-    int count = snprintf(to, max, "HTTP/1.1 %u %s\r\n%s%s%s%sConnection: %s\r\n%s\r\n", status,
-                         http_status_text(status), content_type != NULL ? "Content-Type: " : "",
-                         content_type != NULL ? content_type : "", content_type != NULL ? "\r\n" : "", length,
-                         keep_alive ? "keep-alive" : "close", extra_headers != NULL ? extra_headers : "");
+    bool has_length = answer->status >= 200 && answer->status != 204 && answer->status != 304;
+    char length[48] = "", type[100] = "", date[HTTP_DATE_BYTES + 10] = "";
+    if (has_length) snprintf(length, sizeof length, "Content-Length: %zu\r\n", answer->body_bytes);
+    if (answer->content_type != NULL) snprintf(type, sizeof type, "Content-Type: %s\r\n", answer->content_type);
+    if (answer->date != NULL) snprintf(date, sizeof date, "Date: %s\r\n", answer->date);
+    int count =
+        snprintf(to, max, "HTTP/1.1 %u %s\r\n%s%s%sConnection: %s\r\n%s%s\r\n", answer->status,
+                 http_status_text(answer->status), date, type, length, answer->keep_alive ? "keep-alive" : "close",
+                 answer->status >= 200 ? "X-Content-Type-Options: nosniff\r\n" : "",
+                 answer->extra_headers != NULL ? answer->extra_headers : "");
     return count > 0 && (size_t)count < max ? (size_t)count : 0;
+}
+
+void http_date_write(char to[HTTP_DATE_BYTES], uint64_t seconds)
+{
+    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t time = (time_t)seconds;
+    struct tm tm;
+    gmtime_r(&time, &tm);
+    snprintf(to, HTTP_DATE_BYTES, "%s, %02u %s %04u %02u:%02u:%02u GMT", days[tm.tm_wday], (unsigned)tm.tm_mday % 100,
+             months[tm.tm_mon], (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100,
+             (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
 }

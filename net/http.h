@@ -87,8 +87,21 @@ bool http_reader_take_continue(struct http_reader *reader);
 /* The reason phrase of a status we send; "Unknown" for others. Never NULL. */
 const char *http_status_text(unsigned status);
 
-/* Writes the head of an answer up to and with the empty line. content_type NULL: no such header. extra_headers: whole
- * lines, each with its CRLF, or NULL. 1xx, 204 and 304 get no Content-Length (RFC 9110 8.6). Date is not written:
- * here is no clock. Returns the bytes written, or 0 when they and the zero behind them are more than max. */
-size_t http_answer_head(char *to, size_t max, unsigned status, const char *content_type, size_t body_bytes,
-                        bool keep_alive, const char *extra_headers);
+/* An answer's head. */
+struct http_answer {
+    unsigned status;
+    const char *content_type; /* NULL: no such header */
+    size_t body_bytes;
+    bool keep_alive;
+    const char *date;          /* as http_date_write() writes it, or NULL */
+    const char *extra_headers; /* whole lines, each with its CRLF, or NULL */
+};
+
+/* Writes a head up to and with the empty line. 1xx, 204 and 304 get no Content-Length (RFC 9110 8.6); all but 1xx say
+ * X-Content-Type-Options: nosniff. Returns the bytes written, or 0 when they and the zero behind them are more than
+ * max. */
+size_t http_answer_head(char *to, size_t max, const struct http_answer *answer);
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7) of seconds since 1970, up to the year 9999. */
+#define HTTP_DATE_BYTES 30 /* the zero included */
+void http_date_write(char to[HTTP_DATE_BYTES], uint64_t seconds);

@@ -67,5 +67,6 @@ bool http_host_is_valid(struct text host);
 
 /* For net/http: sets method_text, path, query and headers from a head that llhttp has passed, its empty line
  * included. False for what llhttp passes and we refuse: a protocol that is not HTTP (RTSP, ICE), a fragment in the
- * target, and in its absolute form a host that can be none. Empty lines before the request line are skipped (RFC 9112 2.2). */
+ * target, and in its absolute form a host that can be none. Empty lines before the request line are skipped (RFC 9112
+ * 2.2). */
 bool http_request_set_head(struct http_request *request, const char *head, size_t head_bytes);

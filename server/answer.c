@@ -1,12 +1,27 @@
-/* server/answer.c - head and body in one batch, and what becomes of the connection. */
+/* server/answer.c - head and body, and what becomes of the connection. */
 #include "server/answer.h"
 
 #include "core/batch.h"
 #include "net/http.h"
+#include "server/clock.h"
 #include "server/connection.h"
 #include "server/shard.h"
 
-#define HEAD_BYTES_MAX 512
+#include <stdio.h>
+
+#define HEAD_BYTES_MAX     1024
+#define SENTENCE_BYTES_MAX 512
+
+_Static_assert(HTTP_DATE_BYTES <= sizeof((struct shard *)0)->date, "a date fits");
+
+/* Written when a second has begun: many answers share it. */
+static const char *date(struct shard *shard)
+{
+    uint64_t second = realtime_ms() / 1000;
+    if (second != shard->date_second) http_date_write(shard->date, second);
+    shard->date_second = second;
+    return shard->date;
+}
 
 /* A body that was refused is not read, so what follows it is not found. */
 static bool may_stay(const struct shard *shard, const struct connection *connection)
@@ -15,29 +30,67 @@ static bool may_stay(const struct shard *shard, const struct connection *connect
     return is_complete && http_reader_request(connection->http)->keep_alive && !shard->is_draining;
 }
 
+/* One that speaks no HTTP here, but TLS, has no reader. */
 static bool is_head(const struct connection *connection)
 {
-    return http_reader_is_complete(connection->http) &&
-           http_reader_request(connection->http)->method == HTTP_METHOD_HEAD;
+    return connection->http != NULL && http_reader_is_head(connection->http);
+}
+
+/* The head, and of the body what is to be copied; the rest follows from where it lies. */
+static void say(struct shard *shard, struct connection *connection, struct http_answer *what, struct text body,
+                size_t copied)
+{
+    char head[HEAD_BYTES_MAX];
+    what->body_bytes = body.count;
+    what->date = date(shard);
+    size_t head_bytes = http_answer_head(head, sizeof head, what);
+    if (is_head(connection)) body.count = copied = 0;
+    uint8_t *to;
+    struct batch *batch = batch_new((uint32_t)(head_bytes + copied), shard->now_ms, &to);
+    if (batch != NULL) {
+        memcpy(to, head, head_bytes);
+        if (copied > 0) memcpy(to + head_bytes, body.at, copied);
+    }
+    connection_say(shard, connection, batch);
+    if (copied == body.count || connection->state == CONNECTION_DRAINING) return;
+    connection_say(shard, connection,
+                   batch_of_static(body.at + copied, (uint32_t)(body.count - copied), shard->now_ms));
+}
+
+static void end(struct shard *shard, struct connection *connection, bool may_go_on)
+{
+    if (may_go_on) {
+        connection_answered(shard, connection);
+    } else {
+        connection_linger(shard, connection, CLOSE_HTTP_DONE);
+    }
 }
 
 void answer(struct shard *shard, struct connection *connection, unsigned status, const char *type, struct text body,
             const char *extra_headers)
 {
-    char head[HEAD_BYTES_MAX];
-    bool keep_alive = may_stay(shard, connection);
-    size_t head_bytes = http_answer_head(head, sizeof head, status, type, body.count, keep_alive, extra_headers);
-    if (is_head(connection)) body.count = 0; /* RFC 9110 9.3.2: told how long it is, not sent */
-    uint8_t *to;
-    struct batch *batch = batch_new((uint32_t)(head_bytes + body.count), shard->now_ms, &to);
-    if (batch != NULL) {
-        memcpy(to, head, head_bytes);
-        if (body.count > 0) memcpy(to + head_bytes, body.at, body.count);
-    }
-    connection_say(shard, connection, batch);
-    if (keep_alive) {
-        connection_answered(shard, connection);
-    } else {
-        connection_linger(shard, connection, CLOSE_HTTP_DONE);
-    }
+    struct http_answer what = {.status = status, .content_type = type, .extra_headers = extra_headers};
+    what.keep_alive = may_stay(shard, connection);
+    say(shard, connection, &what, body, body.count);
+    end(shard, connection, what.keep_alive);
+}
+
+void answer_static(struct shard *shard, struct connection *connection, unsigned status, const char *type,
+                   struct text body, const char *extra_headers)
+{
+    struct http_answer what = {.status = status, .content_type = type, .extra_headers = extra_headers};
+    what.keep_alive = may_stay(shard, connection);
+    say(shard, connection, &what, body, 0);
+    end(shard, connection, what.keep_alive);
+}
+
+void answer_refuse(struct shard *shard, struct connection *connection, unsigned status, const char *sentence,
+                   const char *extra_headers)
+{
+    char line[SENTENCE_BYTES_MAX];
+    struct http_answer what = {.status = status, .content_type = ANSWER_TEXT, .extra_headers = extra_headers};
+    int count = snprintf(line, sizeof line, "%s\n", sentence);
+    counter_add(&shard->counters, COUNTER_http_refused, 1);
+    say(shard, connection, &what, (struct text){line, (size_t)count}, (size_t)count);
+    connection_linger(shard, connection, CLOSE_HTTP_REFUSED);
 }

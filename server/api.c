@@ -133,16 +133,24 @@ static struct api_refusal judge(struct api_request *request, const struct route 
     return refusal;
 }
 
+/* What anybody may ask, but without a body. */
+static struct api_refusal judge_unsigned(const struct connection *connection, const struct http_request *http)
+{
+    bool is_read = http->method == HTTP_METHOD_GET || http->method == HTTP_METHOD_HEAD;
+    if (!is_read) return (struct api_refusal){405, "GET, HEAD", NULL};
+    if (http_reader_has_body(connection->http)) return (struct api_refusal){413, "This path takes no body", NULL};
+    return (struct api_refusal){0};
+}
+
 bool api_judge(struct shard *shard, struct connection *connection, const struct http_request *http)
 {
     struct api_request request = {.shard = shard, .connection = connection, .http = http};
     const struct route *route;
     struct text encoded;
-    struct api_refusal refusal = {413, "This path takes no body", NULL};
-    if (!is_unsigned(http->path)) refusal = judge(&request, &route, &encoded);
+    struct api_refusal refusal =
+        is_unsigned(http->path) ? judge_unsigned(connection, http) : judge(&request, &route, &encoded);
     query_string_fini(&request.query);
     if (refusal.status == 0) return true;
-    counter_add(&shard->counters, COUNTER_http_requests, 1);
     api_refuse(shard, connection, &refusal);
     return false;
 }
@@ -160,8 +168,9 @@ static void answer_health(struct shard *shard, struct connection *connection)
 
 static void answer_unsigned(struct shard *shard, struct connection *connection, const struct http_request *http)
 {
-    if (http->body.count > 0 || (http->method != HTTP_METHOD_GET && http->method != HTTP_METHOD_HEAD)) {
-        api_refuse(shard, connection, &(struct api_refusal){405, "GET, HEAD", NULL});
+    struct api_refusal refusal = judge_unsigned(connection, http);
+    if (refusal.status != 0) {
+        api_refuse(shard, connection, &refusal);
     } else if (text_is(http->path, HEALTH_PATH)) {
         answer_health(shard, connection);
     } else {

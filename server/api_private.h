@@ -11,7 +11,7 @@
 #include "server/shard.h"
 
 #define API_JSON ANSWER_JSON /* SDKs compare it to the letter */
-#define API_TEXT "text/plain; charset=utf-8"
+#define API_TEXT ANSWER_TEXT
 
 /* One request under way. */
 struct api_request {

@@ -143,7 +143,6 @@ bool guest_judge(struct shard *shard, struct connection *connection, const struc
 {
     struct guest_refusal refusal = judge(shard, connection, http);
     if (refusal.status == 0) return true;
-    counter_add(&shard->counters, COUNTER_http_requests, 1);
     refuse(shard, connection, &refusal);
     return false;
 }

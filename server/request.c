@@ -4,6 +4,7 @@
 #include "core/batch.h"
 #include "net/http.h"
 #include "net/upgrade.h"
+#include "server/answer.h"
 #include "server/api.h"
 #include "server/component.h"
 #include "server/connection.h"
@@ -17,7 +18,6 @@
 
 #include <stdlib.h>
 
-#define HEAD_BYTES_MAX 1024 /* of an answer's head */
 #define TLS_FIRST_BYTE 0x16 /* a handshake record: no request begins so */
 
 static const struct component *const components[] = {&lobby, &pusher};
@@ -31,26 +31,6 @@ static const struct component *component_for(struct text path)
 }
 
 /* ---- answers ---- */
-
-/* An answer with a sentence as body, after which the connection ends. */
-static void refuse(struct shard *shard, struct connection *connection, unsigned status, const char *text,
-                   const char *extra_headers)
-{
-    char head[HEAD_BYTES_MAX];
-    size_t text_bytes = strlen(text);
-    size_t head_bytes = http_answer_head(head, sizeof head, status, "text/plain; charset=utf-8", text_bytes + 1,
-                                         false, extra_headers);
-    uint8_t *to;
-    struct batch *batch = batch_new((uint32_t)(head_bytes + text_bytes + 1), shard->now_ms, &to);
-    if (batch != NULL) {
-        memcpy(to, head, head_bytes);
-        memcpy(to + head_bytes, text, text_bytes);
-        to[head_bytes + text_bytes] = '\n';
-    }
-    counter_add(&shard->counters, COUNTER_http_refused, 1);
-    connection_say(shard, connection, batch);
-    connection_linger(shard, connection, CLOSE_HTTP_REFUSED);
-}
 
 static const char *malformed_text(unsigned status)
 {
@@ -86,60 +66,104 @@ struct batch *request_upgrade_answer(struct shard *shard, const struct connectio
 
 /* ---- requests ---- */
 
-static void upgrade(struct shard *shard, struct connection *connection, const struct http_request *request)
+/* Its handshake is good: in. */
+static void open_component(struct shard *shard, struct connection *connection, const struct component *component,
+                           const struct http_request *request)
 {
-    const struct component *component = component_for(request->path);
-    if (component == NULL) {
-        refuse(shard, connection, 404, "No WebSocket here: connect to /, /room/NAME or /app/KEY.", NULL);
-        return;
-    }
-    struct upgrade upgrade;
-    upgrade_check(request, (const char *const *)shard->options->origin.items, shard->options->origin.count, &upgrade);
-    if (upgrade.status != 101) {
-        refuse(shard, connection, upgrade.status, upgrade.text, upgrade.extra_headers);
-        return;
-    }
     struct refusal refusal = {.status = 503, .text = malformed_text(503)};
     connection->component = component;
     connection_join(shard, connection);
     if (!rc_is_error(component->on_open(shard, connection, request, &refusal))) return;
     connection->component = NULL;
-    refuse(shard, connection, refusal.status, refusal.text, NULL);
+    answer_refuse(shard, connection, refusal.status, refusal.text, NULL);
 }
 
-/* A page, and ready for the next request; or, when the client wants no next one, the end. */
-static void answer_page(struct shard *shard, struct connection *connection, const struct http_request *request,
-                        const struct web_page *page)
+static void upgrade(struct shard *shard, struct connection *connection, const struct http_request *request)
 {
-    const struct web_answer *answer = request->keep_alive ? &page->stay : &page->leave;
-    uint32_t count = request->method == HTTP_METHOD_HEAD ? answer->head_bytes : answer->bytes;
-    connection_say(shard, connection, batch_of_static(answer->text, count, shard->now_ms));
-    if (request->keep_alive) {
-        connection_answered(shard, connection);
+    const struct component *component = component_for(request->path);
+    struct upgrade upgrade;
+    if (component == NULL) {
+        answer_refuse(shard, connection, 404, "No WebSocket here: connect to /, /room/NAME or /app/KEY.", NULL);
+        return;
+    }
+    upgrade_check(request, (const char *const *)shard->options->origin.items, shard->options->origin.count, &upgrade);
+    if (upgrade.status != 101) {
+        answer_refuse(shard, connection, upgrade.status, upgrade.text, upgrade.extra_headers);
+    } else if (http_reader_has_body(connection->http)) {
+        answer_refuse(shard, connection, 400, "A WebSocket begins with a request that has no body.", NULL);
     } else {
-        connection_linger(shard, connection, CLOSE_HTTP_DONE);
+        open_component(shard, connection, component, request);
     }
 }
 
+/* A page; or what a path that has none is told, also when a body comes along. */
 static void plain(struct shard *shard, struct connection *connection, const struct http_request *request)
 {
     struct refusal refusal = {0};
-    if (request->body.count > 0) {
-        refuse(shard, connection, 413, malformed_text(413), NULL);
-        return;
-    }
     const struct web_page *page = web_find(request->path);
     if (page == NULL && lobby.serves(request->path) && lobby_has_room(request->path, &refusal)) page = web_chat();
     if (refusal.status != 0) {
-        refuse(shard, connection, refusal.status, refusal.text, NULL);
+        answer_refuse(shard, connection, refusal.status, refusal.text, NULL);
     } else if (page == NULL) {
-        refuse(shard, connection, 404, "Nothing is here: the chat is at /.", NULL);
+        answer_refuse(shard, connection, 404, "Nothing is here: the chat is at /.", NULL);
     } else if (request->method != HTTP_METHOD_GET && request->method != HTTP_METHOD_HEAD) {
-        refuse(shard, connection, 405, "Only GET and HEAD are answered here.", "Allow: GET, HEAD\r\n");
+        answer_refuse(shard, connection, 405, "Only GET and HEAD are answered here.", "Allow: GET, HEAD\r\n");
+    } else if (http_reader_has_body(connection->http)) {
+        answer_refuse(shard, connection, 413, malformed_text(413), NULL);
     } else {
-        answer_page(shard, connection, request, page);
+        answer_static(shard, connection, 200, page->type, page->body, page->headers);
     }
 }
+
+/* RFC 9110 9.3.7: of the server as a whole. */
+static bool is_for_server(const struct http_request *request)
+{
+    return request->method == HTTP_METHOD_OPTIONS && text_is(request->path, "*");
+}
+
+static void answer_for_server(struct shard *shard, struct connection *connection)
+{
+    if (http_reader_has_body(connection->http)) {
+        answer_refuse(shard, connection, 413, malformed_text(413), NULL);
+    } else {
+        answer(shard, connection, 200, NULL, (struct text){0}, "Allow: GET, HEAD, POST, OPTIONS\r\n");
+    }
+}
+
+/* A guest's, at a door that lets guests in. */
+static bool is_for_guests(const struct shard *shard, const struct http_request *request)
+{
+    return !shard->door->is_for_backends && guest_serves(request->path);
+}
+
+/* Who sends a key wants a WebSocket, whatever a proxy on the way has made of the rest; and nothing else is at the
+ * addresses of apps. */
+static bool is_for_socket(const struct shard *shard, const struct http_request *request)
+{
+    if (shard->door->is_for_backends) return false;
+    return upgrade_is_asked(request) || http_request_header_count(request, "sec-websocket-key") > 0 ||
+           (component_for(request->path) == &pusher && !api_serves(request->path));
+}
+
+/* A request, or the head of one whose body is announced: what takes no body refuses it by its head alone. */
+static void take(struct shard *shard, struct connection *connection, const struct http_request *request)
+{
+    if (is_for_server(request)) {
+        answer_for_server(shard, connection);
+    } else if (is_for_socket(shard, request)) {
+        upgrade(shard, connection, request);
+    } else if (api_serves(request->path)) {
+        api_receive(shard, connection, request);
+    } else if (is_for_guests(shard, request)) {
+        guest_receive(shard, connection, request);
+    } else if (shard->door->is_for_backends) {
+        answer_refuse(shard, connection, 404, "This address is for the HTTP API alone: /apps/ID/... and /up.", NULL);
+    } else {
+        plain(shard, connection, request);
+    }
+}
+
+/* ---- bytes ---- */
 
 static bool make_reader(const struct shard *shard, struct connection *connection)
 {
@@ -151,32 +175,32 @@ static bool make_reader(const struct shard *shard, struct connection *connection
     return true;
 }
 
-/* A guest's, at a door that lets guests in. */
-static bool is_for_guests(const struct shard *shard, const struct http_request *request)
+/* A body is announced and has not come whole, or is no good: may it come? Only backends that have signed may send one,
+ * and guests a small one. False: refused. As nothing but the head counts, it does not matter how the request was cut.
+ */
+static bool judge_head(struct shard *shard, struct connection *connection)
 {
-    return !shard->door->is_for_backends && guest_serves(request->path);
+    const struct http_request *head = http_reader_head(connection->http);
+    if (head == NULL || !http_reader_has_body(connection->http)) return true;
+    bool is_elsewhere = is_for_server(head) || is_for_socket(shard, head);
+    if (!is_elsewhere && is_for_guests(shard, head)) {
+        connection->is_judged = guest_judge(shard, connection, head); /* each time: more of it has come */
+    } else if (connection->is_judged) {
+        return true;
+    } else if (!is_elsewhere && api_serves(head->path)) {
+        connection->is_judged = api_judge(shard, connection, head);
+    } else {
+        take(shard, connection, head);
+    }
+    return connection->is_judged;
 }
 
-/* A body is to come: only backends that have signed may send one, and guests a small one. They may wait for a word
- * first. */
-static void await_body(struct shard *shard, struct connection *connection)
+/* Whoever waits for a word before it sends the body gets it. */
+static void say_go_on(struct shard *shard, struct connection *connection)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    const struct http_request *head = http_reader_head(connection->http);
-    if (head == NULL) return;
-    if (is_for_guests(shard, head)) {
-        if (!guest_judge(shard, connection, head)) return; /* each time: more of it has come */
-    } else if (!connection->is_judged && !api_serves(head->path)) {
-        counter_add(&shard->counters, COUNTER_http_requests, 1);
-        refuse(shard, connection, 413, malformed_text(413), NULL);
-        return;
-    } else if (!connection->is_judged && !api_judge(shard, connection, head)) {
-        return;
-    }
-    connection->is_judged = true;
-    if (http_reader_take_continue(connection->http)) {
-        connection_say(shard, connection, batch_of_static(go_on, strlen(go_on), shard->now_ms));
-    }
+    if (!http_reader_take_continue(connection->http)) return;
+    connection_say(shard, connection, batch_of_static(go_on, strlen(go_on), shard->now_ms));
 }
 
 /* A client that speaks TLS to an address that does not understands one thing: an alert of its own protocol. */
@@ -199,27 +223,16 @@ bool request_receive(struct shard *shard, struct connection *connection, struct 
         return false;
     }
     enum rc rc = http_reader_feed(connection->http, in);
+    bool goes_on = rc == RC_OK || judge_head(shard, connection);
+    if (rc != RC_MORE || !goes_on) counter_add(&shard->counters, COUNTER_http_requests, 1);
+    if (!goes_on) return false;
     if (rc == RC_MORE) {
-        await_body(shard, connection);
-        return false;
-    }
-    counter_add(&shard->counters, COUNTER_http_requests, 1);
-    if (rc_is_error(rc)) {
-        unsigned status = http_reader_status(connection->http);
-        refuse(shard, connection, status, malformed_text(status), NULL);
-        return false;
-    }
-    const struct http_request *request = http_reader_request(connection->http);
-    if (upgrade_is_asked(request) && !shard->door->is_for_backends) {
-        upgrade(shard, connection, request);
-    } else if (api_serves(request->path)) {
-        api_receive(shard, connection, request);
-    } else if (is_for_guests(shard, request)) {
-        guest_receive(shard, connection, request);
-    } else if (shard->door->is_for_backends) {
-        refuse(shard, connection, 404, "This address is for the HTTP API alone: /apps/ID/... and /up.", NULL);
+        say_go_on(shard, connection);
+    } else if (rc == RC_OK) {
+        take(shard, connection, http_reader_request(connection->http));
     } else {
-        plain(shard, connection, request);
+        unsigned status = http_reader_status(connection->http);
+        answer_refuse(shard, connection, status, malformed_text(status), NULL);
     }
-    return true;
+    return rc == RC_OK;
 }

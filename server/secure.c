@@ -7,6 +7,7 @@
 #include "core/tsan.h"
 #include "net/ring.h"
 #include "net/tls.h"
+#include "server/answer.h"
 #include "server/connection.h"
 #include "server/flush.h"
 #include "server/log.h"
@@ -85,8 +86,6 @@ bool secure_has_unsent(const struct connection *connection)
 
 static void fail(struct shard *shard, struct connection *connection, enum tls_result result)
 {
-    static const char plain[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 57\r\n"
-                                "Connection: close\r\n\r\nThis address speaks TLS: connect with https:// or wss://\n";
     log_debug("connection %u.%u: TLS: %s", shard_slot(shard, connection), connection->life,
               tls_reason(connection->tls));
     switch (result) {
@@ -96,8 +95,8 @@ static void fail(struct shard *shard, struct connection *connection, enum tls_re
     case TLS_NOT_TLS:
         secure_free(connection);
         shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_SECURE;
-        connection_say(shard, connection, batch_of_static(plain, strlen(plain), shard->now_ms));
-        connection_linger(shard, connection, CLOSE_NOT_TLS);
+        connection->reason = CLOSE_NOT_TLS;
+        answer_refuse(shard, connection, 400, "This address speaks TLS: connect with https:// or wss://", NULL);
         break;
     case TLS_NO_MEMORY:
         connection_finish(shard, connection, CLOSE_NO_MEMORY);

@@ -1,4 +1,4 @@
-/* server/web.c - ready-made answers for the embedded files. */
+/* server/web.c - the embedded files, and the chat page filled in. */
 #include "server/web.h"
 
 #include "server/web_files.h"
@@ -7,14 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_BYTES_MAX 1024
-#define PAGES_MAX      32
+#define PAGES_MAX 32
 
 /* Only our own files and our own sockets; nobody may frame the page. */
 static const char headers[] =
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
     "Referrer-Policy: no-referrer\r\n"
     "Cache-Control: no-cache\r\n";
 
@@ -22,6 +20,7 @@ static const char chat_path[] = "/index.html";
 
 static struct web_page pages[PAGES_MAX];
 static const struct web_page *chat;
+static char *chat_text; /* its body, ours to free */
 
 static const char *content_type(const char *path)
 {
@@ -39,23 +38,9 @@ static const char *content_type(const char *path)
     return "application/octet-stream";
 }
 
-static enum rc make_answer(struct web_answer *answer, const char *path, const char *body, size_t count, bool stay)
+static struct web_page make_page(const char *path, struct text body)
 {
-    char head[HEAD_BYTES_MAX];
-    size_t head_bytes = http_answer_head(head, sizeof head, 200, content_type(path), count, stay, headers);
-    answer->text = malloc(head_bytes + count);
-    if (answer->text == NULL) return RC_ENOMEM;
-    memcpy(answer->text, head, head_bytes);
-    memcpy(answer->text + head_bytes, body, count);
-    answer->head_bytes = (uint32_t)head_bytes;
-    answer->bytes = (uint32_t)(head_bytes + count);
-    return RC_OK;
-}
-
-static enum rc make_page(struct web_page *page, const char *path, const char *body, size_t count)
-{
-    enum rc rc = make_answer(&page->stay, path, body, count, true);
-    return rc == RC_OK ? make_answer(&page->leave, path, body, count, false) : rc;
+    return (struct web_page){.type = content_type(path), .headers = headers, .body = body};
 }
 
 /* A body under way: text that is replaced piece by piece. */
@@ -111,9 +96,13 @@ static enum rc make_chat(struct web_page *page, const struct web_file *file, con
     for (size_t i = 0; rc == RC_OK && i < sizeof metas / sizeof metas[0]; i++) {
         rc = fill_in(&body, metas[i].name, metas[i].value);
     }
-    if (rc == RC_OK) rc = make_page(page, file->path, body.text, body.count);
-    free(body.text);
-    return rc;
+    if (rc != RC_OK) {
+        free(body.text);
+        return rc;
+    }
+    chat_text = body.text;
+    *page = make_page(file->path, (struct text){body.text, body.count});
+    return RC_OK;
 }
 
 enum rc web_init(const struct options *options, bool has_guests)
@@ -121,25 +110,19 @@ enum rc web_init(const struct options *options, bool has_guests)
     if (web_files_count > PAGES_MAX) return RC_EFULL;
     for (size_t i = 0; i < web_files_count; i++) {
         const struct web_file *file = &web_files[i];
-        bool is_chat = strcmp(file->path, chat_path) == 0;
-        enum rc rc = is_chat ? make_chat(&pages[i], file, options, has_guests)
-                             : make_page(&pages[i], file->path, (const char *)file->bytes, file->count);
-        if (rc != RC_OK) {
-            web_fini();
-            return rc;
-        }
-        if (is_chat) chat = &pages[i];
+        pages[i] = make_page(file->path, (struct text){(const char *)file->bytes, file->count});
+        if (strcmp(file->path, chat_path) != 0) continue;
+        enum rc rc = make_chat(&pages[i], file, options, has_guests);
+        if (rc != RC_OK) return rc;
+        chat = &pages[i];
     }
     return chat != NULL ? RC_OK : RC_ENOENT;
 }
 
 void web_fini(void)
 {
-    for (size_t i = 0; i < PAGES_MAX; i++) {
-        free(pages[i].stay.text);
-        free(pages[i].leave.text);
-        pages[i] = (struct web_page){0};
-    }
+    free(chat_text);
+    chat_text = NULL;
     chat = NULL;
 }
 

@@ -1,26 +1,18 @@
 /* server/web.h - the chat page and what it is made of: the files of server/web, embedded in the program.
  *
- * Whole answers, head and body, are made once at start and shared by all shards; connections send them from where
- * they lie. */
+ * Bodies are made once at start and shared by all shards; connections send them from where they lie. */
 #pragma once
 
 #include "core/rc.h"
-#include "net/http.h"
+#include "core/text.h"
 #include "server/options.h"
 
 #include <stdbool.h>
-#include <stdint.h>
-
-/* An answer as it goes to the socket. HEAD is answered with the first head_bytes. */
-struct web_answer {
-    char *text;
-    uint32_t bytes;
-    uint32_t head_bytes;
-};
 
 struct web_page {
-    struct web_answer stay;  /* the connection is kept for another request */
-    struct web_answer leave; /* the connection ends after it */
+    const char *type;    /* Content-Type */
+    const char *headers; /* whole lines */
+    struct text body;
 };
 
 /* Main thread, before the shards start. What the page must know of the server comes from the options: it talks to the

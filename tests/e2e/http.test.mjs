@@ -3,13 +3,18 @@
 
 import assert from 'node:assert/strict';
 import { connect, serverTest } from './support.mjs';
-import { ACCEPT, handshake, KEY, ping, RawClient, request, text } from './raw.mjs';
+import { ACCEPT, HANDSHAKE, handshake, KEY, ping, RawClient, request, text } from './raw.mjs';
 
 /* Sends and returns the answer; the server must then close unless it may stay. */
 async function ask(server, bytes, { head, stays = false } = {}) {
   const client = await RawClient.connect(server);
   client.write(bytes);
   const answer = await client.answer({ head });
+  if (answer.status >= 200) {
+    assert.match(answer.headers.date, /^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/);
+    assert.ok(Math.abs(Date.parse(answer.headers.date) - Date.now()) < 60_000, answer.headers.date);
+    assert.equal(answer.headers['x-content-type-options'], 'nosniff');
+  }
   if (!stays) assert.equal((await client.ended()).length, 0, 'nothing behind the answer');
   client.destroy();
   return answer;
@@ -82,6 +87,12 @@ const BAD_HANDSHAKES = [
   [426, handshake('/').toString().replace('HTTP/1.1', 'HTTP/1.0')],
   [405, handshake('/').toString().replace('GET', 'POST')],
   [404, handshake('/nowhere')],
+  [404, handshake('/nowhere', { Upgrade: null })],
+  [426, handshake('/', { Upgrade: null })],
+  [426, handshake('/', { Upgrade: null, Connection: 'close' })],
+  [426, handshake('/app/key', { Upgrade: null, Connection: null, 'Sec-WebSocket-Key': null })],
+  [426, request('GET /proxy/app/key?protocol=7 HTTP/1.1')],
+  [405, request('POST /app/key HTTP/1.1')],
   [404, handshake('/room')],
   [400, handshake('/room/a%20b')],
   [403, handshake('/room/private-x')],
@@ -94,7 +105,10 @@ serverTest('a bad handshake is refused with its status and a sentence', [], asyn
     assert.match(answer.headers['content-type'], /^text\/plain/);
     assert.equal(answer.headers.connection, status === 426 ? 'Upgrade' : 'close', bytes.toString());
     assert.match(answer.body, /^.{10,}\.?\n$/, 'a sentence');
-    if (status === 426) assert.equal(answer.headers['sec-websocket-version'], '13');
+    if (status === 426) {
+      assert.equal(answer.headers['sec-websocket-version'], '13');
+      if (!/^upgrade:/im.test(bytes)) assert.match(answer.body, /A proxy in front has to pass it on/);
+    }
     if (status === 405) assert.equal(answer.headers.allow, 'GET');
   }
 });
@@ -133,7 +147,6 @@ const BAD_REQUESTS = [
   [404, get('/room/')],
   [405, request('POST / HTTP/1.1')],
   [405, request('DELETE /room/tea HTTP/1.1')],
-  [413, `${request('POST / HTTP/1.1', { 'Content-Length': '5' })}hello`],
   [417, request('POST / HTTP/1.1', { Expect: 'miracles', 'Content-Length': '0' })],
   [431, get('/', { Cookie: 'x'.repeat(16 * 1024) })],
   [431, get(`/${'x'.repeat(17 * 1024)}`)],
@@ -153,6 +166,82 @@ serverTest('a bad request is refused with its status', [], async (server) => {
     assert.equal(answer.headers.connection, 'close');
     if (status === 405) assert.equal(answer.headers.allow, 'GET, HEAD');
   }
+});
+
+/* [status, request with a body]; a body that is announced, whole, broken, too large or still to come. */
+const LENGTH = { 'Content-Length': '5' };
+const CHUNKED = { 'Transfer-Encoding': 'chunked' };
+const BODIES = [
+  [404, `${request('POST /nowhere HTTP/1.1', LENGTH)}hello`],
+  [404, `${request('POST /nowhere HTTP/1.1', CHUNKED)}5\r\nhello\r\n0\r\n\r\n`],
+  [404, `${request('POST /nowhere HTTP/1.1', CHUNKED)}not chunked`],
+  [404, request('PUT /nowhere HTTP/1.1', { 'Content-Length': '99999999999' })],
+  [404, `${request('POST /apps HTTP/1.1', LENGTH)}hello`],
+  [404, `${request('POST /apps/none/events HTTP/1.1', LENGTH)}hello`],
+  [403, `${request('POST /room/private-x HTTP/1.1', LENGTH)}hello`],
+  [405, `${request('POST / HTTP/1.1', LENGTH)}hello`],
+  [405, `${request('POST /room/tea HTTP/1.1', CHUNKED)}0\r\n\r\n`],
+  [405, `${request('DELETE /ringcast.js HTTP/1.1', LENGTH)}hello`],
+  [405, `${request('POST /up HTTP/1.1', LENGTH)}hello`],
+  [405, `${request('POST /app/key HTTP/1.1', LENGTH)}hello`],
+  [413, `${request('GET / HTTP/1.1', LENGTH)}hello`],
+  [413, `${request('GET /up HTTP/1.1', LENGTH)}hello`],
+  [413, `${request('OPTIONS * HTTP/1.1', LENGTH)}hello`],
+  [426, `${request('GET /app/key HTTP/1.1', LENGTH)}hello`],
+  [400, `${handshake('/', LENGTH)}hello`],
+  [400, `${handshake('/', CHUNKED)}5\r\nhello\r\n0\r\n\r\n`],
+  [400, `${handshake('/', CHUNKED)}not chunked`],
+  [400, `${handshake('/app/key', { ...LENGTH, Expect: '100-continue' })}hello`],
+  [404, `${handshake('/nowhere', LENGTH)}hello`],
+];
+
+serverTest('a body where none belongs gets one answer, however the request is cut', [], async (server) => {
+  for (const [status, bytes] of BODIES) {
+    const head = bytes.indexOf('\r\n\r\n') + 4;
+    const answers = [];
+    for (const cut of [bytes.length, head, head + 1, head - 1]) {
+      const client = await RawClient.connect(server);
+      client.write(bytes.slice(0, cut));
+      if (cut < head) {
+        await new Promise(setImmediate);
+        client.write(bytes.slice(cut));
+      }
+      const answer = await client.answer();
+      answers.push([answer.status, answer.body]);
+      client.destroy();
+    }
+    for (const answer of answers) assert.deepEqual(answer, [status, answers[0][1]], bytes);
+  }
+});
+
+serverTest('HEAD never gets a body, not even a refusal', [], async (server) => {
+  for (const [status, line, headers] of [
+    [200, 'HEAD / HTTP/1.1'], [200, 'HEAD /ringcast.js HTTP/1.1'], [200, 'HEAD /up HTTP/1.1'],
+    [404, 'HEAD /nowhere HTTP/1.1'], [403, 'HEAD /room/private-x HTTP/1.1'], [405, 'HEAD /app/key HTTP/1.1'],
+    [404, 'HEAD /apps/none/channels HTTP/1.1'], [413, 'HEAD / HTTP/1.1', LENGTH],
+    [405, 'HEAD / HTTP/1.1', { ...HANDSHAKE }], [400, 'HEAD / HTTP/1.1', { Host: 'a b' }],
+    [431, 'HEAD / HTTP/1.1', { Cookie: 'x'.repeat(16 * 1024) }], [405, 'HEAD /guests HTTP/1.1'],
+    [501, 'HEAD / HTTP/1.1', { 'Transfer-Encoding': 'gzip' }],
+  ]) {
+    const client = await RawClient.connect(server, { allowHalfOpen: true });
+    client.write(request(line, headers));
+    client.end();
+    const answer = await client.answer({ head: true });
+    assert.equal(answer.status, status, line);
+    assert.ok(Number(answer.headers['content-length']) > 0, line);
+    assert.equal((await client.ended()).length, 0, line);
+  }
+});
+
+serverTest('OPTIONS * asks of the server as a whole', [], async (server) => {
+  const client = await RawClient.connect(server);
+  client.write(request('OPTIONS * HTTP/1.1') + get('/up'));
+  const { status, headers, body } = await client.answer();
+  assert.deepEqual([status, headers['content-length'], body], [200, '0', '']);
+  assert.equal(headers.allow, 'GET, HEAD, POST, OPTIONS');
+  assert.equal((await client.answer()).body, 'OK\n');
+  client.destroy();
+  assert.equal((await ask(server, request('GET * HTTP/1.1'))).status, 404);
 });
 
 serverTest('--head-bytes-max is the exact limit', ['--head-bytes-max', '4KiB'], async (server) => {

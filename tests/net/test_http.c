@@ -402,29 +402,58 @@ Test(http, the_head_is_known_before_its_body_and_after_a_bad_one, .timeout = 5)
     }
 }
 
+#define NOSNIFF "X-Content-Type-Options: nosniff\r\n"
+
 Test(http, answer_heads_are_whole_or_not_written, .timeout = 5)
 {
     static const struct {
         unsigned status;
-        const char *content_type, *extra_headers;
+        const char *content_type, *date, *extra_headers;
         bool keep_alive;
         const char *head;
     } rows[] = {
-        {200, "text/html", NULL, true,
-         "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 7\r\nConnection: keep-alive\r\n\r\n"},
-        {405, NULL, "Allow: GET\r\n", false,
-         "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 7\r\nConnection: close\r\nAllow: GET\r\n\r\n"},
-        {204, NULL, NULL, true, "HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n"},
-        {299, NULL, NULL, true, "HTTP/1.1 299 Unknown\r\nContent-Length: 7\r\nConnection: keep-alive\r\n\r\n"},
+        {200, "text/html", NULL, NULL, true,
+         "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 7\r\nConnection: keep-alive\r\n" NOSNIFF
+         "\r\n"},
+        {405, NULL, "Sun, 06 Nov 1994 08:49:37 GMT", "Allow: GET\r\n", false,
+         "HTTP/1.1 405 Method Not Allowed\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 7\r\n"
+         "Connection: close\r\n" NOSNIFF "Allow: GET\r\n\r\n"},
+        {204, NULL, NULL, NULL, true, "HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n" NOSNIFF "\r\n"},
+        {304, NULL, NULL, NULL, true, "HTTP/1.1 304 Not Modified\r\nConnection: keep-alive\r\n" NOSNIFF "\r\n"},
+        {100, NULL, NULL, NULL, true, "HTTP/1.1 100 Continue\r\nConnection: keep-alive\r\n\r\n"},
+        {299, NULL, NULL, NULL, true,
+         "HTTP/1.1 299 Unknown\r\nContent-Length: 7\r\nConnection: keep-alive\r\n" NOSNIFF "\r\n"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char head[256];
-        size_t count = http_answer_head(head, sizeof head, rows[i].status, rows[i].content_type, 7,
-                                        rows[i].keep_alive, rows[i].extra_headers);
+        struct http_answer answer = {.status = rows[i].status,
+                                     .content_type = rows[i].content_type,
+                                     .body_bytes = 7,
+                                     .keep_alive = rows[i].keep_alive,
+                                     .date = rows[i].date,
+                                     .extra_headers = rows[i].extra_headers};
+        size_t count = http_answer_head(head, sizeof head, &answer);
         cr_expect_str_eq(head, rows[i].head);
         cr_expect_eq(count, strlen(rows[i].head));
-        cr_expect_eq(http_answer_head(head, count, rows[i].status, rows[i].content_type, 7, rows[i].keep_alive,
-                                      rows[i].extra_headers),
-                     0);
+        cr_expect_eq(http_answer_head(head, count, &answer), 0);
+    }
+}
+
+Test(http, dates_are_written_as_the_rfc_wants_them, .timeout = 5)
+{
+    static const struct {
+        uint64_t seconds;
+        const char *date;
+    } rows[] = {
+        {0, "Thu, 01 Jan 1970 00:00:00 GMT"},
+        {784111777, "Sun, 06 Nov 1994 08:49:37 GMT"}, /* RFC 9110 5.6.7 */
+        {951782399, "Mon, 28 Feb 2000 23:59:59 GMT"},
+        {951782400, "Tue, 29 Feb 2000 00:00:00 GMT"},
+        {253402300799, "Fri, 31 Dec 9999 23:59:59 GMT"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char date[HTTP_DATE_BYTES];
+        http_date_write(date, rows[i].seconds);
+        cr_expect_str_eq(date, rows[i].date);
     }
 }
