@@ -9,14 +9,24 @@
 #include <assert.h>
 #include <ck_pr.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <mbedtls/platform_util.h>
 #include <mbedtls/psa_util.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { FILE_BYTES_MAX = 1 << 20, RSA_BITS_MIN = 2048 };
+enum {
+    FILE_BYTES_MAX = 1 << 20,
+    RSA_BITS_MIN = 2048,
+    /* RFC 8446 4.4.2, the longer form of the two: type and length, context, length of the list; length and extensions
+     * of each. */
+    CHAIN_HEAD_BYTES = 4 + 1 + 3,
+    CHAIN_LINK_BYTES = 3 + 2,
+};
 
 /* Where the sentence goes. */
 struct reason {
@@ -40,19 +50,47 @@ static enum rc no_memory(struct reason reason, const char *name)
 
 /* ---- files ---- */
 
-/* Reads up to `size` bytes; `errno` says why if it returns less than 0. */
-static ssize_t read_bytes(const char *name, unsigned char *to, size_t size)
+static enum rc unreadable(struct reason reason, const char *name, int error)
 {
-    FILE *file = fopen(name, "rb");
-    if (file == NULL) return -1;
-    setvbuf(file, NULL, _IONBF, 0); /* no copy of a key is left in a buffer */
-    errno = 0;
-    size_t count = fread(to, 1, size, file);
-    ssize_t result = ferror(file) ? -1 : (ssize_t)count;
-    int error = errno;
-    fclose(file);
-    errno = error;
-    return result;
+    return refuse(reason, RC_ENOENT, "%s cannot be read: %s. Check its path and who may read it.", name,
+                  strerror(error));
+}
+
+/* Opens what can be read without waiting for anybody: a pipe that nobody writes to would hold the main thread, and with
+ * it every signal. No stdio: no copy of a key is left in its buffers. */
+static enum rc open_file(const char *name, int *descriptor_r, struct reason reason)
+{
+    struct stat status;
+    int descriptor = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (descriptor < 0 || fstat(descriptor, &status) != 0) {
+        int error = errno;
+        if (descriptor >= 0) close(descriptor);
+        return unreadable(reason, name, error);
+    }
+    *descriptor_r = descriptor;
+    if (S_ISREG(status.st_mode)) return RC_OK;
+    close(descriptor);
+    return refuse(reason, RC_EINVAL,
+                  "%s is %s and no regular file. Write the PEM text into a file that stays, and name that.", name,
+                  S_ISDIR(status.st_mode) ? "a directory" : "a pipe or a device");
+}
+
+/* Reads up to `size` bytes. */
+static enum rc read_bytes(const char *name, unsigned char *to, size_t size, size_t *count_r, struct reason reason)
+{
+    int descriptor;
+    enum rc rc = open_file(name, &descriptor, reason);
+    *count_r = 0;
+    if (rc != RC_OK) return rc;
+    ssize_t more = 1;
+    while (*count_r < size && more > 0) {
+        more = read(descriptor, to + *count_r, size - *count_r);
+        if (more > 0) *count_r += (size_t)more;
+        if (more < 0 && errno == EINTR) more = 1;
+    }
+    if (more < 0) rc = unreadable(reason, name, errno);
+    close(descriptor);
+    return rc;
 }
 
 static enum rc take_text(struct tls_pem *pem, const unsigned char *text, size_t count, struct reason reason)
@@ -73,21 +111,16 @@ static enum rc take_text(struct tls_pem *pem, const unsigned char *text, size_t 
 
 static enum rc read_pem(struct tls_pem *pem, const char *name, struct reason reason)
 {
+    size_t count;
     unsigned char *buffer = malloc(FILE_BYTES_MAX + 1);
     pem->name = strdup(name);
     if (pem->name == NULL || buffer == NULL) {
         free(buffer);
         return no_memory(reason, name);
     }
-    ssize_t count = read_bytes(name, buffer, FILE_BYTES_MAX + 1);
-    enum rc rc;
-    if (count < 0) {
-        rc = refuse(reason, RC_ENOENT, "%s cannot be read: %s. Check its path and who may read it.", name,
-                    strerror(errno));
-    } else {
-        rc = take_text(pem, buffer, (size_t)count, reason);
-        mbedtls_platform_zeroize(buffer, (size_t)count);
-    }
+    enum rc rc = read_bytes(name, buffer, FILE_BYTES_MAX + 1, &count, reason);
+    if (rc == RC_OK) rc = take_text(pem, buffer, count, reason);
+    mbedtls_platform_zeroize(buffer, count);
     free(buffer);
     return rc;
 }
@@ -221,6 +254,21 @@ static enum rc check_match(const mbedtls_x509_crt *certificate, const mbedtls_pk
                   key_name, name);
 }
 
+/* mbedTLS sends the chain in one record, or fails every handshake. */
+static enum rc check_length(const mbedtls_x509_crt *certificate, const char *name, struct reason reason)
+{
+    size_t bytes = CHAIN_HEAD_BYTES;
+    for (; certificate != NULL; certificate = certificate->next) {
+        bytes += CHAIN_LINK_BYTES + certificate->raw.len;
+    }
+    if (bytes <= TLS_WRITE_BYTES_MAX) return RC_OK;
+    return refuse(
+        reason, RC_EINVAL,
+        "The chain in %s takes %zu bytes of a handshake that has room for %d. Leave out what clients do not "
+        "need: the root, and whatever issued none of the others.",
+        name, bytes, TLS_WRITE_BYTES_MAX);
+}
+
 static int64_t seconds_of(const mbedtls_x509_time *time)
 {
     struct tm tm = {.tm_year = time->year - 1900,
@@ -250,6 +298,7 @@ static enum rc check_pair(struct tls_files *files, size_t index, struct reason r
     if (rc == RC_OK) rc = check_key(&pair.key, key, reason);
     if (rc == RC_OK) rc = check_match(&pair.certificate, &pair.key, certificate->name, key->name, reason);
     if (rc == RC_OK) rc = check_strength(&pair.certificate, certificate->name, reason);
+    if (rc == RC_OK) rc = check_length(&pair.certificate, certificate->name, reason);
     if (rc == RC_OK) note_expiry(files, index, &pair.certificate);
     mbedtls_pk_free(&pair.key);
     mbedtls_x509_crt_free(&pair.certificate);

@@ -2,6 +2,7 @@
  * again while the server runs: at SIGHUP and when their files change. Open connections notice nothing. */
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { assertQuiet, connect, connectMany, counters, leave, serverTest, until, untilCounters } from './support.mjs';
@@ -11,6 +12,11 @@ import {
 } from './tls.mjs';
 
 const PAIRS = [ECDSA, pairOf('next', { kind: 'rsa' }), pairOf('third')];
+
+/* What cannot be read without waiting; what cannot be sent. */
+const pipe = pathOf('pipe.pem'), long = pathOf('long.pem');
+execFileSync('mkfifo', [pipe]);
+writeFileSync(long, readFileSync(ECDSA.cert) + readFileSync(ca.cert).toString().repeat(50));
 
 /* --- a live pair -------------------------------------------------------------------------------------------------- */
 
@@ -132,32 +138,41 @@ const BAD = [
   ['no certificate', 'cert', null, /fullchain\.pem cannot be read: No such file/],
   ['no key', 'key', null, /privkey\.pem cannot be read: No such file/],
 ];
+const UNFIT = [
+  ['a pipe', 'cert', pipe, /fullchain\.pem is a pipe or a device and no regular file/],
+  ['a pipe for a key', 'key', pipe, /privkey\.pem is a pipe or a device and no regular file/],
+  ['too long a chain', 'cert', long, /The chain in .*fullchain\.pem takes \d+ bytes of a handshake that has room for \d+/],
+];
 
-renewalTest('what is no good pair is refused, with a word why, and the old one stays', { expected: STAYED },
-  async (server, secure, live) => {
-    const client = await connect(secure, '/room/tea');
-    for (const [title, what, make, words] of BAD) {
-      const before = said(server, STAYED);
-      if (make) live.write(what, make());
-      else rmSync(live[what]);
+/* Two tests: the log takes ten lines of a kind in a second. */
+for (const [name, rows] of [['no good pair', BAD], ['no file that can be read at once, or too long', UNFIT]]) {
+  renewalTest(`what is ${name} is refused, with a word why, and the old one stays`, { expected: STAYED },
+    async (server, secure, live) => {
+      const client = await connect(secure, '/room/tea');
+      for (const [title, what, make, words] of rows) {
+        const before = said(server, STAYED);
+        if (typeof make === 'string') live.replace(what, make);
+        else if (make) live.write(what, make());
+        else rmSync(live[what]);
+        hangUp(server);
+        await untilSaid(server, STAYED, before + 1);
+        const line = server.stderr().split('\n').filter((one) => STAYED.test(one)).at(-1);
+        assert.match(line, words, title);
+        assert.equal(await serialOf(secure), PAIRS[0].serial, title);
+        const renewed = said(server, RENEWED);
+        live.pointOne(what, 0);
+        hangUp(server);
+        await untilSaid(server, RENEWED, renewed + 1);
+      }
+      live.point(2);
       hangUp(server);
-      await untilSaid(server, STAYED, before + 1);
-      const line = server.stderr().split('\n').filter((one) => STAYED.test(one)).at(-1);
-      assert.match(line, words, title);
-      assert.equal(await serialOf(secure), PAIRS[0].serial, title);
-      const renewed = said(server, RENEWED);
-      live.pointOne(what, 0);
-      hangUp(server);
-      await untilSaid(server, RENEWED, renewed + 1);
-    }
-    live.point(2);
-    hangUp(server);
-    await untilSerial(secure, 2);
-    const other = await connect(secure, '/room/tea');
-    other.send('hello');
-    assert.equal(await client.inbox.next(), 'hello');
-    await leave(client, other);
-  });
+      await untilSerial(secure, 2);
+      const other = await connect(secure, '/room/tea');
+      other.send('hello');
+      assert.equal(await client.inbox.next(), 'hello');
+      await leave(client, other);
+    });
+}
 
 renewalTest('many SIGHUPs in a row do no harm', { expected: STAYED }, async (server, secure, live) => {
   const client = await connect(secure, '/room/tea');
@@ -245,7 +260,9 @@ test('files that will not do are refused at start with a sentence of cause and c
     [/every --tls-cert needs its --tls-key/, '--tls-cert', cert, '--tls-key', key, '--tls-cert', other.cert],
     [/nowhere\.pem cannot be read: No such file/, '--tls-cert', `${folder}/nowhere.pem`, '--tls-key', key],
     [/nowhere\.key cannot be read: No such file/, '--tls-cert', cert, '--tls-key', `${folder}/nowhere.key`],
-    [/cannot be read: Is a directory/, '--tls-cert', folder, '--tls-key', key],
+    [/is a directory and no regular file/, '--tls-cert', folder, '--tls-key', key],
+    [/pipe\.pem is a pipe or a device and no regular file/, '--tls-cert', pipe, '--tls-key', key],
+    [/The chain in .*long\.pem takes \d+ bytes of a handshake/, '--tls-cert', long, '--tls-key', key],
     [/next\.key.*does not belong to the certificate in/, '--tls-cert', cert, '--tls-key', other.key],
     [/swapped/, '--tls-cert', key, '--tls-key', cert],
     [/encrypted\.key is encrypted/, '--tls-cert', cert, '--tls-key', encrypted],

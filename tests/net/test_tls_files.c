@@ -3,7 +3,10 @@
 #include "tests/support/tls_server.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct made_certificate good, other;
 
@@ -68,11 +71,31 @@ Test(tls_files, files_that_are_not_there_or_empty_are_named, .timeout = 10)
     expect_refusal("/nowhere/x.pem", key, NULL, RC_ENOENT, "/nowhere/x.pem", "No such file");
     expect_refusal(certificate, "/nowhere/x.key", NULL, RC_ENOENT, "/nowhere/x.key", "No such file");
     expect_refusal(certificate, key, "/nowhere/ca", RC_ENOENT, "/nowhere/ca", "No such file");
-    expect_refusal("/tmp", key, NULL, RC_ENOENT, "/tmp", "directory");
+    expect_refusal("/tmp", key, NULL, RC_EINVAL, "/tmp", "is a directory and no regular file");
     expect_refusal(empty, key, NULL, RC_EINVAL, empty, "is empty");
     expect_refusal(certificate, empty, NULL, RC_EINVAL, empty, "is empty");
     expect_refusal(certificate, key, empty, RC_EINVAL, empty, "is empty");
-    expect_refusal("/dev/zero", key, NULL, RC_EINVAL, "/dev/zero", "larger than");
+}
+
+/* None is waited for, and none is read without end. */
+Test(tls_files, only_regular_files_of_a_megabyte_are_read, .timeout = 10)
+{
+    char folder[] = "/tmp/ringcast-test-XXXXXX", pipe[64];
+    static char large[(1 << 20) + 2];
+    set_up();
+    const char *certificate = made_file(good.certificate), *key = made_file(good.key);
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(pipe, sizeof pipe, "%s/pipe", folder);
+    cr_assert_eq(mkfifo(pipe, 0600), 0);
+    expect_refusal(pipe, key, NULL, RC_EINVAL, pipe, "a pipe or a device and no regular file");
+    expect_refusal(certificate, pipe, NULL, RC_EINVAL, pipe, "no regular file");
+    expect_refusal(certificate, key, pipe, RC_EINVAL, pipe, "no regular file");
+    expect_refusal("/dev/zero", key, NULL, RC_EINVAL, "/dev/zero", "no regular file");
+    memset(large, '\n', sizeof large - 1);
+    const char *file = made_file(large);
+    expect_refusal(file, key, NULL, RC_EINVAL, file, "larger than");
+    unlink(pipe);
+    rmdir(folder);
 }
 
 Test(tls_files, files_that_hold_something_else_are_told, .timeout = 10)
