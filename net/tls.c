@@ -1,10 +1,10 @@
 /* net/tls.c - sessions: mbedTLS between a cursor over the caller's bytes and the caller's output.
  *
  * mbedTLS asks for exactly the bytes of the record it is at, so what is left of the input after a handshake belongs
- * to tls_read(). It sends an alert on its own for some errors and not for others; here every failure gets one. Three
- * members of mbedTLS' session are read though they are private, for there is no other way to know: the state (are the
+ * to tls_read(). It sends an alert on its own for some errors and not for others; here every failure gets one. Some
+ * members of mbedTLS' session are used though they are private, for there is no other way: read are the state (are the
  * tickets out; was a certificate shown, or the session resumed?), and the record or message that holds an alert of
- * the peer. */
+ * the peer; set are the keys of what we send while TLS 1.3 waits for the client's last flight. */
 #include "net/tls_private.h"
 
 #include <assert.h>
@@ -20,6 +20,7 @@ enum {
     FIRST_BYTE = MBEDTLS_SSL_MSG_HANDSHAKE, /* of a record with a ClientHello: RFC 8446 5.1 */
     RECORD_HEADER_BYTES = 5,
     ALERT_BYTES = 2, /* level, number */
+    RENEGOTIATIONS_MAX = 3,
 };
 
 enum rc tls_global_init(void)
@@ -31,10 +32,17 @@ enum rc tls_global_init(void)
 
 /* ---- input and output ---- */
 
+/* Did it ask for another handshake too often? Each such wish is answered with a warning, and nothing else is said while
+ * records are read. */
+static bool has_nagged(const struct tls *tls)
+{
+    return tls->refusals > RENEGOTIATIONS_MAX;
+}
+
 static int take_input(void *session, unsigned char *to, size_t count)
 {
     struct tls *tls = session;
-    if (tls->in_count == 0) return MBEDTLS_ERR_SSL_WANT_READ;
+    if (tls->in_count == 0 || has_nagged(tls)) return MBEDTLS_ERR_SSL_WANT_READ;
     if (count > tls->in_count) count = tls->in_count;
     memcpy(to, tls->in, count);
     tls->in += count;
@@ -46,6 +54,7 @@ static int give_output(void *session, const unsigned char *from, size_t count)
 {
     struct tls *tls = session;
     tls->has_spoken = true;
+    if (tls->is_reading) tls->refusals++;
     if (tls->output_is_full || tls->output(tls->owner, from, count) != RC_OK) {
         tls->output_is_full = true;
         return MBEDTLS_ERR_SSL_ALLOC_FAILED;
@@ -169,14 +178,27 @@ static int state_of(const struct tls *tls)
     return tls->ssl.MBEDTLS_PRIVATE(state);
 }
 
+/* RFC 8446 4.4.4: behind our Finished we write with the keys of the application, but mbedTLS goes on with those of the
+ * handshake until the client's Finished has come. Nothing is said meanwhile but the alert that refuses the client: it
+ * could not be read. (mbedTLS then sets the same keys, and counts records from 0 as here.) */
+static void change_keys(struct tls *tls)
+{
+    mbedtls_ssl_context *ssl = &tls->ssl;
+    if (mbedtls_ssl_get_version_number(ssl) != MBEDTLS_SSL_VERSION_TLS1_3) return;
+    ssl->MBEDTLS_PRIVATE(transform_out) = ssl->MBEDTLS_PRIVATE(transform_application);
+    memset(ssl->MBEDTLS_PRIVATE(cur_out_ctr), 0, sizeof ssl->MBEDTLS_PRIVATE(cur_out_ctr));
+}
+
 /* A step reads one message or writes one. A step that fails and has spoken has sent its alert. */
 static enum tls_result step(struct tls *tls)
 {
     for (;;) {
         size_t before = tls->in_count;
+        bool is_finishing = state_of(tls) == MBEDTLS_SSL_SERVER_FINISHED;
         if (state_of(tls) == MBEDTLS_SSL_SERVER_CERTIFICATE) tls->is_resumed = false;
         tls->has_spoken = false;
         int error = mbedtls_ssl_handshake_step(&tls->ssl);
+        if (error == 0 && is_finishing) change_keys(tls);
         if (error == 0) return TLS_OK;
         if (error != MBEDTLS_ERR_SSL_WANT_READ) return fail(tls, error, tls->has_spoken);
         if (tls->in_count == 0) return TLS_MORE;
@@ -219,12 +241,15 @@ static enum tls_result run_read(struct tls *tls, uint8_t *plain, size_t *plain_c
 {
     for (;;) {
         size_t before = tls->in_count;
+        tls->is_reading = true;
         int count = mbedtls_ssl_read(&tls->ssl, plain, TLS_RECORD_BYTES_MAX);
+        tls->is_reading = false;
         if (count > 0) {
             *plain_count_r = (size_t)count;
             return TLS_OK;
         }
         if (count == 0) continue; /* an empty record, and not the end: our input never says so */
+        if (has_nagged(tls)) return fail(tls, MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE, false);
         /* Of a bad record mbedTLS tells the peer itself, of nothing else that can be wrong after the handshake. */
         if (count != MBEDTLS_ERR_SSL_WANT_READ) return fail(tls, count, count == MBEDTLS_ERR_SSL_INVALID_MAC);
         if (tls->in_count == 0) return TLS_MORE;
@@ -336,7 +361,7 @@ static const char *error_text(const struct tls *tls)
     case MBEDTLS_ERR_SSL_DECODE_ERROR:
         return "a message cannot be decoded";
     case MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE:
-        return "unexpected message";
+        return has_nagged(tls) ? "asks to renegotiate again and again" : "unexpected message";
     case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
         return "older than TLS 1.2";
     case MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE:

@@ -45,7 +45,8 @@ struct tls_names {
 };
 
 /* Reads and checks: every pair parses, belongs together, and is what clients of today accept (RSA from 2048 bits,
- * ECDSA on P-256 or P-384, signed with SHA-2). An expired certificate is no error: ask tls_files_expire_at().
+ * ECDSA on P-256 or P-384, signed with SHA-2, a chain that fits into one record). An expired certificate is no error:
+ * ask tls_files_expire_at(). Only regular files of up to a megabyte are read, so that nothing here waits for anybody.
  * RC_ENOENT: a file cannot be read; RC_EINVAL; RC_ENOMEM. After an error reason_r is a sentence that names the file,
  * cause and cure. Any thread; takes milliseconds. */
 enum rc tls_files_read(struct tls_files **files_r, const struct tls_names *names, char *reason_r, size_t reason_size);
@@ -108,7 +109,8 @@ bool tls_is_open(const struct tls *tls);
 enum tls_result tls_handshake(struct tls *tls, const uint8_t *in, size_t count, size_t *eaten_r);
 /* After the handshake: takes input until there is plaintext, at most one record. TLS_OK: *plain_count_r bytes, at
  * least one, stand in `plain`, which has room for TLS_RECORD_BYTES_MAX; call again with the rest. Renegotiation is
- * refused by a warning, as RFC 5746 4.2 has it. Other results stay, as above. */
+ * refused by a warning, as RFC 5746 4.2 has it; who asks a fourth time is refused for good (TLS_BROKEN). Other results
+ * stay, as above. */
 enum tls_result tls_read(struct tls *tls, const uint8_t *in, size_t count, size_t *eaten_r, uint8_t *plain,
                          size_t *plain_count_r);
 /* After the handshake: seals up to TLS_WRITE_BYTES_MAX bytes as one record, handed to `output` in one call. (A client

@@ -54,10 +54,12 @@ struct tls {
     size_t in_count;
     int error;              /* of mbedTLS, behind `result` */
     enum tls_result result; /* TLS_OK: goes on */
+    uint32_t refusals;      /* of renegotiation */
     uint8_t alert;          /* from the peer, behind TLS_ALERTED */
     bool has_begun;         /* a first byte came */
     bool is_open;
     bool is_resumed;
+    bool is_reading;     /* a record is being opened: what is said now refuses a renegotiation */
     bool is_closed;      /* we said close_notify */
     bool has_spoken;     /* something was handed to `output` since this was cleared */
     bool output_is_full; /* `output` failed */

@@ -75,7 +75,8 @@ static bool is_too_slow(const struct shard *shard, const struct connection *conn
     if (long_bytes > LONG_BYTES_MAX) long_bytes = LONG_BYTES_MAX;
     uint32_t count = outbox_count(outbox);
     uint64_t entries_bytes = (count > 0 ? count - 1 : 0) * (sizeof(struct batch) + sizeof(struct batch *));
-    return outbox_behind_bytes(outbox) + entries_bytes > shard->options->outbox_bytes_max + long_bytes;
+    uint64_t bytes = outbox_behind_bytes(outbox) + entries_bytes + secure_unsent_behind(connection);
+    return bytes > shard->options->outbox_bytes_max + long_bytes;
 }
 
 static void block(struct shard *shard, struct connection *connection, struct outbox *outbox)

@@ -82,6 +82,13 @@ bool secure_has_unsent(const struct connection *connection)
     return connection->unsent != NULL && connection->unsent_at < connection->unsent->count;
 }
 
+uint32_t secure_unsent_behind(const struct connection *connection)
+{
+    if (!secure_has_unsent(connection)) return 0;
+    uint32_t bytes = connection->unsent->count - connection->unsent_at;
+    return bytes > SECURE_SCRATCH_BYTES ? bytes - SECURE_SCRATCH_BYTES : 0;
+}
+
 /* ---- what comes ---- */
 
 static void fail(struct shard *shard, struct connection *connection, enum tls_result result)

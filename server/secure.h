@@ -33,6 +33,8 @@ void secure_run_handshakes(struct shard *shard);
 
 /* Has the connection ciphertext that the socket has not taken yet? */
 bool secure_has_unsent(const struct connection *connection);
+/* How much of it waits behind the record under way: flights of a handshake, alerts. */
+uint32_t secure_unsent_behind(const struct connection *connection);
 /* What to send next: what is left from before, or a new record of what the outbox holds, which is taken out of it and
  * sealed into `scratch`, which has room for SECURE_SCRATCH_BYTES. NULL: nothing, or the session has failed. */
 const uint8_t *secure_next(struct shard *shard, struct connection *connection, struct outbox *outbox,

@@ -291,3 +291,29 @@ Test(tls_broken, renegotiation_is_refused, .timeout = 30)
     tls_link_close(&link);
     tls_server_stop(&server);
 }
+
+/* One after the other, or all in one piece: three times it is told no, the fourth time there is an end. */
+Test(tls_broken, who_asks_to_renegotiate_again_and_again_is_ended, .timeout = 30)
+{
+    start();
+    for (size_t at_once = 1; at_once <= 20; at_once += 19) {
+        struct tls_link link;
+        struct tls_client_wish wish = tls_server_wish(&server, 12);
+        wish.renegotiates = true;
+        tls_link_open(&link, server.context, wish);
+        cr_assert(tls_link_shake(&link));
+        link.outputs = 0;
+        for (size_t asked = 0; asked < 20; asked += at_once) {
+            for (size_t i = 0; i < at_once; i++)
+                tls_client_renegotiate(link.client);
+            if (asked < 4) cr_expect_eq(link.result, TLS_OK, "%zu", asked);
+            tls_link_feed(&link, link.client->out.at, link.client->out.count);
+            tls_client_taken(link.client, link.client->out.count);
+        }
+        cr_expect_eq(link.result, TLS_BROKEN);
+        cr_expect_eq(link.outputs, 5, "warnings, and an alert");
+        cr_expect_str_eq(tls_reason(link.tls), "asks to renegotiate again and again");
+        tls_link_close(&link);
+    }
+    tls_server_stop(&server);
+}

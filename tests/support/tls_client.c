@@ -164,6 +164,9 @@ int tls_client_close(struct tls_client *client)
 
 int tls_client_renegotiate(struct tls_client *client)
 {
+    /* As if the last wish had been forgotten: else this goes on with it. */
+    client->ssl.MBEDTLS_PRIVATE(state) = MBEDTLS_SSL_HANDSHAKE_OVER;
+    client->ssl.MBEDTLS_PRIVATE(renego_status) = 0;
     return mbedtls_ssl_renegotiate(&client->ssl);
 }
 

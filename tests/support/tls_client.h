@@ -59,6 +59,7 @@ int tls_client_write(struct tls_client *client, const uint8_t *bytes, size_t cou
 /* Tickets are taken on the way. */
 int tls_client_read(struct tls_client *client, uint8_t *bytes, size_t count);
 int tls_client_close(struct tls_client *client);
+/* Asks for another handshake, also when it has asked before. */
 int tls_client_renegotiate(struct tls_client *client);
 int tls_client_alert(struct tls_client *client, unsigned char alert);
 /* Keeps the session for tls_client_wish.session; TLS 1.2: after the handshake, 1.3: when a ticket has come. */
