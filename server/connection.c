@@ -152,6 +152,7 @@ static void say(struct shard *shard, struct connection *connection, struct batch
 {
     struct outbox *outbox = shard_outbox(shard, connection);
     enum rc rc = RC_ENOMEM;
+    assert(!flush_is_queueing(shard));
     if (batch != NULL) {
         uint64_t before = outbox->bytes;
         rc = append(outbox, &shard->counters, batch);

@@ -12,6 +12,7 @@
 #include "server/pusher.h"
 #include "server/shard.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define JOIN_BYTES_MAX 65536 /* what is larger goes out from its own memory */
@@ -190,6 +191,7 @@ static void give_excluded(struct shard *shard, const struct run *run)
 static void fan_out(struct shard *shard, struct channel *channel, const struct run *run)
 {
     const struct audience *audience = &channel->audiences[run->form];
+    assert(!flush_is_queueing(shard));
     struct batch *batch = share(shard, run);
     if (batch == NULL) {
         everyone_lost_a_message(shard, channel);

@@ -7,15 +7,18 @@
 #include "server/secure.h"
 #include "server/shard.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#define CHUNK_SENDS    256           /* in one submit: enough to hide its cost, few enough to stay in the caches */
-#define CHUNK_BYTES    (1024 * 1024) /* of large messages fewer go in one submit */
-#define SCRATCH_BYTES  (1024 * 1024) /* for joined sends of one chunk */
-#define JOIN_BYTES_MAX (64 * 1024)   /* of one connection's joined send */
-#define PREFETCH_AHEAD 8
-#define LONG_BYTES_MAX (64 * 1024 * 1024) /* what a connection may have asked for beyond outbox_bytes_max */
+#define CHUNK_SENDS       256 /* in one submit: enough to hide its cost, few enough to stay in the caches */
+#define CHUNK_ENDS_QUEUED 256 /* ends put off while sends are queued, */
+#define CHUNK_ENDS        (CHUNK_ENDS_QUEUED + CHUNK_SENDS) /* and one more for each send that was queued */
+#define CHUNK_BYTES       (1024 * 1024)                     /* of large messages fewer go in one submit */
+#define SCRATCH_BYTES     (1024 * 1024)                     /* for joined sends of one chunk */
+#define JOIN_BYTES_MAX    (64 * 1024)                       /* of one connection's joined send */
+#define PREFETCH_AHEAD    8
+#define LONG_BYTES_MAX    (64 * 1024 * 1024) /* what a connection may have asked for beyond outbox_bytes_max */
 
 struct flush_send {
     uint32_t slot;
@@ -25,18 +28,37 @@ struct flush_send {
         *sealed; /* of a secure connection: what is sent, which its outbox does not hold any more; else NULL */
 };
 
+enum flush_end_kind {
+    FLUSH_TOO_SLOW,     /* more waits for it than may */
+    FLUSH_MESSAGE_LOST, /* for want of memory */
+    FLUSH_NOT_SEALED,   /* for want of memory: nothing more can be said */
+    FLUSH_IS_EMPTY,     /* WATCHED, and nothing is left to send */
+};
+
+struct flush_end {
+    uint32_t slot;
+    enum flush_end_kind kind;
+};
+
 struct flush_chunk {
     uint32_t count;
+    uint32_t ends_count;
     uint32_t scratch_used;
     uint64_t bytes; /* that its sends ask for */
     struct flush_send sends[CHUNK_SENDS];
     struct send_failure failures[CHUNK_SENDS];
+    struct flush_end ends[CHUNK_ENDS];
     uint8_t scratch[SCRATCH_BYTES];
 };
 
 struct flush_chunk *flush_chunk_new(void)
 {
     return calloc(1, sizeof(struct flush_chunk));
+}
+
+bool flush_is_queueing(const struct shard *shard)
+{
+    return shard->chunk->count > 0;
 }
 
 void flush_chunk_free(struct flush_chunk *chunk)
@@ -63,6 +85,51 @@ void flush_later_in_crowd(struct shard *shard, uint32_t slot)
         return;
     }
     outbox->marks |= OUTBOX_DIRTY | OUTBOX_CROWD;
+}
+
+/* ---- what is put off until no send is queued ---- */
+
+/* A close tells others, whose outboxes must stay as they are between the queueing of their sends and the submit. */
+static void end_later(struct shard *shard, uint32_t slot, enum flush_end_kind kind)
+{
+    struct flush_chunk *chunk = shard->chunk;
+    assert(chunk->ends_count < CHUNK_ENDS);
+    chunk->ends[chunk->ends_count++] = (struct flush_end){.slot = slot, .kind = kind};
+}
+
+/* An end acted on before this one may have taken it along. */
+static bool is_gone(const struct connection *connection)
+{
+    return connection->state == CONNECTION_DRAINING || connection->state == CONNECTION_FREE;
+}
+
+static void act_on_end(struct shard *shard, const struct flush_end *end)
+{
+    struct connection *connection = &shard->connections[end->slot];
+    if (is_gone(connection)) return;
+    switch (end->kind) {
+    case FLUSH_TOO_SLOW:
+        connection_close(shard, connection, CLOSE_SLOW_READER);
+        break;
+    case FLUSH_MESSAGE_LOST:
+        connection_close(shard, connection, CLOSE_NO_MEMORY);
+        break;
+    case FLUSH_NOT_SEALED:
+        connection_finish(shard, connection, CLOSE_NO_MEMORY);
+        break;
+    case FLUSH_IS_EMPTY:
+        connection_flushed(shard, connection);
+        break;
+    }
+}
+
+static void act_on_ends(struct shard *shard)
+{
+    struct flush_chunk *chunk = shard->chunk;
+    for (uint32_t i = 0; i < chunk->ends_count; i++) {
+        act_on_end(shard, &chunk->ends[i]);
+    }
+    chunk->ends_count = 0;
 }
 
 /* ---- after a submit ---- */
@@ -92,16 +159,25 @@ static void block(struct shard *shard, struct connection *connection, struct out
     }
 }
 
-static void sent(struct shard *shard, const struct flush_send *send)
+/* What has gone leaves the outbox. Nobody is told or ended by this. */
+static void account(struct shard *shard, const struct flush_send *send)
 {
-    struct outbox *outbox = &shard->outboxes[send->slot];
     uint32_t went = send->result > 0 ? (uint32_t)send->result : 0;
     if (send->sealed == NULL) {
-        outbox_advance(outbox, &shard->counters, went);
-    } else {
-        secure_sent(shard, &shard->connections[send->slot], send->sealed, send->asked, went);
+        outbox_advance(&shard->outboxes[send->slot], &shard->counters, went);
+        return;
     }
-    if (went == send->asked) {
+    struct connection *connection = &shard->connections[send->slot];
+    if (secure_sent(shard, connection, send->sealed, send->asked, went) != RC_OK) {
+        end_later(shard, send->slot, FLUSH_NOT_SEALED);
+    }
+}
+
+/* And what follows of it. */
+static void go_on(struct shard *shard, const struct flush_send *send)
+{
+    struct outbox *outbox = &shard->outboxes[send->slot];
+    if (send->result >= 0 && (uint32_t)send->result == send->asked) {
         if (!outbox_is_empty(outbox)) {
             flush_later(shard, send->slot);
         } else if (outbox->marks & OUTBOX_WATCHED) {
@@ -111,6 +187,7 @@ static void sent(struct shard *shard, const struct flush_send *send)
     }
     counter_add(&shard->counters, COUNTER_sends_short, 1);
     struct connection *connection = &shard->connections[send->slot];
+    if (is_gone(connection)) return;
     if (send->result < 0 && send->result != -EAGAIN) {
         connection_finish(shard, connection, CLOSE_PEER_RESET);
     } else {
@@ -118,15 +195,9 @@ static void sent(struct shard *shard, const struct flush_send *send)
     }
 }
 
-static void submit_chunk(struct shard *shard)
+static void count_sent(struct shard *shard)
 {
-    struct flush_chunk *chunk = shard->chunk;
-    /* Without sends of ours, the queue may still be full of what others asked for: then this makes room. */
-    if (chunk->count == 0 && ring_send_room(shard->ring) > 0) return;
-    uint32_t failed = ring_submit_sends(shard->ring, chunk->failures);
-    for (uint32_t i = 0; i < failed; i++) {
-        chunk->sends[chunk->failures[i].index].result = chunk->failures[i].result;
-    }
+    const struct flush_chunk *chunk = shard->chunk;
     uint64_t bytes = 0, sealed_bytes = 0;
     for (uint32_t i = 0; i < chunk->count; i++) {
         uint32_t went = chunk->sends[i].result > 0 ? (uint32_t)chunk->sends[i].result : 0;
@@ -136,14 +207,32 @@ static void submit_chunk(struct shard *shard)
     counter_add(&shard->counters, COUNTER_sends, chunk->count);
     counter_add(&shard->counters, COUNTER_bytes_sent, bytes);
     counter_subtract(&shard->counters, COUNTER_outbox_bytes, bytes - sealed_bytes);
-    /* Taken out first: what follows may ask the ring for more, but adds no sends. */
+}
+
+/* First every outbox of the chunk is told what has gone, then, with no send queued, what follows is done: closing one
+ * connection may put something into the outbox of any other. */
+static void submit_chunk(struct shard *shard)
+{
+    struct flush_chunk *chunk = shard->chunk;
+    /* Without sends of ours, the queue may still be full of what others asked for: then this makes room. */
+    if (chunk->count > 0 || ring_send_room(shard->ring) == 0) {
+        uint32_t failed = ring_submit_sends(shard->ring, chunk->failures);
+        for (uint32_t i = 0; i < failed; i++) {
+            chunk->sends[chunk->failures[i].index].result = chunk->failures[i].result;
+        }
+        count_sent(shard);
+        for (uint32_t i = 0; i < chunk->count; i++) {
+            account(shard, &chunk->sends[i]);
+        }
+    }
     uint32_t count = chunk->count;
     chunk->count = 0;
     chunk->scratch_used = 0;
     chunk->bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
-        sent(shard, &chunk->sends[i]);
+        go_on(shard, &chunk->sends[i]);
     }
+    act_on_ends(shard);
 }
 
 /* ---- before it ---- */
@@ -163,26 +252,33 @@ static const uint8_t *choose_bytes(struct flush_chunk *chunk, const struct outbo
 static const uint8_t *choose_sealed(struct shard *shard, uint32_t slot, struct outbox *outbox, size_t *count_r)
 {
     struct flush_chunk *chunk = shard->chunk;
-    struct connection *connection = &shard->connections[slot];
     uint8_t *scratch = chunk->scratch + chunk->scratch_used;
-    const uint8_t *sealed = secure_next(shard, connection, outbox, scratch, count_r);
-    if (sealed == scratch) chunk->scratch_used += (uint32_t)*count_r;
-    if (sealed == NULL && (outbox->marks & OUTBOX_WATCHED)) connection_flushed(shard, connection);
-    return sealed;
+    const uint8_t *sealed;
+    enum rc rc = secure_next(shard, &shard->connections[slot], outbox, scratch, &sealed, count_r);
+    if (rc == RC_OK) {
+        if (sealed == scratch) chunk->scratch_used += (uint32_t)*count_r;
+        return sealed;
+    }
+    if (rc == RC_ENOMEM) {
+        end_later(shard, slot, FLUSH_NOT_SEALED);
+    } else if (outbox->marks & OUTBOX_WATCHED) {
+        end_later(shard, slot, FLUSH_IS_EMPTY);
+    }
+    return NULL;
 }
 
-/* Is the chunk as large as one submit should be? */
+/* Is the chunk as large as one submit should be? Then nothing more may be queued or put off in it. */
 static bool is_chunk_full(const struct shard *shard)
 {
     const struct flush_chunk *chunk = shard->chunk;
-    if (chunk->count == CHUNK_SENDS || chunk->bytes > CHUNK_BYTES) return true;
+    if (chunk->count == CHUNK_SENDS || chunk->ends_count == CHUNK_ENDS_QUEUED || chunk->bytes > CHUNK_BYTES)
+        return true;
     return chunk->scratch_used > SCRATCH_BYTES - JOIN_BYTES_MAX || ring_send_room(shard->ring) == 0;
 }
 
-static void add_send(struct shard *shard, uint32_t slot, struct outbox *outbox)
+static void queue_send(struct shard *shard, uint32_t slot, struct outbox *outbox)
 {
     struct flush_chunk *chunk = shard->chunk;
-    if (is_chunk_full(shard)) submit_chunk(shard);
     size_t count;
     bool is_secure = outbox->marks & OUTBOX_SECURE;
     const uint8_t *bytes =
@@ -199,16 +295,18 @@ static void add_send(struct shard *shard, uint32_t slot, struct outbox *outbox)
 static void flush_outbox(struct shard *shard, uint32_t slot)
 {
     struct outbox *outbox = &shard->outboxes[slot];
+    if (is_chunk_full(shard)) submit_chunk(shard); /* before a look at this one: it may be ended by it */
     outbox->marks &= (uint16_t)~OUTBOX_DIRTY;
     if (outbox->marks & OUTBOX_NO_MEMORY) {
         outbox->marks &= (uint16_t)~OUTBOX_NO_MEMORY;
-        connection_close(shard, &shard->connections[slot], CLOSE_NO_MEMORY);
+        end_later(shard, slot, FLUSH_MESSAGE_LOST);
+        return;
     }
     if (outbox_is_empty(outbox) && !(outbox->marks & OUTBOX_SECURE)) return;
     if (!(outbox->marks & OUTBOX_BLOCKED)) {
-        add_send(shard, slot, outbox);
+        queue_send(shard, slot, outbox);
     } else if (is_too_slow(shard, &shard->connections[slot], outbox)) {
-        connection_close(shard, &shard->connections[slot], CLOSE_SLOW_READER);
+        end_later(shard, slot, FLUSH_TOO_SLOW);
     }
 }
 

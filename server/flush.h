@@ -2,9 +2,12 @@
  *
  * Sends go to the kernel in chunks, at most one for each connection in a chunk, straight from the shared batch when
  * an outbox holds one, joined in a scratch block when it holds several small ones. Success is silent; a connection
- * whose socket took less is BLOCKED until it is writable again. */
+ * whose socket took less is BLOCKED until it is writable again.
+ * Nothing may be put into any outbox between the queueing of a chunk's sends and their submit: a second send of the
+ * same bytes would follow. So who is to be closed is put off until the chunk is submitted. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define FLUSH_CROWD_MIN 512  /* readers that get the same, from which on they are a crowd */
@@ -28,6 +31,9 @@ void flush_later_in_crowd(struct shard *shard, uint32_t slot);
 /* Sends what dirty outboxes hold, as far as the sockets take it: all of the list, of the queue a part, until
  * FLUSH_CROWD_US. Closes slow readers. */
 void flush_outboxes(struct shard *shard);
+
+/* Are sends queued that were not submitted yet? Outboxes must stay as they are then. For assertions. */
+bool flush_is_queueing(const struct shard *shard);
 
 /* The socket of a BLOCKED connection takes bytes again. */
 void flush_unblock(struct shard *shard, struct connection *connection);

@@ -77,15 +77,19 @@ static void flush_unsent(struct shard *shard, struct connection *connection)
     flush_later(shard, shard_slot(shard, connection));
 }
 
+static uint32_t unsent_bytes(const struct connection *connection)
+{
+    return connection->unsent != NULL ? connection->unsent->count - connection->unsent_at : 0;
+}
+
 bool secure_has_unsent(const struct connection *connection)
 {
-    return connection->unsent != NULL && connection->unsent_at < connection->unsent->count;
+    return unsent_bytes(connection) > 0;
 }
 
 uint32_t secure_unsent_behind(const struct connection *connection)
 {
-    if (!secure_has_unsent(connection)) return 0;
-    uint32_t bytes = connection->unsent->count - connection->unsent_at;
+    uint32_t bytes = unsent_bytes(connection);
     return bytes > SECURE_SCRATCH_BYTES ? bytes - SECURE_SCRATCH_BYTES : 0;
 }
 
@@ -237,43 +241,42 @@ static const uint8_t *gather(struct shard *shard, const struct outbox *outbox, s
     return shard->plain;
 }
 
-const uint8_t *secure_next(struct shard *shard, struct connection *connection, struct outbox *outbox,
-                           uint8_t *scratch, size_t *count_r)
+enum rc secure_next(struct shard *shard, struct connection *connection, struct outbox *outbox, uint8_t *scratch,
+                    const uint8_t **bytes_r, size_t *count_r)
 {
     if (secure_has_unsent(connection)) {
-        *count_r = connection->unsent->count - connection->unsent_at;
-        return connection->unsent->bytes + connection->unsent_at;
+        *count_r = unsent_bytes(connection);
+        *bytes_r = connection->unsent->bytes + connection->unsent_at;
+        return RC_OK;
     }
-    if (outbox_is_empty(outbox) || connection->tls == NULL || connection->is_tls_ended) return NULL;
+    if (outbox_is_empty(outbox) || connection->tls == NULL || connection->is_tls_ended) return RC_ENOENT;
     size_t count;
     const uint8_t *plain = gather(shard, outbox, &count);
     shard->sink = (struct secure_sink){.scratch = scratch};
-    if (tls_write(connection->tls, plain, count) != TLS_OK) {
-        connection_finish(shard, connection, CLOSE_NO_MEMORY);
-        return NULL;
-    }
+    if (tls_write(connection->tls, plain, count) != TLS_OK) return RC_ENOMEM;
     outbox_advance(outbox, &shard->counters, count);
     counter_subtract(&shard->counters, COUNTER_outbox_bytes, count);
+    *bytes_r = scratch;
     *count_r = shard->sink.used;
-    return scratch;
+    return RC_OK;
 }
 
-void secure_sent(struct shard *shard, struct connection *connection, const uint8_t *bytes, size_t count, size_t went)
+enum rc secure_sent(struct shard *shard, struct connection *connection, const uint8_t *bytes, size_t count,
+                    size_t went)
 {
     if (secure_has_unsent(connection)) {
         connection->unsent_at += (uint32_t)went;
-        if (secure_has_unsent(connection)) return;
+        if (secure_has_unsent(connection)) return RC_OK;
         span_free(&connection->unsent);
         connection->unsent_at = 0;
         connection->unsent_ms = 0;
     } else if (went < count) {
         connection->unsent_at = 0;
-        if (span_append(&connection->unsent, bytes + went, (uint32_t)(count - went)) != RC_OK) {
-            connection_finish(shard, connection, CLOSE_NO_MEMORY);
-            return;
-        }
+        enum rc rc = span_append(&connection->unsent, bytes + went, (uint32_t)(count - went));
+        if (rc != RC_OK) return rc;
         connection->unsent_ms = shard->now_ms;
     }
+    return RC_OK;
 }
 
 /* ---- the end ---- */

@@ -36,11 +36,13 @@ bool secure_has_unsent(const struct connection *connection);
 /* How much of it waits behind the record under way: flights of a handshake, alerts. */
 uint32_t secure_unsent_behind(const struct connection *connection);
 /* What to send next: what is left from before, or a new record of what the outbox holds, which is taken out of it and
- * sealed into `scratch`, which has room for SECURE_SCRATCH_BYTES. NULL: nothing, or the session has failed. */
-const uint8_t *secure_next(struct shard *shard, struct connection *connection, struct outbox *outbox,
-                           uint8_t *scratch, size_t *count_r);
-/* `went` bytes of what secure_next() gave are gone; the rest is kept. */
-void secure_sent(struct shard *shard, struct connection *connection, const uint8_t *bytes, size_t count, size_t went);
+ * sealed into `scratch`, which has room for SECURE_SCRATCH_BYTES. RC_ENOENT: there is nothing. RC_ENOMEM: the session
+ * can say nothing more; end the connection, but not while sends are queued. */
+enum rc secure_next(struct shard *shard, struct connection *connection, struct outbox *outbox, uint8_t *scratch,
+                    const uint8_t **bytes_r, size_t *count_r);
+/* `went` bytes of what secure_next() gave are gone; the rest is kept. RC_ENOMEM: it could not be, as above. */
+enum rc secure_sent(struct shard *shard, struct connection *connection, const uint8_t *bytes, size_t count,
+                    size_t went);
 
 /* Says close_notify, if that is due and not said. True: it is to be sent before the socket ends. */
 bool secure_say_end(struct shard *shard, struct connection *connection);

@@ -69,8 +69,9 @@ const NARROW = [
   '--handshake-ms-max', '500ms', '--ping-ms', '300ms', '--pong-ms-max', '10s', '--close-ms-max', '500ms',
 ];
 
-for (const shards of [1, 2, 4]) {
-  serverTest(`chaos on ${shards} shards, SEED=${SEED}`, [...NARROW, '--shards', shards], async (server) => {
+for (const [shards, coalesce] of [[1, '0'], [2, '2ms'], [4, '0']]) {
+  const args = [...NARROW, '--shards', shards, '--coalesce-ms', coalesce];
+  serverTest(`chaos on ${shards} shards, SEED=${SEED}`, args, async (server) => {
     const [speaker, listener] = [await connect(server, '/room/quiet'), await connect(server, '/room/quiet')];
     let isOver = false;
     const witnesses = witness(speaker, listener, () => isOver);
@@ -84,7 +85,7 @@ for (const shards of [1, 2, 4]) {
   });
 
   serverTest(`the end in the middle of chaos on ${shards} shards, SEED=${SEED}`,
-    [...NARROW, '--shards', shards, '--drain-ms-max', '3s'], async (server) => {
+    [...args, '--drain-ms-max', '3s'], async (server) => {
       const lives = Array.from({ length: CLIENTS_AT_ONCE }, (_, i) => liveAgainAndAgain(server, SEED + 1000 + i));
       await Promise.race(lives);
       const end = await server.stop();

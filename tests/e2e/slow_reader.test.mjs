@@ -4,14 +4,16 @@
 import assert from 'node:assert/strict';
 import { counters, connectMany, serverTest, until, untilCounters } from './support.mjs';
 import { ping, RawClient } from './raw.mjs';
+import { appArgs, backend, Peer } from './channels.mjs';
+import { tlsTest } from './tls.mjs';
 import { closeOneThatReadsOn, MESSAGE_BYTES, publishUntil, ROUND } from './slow_reader.mjs';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-for (const shards of [1, 2]) {
-  const title = `a reader that stops reading is closed alone, on ${shards} shards`;
-  serverTest(title, ['--shards', shards, '--outbox-bytes-max', '1MiB'], async (server) => {
+for (const [shards, coalesce] of [[1, '0'], [2, '0'], [2, '2ms']]) {
+  const title = `a reader that stops reading is closed alone, on ${shards} shards, coalescing for ${coalesce}`;
+  serverTest(title, ['--shards', shards, '--outbox-bytes-max', '1MiB', '--coalesce-ms', coalesce], async (server) => {
     const readers = await connectMany(server, 10);
     const slow = await RawClient.open(server);
     slow.socket.pause();
@@ -78,3 +80,36 @@ serverTest('pings without end whose pongs nobody reads hardly grow the outbox', 
     assert.ok(after.outbox_bytes > before.outbox_bytes, 'there are pongs');
     assert.ok(after.outbox_bytes < before.outbox_bytes + 16 * KIB, 'but few');
   });
+
+/* Closing a member tells the others, of whom some are to be closed in the same flush. The exact order that once sent
+ * twice is in tests/server/test_flush.c. */
+for (const coalesce of ['0', '100ms']) {
+  tlsTest(`members who stop reading are closed together, coalescing for ${coalesce}`, {
+    args: [...appArgs('event_bytes_max=64KiB'), '--outbox-bytes-max', '128KiB', '--close-ms-max', '500ms',
+      '--coalesce-ms', coalesce],
+  }, async (server, secure) => {
+    const ROOM = 'presence-room', SLOW = 4;
+    const member = (id) => ({ member: { user_id: id, user_info: {} } });
+    const reader = await Peer.open(server);
+    await reader.subscribe(ROOM, member('reader'));
+    for (let i = 0; i < SLOW; i++) {
+      const slow = await Peer.open(i % 2 ? secure : server);
+      await slow.subscribe(ROOM, member(`slow${i}`));
+      slow.client.pause();
+      assert.equal((await reader.next('who comes')).event, 'pusher_internal:member_added');
+    }
+    const removed = new Set();
+    const data = 'x'.repeat(30 * KIB), api = backend(server);
+    await until(async () => {
+      await Promise.all(Array.from({ length: 32 }, () => api.trigger(ROOM, 'ev', data)));
+      for (let events = 0; events < 32;) {
+        const frame = await reader.next('an event or a removal');
+        if (frame.event === 'ev') events += 1;
+        else removed.add(JSON.parse(frame.data).user_id);
+      }
+      return removed.size === SLOW;
+    }, 'all of them to be told as gone', { poll: 1 });
+    const end = await untilCounters(server, (now) => now.messages_live === 0 && now.connections_open === 1, 'the end');
+    assert.equal(end.closed_slow_reader, SLOW);
+  });
+}

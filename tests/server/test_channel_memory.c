@@ -91,7 +91,7 @@ static void act(uint32_t index)
 static void call_backend(void)
 {
     if (backend == NULL || fake_is_at_end(backend->client->socket)) {
-        if (scenario.clients_count >= SCENARIO_CLIENTS_MAX - 10) return;
+        if (scenario.clients_count >= SCENARIO_CROWD_MAX - 10) return;
         backend = api_client_join(&scenario, fake_random(SHARDS), SEND_BUFFER);
     }
     switch (fake_random(6)) {

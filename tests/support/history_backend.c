@@ -83,7 +83,7 @@ void backend_hear(void)
 static void backend_comes(void)
 {
     if (backend != NULL && !fake_is_at_end(backend->client->socket)) return;
-    if (crowd_scenario.clients_count >= SCENARIO_CLIENTS_MAX - 2) return;
+    if (crowd_scenario.clients_count >= SCENARIO_CROWD_MAX - 2) return;
     backend = api_client_join(&crowd_scenario, crowd_any_shard(), CROWD_SEND_BUFFER);
     asked_count = taken_count = 0;
 }

@@ -68,7 +68,7 @@ static struct stretches resumes; /* was told that it had all between these */
 static struct stretches tears;   /* something went out between these that was not kept */
 
 /* Of readers who heard what was not kept, where they were; by channel and client. */
-static struct position torn_at[16][SCENARIO_CLIENTS_MAX];
+static struct position torn_at[16][SCENARIO_CROWD_MAX];
 
 /* ---- numbers ---- */
 
@@ -350,7 +350,7 @@ void book_check_all(void)
 void book_next_life(bool is_rested)
 {
     for (uint32_t channel = 0; is_rested && channel < book_channels_count; channel++) {
-        for (uint32_t i = 0; i < SCENARIO_CLIENTS_MAX; i++) {
+        for (uint32_t i = 0; i < SCENARIO_CROWD_MAX; i++) {
             const struct position *torn = &torn_at[channel][i];
             if (position_is_set(torn)) add(&tears, channel, torn->epoch, torn->offset, torn->offset, i);
         }

@@ -28,7 +28,7 @@ extern bool crowd_is_scarce;
 
 static inline bool crowd_may_join(void)
 {
-    return crowd_scenario.clients_count < SCENARIO_CLIENTS_MAX - 10;
+    return crowd_scenario.clients_count < SCENARIO_CROWD_MAX - 10;
 }
 
 static inline uint32_t crowd_any_shard(void)

@@ -16,7 +16,6 @@
 void scenario_start(struct scenario *scenario, uint64_t seed, const char *const flags[])
 {
     char reason[600];
-    uint32_t slots_max = 300;
     const char *argv[64] = {"ringcast", "--listen", "127.0.0.1:0", "--connections-max", "280"};
     int argc = 5;
     for (; *flags != NULL; flags++) {
@@ -26,6 +25,7 @@ void scenario_start(struct scenario *scenario, uint64_t seed, const char *const 
     fake_kernel_init(seed);
     cr_assert_eq(options_read(&scenario->options, argc, (char *const *)argv, NULL, reason, sizeof reason), RC_OK,
                  "%s", reason);
+    uint32_t slots_max = (uint32_t)scenario->options.connections_max + 20; /* of each shard: all may come to one */
     cr_assert_eq(server_init(&scenario->server, &scenario->options, slots_max, reason, sizeof reason), RC_OK, "%s",
                  reason);
     cr_assert_eq(server_start(&scenario->server, reason, sizeof reason), RC_OK);

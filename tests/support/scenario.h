@@ -9,7 +9,8 @@
 #include "server/server.h"
 #include "tests/support/fake_kernel.h"
 
-#define SCENARIO_CLIENTS_MAX 256
+#define SCENARIO_CLIENTS_MAX 1024
+#define SCENARIO_CROWD_MAX   256 /* of clients who come and go at random */
 #define SCENARIO_SERIAL_BITS 20
 
 struct bytes;

@@ -1,0 +1,117 @@
+/* tests/server/test_flush.c - the end of a turn on a whole server with a fake kernel: closing one reader tells others,
+ * and nobody's outbox changes while its send is queued.
+ *
+ * Method: that of tests/server/test_channels.c. The fake kernel refuses a second send to a slot in one submit; that the
+ * members hear of each other's end in order is asserted by the clients themselves. */
+#include "tests/support/api_client.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FLAGS(...)   ((const char *const[]){"--app", CHANNEL_APP " event_bytes_max=64KiB", __VA_ARGS__, NULL})
+#define SEND_BUFFER  65536
+#define SMALL_BUFFER 4096
+#define STUCK_MAX    12
+
+static struct scenario scenario;
+static struct channel_client *stuck[STUCK_MAX];
+
+static void publish(struct api_client *backend, const char *channel, size_t bytes)
+{
+    static char data[64 * 1024];
+    memset(data, 'x', bytes);
+    data[bytes] = '\0';
+    api_client_publish(backend, channel, "ev", data);
+    scenario_settle(&scenario);
+}
+
+/* Members who will not read what comes after this. */
+static void join_stuck(uint32_t count, uint32_t shards, const char *channel)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        char user_id[16];
+        snprintf(user_id, sizeof user_id, "stuck%u", i);
+        stuck[i] = channel_client_join(&scenario, i % shards, CHANNEL_APP_KEY, SMALL_BUFFER);
+        scenario_settle(&scenario);
+        channel_client_subscribe_as(stuck[i], channel, user_id);
+    }
+    scenario_settle(&scenario);
+    for (uint32_t i = 0; i < count; i++) {
+        cr_assert(channel_client_is_in(stuck[i], channel));
+        stuck[i]->client->is_reading = false;
+    }
+}
+
+static void expect_all_stuck_closed(const struct channel_client *reader, uint32_t count, const char *channel)
+{
+    cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_SLOW_READER)), count);
+    cr_expect_eq(channel_client_count(reader, "pusher_internal:member_removed", channel), count);
+}
+
+/* ---- tests ---- */
+
+Test(flush, several_slow_members_are_closed_in_one_flush, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        for (uint32_t way = 0; way < 4; way++) {
+            uint32_t shards = 1 + way / 2;
+            scenario_start(&scenario, seed,
+                           FLAGS("--shards", shards == 1 ? "1" : "2", "--coalesce-ms", way % 2 ? "1ms" : "0",
+                                 "--outbox-bytes-max", "64KiB", "--message-bytes-max", "16KiB", "--close-ms-max",
+                                 "1s"));
+            struct api_client *backend = api_client_join(&scenario, 0, SEND_BUFFER);
+            struct channel_client *reader = channel_client_join(&scenario, 0, CHANNEL_APP_KEY, SEND_BUFFER);
+            scenario_settle(&scenario);
+            channel_client_subscribe_as(reader, "presence-room", "reader");
+            join_stuck(2 + (uint32_t)seed, shards, "presence-room");
+            for (uint32_t i = 0; i < 20; i++) {
+                publish(backend, "presence-room", 10000);
+            }
+            scenario_pass(&scenario, 2000);
+            cr_expect_eq(channel_client_count(reader, "ev", "presence-room"), 20);
+            expect_all_stuck_closed(reader, 2 + (uint32_t)seed, "presence-room");
+            scenario_stop(&scenario);
+        }
+    }
+}
+
+/* A crowd is flushed in chunks; those of it who are closed tell another crowd of the same readers, who stand in the
+ * same chunk and in others. */
+Test(flush, slow_members_in_a_crowd_tell_another_crowd_of_the_same_readers, .timeout = 120)
+{
+    enum { CROWD = 620 };
+    for (uint32_t way = 0; way < 2; way++) {
+        scenario_start(&scenario, 1,
+                       FLAGS("--shards", "1", "--connections-max", "700", "--ping-ms", "1h", "--coalesce-ms",
+                             way ? "1ms" : "0", "--outbox-bytes-max", "16KiB", "--message-bytes-max", "8KiB",
+                             "--close-ms-max", "1s"));
+        static struct channel_client *crowd[CROWD];
+        for (uint32_t i = 0; i < CROWD; i++) {
+            crowd[i] = channel_client_join(&scenario, 0, CHANNEL_APP_KEY, SEND_BUFFER);
+            scenario_settle(&scenario);
+            channel_client_subscribe(crowd[i], "news");
+        }
+        for (uint32_t i = CROWD; i-- > 0;) { /* in another order, so that who is told first is flushed last */
+            char user_id[16];
+            snprintf(user_id, sizeof user_id, "u%u", i % 8);
+            channel_client_subscribe_as(crowd[i], "presence-all", user_id);
+            scenario_settle(&scenario);
+        }
+        join_stuck(STUCK_MAX, 1, "presence-all");
+        for (uint32_t i = 0; i < STUCK_MAX; i++) {
+            channel_client_subscribe(stuck[i], "news");
+        }
+        struct api_client *backend = api_client_join(&scenario, 0, SEND_BUFFER);
+        scenario_settle(&scenario);
+        for (uint32_t i = 0; i < 30; i++) {
+            publish(backend, "news", 2000);
+        }
+        scenario_pass(&scenario, 2000);
+        for (uint32_t i = 0; i < CROWD; i++) {
+            cr_assert_eq(channel_client_count(crowd[i], "ev", "news"), 30, "reader %u", i);
+            expect_all_stuck_closed(crowd[i], STUCK_MAX, "presence-all");
+        }
+        scenario_stop(&scenario);
+    }
+}
