@@ -282,6 +282,16 @@ void ring_receive(struct ring *ring, uint32_t slot, uint32_t life)
     sqe->user_data = op_pack(OP_RECEIVE, life, slot);
 }
 
+void ring_receive_once(struct ring *ring, uint32_t slot, uint32_t life)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_recv(sqe, (int)slot, NULL, 0, 0); /* as many bytes as the buffer has room for */
+    sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+    sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
+    sqe->buf_group = 0;
+    sqe->user_data = op_pack(OP_RECEIVE, life, slot);
+}
+
 void ring_cancel_receive(struct ring *ring, uint32_t slot, uint32_t life)
 {
     cancel(ring, op_pack(OP_RECEIVE, life, slot));

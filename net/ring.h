@@ -66,6 +66,8 @@ void ring_cancel_accept(struct ring *ring, uint32_t tag);
 
 /* Whatever comes arrives as RECEIVE completions; result 0 is the end of the stream. -ENOBUFS: no buffer was free. */
 void ring_receive(struct ring *ring, uint32_t slot, uint32_t life);
+/* One RECEIVE completion, the last: no more than a buffer is taken from the socket. */
+void ring_receive_once(struct ring *ring, uint32_t slot, uint32_t life);
 /* The receive then completes for a last time, unless it just has. */
 void ring_cancel_receive(struct ring *ring, uint32_t slot, uint32_t life);
 /* Buffers are lent for one turn: a completion's bytes go back before the ring waits again. */

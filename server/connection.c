@@ -411,21 +411,28 @@ void connection_unchoke(struct shard *shard, struct connection *connection)
 {
     if (!connection->is_choked || connection->state == CONNECTION_DRAINING) return;
     connection->is_choked = false;
-    if (!connection->is_receiving && !connection->has_ended && !connection->is_paused) {
-        receive_start(shard, connection);
-    }
+    bool may_start = !connection->is_receiving && !connection->has_ended;
+    if (may_start && connection_is_read(connection)) receive_start(shard, connection);
 }
 
 void connection_resume(struct shard *shard, struct connection *connection)
 {
     connection->is_paused = false;
     connection_operation_done(shard, connection);
-    if (connection->state == CONNECTION_FREE || connection->state == CONNECTION_DRAINING) return;
+    connection_read_on(shard, connection);
+}
+
+static bool is_gone(const struct connection *connection)
+{
+    return connection->state == CONNECTION_FREE || connection->state == CONNECTION_DRAINING;
+}
+
+void connection_read_on(struct shard *shard, struct connection *connection)
+{
+    if (is_gone(connection)) return;
     receive_held(shard, connection);
-    /* What was held may have paused it again, or ended it. */
-    if (connection->is_paused || connection->state == CONNECTION_FREE || connection->state == CONNECTION_DRAINING) {
-        return;
-    }
+    /* What was held may have stopped it again, or ended it. */
+    if (is_gone(connection) || !connection_is_read(connection)) return;
     if (!connection->is_receiving && !connection->has_ended) receive_start(shard, connection);
 }
 
@@ -481,7 +488,7 @@ static void ping(struct shard *shard, struct connection *connection)
 /* An open connection's timer: is it silent, is its outbox too old? Both move on without touching the timer. */
 static void look(struct shard *shard, struct connection *connection)
 {
-    if (connection->is_paused) connection->heard_ms = shard->now_ms; /* it is we who do not listen */
+    if (!connection_is_read(connection)) connection->heard_ms = shard->now_ms; /* it is we who do not listen */
     if (stale_at_ms(shard, connection) <= shard->now_ms) {
         connection_close(shard, connection, CLOSE_STALE_READER);
     } else if (silence_at_ms(shard, connection) > shard->now_ms) {

@@ -24,6 +24,7 @@ struct pusher;
 struct shard;
 struct span;
 struct subscription;
+struct throttle;
 struct tls;
 
 enum connection_state {
@@ -58,18 +59,21 @@ struct connection {
     struct subscription *subscriptions; /* the latest first */
     struct pusher *pusher;              /* of a channel connection; NULL: none */
     struct api_call *call;              /* ANSWERING: what waits */
-    struct http_reader *http;           /* REQUEST, ANSWERING, JOINING: made at the first byte */
-    struct span *message;               /* a message of which not all has come */
-    struct span *control;               /* a control frame of which not all has come */
-    struct tls *tls;                    /* secure: made at the first byte */
-    struct span *unsent;                /* secure: ciphertext that the socket has not taken */
-    struct span *held;                  /* bytes that came while JOINING or paused */
-    uint64_t unsent_ms;                 /* since when something is unsent; 0: nothing is */
-    uint32_t unsent_at;                 /* how much of it has gone */
-    uint64_t heard_ms;                  /* when bytes came last */
-    uint64_t long_bytes;                /* member lists and the like in its outbox, since it was empty last */
-    uint64_t pinged_ms;                 /* when our last ping went out; 0: none yet */
-    uint32_t life;                      /* which use of the slot; 24 bits */
+    union {
+        struct http_reader *http;  /* REQUEST, ANSWERING, JOINING: made at the first byte */
+        struct throttle *throttle; /* OPEN, of a room: made at the first message if there are limits */
+    };
+    struct span *message; /* a message of which not all has come */
+    struct span *control; /* a control frame of which not all has come */
+    struct tls *tls;      /* secure: made at the first byte */
+    struct span *unsent;  /* secure: ciphertext that the socket has not taken */
+    struct span *held;    /* bytes that came while JOINING or paused */
+    uint64_t unsent_ms;   /* since when something is unsent; 0: nothing is */
+    uint32_t unsent_at;   /* how much of it has gone */
+    uint64_t heard_ms;    /* when bytes came last */
+    uint64_t long_bytes;  /* member lists and the like in its outbox, since it was empty last */
+    uint64_t pinged_ms;   /* when our last ping went out; 0: none yet */
+    uint32_t life;        /* which use of the slot; 24 bits */
     enum connection_state state : 8;
     enum close_reason reason : 8; /* why it ends: the first reason given */
     bool is_receiving : 1;        /* a RECEIVE is under way */
@@ -86,7 +90,16 @@ struct connection {
     bool is_taken_in : 1;         /* what it said is being taken in, further up the stack */
     bool is_judged : 1;           /* the head of this request is, its body may come */
     bool has_answered : 1;        /* the answer to the handshake has left the outbox */
+    bool is_throttled : 1;        /* not read from: it publishes faster than it may */
 };
+
+_Static_assert(sizeof(struct connection) == 192, "three cache lines");
+
+/* May bytes be taken from its socket now? */
+static inline bool connection_is_read(const struct connection *connection)
+{
+    return !connection->is_paused && !connection->is_choked && !connection->is_throttled;
+}
 
 const char *connection_state_name(enum connection_state state);
 
@@ -140,6 +153,8 @@ void connection_unchoke(struct shard *shard, struct connection *connection);
 /* Stops reading from it until the shard's letters have room again, or resumes. */
 void connection_pause(struct shard *shard, struct connection *connection);
 void connection_resume(struct shard *shard, struct connection *connection);
+/* What kept it from being read is over: takes what is held, and reads, unless something else keeps it. */
+void connection_read_on(struct shard *shard, struct connection *connection);
 
 /* Its timer ran out. */
 void connection_timer(struct shard *shard, struct connection *connection);

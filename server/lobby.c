@@ -11,6 +11,7 @@
 #include "server/publish.h"
 #include "server/shard.h"
 #include "server/subscribe.h"
+#include "server/throttle.h"
 
 #define ROOM_PREFIX "/room/"
 #define LOBBY_NAME  "lobby"
@@ -98,6 +99,7 @@ static void lobby_on_message(struct shard *shard, struct connection *connection,
         .is_excluded = !shard->options->lobby_echo,
     };
     if (publish(shard, message) == RC_PENDING) connection_pause(shard, connection);
+    if (connection->state == CONNECTION_OPEN) throttle_count(shard, connection, payload->count);
 }
 
 static void lobby_on_error(struct shard *shard, struct connection *connection, enum close_reason reason)
@@ -107,7 +109,8 @@ static void lobby_on_error(struct shard *shard, struct connection *connection, e
 
 static void lobby_on_close(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
-    (void)shard, (void)connection, (void)reason; /* it leaves its room by itself */
+    (void)reason; /* it leaves its room by itself */
+    throttle_end(shard, connection);
 }
 
 const struct component lobby = {

@@ -9,9 +9,11 @@
 #include "net/frame.h"
 #include "net/ring.h"
 #include "server/component.h"
+#include "server/pusher.h"
 #include "server/request.h"
 #include "server/secure.h"
 #include "server/shard.h"
+#include "server/throttle.h"
 
 #include <errno.h>
 
@@ -23,13 +25,24 @@ enum step {
 static bool must_hold(const struct connection *connection)
 {
     return connection->state == CONNECTION_JOINING || connection->state == CONNECTION_ANSWERING ||
-           (connection->state == CONNECTION_OPEN && connection->is_paused);
+           (connection->state == CONNECTION_OPEN && !connection_is_read(connection));
+}
+
+/* One that may have to be stopped for what it says is read a buffer at a time: what lies in its socket stays there. */
+static bool is_read_by_pieces(const struct shard *shard, const struct connection *connection)
+{
+    return throttle_is_on(shard->options) && connection->component != &pusher;
 }
 
 void receive_start(struct shard *shard, struct connection *connection)
 {
+    uint32_t slot = shard_slot(shard, connection);
     connection->is_receiving = true;
-    ring_receive(shard->ring, shard_slot(shard, connection), connection->life);
+    if (is_read_by_pieces(shard, connection)) {
+        ring_receive_once(shard->ring, slot, connection->life);
+    } else {
+        ring_receive(shard->ring, slot, connection->life);
+    }
 }
 
 /* ---- frames ---- */
@@ -205,7 +218,7 @@ void receive_retry_starved(struct shard *shard)
         connection->is_starved = false;
         if (connection->state == CONNECTION_DRAINING) {
             connection_operation_done(shard, connection);
-        } else if (!connection->is_receiving && !connection->is_paused && !connection->is_choked) {
+        } else if (!connection->is_receiving && connection_is_read(connection)) {
             receive_start(shard, connection);
         }
     }
@@ -224,7 +237,7 @@ static void receive_stopped(struct shard *shard, struct connection *connection, 
         starve(shard, connection);
     } else if (result < 0 && result != -ECANCELED) {
         connection_finish(shard, connection, CLOSE_PEER_RESET);
-    } else if (!connection->is_paused && !connection->is_choked) {
+    } else if (connection_is_read(connection)) {
         receive_start(shard, connection); /* the kernel ended it for a reason of its own, or we resumed meanwhile */
     }
 }

@@ -164,6 +164,7 @@ static enum rc begin(struct shard *shard)
     shard->now_ms = monotonic_ms();
     timer_wheel_init(&shard->timers, shard->now_ms);
     timer_wheel_init(&shard->roster_timers, shard->now_ms);
+    timer_wheel_init(&shard->throttle_timers, shard->now_ms);
     enum rc rc = ring_enable(shard->ring);
     if (rc != RC_OK) return rc;
     ring_watch(shard->ring, shard->signal_descriptor);

@@ -94,6 +94,7 @@ struct shard {
     uint32_t settling_count;
     uint32_t settling_capacity;
     struct timer_wheel roster_timers;   /* of rosters */
+    struct timer_wheel throttle_timers; /* of connections that are not read because they publish too fast */
     TAILQ_HEAD(, roster) kept;          /* those that keep an event, the oldest event first */
     bool has_told_webhook;              /* this turn: the webhook thread is to be woken */
     TAILQ_HEAD(, channel_log) logs;     /* those that hold messages, the longest unused first */

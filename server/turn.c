@@ -18,6 +18,7 @@
 #include "server/server.h"
 #include "server/shard.h"
 #include "server/store.h"
+#include "server/throttle.h"
 #include "server/webhook.h"
 
 #include <ck_pr.h>
@@ -41,7 +42,9 @@ static uint64_t sleep_ms(struct shard *shard)
     if (shard->letters_waiting > 0) return LETTERS_RETRY_MS;
     uint64_t wake_at_ms = timer_wheel_wake_at_ms(&shard->timers);
     uint64_t roster_at_ms = timer_wheel_wake_at_ms(&shard->roster_timers);
+    uint64_t throttle_at_ms = timer_wheel_wake_at_ms(&shard->throttle_timers);
     if (roster_at_ms < wake_at_ms) wake_at_ms = roster_at_ms;
+    if (throttle_at_ms < wake_at_ms) wake_at_ms = throttle_at_ms;
     if (shard->crowd.count > 0 && shard->crowd_due_ms < wake_at_ms) wake_at_ms = shard->crowd_due_ms;
     if (wake_at_ms <= shard->now_ms) return 0;
     uint64_t ms = wake_at_ms - shard->now_ms;
@@ -152,10 +155,21 @@ static void run_roster_timers(struct shard *shard)
     }
 }
 
+static void run_throttle_timers(struct shard *shard)
+{
+    struct timer *timer;
+    for (uint32_t i = 0; i < TIMERS_PER_TURN_MAX; i++) {
+        timer = timer_wheel_expire(&shard->throttle_timers, shard->now_ms);
+        if (timer == NULL) return;
+        throttle_timer(shard, timer);
+    }
+}
+
 static void turn_run_timers(struct shard *shard)
 {
     struct timer *timer;
     run_roster_timers(shard);
+    run_throttle_timers(shard);
     for (uint32_t i = 0; i < TIMERS_PER_TURN_MAX; i++) {
         timer = timer_wheel_expire(&shard->timers, shard->now_ms);
         if (timer == NULL) return;

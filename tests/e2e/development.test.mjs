@@ -62,3 +62,18 @@ test('the server takes what deploy/run gives it', () => {
     rmSync(directory, { recursive: true });
   }
 });
+
+test('deploy/run says when strangers may fill the disk as fast as they can', () => {
+  const warning = /rooms are kept on the disk and open to strangers without a limit/;
+  for (const args of [
+    [], ['--history', 'a durable=yes'], ['--history=  private-* size=5', '--history', '* durable=yes'],
+  ]) {
+    assert.match(run(...args).said, warning, args.join(' '));
+  }
+  for (const args of [
+    ['--room-messages-per-second', '20'], ['--room-bytes-per-second=32KiB'], ['--history', '*'],
+    ['--history', 'private-* durable=yes', '--history', 'presence-* durable=yes', '--history', 'a size=5'],
+  ]) {
+    assert.doesNotMatch(run(...args).said, warning, args.join(' '));
+  }
+});

@@ -164,6 +164,27 @@ Test(ring, what_a_client_writes_arrives_in_lent_buffers_and_then_its_end)
     close(client);
 }
 
+Test(ring, a_receive_once_takes_no_more_than_a_buffer)
+{
+    uint32_t slot;
+    int client = connect_one(&slot);
+    static const uint8_t bytes[3 * BUFFER_BYTES];
+    cr_assert_eq(write(client, bytes, sizeof bytes), sizeof bytes);
+    shutdown(client, SHUT_WR);
+    for (size_t got = 0; got < sizeof bytes;) {
+        ring_receive_once(ring, slot, 5);
+        struct completion completion = expect(OP_RECEIVE);
+        cr_assert(completion.has_buffer && !completion.more);
+        cr_assert(completion.result > 0 && completion.result <= BUFFER_BYTES);
+        cr_assert_eq(completion.life, 5);
+        got += (size_t)completion.result;
+        ring_give_back(ring, completion.buffer);
+    }
+    ring_receive_once(ring, slot, 5);
+    cr_expect_eq(expect(OP_RECEIVE).result, 0, "the end");
+    close(client);
+}
+
 Test(ring, without_buffers_a_receive_says_so_and_goes_on_when_asked_again)
 {
     uint32_t slot;

@@ -118,6 +118,7 @@ static void submit_one(struct ring *ring, const struct asked *asked)
         assert(slot->socket != NULL && !slot->is_receiving);
         slot->is_receiving = true;
         slot->receive_life = asked->life;
+        slot->receives_once = asked->is_once;
         break;
     case OP_SEND:
         submit_send(ring, asked);
@@ -189,6 +190,11 @@ void ring_cancel_accept(struct ring *ring, uint32_t tag)
 void ring_receive(struct ring *ring, uint32_t slot, uint32_t life)
 {
     ask(ring, (struct asked){.kind = OP_RECEIVE, .slot = slot, .life = life});
+}
+
+void ring_receive_once(struct ring *ring, uint32_t slot, uint32_t life)
+{
+    ask(ring, (struct asked){.kind = OP_RECEIVE, .slot = slot, .life = life, .is_once = true});
 }
 
 void ring_cancel_receive(struct ring *ring, uint32_t slot, uint32_t life)
@@ -316,7 +322,8 @@ static void lend(struct ring *ring, struct fake_slot *slot, struct completion *c
     completion->has_buffer = true;
     completion->buffer = id;
     completion->bytes = bytes_of(ring->lent[id], count);
-    completion->more = fake_random(20) > 0; /* now and then the kernel ends a receive for reasons of its own */
+    /* Now and then the kernel ends a receive for reasons of its own. */
+    completion->more = fake_random(20) > 0 && !slot->receives_once;
 }
 
 static void complete_receive(struct ring *ring, uint32_t index)

@@ -10,7 +10,7 @@
 
 struct fake_slot {
     struct fake_socket *socket; /* NULL: free */
-    bool is_receiving, is_awaiting, is_shutting, was_sent_to;
+    bool receives_once, is_receiving, is_awaiting, is_shutting, was_sent_to;
     uint32_t receive_life, writable_life, shutdown_life;
 };
 
@@ -19,6 +19,7 @@ struct asked {
     enum op_kind kind;
     enum op_kind cancelled; /* CANCEL: of what */
     uint32_t slot, life;
+    bool is_once; /* RECEIVE */
     const uint8_t *bytes;
     size_t count;
 };

@@ -1,0 +1,38 @@
+/* server/throttle.h - how fast a raw connection may publish: room_messages_per_second, room_bytes_per_second.
+ *
+ * A connection may be one second ahead of what these permit: a burst of as many, after a rest. Beyond that it is not
+ * read, and TCP tells its client to wait, until it may send one more; it is never closed for it, and nothing of what it
+ * sent is lost.
+ * Threads:   the shard.
+ * Ownership: the connection's, made at its first message, freed by throttle_end().
+ * Memory:    none while neither option is set. Of what one that waits has sent, at most a receive buffer is held; the
+ *            rest stays in its socket. */
+#pragma once
+
+#include "core/timer_wheel.h"
+#include "server/options.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct connection;
+struct shard;
+
+struct throttle {
+    struct timer timer; /* in shard->throttle_timers while the connection is not read */
+    uint32_t slot;
+    uint64_t messages_ns; /* when what it has published will have been permitted: so many, */
+    uint64_t bytes_ns;    /* and so long */
+};
+
+static inline bool throttle_is_on(const struct options *options)
+{
+    return options->room_messages_per_second > 0 || options->room_bytes_per_second > 0;
+}
+
+/* An open connection has published a message of so many bytes. It may be closed for want of memory. */
+void throttle_count(struct shard *shard, struct connection *connection, uint32_t bytes);
+/* The timer of one of shard->throttle_timers ran out: it is read again. */
+void throttle_timer(struct shard *shard, struct timer *timer);
+/* The connection leaves its room. It is read again, for its last words. */
+void throttle_end(struct shard *shard, struct connection *connection);
