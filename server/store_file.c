@@ -2,6 +2,7 @@
 #include "server/store_file.h"
 
 #include "server/log.h"
+#include "server/store_opening.h"
 #include "server/store_schema.h"
 #include "server/store_unsynced.h"
 
@@ -15,103 +16,38 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DATABASE_NEW     STORE_DATABASE ".new" /* being made */
-#define DATABASE_WAL     STORE_DATABASE "-wal"
-#define CHECK_BYTES_MAX  (64 << 20) /* larger databases are not read through at every start */
-#define HEADER_BYTES     100        /* https://www.sqlite.org/fileformat.html */
-#define HEADER_VERSION   60
-#define HEADER_APP       68
-#define BUSY_MS          2000 /* how long another program may write before we give up */
+#define DATABASE_NEW    STORE_DATABASE ".new" /* being made */
+#define DATABASE_WAL    STORE_DATABASE "-wal"
+#define CHECK_BYTES_MAX (64 << 20) /* larger databases are not read through at every start */
+#define HEADER_BYTES    100        /* https://www.sqlite.org/fileformat.html */
+#define HEADER_APP      68
+#define BUSY_MS         2000 /* how long another program may write before we give up */
 /* In WAL mode FULL syncs the log at each commit, NORMAL only before it goes into the database. */
-#define SYNC_COMMITS     "PRAGMA synchronous = FULL"
-#define SYNC_SELDOM      "PRAGMA synchronous = NORMAL"
+#define SYNC_COMMITS    "PRAGMA synchronous = FULL"
+#define SYNC_SELDOM     "PRAGMA synchronous = NORMAL"
+#define PROBE                                                \
+    "BEGIN IMMEDIATE;"                                       \
+    "INSERT INTO state VALUES ('" STORE_STATE_PROBES "', 1)" \
+    " ON CONFLICT (name) DO UPDATE SET value = value + 1;"   \
+    "COMMIT"
 #define TEXT_OF_(number) #number
 #define TEXT_OF(number)  TEXT_OF_(number)
-
-/* Where the parts of an opening say what stands in the way. */
-struct opening {
-    struct store_file *file;
-    char *reason;
-    size_t reason_size;
-};
-
-__attribute__((format(printf, 2, 3))) static enum rc refuse(struct opening *opening, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(opening->reason, opening->reason_size, format, arguments);
-    va_end(arguments);
-    return RC_EINVAL;
-}
-
-static const char *cure_of(int kind)
-{
-    switch (kind) {
-    case SQLITE_FULL:
-        return "make room on its disk";
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return "restore it from a backup, or move it away to begin a new one";
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return "end the other program that writes to it";
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-    case SQLITE_CANTOPEN:
-        return "its directory and files must be writable for this user";
-    case SQLITE_NOMEM:
-        return "give the machine more memory";
-    default:
-        return "look at its disk, and at the limit of the size of files";
-    }
-}
-
-/* SQLite tells the kernel's error of reading and opening; that of writing the log is to be had from the file. */
-static int system_error(sqlite3 *db)
-{
-    sqlite3_file *log = NULL;
-    int error = sqlite3_system_errno(db);
-    if (error != 0) return error;
-    sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-    if (log != NULL && log->pMethods != NULL) log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
-    return error;
-}
-
-void store_file_explain(const struct store_file *file, int code, char *text_r, size_t text_size)
-{
-    int kind = code & 0xff; /* without SQLite's finer codes */
-    bool is_known = code == sqlite3_extended_errcode(file->db);
-    int error = kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN ? system_error(file->db) : 0;
-    snprintf(text_r, text_size, "%s%s%s: %s", is_known ? sqlite3_errmsg(file->db) : sqlite3_errstr(code),
-             error != 0 ? ", " : "", error != 0 ? strerror(error) : "", cure_of(kind));
-}
-
-static enum rc refuse_by_sqlite(struct opening *opening, const char *name, int code)
-{
-    char text[300];
-    int kind = code & 0xff;
-    bool is_corrupt = kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB;
-    store_file_explain(opening->file, code, text, sizeof text);
-    refuse(opening, "%s/%s %s: %s", opening->file->path, name, is_corrupt ? "is corrupt" : "cannot be used", text);
-    return kind == SQLITE_NOMEM ? RC_ENOMEM : RC_EINVAL;
-}
 
 /* ---- directory and lock ---- */
 
 static enum rc make_directory(struct opening *opening, const char *data_dir)
 {
     if (mkdir(data_dir, 0700) != 0 && errno != EEXIST) {
-        return refuse(opening, "--data-dir %s cannot be made: %s%s", data_dir, strerror(errno),
-                      errno == ENOENT ? ": make its parent first" : "");
+        return opening_refuse(opening, "--data-dir %s cannot be made: %s%s", data_dir, strerror(errno),
+                              errno == ENOENT ? ": make its parent first" : "");
     }
     if (realpath(data_dir, opening->file->path) == NULL) {
-        return refuse(opening, "--data-dir %s cannot be used: %s", data_dir, strerror(errno));
+        return opening_refuse(opening, "--data-dir %s cannot be used: %s", data_dir, strerror(errno));
     }
     opening->file->directory = open(opening->file->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (opening->file->directory < 0) {
-        return refuse(opening, "--data-dir %s cannot be used: %s%s", data_dir, strerror(errno),
-                      errno == ENOTDIR ? ": it must be a directory" : "");
+        return opening_refuse(opening, "--data-dir %s cannot be used: %s%s", data_dir, strerror(errno),
+                              errno == ENOTDIR ? ": it must be a directory" : "");
     }
     int parent = openat(opening->file->directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (parent < 0) return RC_OK; /* of somebody else, who made it earlier */
@@ -125,10 +61,11 @@ static enum rc refuse_second(struct opening *opening)
     char number[16] = "";
     ssize_t bytes = read(opening->file->lock, number, sizeof number - 1);
     long process = bytes > 0 ? strtol(number, NULL, 10) : 0;
-    return refuse(opening,
-                  "--data-dir %s is used by another ringcast, process %ld: stop it, or give each server a directory "
-                  "of its own",
-                  opening->file->path, process);
+    return opening_refuse(
+        opening,
+        "--data-dir %s is used by another ringcast, process %ld: stop it, or give each server a directory "
+        "of its own",
+        opening->file->path, process);
 }
 
 static enum rc take_lock(struct opening *opening)
@@ -136,12 +73,12 @@ static enum rc take_lock(struct opening *opening)
     struct store_file *file = opening->file;
     file->lock = openat(file->directory, STORE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (file->lock < 0) {
-        return refuse(opening, "--data-dir %s cannot be written: %s: it must be writable for this user",
-                      opening->file->path, strerror(errno));
+        return opening_refuse(opening, "--data-dir %s cannot be written: %s: it must be writable for this user",
+                              opening->file->path, strerror(errno));
     }
     if (flock(file->lock, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK) return refuse_second(opening);
-        return refuse(opening, "--data-dir %s cannot be locked: %s", opening->file->path, strerror(errno));
+        return opening_refuse(opening, "--data-dir %s cannot be locked: %s", opening->file->path, strerror(errno));
     }
     /* The number is for people: that it cannot be written is found out, with a better text, by the database. */
     if (ftruncate(file->lock, 0) == 0) dprintf(file->lock, "%ld\n", (long)getpid());
@@ -161,17 +98,12 @@ static enum rc judge_header(struct opening *opening, const uint8_t *header, ssiz
     static const char magic[16] = "SQLite format 3";
     const char *cure = "choose another --data-dir, or move the file away";
     if (bytes < HEADER_BYTES || memcmp(header, magic, sizeof magic) != 0) {
-        return refuse(opening, "%s/" STORE_DATABASE " is no database, or is damaged: %s", opening->file->path, cure);
+        return opening_refuse(opening, "%s/" STORE_DATABASE " is no database, or is damaged: %s", opening->file->path,
+                              cure);
     }
-    if (number_at(header, HEADER_APP) != STORE_APPLICATION_ID) {
-        return refuse(opening, "%s/" STORE_DATABASE " is the database of another program: %s", opening->file->path,
-                      cure);
-    }
-    uint32_t version = number_at(header, HEADER_VERSION);
-    if (version == STORE_VERSION) return RC_OK;
-    return refuse(opening,
-                  "%s/" STORE_DATABASE " has version %u, this ringcast knows version %d: use a newer ringcast, or %s",
-                  opening->file->path, version, STORE_VERSION, cure);
+    if (number_at(header, HEADER_APP) == STORE_APPLICATION_ID) return RC_OK;
+    return opening_refuse(opening, "%s/" STORE_DATABASE " is the database of another program: %s",
+                          opening->file->path, cure);
 }
 
 /* RC_ENOENT: there is no database yet. */
@@ -180,14 +112,16 @@ static enum rc check_header(struct opening *opening)
     int descriptor = openat(opening->file->directory, STORE_DATABASE, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
         if (errno == ENOENT) return RC_ENOENT;
-        return refuse(opening, "%s/" STORE_DATABASE " cannot be opened: %s", opening->file->path, strerror(errno));
+        return opening_refuse(opening, "%s/" STORE_DATABASE " cannot be opened: %s", opening->file->path,
+                              strerror(errno));
     }
     uint8_t header[HEADER_BYTES];
     ssize_t bytes = read(descriptor, header, sizeof header);
     int error = errno;
     close(descriptor);
     if (bytes < 0)
-        return refuse(opening, "%s/" STORE_DATABASE " cannot be read: %s", opening->file->path, strerror(error));
+        return opening_refuse(opening, "%s/" STORE_DATABASE " cannot be read: %s", opening->file->path,
+                              strerror(error));
     return bytes == 0 ? RC_ENOENT : judge_header(opening, header, bytes); /* nothing in it is like no file */
 }
 
@@ -217,10 +151,11 @@ static enum rc check_leftovers(struct opening *opening)
     int directory = opening->file->directory;
     struct stat wal;
     if (fstatat(directory, DATABASE_WAL, &wal, 0) == 0 && wal.st_size > 0) {
-        return refuse(opening,
-                      "%s/" STORE_DATABASE " is missing, but its log " DATABASE_WAL " is there: put the database "
-                      "back, or move the log away to begin a new one",
-                      opening->file->path);
+        return opening_refuse(opening,
+                              "%s/" STORE_DATABASE " is missing, but its log " DATABASE_WAL
+                              " is there: put the database "
+                              "back, or move the log away to begin a new one",
+                              opening->file->path);
     }
     unlinkat(directory, DATABASE_NEW, 0); /* of a start that was cut off */
     unlinkat(directory, DATABASE_NEW "-journal", 0);
@@ -232,7 +167,8 @@ static enum rc fill_database(struct opening *opening)
     /* Made by us, for SQLite would let others read it; what it adds beside has the same permissions. */
     int descriptor = openat(opening->file->directory, DATABASE_NEW, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (descriptor < 0) {
-        return refuse(opening, "%s/" DATABASE_NEW " cannot be made: %s", opening->file->path, strerror(errno));
+        return opening_refuse(opening, "%s/" DATABASE_NEW " cannot be made: %s", opening->file->path,
+                              strerror(errno));
     }
     close(descriptor);
     int code = open_database(opening, DATABASE_NEW);
@@ -245,7 +181,7 @@ static enum rc fill_database(struct opening *opening)
                                                                                                       "COMMIT",
                             NULL, NULL, NULL);
     }
-    enum rc rc = code == SQLITE_OK ? RC_OK : refuse_by_sqlite(opening, DATABASE_NEW, code);
+    enum rc rc = code == SQLITE_OK ? RC_OK : opening_refuse_by_sqlite(opening, DATABASE_NEW, code);
     close_database(opening->file);
     return rc;
 }
@@ -257,32 +193,23 @@ static enum rc make_database(struct opening *opening)
     if (rc == RC_OK) rc = fill_database(opening);
     if (rc != RC_OK) return rc;
     if (renameat(directory, DATABASE_NEW, directory, STORE_DATABASE) != 0 || fsync(directory) != 0) {
-        return refuse(opening, "%s/" STORE_DATABASE " cannot be made: %s", opening->file->path, strerror(errno));
+        return opening_refuse(opening, "%s/" STORE_DATABASE " cannot be made: %s", opening->file->path,
+                              strerror(errno));
     }
     return RC_OK;
 }
 
 /* ---- opening it ---- */
 
-/* Of a statement that answers with one text, which is cut to fit. An SQLite code. */
-static int ask_text(sqlite3 *db, const char *sql, char *text_r, size_t text_size)
+void store_file_set_patience(struct store_file *file, bool is_patient)
 {
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
-    if (code == SQLITE_OK) code = sqlite3_step(statement);
-    const char *text = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-    if (code == SQLITE_ROW) code = text != NULL ? SQLITE_OK : SQLITE_NOMEM;
-    snprintf(text_r, text_size, "%s", text != NULL ? text : "");
-    sqlite3_finalize(statement);
-    return code;
+    sqlite3_busy_timeout(file->db, is_patient ? BUSY_MS : 0);
 }
 
-static int set_up(struct store_file *file)
+static int set_up(sqlite3 *db)
 {
     char mode[16];
-    sqlite3 *db = file->db;
-    store_file_set_patience(file, true);
-    int code = ask_text(db, "PRAGMA journal_mode = WAL", mode, sizeof mode);
+    int code = opening_ask_text(db, "PRAGMA journal_mode = WAL", mode, sizeof mode);
     if (code != SQLITE_OK) return code;
     if (strcmp(mode, "wal") != 0) return SQLITE_CANTOPEN; /* this file system cannot share memory */
     const char *settings[] = {
@@ -310,22 +237,16 @@ static enum rc check_pages(struct opening *opening)
         return RC_OK;
     }
     char text[100];
-    int code = ask_text(opening->file->db, "PRAGMA quick_check(1)", text, sizeof text);
-    if (code != SQLITE_OK) return refuse_by_sqlite(opening, STORE_DATABASE, code);
+    int code = opening_ask_text(opening->file->db, "PRAGMA quick_check(1)", text, sizeof text);
+    if (code != SQLITE_OK) return opening_refuse_by_sqlite(opening, STORE_DATABASE, code);
     if (strcmp(text, "ok") == 0) return RC_OK;
-    return refuse(opening, "%s/" STORE_DATABASE " is corrupt (%s): %s", opening->file->path, text,
-                  cure_of(SQLITE_CORRUPT));
-}
-
-void store_file_set_patience(struct store_file *file, bool is_patient)
-{
-    sqlite3_busy_timeout(file->db, is_patient ? BUSY_MS : 0);
+    return opening_refuse(opening, "%s/" STORE_DATABASE " is corrupt (%s): %s", opening->file->path, text,
+                          opening_cure_of(SQLITE_CORRUPT));
 }
 
 int store_file_probe(struct store_file *file)
 {
-    int code = sqlite3_exec(file->db, "BEGIN IMMEDIATE; PRAGMA user_version = " TEXT_OF(STORE_VERSION) "; COMMIT",
-                            NULL, NULL, NULL);
+    int code = sqlite3_exec(file->db, PROBE, NULL, NULL, NULL);
     if (code != SQLITE_OK) sqlite3_exec(file->db, "ROLLBACK", NULL, NULL, NULL); /* if it began */
     return code;
 }
@@ -352,21 +273,27 @@ static enum rc choose_sync(struct opening *opening, bool is_synced)
         return RC_OK;
     }
     int error = store_unsynced_mark(file->directory);
-    if (error != 0) return refuse(opening, "%s/unsynced cannot be written: %s", opening->file->path, strerror(error));
+    if (error != 0)
+        return opening_refuse(opening, "%s/unsynced cannot be written: %s", opening->file->path, strerror(error));
     int code = sqlite3_exec(file->db, SYNC_SELDOM, NULL, NULL, NULL);
-    return code == SQLITE_OK ? RC_OK : refuse_by_sqlite(opening, STORE_DATABASE, code);
+    return code == SQLITE_OK ? RC_OK : opening_refuse_by_sqlite(opening, STORE_DATABASE, code);
 }
 
 static enum rc open_existing(struct opening *opening, bool is_synced)
 {
-    int code = open_database(opening, STORE_DATABASE);
-    if (code == SQLITE_OK) code = set_up(opening->file);
-    if (code != SQLITE_OK) return refuse_by_sqlite(opening, STORE_DATABASE, code);
-    enum rc rc = check_pages(opening);
+    int version, code = open_database(opening, STORE_DATABASE);
+    if (code != SQLITE_OK) return opening_refuse_by_sqlite(opening, STORE_DATABASE, code);
+    store_file_set_patience(opening->file, true);
+    enum rc rc = store_version_of(opening, &version); /* first: what is newer stays as it is */
+    if (rc != RC_OK) return rc;
+    code = set_up(opening->file->db);
+    if (code != SQLITE_OK) return opening_refuse_by_sqlite(opening, STORE_DATABASE, code);
+    rc = check_pages(opening);
+    if (rc == RC_OK) rc = store_upgrade(opening, version);
     if (rc != RC_OK) return rc;
     code = store_file_probe(opening->file);
     if (code == SQLITE_OK && store_unsynced_is_stale(opening->file->directory)) code = begin_epochs(opening);
-    if (code != SQLITE_OK) return refuse_by_sqlite(opening, STORE_DATABASE, code);
+    if (code != SQLITE_OK) return opening_refuse_by_sqlite(opening, STORE_DATABASE, code);
     sqlite3_db_config(opening->file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     store_watch_begin(&opening->file->watch, opening->file->directory);
     opening->file->is_in_use = true;

@@ -2,6 +2,8 @@
  *
  *     DIR/ringcast.db        the database, with ringcast.db-wal and -shm beside it while it is open
  *     DIR/lock               held by the process that uses the directory; has its number
+ *     DIR/ringcast.db.version-N  a copy of it as it was before it was upgraded from version N; whoever goes back to the
+ *                            ringcast of that version gives it the name ringcast.db
  *     DIR/unsynced           see server/store_unsynced.h: the next open begins new epochs, should it be stale
  *
  * A database is made whole under another name and then renamed, so one that has the right name is complete. What is

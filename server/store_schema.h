@@ -1,11 +1,15 @@
-/* server/store_schema.h - the tables of the durable log; included by server/store_file.c alone.
+/* server/store_schema.h - the tables of the durable log, and how older ones become these; for server/store_file.c and
+ * server/store_upgrade.c alone.
  *
  * Texts are kept decoded, for people with a database shell. Times are milliseconds since 1970. A message's rows lie
- * together by channel and in order, so a read is one descent and a walk, and retention cuts a piece off the front. */
+ * together by channel and in order, so a read is one descent and a walk, and retention cuts a piece off the front.
+ *
+ * A change of the tables is a new version: one more step, and tests/server/fixtures gets a database as the version
+ * before leaves it, made by that program. The version is written when a database is made or changed, never else. */
 #pragma once
 
 #define STORE_APPLICATION_ID 0x52434c47 /* "RCLG" */
-#define STORE_VERSION        1
+#define STORE_VERSION        2
 
 /* channel.last       offset of the last message, also when it is not kept any more
  * channel.last_ms    its time
@@ -17,8 +21,8 @@
  * channel.whole_from who was not so far missed something that could not be kept
  * message.bytes      of its frame; before the texts, so that counting does not read them
  * key                what was published with an idempotency key lately
- * key.channel        the channel's number; below zero for the keys of clients */
-#define STORE_SCHEMA                                                                                               \
+ * state              numbers of the whole database, by their names: STORE_STATE_... below */
+#define STORE_SCHEMA_1                                                                                             \
     "CREATE TABLE channel ("                                                                                       \
     " id INTEGER PRIMARY KEY, app TEXT NOT NULL, name TEXT NOT NULL, epoch TEXT NOT NULL,"                         \
     " last INTEGER NOT NULL, last_ms INTEGER NOT NULL, ttl_ms INTEGER NOT NULL, count INTEGER NOT NULL,"           \
@@ -30,3 +34,10 @@
     "CREATE TABLE key ("                                                                                           \
     " channel INTEGER NOT NULL, offset INTEGER NOT NULL, time_ms INTEGER NOT NULL, text TEXT NOT NULL,"            \
     " PRIMARY KEY (channel, offset)) STRICT, WITHOUT ROWID;"
+
+#define STORE_STEP_1_TO_2 "CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+
+#define STORE_SCHEMA STORE_SCHEMA_1 STORE_STEP_1_TO_2
+
+/* Names in the table state. */
+#define STORE_STATE_PROBES "probes" /* writes that were to see whether it can be written */

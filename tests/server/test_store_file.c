@@ -138,7 +138,7 @@ Test(store_file, the_database_says_what_it_is, .timeout = 60)
     case_begin();
     make_log(1);
     cr_expect_eq(case_query("PRAGMA application_id"), 0x52434c47);
-    cr_expect_eq(case_query("PRAGMA user_version"), 1);
+    cr_expect_eq(case_query("PRAGMA user_version"), 2);
     cr_expect_eq(case_query("SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
     case_end();
 }
@@ -232,7 +232,7 @@ Test(store_file, files_of_others_are_refused_and_left_alone, .timeout = 60)
     unlink(path_of("ringcast.db"));
     run_sql("ringcast.db", "CREATE TABLE mine (a)");
     expect_file_refused_and_kept("is the database of another program", "choose another --data-dir");
-    run_sql("ringcast.db", "PRAGMA application_id = 1234; PRAGMA user_version = 1");
+    run_sql("ringcast.db", "PRAGMA application_id = 1234; PRAGMA user_version = 2");
     expect_file_refused_and_kept("is the database of another program", "move the file away");
     unlink(path_of("ringcast.db"));
     cr_assert_eq(mkdir(path_of("ringcast.db"), 0700), 0);
@@ -245,7 +245,31 @@ Test(store_file, a_newer_version_is_refused_and_left_alone, .timeout = 60)
     case_begin();
     make_log(3);
     run_sql("ringcast.db", "PRAGMA user_version = 7");
-    expect_file_refused_and_kept("has version 7, this ringcast knows version 1", "use a newer ringcast");
+    expect_file_refused_and_kept("is of a newer ringcast: it has version 7, this one knows up to 2",
+                                 "start the newer");
+    run_sql("ringcast.db", "PRAGMA user_version = 0");
+    expect_file_refused_and_kept("has version 0, which no ringcast makes", "restore it");
+    case_end();
+}
+
+/* Goal: the version is what SQLite says, not what stands in the file.
+ * Method: a newer program that was killed has left it in the log. */
+Test(store_file, a_newer_version_in_the_log_is_refused_and_left_alone, .timeout = 60)
+{
+    case_begin();
+    make_log(3);
+    pid_t child = fork();
+    if (child == 0) {
+        sqlite3 *db;
+        sqlite3_open(path_of("ringcast.db"), &db);
+        _exit(sqlite3_exec(db, "PRAGMA user_version = 7", NULL, NULL, NULL));
+    }
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
+    for (int round = 0; round < 2; round++)
+        expect_file_refused_and_kept("is of a newer ringcast: it has version 7", "start the newer ringcast");
+    cr_expect_eq(case_query("PRAGMA user_version"), 7);
     case_end();
 }
 
