@@ -2,9 +2,11 @@
 #include "server/store_file.h"
 
 #include "server/log.h"
+#include "server/store_end.h"
 #include "server/store_opening.h"
 #include "server/store_schema.h"
 #include "server/store_unsynced.h"
+#include "server/store_wal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -251,16 +253,42 @@ int store_file_probe(struct store_file *file)
     return code;
 }
 
-/* Offsets must not mean one message to those who saw it before a power cut and another one after it. */
-static int begin_epochs(struct opening *opening)
+static enum rc refuse_mark(struct opening *opening, int error)
+{
+    return opening_refuse(opening, "%s/unsynced cannot be written: %s", opening->file->path, strerror(error));
+}
+
+/* Offsets must not mean one message to those who saw it before commits were lost, and another one after it. What stood
+ * in the log goes out of it, so that nobody is in doubt of it again. */
+static int begin_epochs(struct opening *opening, const char *doubt)
 {
     sqlite3 *db = opening->file->db;
     int code = sqlite3_exec(db, "UPDATE channel SET epoch = " STORE_NEW_EPOCH, NULL, NULL, NULL);
     if (code != SQLITE_OK) return code;
-    log_warn("--data-dir %s: the machine was started anew while messages were not synced, so the last ones may be "
-             "missing: %d channels begin a new epoch",
-             opening->file->path, sqlite3_changes(db));
+    int channels = sqlite3_changes(db);
+    if (channels > 0) {
+        log_warn("--data-dir %s: %s: the last messages may be missing, so %d channels begin a new epoch",
+                 opening->file->path, doubt, channels);
+    }
+    sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     return SQLITE_OK;
+}
+
+/* May commits be missing? Written down before anything else is, should this start be cut off. */
+static enum rc judge_end(struct opening *opening, enum store_wal wal, int version)
+{
+    const char *doubt;
+    int directory = opening->file->directory;
+    int code = store_end_doubt(opening->file->db, directory, wal, version, &doubt);
+    if (code != SQLITE_OK) return opening_refuse_by_sqlite(opening, STORE_DATABASE, code);
+    int error = doubt != NULL ? store_unsynced_doubt(directory) : 0;
+    if (error != 0) return refuse_mark(opening, error);
+    if (doubt == NULL && store_unsynced_is_stale(directory)) {
+        doubt =
+            "the machine was started anew while messages were not synced, or the file \"unsynced\" was made by hand";
+    }
+    code = doubt != NULL ? begin_epochs(opening, doubt) : SQLITE_OK;
+    return code == SQLITE_OK ? RC_OK : opening_refuse_by_sqlite(opening, STORE_DATABASE, code);
 }
 
 /* What was written before is on the disk, by the probe at the latest. */
@@ -273,31 +301,46 @@ static enum rc choose_sync(struct opening *opening, bool is_synced)
         return RC_OK;
     }
     int error = store_unsynced_mark(file->directory);
-    if (error != 0)
-        return opening_refuse(opening, "%s/unsynced cannot be written: %s", opening->file->path, strerror(error));
+    if (error != 0) return refuse_mark(opening, error);
     int code = sqlite3_exec(file->db, SYNC_SELDOM, NULL, NULL, NULL);
     return code == SQLITE_OK ? RC_OK : opening_refuse_by_sqlite(opening, STORE_DATABASE, code);
 }
 
-static enum rc open_existing(struct opening *opening, bool is_synced)
+/* Nothing is written to it yet. */
+static enum rc open_to_read(struct opening *opening, int *version_r)
 {
-    int version, code = open_database(opening, STORE_DATABASE);
+    int code = open_database(opening, STORE_DATABASE);
     if (code != SQLITE_OK) return opening_refuse_by_sqlite(opening, STORE_DATABASE, code);
     store_file_set_patience(opening->file, true);
-    enum rc rc = store_version_of(opening, &version); /* first: what is newer stays as it is */
+    enum rc rc = store_version_of(opening, version_r); /* first: what is newer stays as it is */
     if (rc != RC_OK) return rc;
     code = set_up(opening->file->db);
+    return code == SQLITE_OK ? check_pages(opening) : opening_refuse_by_sqlite(opening, STORE_DATABASE, code);
+}
+
+/* The log is on the disk, by the probe. */
+static enum rc begin_use(struct opening *opening)
+{
+    struct store_file *file = opening->file;
+    int code = store_file_probe(file);
     if (code != SQLITE_OK) return opening_refuse_by_sqlite(opening, STORE_DATABASE, code);
-    rc = check_pages(opening);
+    int error = store_end_clear(file->directory);
+    if (error != 0) return opening_refuse(opening, "%s cannot be written: %s", file->path, strerror(error));
+    sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+    store_watch_begin(&file->watch, file->directory);
+    file->is_in_use = true;
+    return RC_OK;
+}
+
+static enum rc open_existing(struct opening *opening, bool is_synced)
+{
+    int version;
+    enum store_wal wal = store_wal_look(opening->file->directory);
+    enum rc rc = open_to_read(opening, &version);
+    if (rc == RC_OK) rc = judge_end(opening, wal, version);
     if (rc == RC_OK) rc = store_upgrade(opening, version);
-    if (rc != RC_OK) return rc;
-    code = store_file_probe(opening->file);
-    if (code == SQLITE_OK && store_unsynced_is_stale(opening->file->directory)) code = begin_epochs(opening);
-    if (code != SQLITE_OK) return opening_refuse_by_sqlite(opening, STORE_DATABASE, code);
-    sqlite3_db_config(opening->file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
-    store_watch_begin(&opening->file->watch, opening->file->directory);
-    opening->file->is_in_use = true;
-    return choose_sync(opening, is_synced);
+    if (rc == RC_OK) rc = begin_use(opening);
+    return rc == RC_OK ? choose_sync(opening, is_synced) : rc;
 }
 
 /* A commit that is synced takes along all before it. */
@@ -338,6 +381,7 @@ static void leave_log(struct store_file *file)
 static void settle(struct store_file *file)
 {
     if (!file->is_synced) sync_commits(file);
+    store_end_mark(file->db, file->directory);
     if (store_watch_log_is_foreign(&file->watch, file->path)) leave_log(file);
 }
 

@@ -5,6 +5,7 @@
  *     DIR/ringcast.db.version-N  a copy of it as it was before it was upgraded from version N; whoever goes back to the
  *                            ringcast of that version gives it the name ringcast.db
  *     DIR/unsynced           see server/store_unsynced.h: the next open begins new epochs, should it be stale
+ *     DIR/stopped            see server/store_end.h: it ended properly
  *
  * A database is made whole under another name and then renamed, so one that has the right name is complete. What is
  * not ours is never written to, renamed or deleted. Others may read the database while it is in use; nobody else may

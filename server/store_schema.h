@@ -40,4 +40,7 @@
 #define STORE_SCHEMA STORE_SCHEMA_1 STORE_STEP_1_TO_2
 
 /* Names in the table state. */
-#define STORE_STATE_PROBES "probes" /* writes that were to see whether it can be written */
+#define STORE_STATE_PROBES  "probes"  /* writes that were to see whether it can be written */
+#define STORE_STATE_STOPPED "stopped" /* see server/store_end.h */
+
+#define STORE_VERSION_OF_MARK 2 /* older ones did not say how they ended */

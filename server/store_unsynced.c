@@ -40,16 +40,26 @@ static int write_boot(int descriptor)
     return errno != 0 ? errno : ENOSPC;
 }
 
-int store_unsynced_mark(int directory)
+static int write_mark(int directory, bool has_boot)
 {
     int descriptor = openat(directory, MARK, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (descriptor < 0) return errno;
     errno = 0;
-    int error = write_boot(descriptor);
+    int error = has_boot ? write_boot(descriptor) : 0;
     if (error == 0 && fsync(descriptor) != 0) error = errno;
     close(descriptor);
     if (error == 0 && fsync(directory) != 0) error = errno;
     return error;
+}
+
+int store_unsynced_mark(int directory)
+{
+    return write_mark(directory, true);
+}
+
+int store_unsynced_doubt(int directory)
+{
+    return write_mark(directory, false);
 }
 
 void store_unsynced_clear(int directory)

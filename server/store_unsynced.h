@@ -13,5 +13,7 @@
 bool store_unsynced_is_stale(int directory);
 /* On the disk before the first commit that is not. 0, or an errno. */
 int store_unsynced_mark(int directory);
+/* There is another reason why the last moments may be missing: an empty one. 0, or an errno. */
+int store_unsynced_doubt(int directory);
 /* All commits are on the disk. */
 void store_unsynced_clear(int directory);

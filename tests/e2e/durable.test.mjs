@@ -405,6 +405,45 @@ test('a directory that cannot be used is refused in a sentence, and stays as it 
   }
 });
 
+/* --- commits that are missing ------------------------------------------------------------------------------------- */
+
+/* A bit in the middle: SQLite reads up to there and says nothing of the rest. */
+function flipBit(path) {
+  const bytes = readFileSync(path);
+  bytes[bytes.length >> 1] ^= 1;
+  writeFileSync(path, bytes);
+}
+
+test('offsets that a damaged log took back are not given again in their epoch', { timeout: TEST_MS }, async () => {
+  for (const [spoil, sentence] of [
+    [(path) => rmSync(path), /ringcast was not stopped, and its log ringcast.db-wal is missing: .* 1 channels begin/],
+    [flipBit, /commits stand in the log ringcast.db-wal behind what can be read of it: .* 1 channels begin/],
+  ]) {
+    const place = new Place(2);
+    await place.start();
+    try {
+      const epoch = await place.publish('room-a', 1, 10);
+      await place.restart('SIGTERM');
+      assert.equal(await place.publish('room-a', 11, 300), epoch);
+      await place.end('SIGKILL');
+      spoil(`${databaseOf(place.directory)}-wal`);
+      await place.start();
+      const { body } = await place.backend.call('POST', '/events',
+        { body: { name: 'ev', channel: 'room-a', data: 'x', info: 'position' } });
+      const position = body.channels['room-a'];
+      assert.ok(position.offset < 300, 'it has begun again before the end');
+      assert.notEqual(position.epoch, epoch);
+      const peer = await Peer.open(place.server);
+      const success = await peer.subscribe('room-a', { recover: { epoch, offset: 300 } });
+      assert.deepEqual(success, { ...position, recovered: false });
+      await place.end('SIGTERM', sentence);
+      assert.match(place.server.stderr(), sentence);
+    } finally {
+      await place.server.kill();
+    }
+  }
+});
+
 /* --- a disk that is full ------------------------------------------------------------------------------------------ */
 
 /* The largest file that the server may write from now on; only the soft limit, so that it can be raised again. */
