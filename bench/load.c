@@ -9,6 +9,13 @@ static int complain(const char *error, int status)
     return status;
 }
 
+/* What was printed: did it get there? */
+static int finish_output(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+    return complain("the result could not be written to stdout", status != LOAD_OK ? status : LOAD_UNABLE);
+}
+
 /* Says what there is to say, once. */
 static int report(const struct load_options *options, const struct load_result *result)
 {
@@ -20,6 +27,7 @@ static int report(const struct load_options *options, const struct load_result *
         load_report(result, stdout);
     }
     if (status != LOAD_OK) complain(result->failure, status);
+    status = finish_output(status);
     if (options->save != NULL && load_result_save(result, options->save, error) != RC_OK) {
         status = complain(error, status != LOAD_OK ? status : LOAD_UNABLE);
     }
@@ -60,7 +68,7 @@ int main(int argc, char **argv)
     if (load_options_read(&options, argc, argv, error) != RC_OK) return complain(error, LOAD_MISUSED);
     if (options.help) {
         load_options_help(stdout);
-        return LOAD_OK;
+        return finish_output(LOAD_OK);
     }
     /* Before the load, not after it. */
     if (options.plot != NULL && load_plot_check(error) != RC_OK) return complain(error, LOAD_MISUSED);

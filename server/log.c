@@ -5,6 +5,7 @@
  */
 #include "server/log.h"
 #include "server/log_line.h"
+#include "server/output.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -108,7 +109,8 @@ static uint64_t monotonic_ms(void)
 static bool stderr_is_ready(int timeout_ms)
 {
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
-    return poll(&out, 1, timeout_ms) > 0;
+    int ready = poll(&out, 1, timeout_ms);
+    return ready > 0 || (ready < 0 && errno != EINTR);
 }
 
 static bool write_now(const char *text, size_t bytes)
@@ -137,9 +139,9 @@ static bool write_patiently(const char *text, size_t bytes)
 static void write_directly(const char *text, size_t bytes)
 {
     static atomic_bool is_stuck;
-    bool is_ready = !atomic_load(&has_given_up) && stderr_is_ready(atomic_load(&is_stuck) ? 0 : PATIENCE_MS);
-    atomic_store(&is_stuck, !is_ready);
-    if (!is_ready || !write_now(text, bytes)) count_lost();
+    bool is_written = output_write(STDERR_FILENO, text, bytes, atomic_load(&is_stuck) ? 0 : PATIENCE_MS);
+    atomic_store(&is_stuck, !is_written);
+    if (!is_written) count_lost();
 }
 
 /* The queue's thread. */
@@ -219,6 +221,7 @@ enum rc log_start(enum log_level level)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&log_thread, NULL, run, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = failed;
     if (failed != 0) return RC_EKERNEL;
     atomic_store(&is_running, true);
     return RC_OK;
@@ -305,7 +308,7 @@ bool log_site_admits(struct log_site *site)
 
 enum rc log_thread_init(const char *name)
 {
-    pthread_setname_np(pthread_self(), name); /* for top and the like */
+    if (name[0] != '\0') pthread_setname_np(pthread_self(), name); /* for top and the like */
     assert(own_queue == NULL);
     snprintf(own_name, sizeof own_name, "%s", name);
     for (uint32_t i = 0; i < LOG_THREADS_MAX; i++) {

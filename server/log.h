@@ -47,16 +47,16 @@ enum rc log_level_read(const char *name, enum log_level *level_r);
 #define log_info(...)  log_at(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
-/* Sets the level and makes the log thread. RC_EKERNEL: no thread could be made, lines go on being written directly.
- * Until then the level is info. */
+/* Sets the level and makes the log thread. RC_EKERNEL, with errno: it cannot be made, lines go on being written
+ * directly. Until then the level is info. */
 enum rc log_start(enum log_level level);
 /* Writes out what is left and ends the log thread, but waits for a stuck stderr no longer than about a second; what
  * could not be written counts as lost. Call it when the registered threads have ended: a line that another thread
  * logs meanwhile may stay unwritten. Does nothing when the log does not run. */
 void log_stop(void);
 
-/* Gives the calling thread a queue and the name its lines carry (copied, cut to 15 bytes). RC_EFULL: all queues are
- * taken, the thread writes directly under its name. */
+/* Gives the calling thread a queue and the name its lines carry (copied, cut to 15 bytes; "": none). RC_EFULL: all
+ * queues are taken, the thread writes directly under its name. */
 enum rc log_thread_init(const char *name);
 /* Gives the queue back; its lines are still written. Does nothing for a thread without one. */
 void log_thread_fini(void);

@@ -11,6 +11,7 @@
 #include "server/limits.h"
 #include "server/log.h"
 #include "server/options.h"
+#include "server/output.h"
 #include "server/server.h"
 #include "server/web.h"
 
@@ -18,6 +19,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -30,10 +32,13 @@ enum {
 
 #define REASON_BYTES RING_REASON_BYTES /* the ring has the longest */
 #define POLL_MS      20                /* how often to look whether a drain is over */
+#define PATIENCE_MS  1000              /* with a stdout or stderr that takes nothing */
 
 static int complain(int status, const char *reason)
 {
-    fprintf(stderr, "ringcast: %s\n", reason);
+    char line[REASON_BYTES + 16];
+    int bytes = snprintf(line, sizeof line, "ringcast: %s\n", reason);
+    output_write(STDERR_FILENO, line, (size_t)bytes, PATIENCE_MS);
     return status;
 }
 
@@ -57,6 +62,7 @@ static sigset_t block_signals(void)
     sigset_t set;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* the store is told EFBIG, and tells */
+    signal(SIGCHLD, SIG_IGN); /* we have no children, but those that process 1 of a container inherits: no zombies */
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
@@ -66,23 +72,31 @@ static sigset_t block_signals(void)
     return set;
 }
 
-static void say_ready(const struct server *server)
+static void name_addresses(FILE *line, const char *before, const char *between, const char *scheme,
+                           const struct address_list *addresses)
 {
     char text[ADDRESS_TEXT_MAX];
-    printf("ringcast %s listening on", RINGCAST_VERSION);
-    for (uint32_t i = 0; i < server->options->listen.count; i++) {
-        printf("%s http://%s", i > 0 ? " and" : "", address_format(&server->options->listen.items[i], text));
+    for (uint32_t i = 0; i < addresses->count; i++) {
+        fprintf(line, "%s %s://%s", i > 0 ? between : before, scheme, address_format(&addresses->items[i], text));
     }
-    for (uint32_t i = 0; i < server->options->tls_listen.count; i++) {
-        printf(" and https://%s", address_format(&server->options->tls_listen.items[i], text));
-    }
-    for (uint32_t i = 0; i < server->options->control.count; i++) {
-        printf("%s http://%s", i > 0 ? " and" : ", API also on",
-               address_format(&server->options->control.items[i], text));
-    }
-    printf(", %u shards, up to %llu connections\n", server->homes_count,
-           (unsigned long long)server->public_door.connections_max);
-    fflush(stdout);
+}
+
+/* Nobody who does not read it keeps us from hearing signals. */
+static void say_ready(const struct server *server)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *line = open_memstream(&text, &bytes);
+    if (line == NULL) return;
+    fprintf(line, "ringcast %s listening on", RINGCAST_VERSION);
+    name_addresses(line, "", " and", "http", &server->options->listen);
+    name_addresses(line, " and", " and", "https", &server->options->tls_listen);
+    name_addresses(line, ", API also on", " and", "http", &server->options->control);
+    fprintf(line, ", %u shards, up to %llu connections\n", server->homes_count,
+            (unsigned long long)server->public_door.connections_max);
+    bool is_written = fclose(line) == 0 && output_write(STDOUT_FILENO, text, bytes, PATIENCE_MS);
+    if (!is_written) log_warn("ready, but the line that says so could not be written to stdout: %s", strerror(errno));
+    free(text);
 }
 
 /* Waits for a signal, for so long. Its number; 0: the time is over; -1: signals cannot be waited for here. */
@@ -144,7 +158,12 @@ static int run(struct options *options, const sigset_t *signals)
         return complain(EXIT_OTHER, reason);
     }
     if (server_init(&server, options, slots_max, reason, sizeof reason) != RC_OK) return complain(EXIT_OTHER, reason);
-    if (log_start(options->log_level) != RC_OK) log_warn("no thread for the log: lines are written directly");
+    if (log_start(options->log_level) != RC_OK) {
+        refusal_of_thread("the log", errno, reason, sizeof reason);
+        server_fini(&server);
+        return complain(EXIT_OTHER, reason);
+    }
+    log_thread_init(""); /* so that this thread does not wait for stderr either */
     if (options->warning[0] != '\0') log_warn("%s", options->warning);
     if (warning[0] != '\0') log_warn("%s", warning);
     log_info("%s", ring_line);
@@ -160,8 +179,27 @@ static int run(struct options *options, const sigset_t *signals)
     } else {
         complain(status, reason);
     }
+    log_thread_fini();
     log_stop();
     server_fini(&server);
+    return status;
+}
+
+/* What was asked for has been printed: did it get there? */
+static int finish_answer(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return EXIT_STOPPED;
+    return complain(EXIT_OTHER, "what was asked for could not be written to stdout");
+}
+
+static int serve(struct options *options)
+{
+    sigset_t signals = block_signals();
+    if (web_init(options, guest_policy(options, NULL)) != RC_OK) {
+        return complain(EXIT_OTHER, "the page could not be made ready: out of memory");
+    }
+    int status = run(options, &signals);
+    web_fini();
     return status;
 }
 
@@ -169,21 +207,19 @@ int main(int argc, char **argv)
 {
     char error[OPTIONS_ERROR_BYTES];
     struct options options;
-    sigset_t signals = block_signals();
     if (!choose_key(error, sizeof error)) return complain(EXIT_OTHER, error);
     if (options_read(&options, argc, argv, environ, error, sizeof error) != RC_OK) {
         return complain(EXIT_OPTION, error);
     }
-    int status = EXIT_STOPPED;
+    int status;
     if (options.help) {
         options_help(stdout);
+        status = finish_answer();
     } else if (options.version) {
         printf("ringcast %s\n", RINGCAST_VERSION);
-    } else if (web_init(&options, guest_policy(&options, NULL)) != RC_OK) {
-        status = complain(EXIT_OTHER, "the page could not be made ready: out of memory");
+        status = finish_answer();
     } else {
-        status = run(&options, &signals);
-        web_fini();
+        status = serve(&options);
     }
     options_fini(&options);
     return status;

@@ -2,7 +2,9 @@
  * says goodbye to the clients. */
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import net from 'node:net';
 import { test } from 'node:test';
 import { close, handshake, RawClient } from './raw.mjs';
@@ -146,6 +148,35 @@ test('two addresses are one server, and one may be IPv6', async () => {
     assert.deepEqual(await within(server.stop(), 'the server to stop'), { code: 0, signal: null }, server.stderr());
   } finally {
     await server.kill();
+  }
+});
+
+/* As process 1 of a container it inherits whoever lost its parent. Here prctl(2) makes it the one that does, and its
+ * orphan ends with our stdin. */
+const REAPER = `
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+if os.fork() == 0:
+    if os.fork() == 0:
+        print(os.getpid(), file=sys.stderr, flush=True)
+        sys.stdin.read()
+    os._exit(0)
+os.wait()
+os.execv(sys.argv[1], sys.argv[1:])`;
+
+test('who is inherited leaves no zombie', async () => {
+  const child = spawn('python3', ['-c', REAPER, RINGCAST, '--listen', '127.0.0.1:0']);
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (text) => { stdout += text; });
+  child.stderr.on('data', (text) => { stderr += text; });
+  try {
+    await until(() => stdout.includes('listening'), 'the server');
+    const [orphan] = /^\d+$/m.exec(stderr);
+    assert.ok(fs.existsSync(`/proc/${orphan}`));
+    child.stdin.end();
+    await until(() => !fs.existsSync(`/proc/${orphan}`), 'the orphan to be gone');
+  } finally {
+    child.kill('SIGKILL');
   }
 });
 
