@@ -393,6 +393,8 @@ int ring_wait(struct ring *ring, uint64_t timeout_ms)
         struct __kernel_timespec timeout = {.tv_sec = (int64_t)(timeout_ms / 1000),
                                             .tv_nsec = (int64_t)(timeout_ms % 1000) * 1000000};
         result = io_uring_submit_and_wait_timeout(&ring->uring, &cqe, 1, &timeout, NULL);
+        /* What came while nobody ran, after SIGSTOP for example, is not made a completion when the time is over. */
+        if (result < 0) io_uring_get_events(&ring->uring);
     }
     checked(ring, result);
     return ring->error;

@@ -60,11 +60,13 @@ struct shard {
     enum rc begin_rc;
 
     struct ring *ring;
-    uint64_t now_ms;      /* monotonic, read once a turn */
-    uint64_t woke_us;     /* the same, when the turn began */
-    bool has_more;        /* the last turn left completions for the next */
-    char date[32];        /* of HTTP answers, */
-    uint64_t date_second; /* in this second of the day's time; 0: not written yet */
+    uint64_t now_ms;            /* monotonic, read once a turn, without: */
+    uint64_t lost_ms;           /* time in which the process stood still */
+    uint64_t catch_up_until_ms; /* no deadline is judged while completions are left, but for this long; 0: as usual */
+    uint64_t woke_us;           /* monotonic, when the turn began */
+    bool has_more;              /* the last turn left completions for the next */
+    char date[32];              /* of HTTP answers, */
+    uint64_t date_second;       /* in this second of the day's time; 0: not written yet */
     struct timer_wheel timers;
 
     uint32_t slots_max;

@@ -30,7 +30,9 @@
 #define COMPLETIONS_A_LOOK       128
 #define TIMERS_PER_TURN_MAX      1024
 #define SLEEP_MS_MAX             1000
-#define LETTERS_RETRY_MS         1 /* nobody tells us when a full mailbox has room again */
+#define LATE_MS_MAX              100  /* a clock that moved on further than was asked for: the process stood still */
+#define CATCH_UP_MS_MAX          1000 /* for what came meanwhile to be heard, before deadlines are judged again */
+#define LETTERS_RETRY_MS         1    /* nobody tells us when a full mailbox has room again */
 
 /* ---- waking up ---- */
 
@@ -52,14 +54,31 @@ static uint64_t sleep_ms(struct shard *shard)
     return ms < most_ms ? ms : most_ms;
 }
 
+/* Time in which the process stood still (stopped, frozen, starved of processors) is nobody's fault: the shard's clock
+ * leaves it out, so that every deadline moves with it. */
+static void read_clock(struct shard *shard, uint64_t asked_ms)
+{
+    uint64_t now_ms = monotonic_ms() - shard->lost_ms;
+    uint64_t went_by_ms = now_ms - shard->now_ms;
+    if (went_by_ms > asked_ms + LATE_MS_MAX) {
+        uint64_t lost_ms = went_by_ms - asked_ms;
+        shard->lost_ms += lost_ms;
+        now_ms -= lost_ms;
+        shard->catch_up_until_ms = now_ms + CATCH_UP_MS_MAX;
+        counter_add(&shard->counters, COUNTER_stalls, 1);
+        counter_add(&shard->counters, COUNTER_stalled_ms, lost_ms);
+    }
+    shard->now_ms = now_ms;
+    shard->woke_us = monotonic_us();
+}
+
 static void turn_sleep(struct shard *shard)
 {
     uint64_t ms = sleep_ms(shard);
     if (ms > 0 && !post_may_sleep(shard)) ms = 0;
     int error = ring_wait(shard->ring, ms);
     if (ms > 0) post_awake(shard);
-    shard->now_ms = monotonic_ms();
-    shard->woke_us = monotonic_us();
+    read_clock(shard, ms);
     if (error != 0) server_fail(shard->server, error);
 }
 
@@ -168,6 +187,9 @@ static void run_throttle_timers(struct shard *shard)
 static void turn_run_timers(struct shard *shard)
 {
     struct timer *timer;
+    /* What was sent before its deadline may still lie in a socket. */
+    if (!shard->has_more) shard->catch_up_until_ms = 0;
+    if (shard->now_ms < shard->catch_up_until_ms) return;
     run_roster_timers(shard);
     run_throttle_timers(shard);
     for (uint32_t i = 0; i < TIMERS_PER_TURN_MAX; i++) {

@@ -154,6 +154,48 @@ Test(life, who_does_not_finish_the_request_in_time_is_closed, .timeout = 30)
     fake_socket_free(slow);
 }
 
+/* Time in which the process stands still is charged to nobody: not to one who could not send the rest of his request,
+ * not to one whose pong was on its way, not to one who has not read yet. */
+Test(life, a_stall_of_the_process_moves_every_deadline, .timeout = 30)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        scenario_start(&scenario, seed,
+                       FLAGS("--shards", "2", "--handshake-ms-max", "10s", "--ping-ms", "25s", "--pong-ms-max", "10s",
+                             "--outbox-age-ms-max", "40s", "--close-ms-max", "3s"));
+        struct client *speaker = client_join(&scenario, 0, "/", SEND_BUFFER);
+        struct client *asleep = client_join(&scenario, 1, "/", SEND_BUFFER);
+        struct client *stuck = client_join(&scenario, 1, "/", 2000);
+        scenario_settle(&scenario);
+        stuck->is_reading = false;
+        client_say(speaker, 3000);
+        asleep->is_mute = true;
+        while (asleep->pings == 0) {
+            scenario_pass(&scenario, 100);
+            if (fake_now_ms() % 5000 < 100) client_say(speaker, 10); /* keeps itself alive */
+        }
+        struct client *late = client_connect(&scenario, 0, SEND_BUFFER);
+        static const char head[] = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        fake_write(late->socket, head, 20);
+        scenario_settle(&scenario);
+        cr_assert_eq(scenario_counter(&scenario, COUNTER_connections_open), 4);
+
+        fake_kernel_stall(3600 * 1000);
+        scenario_pass(&scenario, 2000);
+        cr_assert_eq(scenario_counter(&scenario, COUNTER_connections_open), 4, "seed %lu", seed);
+        cr_expect_gt(scenario_counter(&scenario, COUNTER_stalls), 0);
+        fake_write(late->socket, head + 20, sizeof head - 21);
+        client_frame(asleep, FRAME_PONG, "", 0);
+        stuck->is_reading = true;
+        client_read(stuck);
+        scenario_settle(&scenario);
+        cr_assert_eq(late->status, 101, "seed %lu", seed);
+        scenario_pass(&scenario, 2000);
+        cr_assert_eq(scenario_counter(&scenario, COUNTER_subscriptions), 4, "seed %lu", seed);
+        scenario_stop(&scenario);
+    }
+}
+
 /* ---- coming ---- */
 
 Test(life, words_said_before_the_101_are_kept_until_the_home_has_answered, .timeout = 30)

@@ -178,6 +178,14 @@ static void await_threads(void)
     }
 }
 
+void fake_kernel_stall(uint64_t ms)
+{
+    pthread_mutex_lock(&baton);
+    await_threads();
+    now_ms += ms;
+    pthread_mutex_unlock(&baton);
+}
+
 bool fake_kernel_step(uint64_t until_ms)
 {
     pthread_mutex_lock(&baton);

@@ -37,6 +37,8 @@ void fake_kernel_run_also(bool (*has_work)(void), void (*work)(void));
 bool fake_kernel_step(uint64_t until_ms);
 
 uint64_t fake_now_ms(void);
+/* The whole process stands still for so long. */
+void fake_kernel_stall(uint64_t ms);
 
 /* 0 to below - 1, from the seed. */
 uint32_t fake_random(uint32_t below);
