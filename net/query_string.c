@@ -12,7 +12,7 @@ static int hex_digit(char c)
     return -1;
 }
 
-size_t percent_decode(struct text text, char *to)
+static size_t decode_text(struct text text, bool is_form, char *to)
 {
     size_t count = 0;
     for (size_t i = 0; i < text.count; i++) {
@@ -23,10 +23,17 @@ size_t percent_decode(struct text text, char *to)
             if (high < 0 || low < 0) return SIZE_MAX;
             c = (char)(high << 4 | low);
             i += 2;
+        } else if (c == '+' && is_form) {
+            c = ' ';
         }
         to[count++] = c;
     }
     return count;
+}
+
+size_t percent_decode(struct text text, char *to)
+{
+    return decode_text(text, false, to);
 }
 
 /* ---- reading ---- */
@@ -46,26 +53,26 @@ static void make_lower_case(char *at, size_t count)
 }
 
 /* Decodes behind what *end has already, and moves it on. */
-static bool decode(struct text text, char **end, struct text *decoded_r)
+static bool decode(struct text text, bool is_form, char **end, struct text *decoded_r)
 {
-    size_t count = percent_decode(text, *end);
+    size_t count = decode_text(text, is_form, *end);
     if (count == SIZE_MAX) return false;
     *decoded_r = (struct text){.at = *end, .count = count};
     *end += count;
     return true;
 }
 
-static bool read_parameter(struct text piece, char **end, struct query_parameter *parameter)
+static bool read_parameter(struct text piece, bool is_form, char **end, struct query_parameter *parameter)
 {
     struct text name = before(piece, '='), value = {.at = "", .count = 0};
     if (name.count < piece.count) value = text_behind(piece, name.count + 1);
     char *name_at = *end;
-    if (!decode(name, end, &parameter->name)) return false;
+    if (!decode(name, is_form, end, &parameter->name)) return false;
     make_lower_case(name_at, parameter->name.count);
-    return decode(value, end, &parameter->value);
+    return decode(value, is_form, end, &parameter->value);
 }
 
-static enum rc read_parameters(struct query_string *query, struct text text)
+static enum rc read_parameters(struct query_string *query, struct text text, bool is_form)
 {
     char *end = query->memory;
     for (size_t at = 0; at < text.count;) {
@@ -73,7 +80,7 @@ static enum rc read_parameters(struct query_string *query, struct text text)
         at += piece.count + 1;
         if (piece.count == 0) continue;
         if (query->count == QUERY_PARAMETERS_MAX) return RC_ETOOBIG;
-        if (!read_parameter(piece, &end, &query->parameters[query->count])) return RC_EINVAL;
+        if (!read_parameter(piece, is_form, &end, &query->parameters[query->count])) return RC_EINVAL;
         query->count++;
     }
     return RC_OK;
@@ -94,19 +101,82 @@ static int compare_parameters(const void *a, const void *b)
     return order != 0 ? order : (left->name.at > right->name.at) - (left->name.at < right->name.at);
 }
 
-enum rc query_string_read(struct query_string *query, struct text text)
+static enum rc read_query(struct query_string *query, struct text text, bool is_form)
 {
     *query = (struct query_string){0};
     if (text.count == 0) return RC_OK;
     query->memory = malloc(text.count); /* decoding never makes longer */
     if (query->memory == NULL) return RC_ENOMEM;
-    enum rc rc = read_parameters(query, text);
+    enum rc rc = read_parameters(query, text, is_form);
     if (rc != RC_OK) {
         query_string_fini(query);
         return rc;
     }
     qsort(query->parameters, query->count, sizeof query->parameters[0], compare_parameters);
     return RC_OK;
+}
+
+enum rc query_string_read(struct query_string *query, struct text text)
+{
+    return read_query(query, text, false);
+}
+
+/* ---- arrays ---- */
+
+/* Takes [] or [DIGITS] off the end of a name. False: there is none. */
+static bool take_index(struct text *name)
+{
+    size_t at = name->count;
+    if (at == 0 || name->at[--at] != ']') return false;
+    while (at > 0 && name->at[at - 1] >= '0' && name->at[at - 1] <= '9')
+        at--;
+    if (at < 2 || name->at[at - 1] != '[') return false; /* a name stands before it */
+    name->count = at - 1;
+    return true;
+}
+
+/* Has it the name of the one before, so that only its value is to be added? */
+static bool is_continued(const struct query_string *query, uint32_t i)
+{
+    return i > 0 && text_equals(query->parameters[i - 1].name, query->parameters[i].name);
+}
+
+/* Joins what now has one name. The text only gets shorter: a comma for a name. */
+static enum rc join_values(struct query_string *query, size_t bytes_max)
+{
+    uint32_t count = 0;
+    char *memory = malloc(bytes_max), *to = memory;
+    if (memory == NULL) return RC_ENOMEM;
+    for (uint32_t i = 0; i < query->count; i++) {
+        struct query_parameter parameter = query->parameters[i];
+        if (is_continued(query, i)) {
+            *to++ = ',';
+        } else {
+            struct text name = text_copy(&to, parameter.name);
+            query->parameters[count++] = (struct query_parameter){.name = name, .value = {.at = to}};
+        }
+        to = text_put(to, parameter.value);
+        struct text *value = &query->parameters[count - 1].value;
+        value->count = (size_t)(to - value->at);
+    }
+    free(query->memory);
+    query->memory = memory;
+    query->count = count;
+    return RC_OK;
+}
+
+enum rc query_string_read_form(struct query_string *query, struct text text)
+{
+    bool has_indices = false;
+    enum rc rc = read_query(query, text, true);
+    if (rc != RC_OK) return rc;
+    for (uint32_t i = 0; i < query->count; i++)
+        has_indices = take_index(&query->parameters[i].name) || has_indices;
+    if (!has_indices) return RC_OK;
+    qsort(query->parameters, query->count, sizeof query->parameters[0], compare_parameters);
+    rc = join_values(query, text.count);
+    if (rc != RC_OK) query_string_fini(query);
+    return rc;
 }
 
 void query_string_fini(struct query_string *query)
@@ -124,12 +194,6 @@ struct text query_string_get(const struct query_string *query, const char *name)
 }
 
 /* ---- the sorted text ---- */
-
-/* Has it the name of the one before, so that only its value is to be added? */
-static bool is_continued(const struct query_string *query, uint32_t i)
-{
-    return i > 0 && text_equals(query->parameters[i - 1].name, query->parameters[i].name);
-}
 
 size_t query_string_sorted_bytes(const struct query_string *query, const char *without)
 {

@@ -1,8 +1,8 @@
 /* net/query_string.h - the part of a URL behind '?': decoded, looked up, and put in order for a signature.
  *
  * Pieces stand between '&'; each is split at its first '='; both sides are percent-decoded (RFC 3986 2.1), '+' stays
- * '+'. A bad escape ("%", "%4", "%zz") is an error. Names are made lower case. Decoded text lives in the struct's own
- * memory until query_string_fini(). One thread. */
+ * '+' unless it is read as a form. A bad escape ("%", "%4", "%zz") is an error. Names are made lower case. Decoded text
+ * lives in the struct's own memory until query_string_fini(). One thread. */
 #pragma once
 
 #include "core/rc.h"
@@ -32,6 +32,9 @@ size_t percent_decode(struct text text, char *to);
  * RC_EINVAL: a bad escape. RC_ETOOBIG: more than QUERY_PARAMETERS_MAX. RC_ENOMEM. On errors nothing is to be given
  * back. Parameters are sorted by the bytes of their names; those of one name stay in the order they came. */
 enum rc query_string_read(struct query_string *query, struct text text);
+/* The same as forms and PHP's http_build_query() write it: '+' is a space, and the values of NAME[], or of NAME[0],
+ * NAME[1] and so on, become one of NAME, in the order they came, with commas between. */
+enum rc query_string_read_form(struct query_string *query, struct text text);
 /* Accepts a zeroed struct and leaves one. */
 void query_string_fini(struct query_string *query);
 

@@ -107,15 +107,34 @@ static struct api_refusal check_paths(const struct api_request *request)
     return (struct api_refusal){0};
 }
 
-struct api_refusal api_check_signature(struct api_request *request)
+static bool has_brackets(struct text query)
 {
-    enum rc rc = query_string_read(&request->query, request->http->query);
+    return memchr(query.at, '[', query.count) != NULL || memmem(query.at, query.count, "%5B", 3) != NULL ||
+           memmem(query.at, query.count, "%5b", 3) != NULL;
+}
+
+static struct api_refusal check_query(struct api_request *request, enum rc rc)
+{
     if (rc == RC_ENOMEM) return api_out_of_memory;
     if (rc != RC_OK) return (struct api_refusal){400, "The query is not well-formed", NULL};
     struct api_refusal refusal = check_key(request);
     if (refusal.status == 0) refusal = check_timestamp(request);
     if (refusal.status == 0) refusal = check_paths(request);
     return refusal;
+}
+
+/* Most SDKs escape what they sign, byte for byte; PHP writes the query as a form, and signs what it stands for. What
+ * was signed is what the request means. */
+struct api_refusal api_check_signature(struct api_request *request)
+{
+    struct text query = request->http->query;
+    struct api_refusal refusal = check_query(request, query_string_read(&request->query, query));
+    if (refusal.status != 401 || (memchr(query.at, '+', query.count) == NULL && !has_brackets(query))) return refusal;
+    struct query_string as_sent = request->query;
+    struct api_refusal of_form = check_query(request, query_string_read_form(&request->query, query));
+    query_string_fini(&as_sent);
+    free(of_form.status == 0 ? refusal.memory : of_form.memory);
+    return of_form.status == 0 ? of_form : refusal;
 }
 
 struct api_refusal api_check_body(const struct api_request *request)

@@ -6,6 +6,7 @@ import { untilNobody } from './support.mjs';
 import {
   APP, appArgs, ask, backend, call, channelTest, hmac, md5, openPeers, OTHER_APP, Peer, signedTarget,
 } from './channels.mjs';
+import { RawClient, request } from './raw.mjs';
 
 const EVENT = { name: 'ev', channel: 'tea', data: 'x' };
 
@@ -166,6 +167,32 @@ channelTest('the signatures of the specification are right', {}, async () => {
   const filter = { filter_by_prefix: 'presence-', info: 'user_count', ...params };
   assert.match(signedTarget('GET', '/apps/1001/channels', { params: filter }),
     /d29f99a52aa0f140ee76ced874ed2c17635e31836679d00eeba8504dce3b5584/);
+});
+
+/* http_build_query() of PHP: an array is NAME[0]=, NAME[1]= and so on, a blank is '+'; its SDK signs values joined. */
+channelTest('a query may be written as a form, with what it stands for signed', {}, async (server) => {
+  const peer = await Peer.open(server);
+  await peer.subscribe('presence-a', { member: { user_id: 'u' } });
+  const info = { info: 'user_count,subscription_count' }, filter = { filter_by_prefix: 'a b+' };
+  const [first, second] = ['user_count', 'subscription_count'];
+  for (const [status, path, params, spoil] of [
+    [200, '/channels/presence-a', info, { 'info': null, 'info[0]': first, 'info[1]': second }],
+    [200, '/channels/presence-a', info, { 'info': null, 'info[]': info.info }],
+    [401, '/channels/presence-a', info, { 'info': null, 'info[0]': first }],
+    [401, '/channels/presence-a', info, { 'info': null, 'info[0]': second, 'info[1]': first }],
+    [401, '/channels/presence-a', info, { 'info[0]': first }],
+    [200, '/channels', filter, {}],
+    [401, '/channels', filter, { filter_by_prefix: 'a b ' }],
+  ]) {
+    const client = await RawClient.connect(server);
+    const target = signedTarget('GET', `/apps/${APP.id}${path}`, { params, spoil });
+    client.write(request(`GET ${target.replaceAll('%20', '+')} HTTP/1.1`));
+    const answer = await client.answer();
+    assert.equal(answer.status, status, `${target}: ${answer.body}`);
+    const wanted = params === info ? { occupied: true, user_count: 1, subscription_count: 1 } : { channels: {} };
+    if (status === 200) assert.deepEqual(JSON.parse(answer.body), wanted, target);
+    client.destroy();
+  }
 });
 
 const seconds = (off) => ({ auth_timestamp: `${Math.floor(Date.now() / 1000) + off}` });

@@ -127,6 +127,16 @@ static void check_again(const struct query_string *query, size_t count)
     query_string_fini(&again);
 }
 
+/* A form is as good or bad, and no longer. */
+static void check_form(struct text text, enum rc rc)
+{
+    struct query_string query;
+    FUZZ_CHECK(query_string_read_form(&query, text) == rc);
+    check_sorted(&query, "auth_signature");
+    FUZZ_CHECK(query_string_sorted_bytes(&query, "auth_signature") <= text.count + query.count);
+    query_string_fini(&query);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t count)
 {
     struct bytes slice = fuzz_slice(input, count);
@@ -138,6 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t count)
     FUZZ_CHECK(rc != RC_EINVAL || has_bad_escape(text));
     FUZZ_CHECK(rc != RC_ETOOBIG || pieces_count(text) > QUERY_PARAMETERS_MAX);
     FUZZ_CHECK(query.count == (rc == RC_OK ? pieces_count(text) : 0));
+    check_form(text, rc);
     free(slice.at);
     check_order(&query);
     check_lookup(&query);

@@ -183,6 +183,45 @@ Test(query_string, parameters_of_one_name_become_one, .timeout = 5)
 }
 
 /* Each piece is to stand before all that follow it here, whichever comes first in the query. */
+/* Both as they are sent and as a form; NULL: the same. */
+Test(query_string, a_form_joins_arrays_and_has_blanks, .timeout = 5)
+{
+    static const struct {
+        const char *query, *sorted, *of_form;
+    } rows[] = {
+        {"info[0]=a&info[1]=b", "info[0]=a&info[1]=b", "info=a,b"},
+        {"x=1&info%5B0%5D=b&info%5B1%5D=a&auth_signature=s", "info[0]=b&info[1]=a&x=1", "info=b,a&x=1"},
+        {"info[]=a&INFO%5b%5D=b", "info[]=a,b", "info=a,b"},
+        {"i[0]=0&i[1]=1&i[2]=2&i[3]=3&i[4]=4&i[5]=5&i[6]=6&i[7]=7&i[8]=8&i[9]=9&i[10]=10&b=",
+         "b=&i[0]=0&i[10]=10&i[1]=1&i[2]=2&i[3]=3&i[4]=4&i[5]=5&i[6]=6&i[7]=7&i[8]=8&i[9]=9",
+         "b=&i=0,1,2,3,4,5,6,7,8,9,10"},
+        {"info[0]=a", "info[0]=a", "info=a"},
+        {"info=c&info[0]=a", "info=c&info[0]=a", "info=c,a"},
+        {"ab[0]=1&a=2", "a=2&ab[0]=1", "a=2&ab=1"},
+        {"a=1&a=2", "a=1,2", NULL},
+        {"[0]=a&[]=b&[=c&]=d&a[=e&a]=f&a[b]=g", "[=c&[0]=a&[]=b&]=d&a[=e&a[b]=g&a]=f", NULL},
+        {"prefix=a+b%2Bc&d+e=", "d+e=&prefix=a+b+c", "d e=&prefix=a b+c"},
+        {"", "", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct query_string query;
+        struct text text = block_of(text_of(rows[i].query));
+        cr_assert_eq(query_string_read(&query, text), RC_OK);
+        cr_expect(sorted_is(&query, "auth_signature", rows[i].sorted), "row %zu", i);
+        query_string_fini(&query);
+        cr_assert_eq(query_string_read_form(&query, text), RC_OK);
+        free((char *)text.at);
+        const char *of_form = rows[i].of_form != NULL ? rows[i].of_form : rows[i].sorted;
+        cr_expect(sorted_is(&query, "auth_signature", of_form), "row %zu as a form", i);
+        query_string_fini(&query);
+    }
+    struct query_string query;
+    cr_assert_eq(query_string_read_form(&query, text_of("info[1]=user+count&info[0]=b")), RC_OK);
+    cr_expect(text_is(query_string_get(&query, "info"), "user count,b"), "what is signed is what is meant");
+    query_string_fini(&query);
+    cr_expect_eq(query_string_read_form(&query, text_of("a[0]=%zz")), RC_EINVAL);
+}
+
 Test(query_string, the_order_is_that_of_the_bytes, .timeout = 10)
 {
     static const char *const pieces[] = {
