@@ -94,14 +94,18 @@ bool upgrade_has_origin(const char *const *origins, size_t origins_count, struct
     return false;
 }
 
+bool upgrade_is_foreign(const struct http_request *request, const char *const *origins, size_t origins_count)
+{
+    return origins_count > 0 && http_request_header_count(request, "origin") == 1 &&
+           !upgrade_has_origin(origins, origins_count, http_request_header(request, "origin"));
+}
+
 static bool check_origin(const struct http_request *request, const char *const *origins, size_t origins_count,
                          struct upgrade *result)
 {
-    unsigned count = http_request_header_count(request, "origin");
-    if (count > 1) {
+    if (http_request_header_count(request, "origin") > 1) {
         refuse(result, 400, "Origin is sent more than once; send it once or not at all.");
-    } else if (count == 1 && origins_count > 0 &&
-               !upgrade_has_origin(origins, origins_count, http_request_header(request, "origin"))) {
+    } else if (upgrade_is_foreign(request, origins, origins_count)) {
         refuse(result, 403,
                "Pages of this origin may not open a WebSocket here. Whoever runs this server can allow it: the "
                "list of origins has to name it exactly, with scheme and port.");

@@ -38,6 +38,10 @@ bool upgrade_is_asked(const struct http_request *request);
 void upgrade_check(const struct http_request *request, const char *const *origins, size_t origins_count,
                    struct upgrade *result);
 
+/* Does a page ask that is not on such a list? Not so with none, with two, which is an error of its own, and on an empty
+ * list. */
+bool upgrade_is_foreign(const struct http_request *request, const char *const *origins, size_t origins_count);
+
 /* Is this origin on such a list? Nothing is on an empty one. */
 bool upgrade_has_origin(const char *const *origins, size_t origins_count, struct text origin);
 

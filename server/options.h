@@ -10,6 +10,7 @@
 #include "server/app.h"
 #include "server/history_rule.h"
 #include "server/option_value.h"
+#include "server/origin.h"
 
 #include <stdbool.h>
 #include <stddef.h>

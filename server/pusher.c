@@ -4,6 +4,7 @@
 #include "core/batch.h"
 #include "core/channel_type.h"
 #include "net/query_string.h"
+#include "net/upgrade.h"
 #include "server/log.h"
 #include "server/server.h"
 
@@ -98,7 +99,9 @@ static enum close_reason check_version(const struct http_request *request)
 static enum close_reason judge(struct shard *shard, const struct connection *connection,
                                const struct http_request *request, struct app **app_r)
 {
+    const struct text_list *origins = &shard->options->origin;
     struct text key = find_key(request->path);
+    if (upgrade_is_foreign(request, (const char *const *)origins->items, origins->count)) return CLOSE_FOREIGN_ORIGIN;
     if (key.count == 0 || memchr(key.at, '/', key.count) != NULL) return CLOSE_NO_PATH;
     struct app *app = app_of_key(&shard->server->options->app, key);
     if (app == NULL) return CLOSE_NO_APP;
@@ -311,6 +314,7 @@ static void pusher_on_refused(struct shard *shard, struct connection *connection
 
 const struct component pusher = {
     .name = "pusher",
+    .judges_origin = true,
     .serves = pusher_serves,
     .on_open = pusher_on_open,
     .on_subscribed = pusher_on_subscribed,

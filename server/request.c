@@ -86,7 +86,9 @@ static void upgrade(struct shard *shard, struct connection *connection, const st
         answer_refuse(shard, connection, 404, "No WebSocket here: connect to /, /room/NAME or /app/KEY.", NULL);
         return;
     }
-    upgrade_check(request, (const char *const *)shard->options->origin.items, shard->options->origin.count, &upgrade);
+    const struct text_list *origins = &shard->options->origin;
+    upgrade_check(request, (const char *const *)origins->items, component->judges_origin ? 0 : origins->count,
+                  &upgrade);
     if (upgrade.status != 101) {
         answer_refuse(shard, connection, upgrade.status, upgrade.text, upgrade.extra_headers);
     } else if (http_reader_has_body(connection->http)) {

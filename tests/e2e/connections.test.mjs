@@ -87,10 +87,13 @@ channelTest('connections_max holds when all come at once', { settings: 'connecti
   }
 });
 
-channelTest('pages of other origins are refused over HTTP', { args: ['--origin', 'https://a.example'] },
+channelTest('pages of other origins are told so, and that it is for good', { args: ['--origin', 'https://a.example'] },
   async (server) => {
     const path = `/app/${APP.key}?protocol=7`;
-    assert.equal((await refusal(server, path, { origin: 'https://evil.example' })).status, 403);
+    const { code, message } = await Peer.refused(server, path, { origin: 'https://evil.example' });
+    assert.equal(code, 4009);
+    assert.match(message, /^pages of this origin may not connect: .*--origin/);
+    assert.equal((await refusal(server, '/', { origin: 'https://evil.example' })).status, 403);
     await Peer.open(server, { origin: 'https://a.example' });
     await Peer.open(server);
   });

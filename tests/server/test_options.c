@@ -166,12 +166,36 @@ Test(options, of_a_flag_win_over_the_environment_and_that_over_defaults, .timeou
     options_fini(&options);
 }
 
+#define NO_ORIGIN(text)                                                                                 \
+    "--origin: \"" text "\" is no origin; write it as browsers send it, a scheme, a host and its port " \
+    "if it has an unusual one: https://example.com, http://localhost:3000"
+
+Test(options, origins_are_those_that_browsers_send, .timeout = 10)
+{
+    static const char *const good[] = {"https://example.com",
+                                       "http://localhost:3000",
+                                       "HTTPS://Example.COM:8443",
+                                       "http://[::1]:8080",
+                                       "http://127.0.0.1",
+                                       "http://example.com:443",
+                                       "capacitor://localhost",
+                                       "null",
+                                       "*",
+                                       "chrome-extension://abcdefghijklmnop"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        struct options options;
+        cr_assert_eq(read_flags(&options, WORDS("--origin", good[i])), RC_OK, "%s", error);
+        cr_expect_str_eq(options.origin.items[0], good[i]);
+        options_fini(&options);
+    }
+}
+
 Test(options, lists_grow_in_one_place_and_are_replaced_by_the_next, .timeout = 10)
 {
     struct options options;
     const char *const variables[] = {"RINGCAST_LISTEN=127.0.0.1:1, [::1]:2 127.0.0.1:3,", "RINGCAST_ORIGIN=http://a",
                                      NULL};
-    cr_assert_eq(read_both(&options, WORDS("--origin", "http://b", "--origin=http://c, d"), variables), RC_OK, "%s",
+    cr_assert_eq(read_both(&options, WORDS("--origin", "http://b", "--origin=http://c"), variables), RC_OK, "%s",
                  error);
     cr_expect_eq(options.listen.count, 3);
     cr_expect_str_eq(shown(&options.listen, 0), "127.0.0.1:1");
@@ -179,7 +203,7 @@ Test(options, lists_grow_in_one_place_and_are_replaced_by_the_next, .timeout = 1
     cr_expect_str_eq(shown(&options.listen, 2), "127.0.0.1:3");
     cr_assert_eq(options.origin.count, 2);
     cr_expect_str_eq(options.origin.items[0], "http://b");
-    cr_expect_str_eq(options.origin.items[1], "http://c, d", "a flag holds one value");
+    cr_expect_str_eq(options.origin.items[1], "http://c");
     options_fini(&options);
 
     cr_assert_eq(read_both(&options, WORDS("--listen", "*:4"), variables), RC_OK, "%s", error);
@@ -288,6 +312,31 @@ Test(options, mistakes_in_flags_are_told_with_their_cure, .timeout = 10)
          "--history: \"b*\" is durable, but there is no directory to store it in; give --data-dir too"},
         {{"--webhook-events-max=0"}, "--webhook-events-max: \"0\" is out of bounds; give 1 to 10000000"},
         {{"--origin="}, "--origin: the value is empty; leave the option out instead"},
+        {{"--origin=https://example.com/"},
+         "--origin: \"https://example.com/\" is not what browsers send as an origin (it has a path, if only a "
+         "slash); "
+         "write https://example.com"},
+        {{"--origin=https://example.com:443/chat?x#y"},
+         "--origin: \"https://example.com:443/chat?x#y\" is not what browsers send as an origin (it has a path, if "
+         "only "
+         "a slash); write https://example.com"},
+        {{"--origin=example.com:8443"},
+         "--origin: \"example.com:8443\" is not what browsers send as an origin (it has no scheme); write "
+         "https://example.com:8443"},
+        {{"--origin=http://[::1]:80"},
+         "--origin: \"http://[::1]:80\" is not what browsers send as an origin (its port is the scheme's own, which "
+         "they leave out); write http://[::1]"},
+        {{"--origin=wss://example.com"},
+         "--origin: \"wss://example.com\" is not what browsers send as an origin (they name the page's scheme); "
+         "write "
+         "https://example.com"},
+        {{"--origin=https://*.example.com"}, NO_ORIGIN("https://*.example.com")},
+        {{"--origin=https://user@example.com"}, NO_ORIGIN("https://user@example.com")},
+        {{"--origin=https://example.com:x"}, NO_ORIGIN("https://example.com:x")},
+        {{"--origin=https://example.com:"}, NO_ORIGIN("https://example.com:")},
+        {{"--origin=https://a, https://b"}, NO_ORIGIN("https://a, https://b")},
+        {{"--origin=https://"}, NO_ORIGIN("https://")},
+        {{"--origin=://a"}, NO_ORIGIN("://a")},
         {{"--shards=1\n\x1b[2J"}, "--shards: \"1??[2J\" is not a number; give 0 to 256"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
