@@ -66,13 +66,19 @@ unsigned http_request_header_count(const struct http_request *request, const cha
     return count;
 }
 
+bool http_list_take(struct text *list, struct text *element_r)
+{
+    if (list->at == NULL) return false;
+    const char *end = list->at + list->count, *comma = find_or_end(*list, ',');
+    *element_r = trimmed(text_between(list->at, comma));
+    *list = comma < end ? text_between(comma + 1, end) : (struct text){0};
+    return true;
+}
+
 static bool list_has(struct text list, const char *token)
 {
-    const char *end = list.at + list.count;
-    for (const char *at = list.at; at <= end;) {
-        const char *comma = find_or_end(text_between(at, end), ',');
-        if (text_is_nocase(trimmed(text_between(at, comma)), token)) return true;
-        at = comma + 1;
+    for (struct text element; http_list_take(&list, &element);) {
+        if (text_is_nocase(element, token)) return true;
     }
     return false;
 }

@@ -65,6 +65,9 @@ bool http_request_header_has(const struct http_request *request, const char *nam
 /* Can this be the value of Host, a host with perhaps a port (RFC 9110 7.2, RFC 3986 3.2.2)? An empty one can. */
 bool http_host_is_valid(struct text host);
 
+/* Takes the next element, perhaps an empty one, off a list (RFC 9110 5.6.1). False: there is none left. */
+bool http_list_take(struct text *list, struct text *element_r);
+
 /* For net/http: sets method_text, path, query and headers from a head that llhttp has passed, its empty line
  * included. False for what llhttp passes and we refuse: a protocol that is not HTTP (RTSP, ICE), a fragment in the
  * target, and in its absolute form a host that can be none. Empty lines before the request line are skipped (RFC 9112

@@ -6,6 +6,7 @@
 #include "net/http.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <mbedtls/base64.h>
 #include <mbedtls/sha1.h>
 #include <stdio.h>
@@ -139,15 +140,52 @@ void upgrade_check(const struct http_request *request, const char *const *origin
     }
 }
 
-size_t upgrade_answer(const struct upgrade *upgrade, char *to, size_t max)
+/* ---- subprotocols ---- */
+
+/* A token (RFC 9110 5.6.2) of a length that we answer. */
+static bool is_subprotocol(struct text text)
 {
-    assert(upgrade->status == 101);
+    static const char marks[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < text.count; i++) {
+        if (text.at[i] == '\0' || (!isalnum((unsigned char)text.at[i]) && strchr(marks, text.at[i]) == NULL))
+            return false;
+    }
+    return text.count > 0 && text.count <= UPGRADE_SUBPROTOCOL_BYTES_MAX;
+}
+
+static bool is_wanted(struct text offered, const char *const *names, size_t names_count)
+{
+    if (!is_subprotocol(offered)) return false;
+    for (size_t i = 0; i < names_count; i++) {
+        if (strcmp(names[i], "any") == 0 || text_is(offered, names[i])) return true;
+    }
+    return false;
+}
+
+struct text upgrade_subprotocol(const struct http_request *request, const char *const *names, size_t names_count)
+{
+    for (uint32_t n = 0; names_count > 0 && n < request->lines_count; n++) {
+        struct http_header header = http_header_at(request, n);
+        if (!text_is_nocase(header.name, "sec-websocket-protocol")) continue;
+        for (struct text rest = header.value, offered; http_list_take(&rest, &offered);) {
+            if (is_wanted(offered, names, names_count)) return offered;
+        }
+    }
+    return (struct text){0};
+}
+
+size_t upgrade_answer(const struct upgrade *upgrade, struct text subprotocol, char *to, size_t max)
+{
+    assert(upgrade->status == 101 && subprotocol.count <= UPGRADE_SUBPROTOCOL_BYTES_MAX);
     int count = snprintf(to, max,
                          "HTTP/1.1 101 %s\r\n"
                          "Upgrade: websocket\r\n"
                          "Connection: Upgrade\r\n"
                          "Sec-WebSocket-Accept: %s\r\n"
+                         "%s%.*s%s"
                          "\r\n",
-                         http_status_text(101), upgrade->accept);
+                         http_status_text(101), upgrade->accept,
+                         subprotocol.at != NULL ? "Sec-WebSocket-Protocol: " : "", (int)subprotocol.count,
+                         subprotocol.at != NULL ? subprotocol.at : "", subprotocol.at != NULL ? "\r\n" : "");
     return count > 0 && (size_t)count < max ? (size_t)count : 0;
 }

@@ -1,6 +1,7 @@
 /* net/upgrade.h - from an HTTP request to a WebSocket (RFC 6455 4.2): judge the request, write the answer.
  *
- * No extension and no subprotocol is agreed to: a client that offers some gets none, which the RFC allows.
+ * No extension is agreed to, and no subprotocol but on the operator's list: a client that offers others gets none,
+ * which the RFC allows.
  * Pure functions; results are filled in place and hold only static strings. */
 #pragma once
 
@@ -10,8 +11,9 @@
 #include <stddef.h>
 
 enum {
-    UPGRADE_ACCEPT_BYTES = 28,      /* base64 of a SHA-1 */
-    UPGRADE_ANSWER_BYTES_MAX = 192, /* what upgrade_answer() writes fits */
+    UPGRADE_ACCEPT_BYTES = 28,           /* base64 of a SHA-1 */
+    UPGRADE_SUBPROTOCOL_BYTES_MAX = 100, /* longer ones are not agreed to */
+    UPGRADE_ANSWER_BYTES_MAX = 320,      /* what upgrade_answer() writes fits */
 };
 
 struct upgrade {
@@ -45,6 +47,10 @@ bool upgrade_is_foreign(const struct http_request *request, const char *const *o
 /* Is this origin on such a list? Nothing is on an empty one. */
 bool upgrade_has_origin(const char *const *origins, size_t origins_count, struct text origin);
 
-/* Writes the 101; a refusal is an answer like any other (http_answer_head()). Returns its bytes; 0 when max is too
- * small, which UPGRADE_ANSWER_BYTES_MAX never is. */
-size_t upgrade_answer(const struct upgrade *upgrade, char *to, size_t max);
+/* The first subprotocol that the client offers and that is among `names`, letter by letter (RFC 6455 4.2.2), or with
+ * the name "any" the first that it offers; at == NULL: none. A view of the request. */
+struct text upgrade_subprotocol(const struct http_request *request, const char *const *names, size_t names_count);
+
+/* Writes the 101, with the subprotocol unless that is none; a refusal is an answer like any other (http_answer_head()).
+ * Returns its bytes; 0 when max is too small, which UPGRADE_ANSWER_BYTES_MAX never is. */
+size_t upgrade_answer(const struct upgrade *upgrade, struct text subprotocol, char *to, size_t max);

@@ -35,7 +35,8 @@ struct refusal {
 
 struct component {
     const char *name;
-    bool judges_origin; /* on_open looks at --origin itself, so that it can refuse in its own protocol */
+    bool judges_origin;    /* on_open looks at --origin itself, so that it can refuse in its own protocol */
+    bool has_subprotocols; /* clients may have those of --subprotocol */
     /* Is this path (as sent, without query) this component's? */
     bool (*serves)(struct text path);
     /* RC_OK: the component has called connection_open(), or will; the request is gone then. RC_EINVAL: refused,

@@ -179,6 +179,18 @@ static enum rc text_list_read(const char *text, struct option_bounds bounds, voi
     return RC_OK;
 }
 
+/* RFC 9110 5.6.2 */
+static enum rc token_list_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    static const char characters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&'*+-.^_`|~";
+    size_t length = strlen(text);
+    if (length > OPTION_TOKEN_BYTES_MAX || strspn(text, characters) < length)
+        return option_refuse(
+            error, OPTION_SHOWN " is no name; give one of 1 to %d letters, digits and any of !#$%%&'*+-.^_`|~", text,
+            OPTION_TOKEN_BYTES_MAX);
+    return text_list_read(text, bounds, value, error);
+}
+
 static uint32_t text_list_count(const void *value)
 {
     return ((const struct text_list *)value)->count;
@@ -236,5 +248,7 @@ const struct option_type option_type_level = {.read = level_read};
 const struct option_type option_type_text = {.read = text_read, .fini = text_fini};
 const struct option_type option_type_text_list = {
     .read = text_list_read, .count = text_list_count, .fini = text_list_fini};
+const struct option_type option_type_token_list = {
+    .read = token_list_read, .count = text_list_count, .fini = text_list_fini};
 const struct option_type option_type_address_list = {
     .read = address_list_read, .count = address_list_count, .fini = address_list_fini};

@@ -57,8 +57,13 @@ struct batch *request_upgrade_answer(struct shard *shard, const struct connectio
     struct upgrade upgrade;
     char answer[UPGRADE_ANSWER_BYTES_MAX];
     uint8_t *to;
-    upgrade_check(http_reader_request(connection->http), NULL, 0, &upgrade); /* its origin was judged before */
-    size_t count = upgrade_answer(&upgrade, answer, sizeof answer);
+    const struct http_request *request = http_reader_request(connection->http);
+    const struct text_list *names = &shard->options->subprotocol;
+    struct text subprotocol = {0};
+    upgrade_check(request, NULL, 0, &upgrade); /* its origin was judged before */
+    if (connection->component->has_subprotocols)
+        subprotocol = upgrade_subprotocol(request, (const char *const *)names->items, names->count);
+    size_t count = upgrade_answer(&upgrade, subprotocol, answer, sizeof answer);
     struct batch *batch = batch_new((uint32_t)count, shard->now_ms, &to);
     if (batch != NULL) memcpy(to, answer, count);
     return batch;

@@ -2,7 +2,8 @@
  * one behind the other, clients that close their half. */
 
 import assert from 'node:assert/strict';
-import { connect, serverTest } from './support.mjs';
+import { APP, appArgs } from './channels.mjs';
+import { connect, leave, serverTest } from './support.mjs';
 import { ACCEPT, HANDSHAKE, handshake, KEY, ping, RawClient, request, text } from './raw.mjs';
 
 /* Sends and returns the answer; the server must then close unless it may stay. */
@@ -111,6 +112,29 @@ serverTest('a bad handshake is refused with its status and a sentence', [], asyn
     }
     if (status === 405) assert.equal(answer.headers.allow, 'GET');
   }
+});
+
+const SUBPROTOCOLS = [...appArgs(), '--subprotocol', 'chat.v2', '--subprotocol', 'chat.v1'];
+serverTest('with --subprotocol, rooms agree to the first that is wanted, channels to none', SUBPROTOCOLS,
+  async (server) => {
+    for (const [protocol, path, offered] of [
+      ['chat.v1', '/', 'chat.v1'], ['chat.v1', '/room/tea', 'mqtt, chat.v1, chat.v2'],
+      ['chat.v2', '/', ['a', 'chat.v2']],
+      [undefined, '/', 'mqtt'], [undefined, '/', null], [undefined, `/app/${APP.key}`, 'chat.v1'],
+    ]) {
+      const { status, headers } = await ask(server, handshake(path, { 'Sec-WebSocket-Protocol': offered }),
+        { stays: true });
+      assert.deepEqual([status, headers['sec-websocket-protocol']], [101, protocol], `${offered}`);
+    }
+    const client = await connect(server, '/', { protocols: ['mqtt', 'chat.v2'] });
+    assert.equal(client.protocol, 'chat.v2');
+    await leave(client);
+  });
+
+serverTest('with --subprotocol any, whichever comes first', ['--subprotocol', 'any'], async (server) => {
+  const client = await connect(server, '/', { protocols: ['made-up', 'chat.v2'] });
+  assert.equal(client.protocol, 'made-up');
+  await leave(client);
 });
 
 const ORIGINS = ['--origin', 'https://example.com', '--origin', 'http://localhost:3000'];

@@ -44,7 +44,11 @@ static void take_request(struct digest *digest, const struct http_reader *reader
     char answer[UPGRADE_ANSWER_BYTES_MAX];
     upgrade_check(request, NULL, 0, &upgrade);
     FUZZ_CHECK(upgrade.status == 101 || upgrade.status == 400 || upgrade.status == 405 || upgrade.status == 426);
-    FUZZ_CHECK(upgrade.status == 101 ? upgrade_answer(&upgrade, answer, sizeof answer) > 0 : upgrade.text != NULL);
+    static const char *const any[] = {"any"};
+    struct text subprotocol = upgrade_subprotocol(request, any, 1);
+    mix(digest, subprotocol);
+    FUZZ_CHECK(upgrade.status == 101 ? upgrade_answer(&upgrade, subprotocol, answer, sizeof answer) > 0
+                                     : upgrade.text != NULL);
     digest->hash += upgrade.status;
     digest->requests++;
 }

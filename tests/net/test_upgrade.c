@@ -35,10 +35,49 @@ Test(upgrade, the_example_of_the_rfc_gets_its_accept_key, .timeout = 5)
     cr_expect_str_eq(upgrade.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     static const char expected[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                                    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-    size_t count = upgrade_answer(&upgrade, answer, sizeof answer);
+    size_t count = upgrade_answer(&upgrade, (struct text){0}, answer, sizeof answer);
     cr_expect_eq(count, sizeof expected - 1);
     cr_expect_arr_eq(answer, expected, sizeof expected - 1);
-    cr_expect_eq(upgrade_answer(&upgrade, answer, count), 0, "no room for the zero");
+    cr_expect_eq(upgrade_answer(&upgrade, (struct text){0}, answer, count), 0, "no room for the zero");
+    cr_expect_neq(upgrade_answer(&upgrade, text_of("chat.v1"), answer, sizeof answer), 0);
+    cr_expect_not_null(strstr(answer, "xOo=\r\nSec-WebSocket-Protocol: chat.v1\r\n\r\n"));
+}
+
+Test(upgrade, the_first_subprotocol_that_is_offered_and_wanted_is_agreed_to, .timeout = 5)
+{
+    static const char *const chat[] = {"soap", "chat"}, *const any[] = {"x", "any"};
+    char long_one[UPGRADE_SUBPROTOCOL_BYTES_MAX + 30] = "";
+    memset(long_one, 'x', UPGRADE_SUBPROTOCOL_BYTES_MAX + 1);
+    const struct {
+        const char *offered, *of_chat, *of_any;
+    } rows[] = {
+        {"chat", "chat", "chat"},
+        {"mqtt, chat ,soap", "chat", "mqtt"},
+        {"soap,chat", "soap", "soap"},
+        {"CHAT", NULL, "CHAT"},
+        {"mqtt", NULL, "mqtt"},
+        {", ,chat", "chat", "chat"},
+        {"", NULL, NULL},
+        {"a b, c/d, e:f, ok", NULL, "ok"},
+        {long_one, NULL, NULL},
+        {"v1.chat, any", NULL, "v1.chat"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char input[512];
+        struct http_reader reader;
+        int count =
+            snprintf(input, sizeof input,
+                     "GET / HTTP/1.1\r\nHost: x\r\nX: chat\r\nsec-websocket-protocol: %s\r\n\r\n", rows[i].offered);
+        struct bytes in = bytes_of(input, (size_t)count);
+        http_reader_init(&reader, sizeof input, 0);
+        cr_assert_eq(http_reader_feed(&reader, &in), RC_OK);
+        const struct http_request *request = http_reader_request(&reader);
+        struct text of_chat = upgrade_subprotocol(request, chat, 2), of_any = upgrade_subprotocol(request, any, 2);
+        cr_expect(rows[i].of_chat == NULL ? of_chat.at == NULL : text_is(of_chat, rows[i].of_chat), "row %zu", i);
+        cr_expect(rows[i].of_any == NULL ? of_any.at == NULL : text_is(of_any, rows[i].of_any), "row %zu", i);
+        cr_expect_null(upgrade_subprotocol(request, NULL, 0).at);
+        http_reader_fini(&reader);
+    }
 }
 
 Test(upgrade, every_good_spelling_is_taken, .timeout = 5)

@@ -330,6 +330,8 @@ Test(options, mistakes_in_flags_are_told_with_their_cure, .timeout = 10)
          "--origin: \"wss://example.com\" is not what browsers send as an origin (they name the page's scheme); "
          "write "
          "https://example.com"},
+        {{"--subprotocol=a b"},
+         "--subprotocol: \"a b\" is no name; give one of 1 to 100 letters, digits and any of !#$%&'*+-.^_`|~"},
         {{"--origin=https://*.example.com"}, NO_ORIGIN("https://*.example.com")},
         {{"--origin=https://user@example.com"}, NO_ORIGIN("https://user@example.com")},
         {{"--origin=https://example.com:x"}, NO_ORIGIN("https://example.com:x")},
