@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_BYTES_MAX  SPELLING_BYTES_MAX
-#define PREFIX          "RINGCAST_"
-#define PREFIX_LENGTH   (sizeof PREFIX - 1)
-#define SEPARATORS      ", \t"
-#define GIVEN_BYTES_MAX (NAME_BYTES_MAX + PREFIX_LENGTH)
-#define BLANKS          " \t\r\n"
+#define NAME_BYTES_MAX       SPELLING_BYTES_MAX
+#define PREFIX               "RINGCAST_"
+#define STORE_DISK_BYTES_MIN (64 * MIB)
+#define PREFIX_LENGTH        (sizeof PREFIX - 1)
+#define SEPARATORS           ", \t"
+#define GIVEN_BYTES_MAX      (NAME_BYTES_MAX + PREFIX_LENGTH)
+#define BLANKS               " \t\r\n"
 
 const struct option_row option_rows[OPTIONS_COUNT] = {
 #define OPTION_GROUP(title)
@@ -285,6 +286,10 @@ static enum rc check_history(struct options *options, struct option_error error)
             spell_given(options, OPTION_history, given), durable->pattern);
     if (durable == NULL && has_directory)
         warn(options, "--data-dir is not used, because no rule of --history is durable: give one durable=yes");
+    if (options->store_disk_bytes_max > 0 && options->store_disk_bytes_max < STORE_DISK_BYTES_MIN)
+        return option_refuse(&error,
+                             "%s: too little for a database to work; give 64MiB or more, or 0 for no bound",
+                             spell_given(options, OPTION_store_disk_bytes_max, given));
     return RC_OK;
 }
 

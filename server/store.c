@@ -343,6 +343,10 @@ static enum rc start(struct store *store, const struct options *options, const i
         snprintf(reason_r, reason_size, "%s", store_log_reason(store->work.log));
         rc = RC_EINVAL;
     }
+    if (rc == RC_OK && store_log_set_bound(store->work.log, options->store_disk_bytes_max) != RC_OK) {
+        snprintf(reason_r, reason_size, "%s", store_log_reason(store->work.log));
+        rc = RC_EINVAL;
+    }
     if (rc != RC_OK) return rc;
     store->work.sweep_at_ms = monotonic_ms();
     return start_thread(store, reason_r, reason_size);

@@ -13,7 +13,8 @@
  *            asker's: store_job_fini().
  * Bounds:    a shard has at most store_jobs_max reads and as many other jobs under way, else RC_EFULL; a job's
  *            messages by its count_max and bytes_max; a channel's log by its history rule (ttl exactly; size and bytes
- *            exceeded by a sixteenth at most, and one message is kept however large it is).
+ *            exceeded by a sixteenth at most, and one message is kept however large it is); all of them by
+ *            store_disk_bytes_max, which the last transaction may exceed: server/store_evict.c says who loses what.
  * Failure:   when a transaction cannot be written (disk full, I/O error, corruption), all of its appends come back
  *            with RC_ESTORE and nothing of them is stored; reads are answered all the same if they can be. The next
  *            one tries again, and so does the store by itself once a second while nobody asks. store_trouble()

@@ -69,8 +69,10 @@ static enum rc begin_epoch(struct store_log *log, struct store_channel *channel,
 {
     enum rc rc = delete_messages(log, channel);
     if (rc == RC_OK) rc = delete_keys(log, channel);
-    *channel = (struct store_channel){
-        .id = channel->id, .sweep_ms = STORE_NUMBER_MAX, .sweep_ms_saved = channel->sweep_ms_saved};
+    *channel = (struct store_channel){.id = channel->id,
+                                      .sweep_ms = STORE_NUMBER_MAX,
+                                      .sweep_ms_saved = channel->sweep_ms_saved,
+                                      .eviction_saved = channel->eviction_saved};
     memcpy(channel->epoch, epoch, sizeof channel->epoch);
     return rc;
 }
@@ -153,7 +155,8 @@ static enum rc append(struct store_log *log, struct store_job *job, const struct
         job->rc = RC_ESTORE;
         return RC_OK;
     }
-    rc = add_message(log, channel, job->message, parts);
+    rc = store_evict_note(log, channel, job->message);
+    if (rc == RC_OK) rc = add_message(log, channel, job->message, parts);
     if (rc == RC_OK) rc = add_key(log, channel, job);
     if (rc != RC_OK) return rc;
     note_message(channel, job, now_ms);

@@ -21,9 +21,23 @@ void store_channel_load(const struct store_log *log, enum store_statement row, s
         .sweep_ms = store_number(log, row, 7),
         .sweep_ms_saved = store_number(log, row, 7),
         .whole_from = store_number(log, row, 8),
+        .is_room = store_number(log, row, 9) != 0,
+        .first_ms = store_number(log, row, 10),
+        .eviction_saved = store_number(log, row, 10),
     };
     size_t bytes = epoch.count < EPOCH_BYTES ? epoch.count : EPOCH_BYTES;
     if (epoch.at != NULL) memcpy(channel_r->epoch, epoch.at, bytes);
+}
+
+/* By itself, and seldom: an index wants it too. */
+static enum rc save_indexed(struct store_log *log, const struct store_channel *channel, enum store_statement set,
+                            uint64_t value, uint64_t *saved)
+{
+    if (value == *saved) return RC_OK;
+    *saved = value;
+    store_bind_number(log, set, 1, (uint64_t)channel->id);
+    store_bind_number(log, set, 2, value);
+    return store_run(log, set);
 }
 
 enum rc store_channel_save(struct store_log *log, struct store_channel *channel)
@@ -37,13 +51,14 @@ enum rc store_channel_save(struct store_log *log, struct store_channel *channel)
     store_bind_number(log, save, 6, channel->count);
     store_bind_number(log, save, 7, channel->bytes);
     store_bind_number(log, save, 8, channel->whole_from);
+    store_bind_number(log, save, 9, channel->is_room);
     enum rc rc = store_run(log, save);
-    if (rc != RC_OK || channel->sweep_ms == channel->sweep_ms_saved) return rc;
-    /* By itself, and seldom: an index wants it too. */
-    channel->sweep_ms_saved = channel->sweep_ms;
-    store_bind_number(log, STORE_SQL_CHANNEL_SET_SWEEP, 1, (uint64_t)channel->id);
-    store_bind_number(log, STORE_SQL_CHANNEL_SET_SWEEP, 2, channel->sweep_ms);
-    return store_run(log, STORE_SQL_CHANNEL_SET_SWEEP);
+    if (rc == RC_OK)
+        rc = save_indexed(log, channel, STORE_SQL_CHANNEL_SET_SWEEP, channel->sweep_ms, &channel->sweep_ms_saved);
+    if (rc == RC_OK)
+        rc = save_indexed(log, channel, STORE_SQL_CHANNEL_SET_EVICTION, store_eviction(channel),
+                          &channel->eviction_saved);
+    return rc;
 }
 
 static enum rc save_slot(struct store_log *log, struct store_slot *slot)

@@ -50,6 +50,16 @@ enum rc store_log_sweep(struct store_log *log, uint64_t now_ms, uint32_t rows_ma
 void store_log_set_patience(struct store_log *log, bool is_patient);
 /* Are the files still those that were opened? RC_OK or RC_ESTORE: until they are again, nothing that writes begins. */
 enum rc store_log_look(struct store_log *log);
+/* Bounds what the database takes: its pages in use, with SQLite's log beside it. One that is larger when it is opened
+ * with a bound for the first time is kept as it is, does not grow, and is warned of. 0: no bound. RC_OK or
+ * RC_ESTORE. */
+enum rc store_log_set_bound(struct store_log *log, uint64_t bytes_max);
+/* Outside of transactions: has it come near the bound, so that it should evict? */
+bool store_log_is_full(struct store_log *log);
+/* Deletes the oldest messages of rooms, then those of the largest channels, in about rows_max rows, until it is well
+ * below the bound; has_more_r: it is not yet, and there may be more to delete. */
+enum rc store_log_evict(struct store_log *log, uint32_t rows_max, bool *has_more_r);
+
 /* Outside of transactions: can anything be written? RC_OK or RC_ESTORE. */
 enum rc store_log_probe(struct store_log *log);
 /* Of the last RC_ESTORE: why, in few words, static; and a whole sentence with the cure, until the next one. */

@@ -14,7 +14,12 @@
 
 struct counters;
 struct history_rule;
+struct message;
 struct store_job;
+
+/* As store_channel_load() reads them. */
+#define STORE_CHANNEL_COLUMNS \
+    "id, epoch, last, last_ms, ttl_ms, count, bytes, sweep_ms, whole_from, is_room, eviction"
 
 enum store_statement {
 #define STORE_SQL(name, text) STORE_SQL_##name,
@@ -35,6 +40,9 @@ struct store_channel {
     uint64_t sweep_ms;
     uint64_t sweep_ms_saved; /* as it stands in the table */
     uint64_t whole_from;
+    bool is_room;
+    uint64_t first_ms;       /* time of the oldest message that is kept; known of rooms alone */
+    uint64_t eviction_saved; /* as it stands in the table */
 };
 
 /* One of the channels used lately, at the place that its name's hash gives it. */
@@ -47,8 +55,16 @@ struct store_slot {
     struct store_slot *next; /* in that list */
 };
 
+/* Of the database's bytes. */
+struct store_bound {
+    uint64_t bytes_max;     /* 0: none */
+    uint64_t log_bytes_max; /* what of SQLite's log counts: another program that reads can make it grow without end */
+    bool is_told;           /* that it is reached */
+};
+
 struct store_log {
     struct store_file file;
+    struct store_bound bound;
     struct counters *counters;
     sqlite3_stmt *statements[STORE_STATEMENTS_MAX];
     struct store_slot *changed; /* list */
@@ -119,7 +135,36 @@ void store_channels_forget(struct store_log *log);
 void store_channel_load(const struct store_log *log, enum store_statement row, struct store_channel *channel_r);
 enum rc store_channel_save(struct store_log *log, struct store_channel *channel);
 
+/* ---- server/store_evict.c ---- */
+
+/* Where the channel stands among those that lose messages when the database is full. */
+uint64_t store_eviction(const struct store_channel *channel);
+/* Before a message is added to the channel: who published it? RC_OK or RC_ESTORE. */
+enum rc store_evict_note(struct store_log *log, struct store_channel *channel, const struct message *message);
+
 /* ---- server/store_retention.c ---- */
+
+/* What a channel may keep, */
+struct store_bounds {
+    uint64_t count;
+    uint64_t bytes;
+    uint64_t least;      /* messages that these two leave */
+    uint64_t expired_ms; /* and published then or earlier: gone */
+};
+
+/* The front of a log that is to go. */
+struct store_front {
+    uint64_t rows;
+    uint64_t bytes;
+    uint64_t offset;  /* of its last message, */
+    uint64_t time_ms; /* and its time */
+    uint64_t next_ms; /* time of the first that stays; STORE_NUMBER_MAX: it is not known to be there */
+};
+
+/* Deletes the messages at the channel's front that are not within the bounds, at most so many. */
+enum rc store_cut_front(struct store_log *log, struct store_channel *channel, const struct store_bounds *bounds,
+                        uint32_t rows_max, struct store_front *front);
+enum rc store_delete_channel(struct store_log *log, const struct store_channel *channel);
 
 /* What was published then or earlier is expired. */
 static inline uint64_t store_expired_ms(uint64_t now_ms, uint64_t ttl_ms)

@@ -11,21 +11,6 @@
 
 #define TRIM_ROWS_MAX 1024 /* in one append, should a rule have become much smaller */
 
-/* What a channel may keep. */
-struct bounds {
-    uint64_t count;
-    uint64_t bytes;
-    uint64_t expired_ms; /* published then or earlier: gone */
-};
-
-/* The front of a log that is to go. */
-struct front {
-    uint64_t rows;
-    uint64_t bytes;
-    uint64_t offset;  /* of its last message */
-    uint64_t next_ms; /* time of the first that stays; STORE_NUMBER_MAX: it is not known to be there */
-};
-
 uint64_t store_forget_at_ms(uint64_t last_ms, uint64_t ttl_ms)
 {
     return last_ms + store_remembers_ms(ttl_ms);
@@ -33,16 +18,16 @@ uint64_t store_forget_at_ms(uint64_t last_ms, uint64_t ttl_ms)
 
 /* ---- messages ---- */
 
-static bool must_go(const struct store_channel *channel, const struct bounds *bounds, const struct front *front,
-                    uint64_t time_ms)
+static bool must_go(const struct store_channel *channel, const struct store_bounds *bounds,
+                    const struct store_front *front, uint64_t time_ms)
 {
     if (time_ms <= bounds->expired_ms) return true;
     uint64_t left = channel->count - front->rows;
-    return left > 1 && (left > bounds->count || channel->bytes - front->bytes > bounds->bytes);
+    return left > bounds->least && (left > bounds->count || channel->bytes - front->bytes > bounds->bytes);
 }
 
-static enum rc measure_front(struct store_log *log, const struct store_channel *channel, const struct bounds *bounds,
-                             uint32_t rows_max, struct front *front)
+static enum rc measure_front(struct store_log *log, const struct store_channel *channel,
+                             const struct store_bounds *bounds, uint32_t rows_max, struct store_front *front)
 {
     const enum store_statement oldest = STORE_SQL_MESSAGES_OLDEST;
     store_bind_number(log, oldest, 1, (uint64_t)channel->id);
@@ -55,6 +40,7 @@ static enum rc measure_front(struct store_log *log, const struct store_channel *
             break;
         }
         front->offset = store_number(log, oldest, 0);
+        front->time_ms = time_ms;
         front->bytes += store_number(log, oldest, 2);
         front->rows++;
     }
@@ -62,10 +48,10 @@ static enum rc measure_front(struct store_log *log, const struct store_channel *
     return rc == RC_ENOENT ? RC_OK : rc;
 }
 
-static enum rc cut_front(struct store_log *log, struct store_channel *channel, const struct bounds *bounds,
-                         uint32_t rows_max, struct front *front)
+enum rc store_cut_front(struct store_log *log, struct store_channel *channel, const struct store_bounds *bounds,
+                        uint32_t rows_max, struct store_front *front)
 {
-    *front = (struct front){.next_ms = STORE_NUMBER_MAX};
+    *front = (struct store_front){.next_ms = STORE_NUMBER_MAX};
     enum rc rc = measure_front(log, channel, bounds, rows_max, front);
     if (rc != RC_OK || front->rows == 0) return rc;
     store_bind_number(log, STORE_SQL_MESSAGES_DELETE, 1, (uint64_t)channel->id);
@@ -74,7 +60,7 @@ static enum rc cut_front(struct store_log *log, struct store_channel *channel, c
     if (rc != RC_OK) return rc;
     channel->count -= front->rows;
     channel->bytes -= front->bytes;
-    counter_add(log->counters, COUNTER_store_expired, front->rows);
+    channel->first_ms = front->next_ms < STORE_NUMBER_MAX ? front->next_ms : front->time_ms;
     return RC_OK;
 }
 
@@ -84,16 +70,18 @@ enum rc store_trim(struct store_log *log, struct store_channel *channel, const s
     bool is_beyond =
         channel->count > rule->size + (uint64_t)rule->size / 16 || channel->bytes > rule->bytes + rule->bytes / 16;
     if (!is_beyond) return RC_OK;
-    struct front front;
-    struct bounds bounds = {
-        .count = rule->size, .bytes = rule->bytes, .expired_ms = store_expired_ms(now_ms, rule->ttl)};
-    return cut_front(log, channel, &bounds, TRIM_ROWS_MAX, &front);
+    struct store_front front;
+    struct store_bounds bounds = {
+        .count = rule->size, .bytes = rule->bytes, .least = 1, .expired_ms = store_expired_ms(now_ms, rule->ttl)};
+    enum rc rc = store_cut_front(log, channel, &bounds, TRIM_ROWS_MAX, &front);
+    counter_add(log->counters, COUNTER_store_expired, front.rows);
+    return rc;
 }
 
 /* ---- keys ---- */
 
 static enum rc measure_keys(struct store_log *log, const struct store_channel *channel, enum receipt_owner owner,
-                            uint64_t expired_ms, uint32_t rows_max, struct front *front)
+                            uint64_t expired_ms, uint32_t rows_max, struct store_front *front)
 {
     const enum store_statement oldest = STORE_SQL_KEYS_OLDEST;
     store_bind_keys(log, oldest, 1, channel, owner);
@@ -113,9 +101,9 @@ static enum rc measure_keys(struct store_log *log, const struct store_channel *c
 }
 
 static enum rc cut_keys_of(struct store_log *log, const struct store_channel *channel, enum receipt_owner owner,
-                           uint64_t now_ms, uint32_t rows_max, struct front *front)
+                           uint64_t now_ms, uint32_t rows_max, struct store_front *front)
 {
-    *front = (struct front){.next_ms = STORE_NUMBER_MAX};
+    *front = (struct store_front){.next_ms = STORE_NUMBER_MAX};
     enum rc rc = measure_keys(log, channel, owner, store_expired_ms(now_ms, RECEIPT_MS), rows_max, front);
     if (rc != RC_OK || front->rows == 0) return rc;
     store_bind_keys(log, STORE_SQL_KEYS_DELETE, 1, channel, owner);
@@ -131,13 +119,13 @@ static uint64_t earlier(uint64_t a_ms, uint64_t b_ms)
 }
 
 /* When what stays at the front expires; 0: at once, for only a part of what is expired could be taken. */
-static uint64_t next_sweep_ms(const struct front *front, uint32_t rows_max, uint64_t ttl_ms)
+static uint64_t next_sweep_ms(const struct store_front *front, uint32_t rows_max, uint64_t ttl_ms)
 {
     if (front->rows == rows_max) return 0;
     return front->next_ms < STORE_NUMBER_MAX ? front->next_ms + ttl_ms : STORE_NUMBER_MAX;
 }
 
-static enum rc delete_channel(struct store_log *log, const struct store_channel *channel)
+enum rc store_delete_channel(struct store_log *log, const struct store_channel *channel)
 {
     store_bind_number(log, STORE_SQL_CHANNEL_DELETE, 1, (uint64_t)channel->id);
     return store_run(log, STORE_SQL_CHANNEL_DELETE);
@@ -149,7 +137,7 @@ static enum rc cut_keys(struct store_log *log, const struct store_channel *chann
 {
     enum rc rc = RC_OK;
     for (enum receipt_owner owner = 0; rc == RC_OK && owner < RECEIPT_OWNERS_MAX; owner++) {
-        struct front keys;
+        struct store_front keys;
         rc = cut_keys_of(log, channel, owner, now_ms, rows_max, &keys);
         *rows += keys.rows;
         *sweep_ms = earlier(*sweep_ms, next_sweep_ms(&keys, rows_max, RECEIPT_MS));
@@ -160,19 +148,20 @@ static enum rc cut_keys(struct store_log *log, const struct store_channel *chann
 static enum rc sweep_channel(struct store_log *log, struct store_channel *channel, uint64_t now_ms, uint32_t rows_max,
                              uint32_t *rows_r)
 {
-    struct front messages;
-    struct bounds bounds = {.count = STORE_NUMBER_MAX,
-                            .bytes = STORE_NUMBER_MAX,
-                            .expired_ms = store_expired_ms(now_ms, channel->ttl_ms)};
-    enum rc rc = cut_front(log, channel, &bounds, rows_max, &messages);
+    struct store_front messages;
+    struct store_bounds bounds = {.count = STORE_NUMBER_MAX,
+                                  .bytes = STORE_NUMBER_MAX,
+                                  .expired_ms = store_expired_ms(now_ms, channel->ttl_ms)};
+    enum rc rc = store_cut_front(log, channel, &bounds, rows_max, &messages);
     uint64_t rows = messages.rows + 1; /* and the channel's */
+    counter_add(log->counters, COUNTER_store_expired, messages.rows);
     channel->sweep_ms = next_sweep_ms(&messages, rows_max, channel->ttl_ms);
     if (rc == RC_OK) rc = cut_keys(log, channel, now_ms, rows_max, &rows, &channel->sweep_ms);
     if (rc != RC_OK) return rc;
     *rows_r = (uint32_t)rows;
     if (channel->sweep_ms == STORE_NUMBER_MAX) { /* nothing is left */
         channel->sweep_ms = store_forget_at_ms(channel->last_ms, channel->ttl_ms);
-        if (channel->sweep_ms <= now_ms) return delete_channel(log, channel);
+        if (channel->sweep_ms <= now_ms) return store_delete_channel(log, channel);
     }
     return store_channel_save(log, channel);
 }

@@ -9,12 +9,15 @@
 
 #include <stdatomic.h>
 
-#define WRITE_BYTES_MAX (8 << 20) /* of frames in one transaction: bounds what it holds in memory */
-#define READ_BYTES_MAX  (1 << 20) /* and what is written next waits for it */
-#define SWEEP_MS        60000     /* between a sweep that has found all, and the next */
-#define SWEEP_ROWS      1000      /* in one transaction: some milliseconds, between those of jobs */
-#define LOOK_MS         1000      /* how often to look whether the files are those that were opened */
-#define PROBE_MS        1000      /* how often a store in trouble that nobody asks tries whether it is over */
+#define WRITE_BYTES_MAX (8 << 20)  /* of frames in one transaction: bounds what it holds in memory */
+#define READ_BYTES_MAX  (1 << 20)  /* and what is written next waits for it */
+#define SWEEP_MS        60000      /* between a sweep that has found all, and the next */
+#define SWEEP_ROWS      1000       /* in one transaction: some milliseconds, between those of jobs */
+#define EVICT_ROWS      5000       /* in one transaction, */
+#define EVICTIONS_MAX   16         /* of so many in a row: then jobs have their turn */
+#define MEASURE_BYTES   (32 << 10) /* of frames, after which to ask whether it is full */
+#define LOOK_MS         1000       /* how often to look whether the files are those that were opened */
+#define PROBE_MS        1000       /* how often a store in trouble that nobody asks tries whether it is over */
 
 /* ---- trouble: while it lasts nothing waits for another program, for each transaction would wait anew ---- */
 
@@ -83,6 +86,7 @@ static enum rc run_transaction(struct store_work *work, struct store_job *const 
         rc = run_job(work, job, now_ms);
         if (rc == RC_OK) bytes += job_bytes(job);
     }
+    if (!are_reads) work->unmeasured_bytes += bytes;
     return rc == RC_OK ? store_log_commit(work->log) : rc;
 }
 
@@ -170,6 +174,28 @@ static void sweep(struct store_work *work, uint64_t now_ms)
     work->sweep_at_ms = has_more ? now_ms : now_ms + SWEEP_MS;
 }
 
+static enum rc run_eviction(struct store_work *work, bool *has_more_r)
+{
+    enum rc rc = store_log_begin(work->log, true);
+    if (rc == RC_OK) rc = store_log_evict(work->log, EVICT_ROWS, has_more_r);
+    if (rc == RC_OK) rc = store_log_commit(work->log);
+    return rc;
+}
+
+static void evict(struct store_work *work)
+{
+    bool has_more = true;
+    work->unmeasured_bytes = 0;
+    if (!store_log_is_full(work->log)) return;
+    for (uint32_t i = 0; i < EVICTIONS_MAX && has_more; i++) {
+        if (run_eviction(work, &has_more) == RC_OK) continue;
+        note_failure(work);
+        store_log_rollback(work->log);
+        return;
+    }
+    if (has_more) work->unmeasured_bytes = MEASURE_BYTES; /* after the next jobs */
+}
+
 static void probe(struct store_work *work)
 {
     if (store_log_probe(work->log) == RC_OK) {
@@ -195,6 +221,7 @@ void store_work_upkeep(struct store_work *work)
 {
     uint64_t now_ms = monotonic_ms();
     if (now_ms >= work->sweep_at_ms) sweep(work, now_ms);
+    if (work->unmeasured_bytes >= MEASURE_BYTES) evict(work);
     if (now_ms < check_at_ms(work)) return;
     if (atomic_load(&work->trouble) != NULL) {
         probe(work);

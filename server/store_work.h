@@ -14,6 +14,7 @@ struct store_work {
     struct store_log *log;
     struct counters counters;      /* any thread may read */
     _Atomic(const char *) trouble; /* any thread may read; NULL: none */
+    uint64_t unmeasured_bytes;     /* of frames that were written since it was last asked whether it is full */
     uint64_t sweep_at_ms;          /* monotonic, as is: */
     uint64_t look_at_ms;           /* while there is none */
     uint64_t probe_at_ms;          /* while there is trouble */

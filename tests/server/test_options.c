@@ -304,6 +304,8 @@ Test(options, mistakes_in_flags_are_told_with_their_cure, .timeout = 10)
         {{"--webhook-delay-ms=61s"}, "--webhook-delay-ms: \"61s\" is out of bounds; give 0 to 1m"},
         {{"--replay-bytes-max=1023"}, "--replay-bytes-max: \"1023\" is out of bounds; give 1KiB to 64MiB"},
         {{"--store-jobs-max=0"}, "--store-jobs-max: \"0\" is out of bounds; give 1 to 10000000"},
+        {{"--store-disk-bytes-max=63MiB"},
+         "--store-disk-bytes-max: too little for a database to work; give 64MiB or more, or 0 for no bound"},
         {{"--repeat-keys-max=10000001"}, "--repeat-keys-max: \"10000001\" is out of bounds; give 0 to 10000000"},
         {{"--store-sync=later"}, "--store-sync: \"later\" is neither yes nor no; give one of them"},
         {{"--history=a durable=yes"},

@@ -28,7 +28,7 @@ ReportHook(PRE_ALL)(struct criterion_test_set *tests)
 static struct store *store;
 static struct options options;
 static int wake[SHARDS_MOST];
-static uint64_t now_ms;
+static uint64_t now_ms, disk_bytes_max;
 
 static void start(uint32_t shards)
 {
@@ -38,6 +38,7 @@ static void start(uint32_t shards)
     options = (struct options){.data_dir = case_dir,
                                .store_sync = false,
                                .store_jobs_max = 10000,
+                               .store_disk_bytes_max = disk_bytes_max,
                                .history = {.items = &durable, .count = 1}};
     cr_assert_eq(store_start(&store, &options, wake, shards, reason, sizeof reason), RC_OK, "%s", reason);
 }
@@ -141,6 +142,30 @@ Test(store, keeps_messages_over_a_restart, .timeout = 60)
     cr_expect_eq(counter_get(store_counters(store), COUNTER_store_commits), 3);
     cr_expect_eq(counter_get(store_counters(store), COUNTER_store_failures), 0);
     cr_expect(store_trouble(store) == NULL);
+    end();
+}
+
+Test(store, forgets_the_oldest_when_it_is_as_large_as_it_may_be, .timeout = 60)
+{
+    enum { MESSAGES = 400, BYTES = 10000, BOUND = 1 << 20 };
+    static char data[BYTES];
+    memset(data, 'x', sizeof data);
+    begin(1);
+    stop();
+    disk_bytes_max = BOUND;
+    start(1);
+    for (uint64_t offset = 1; offset <= MESSAGES; offset++) {
+        struct store_job *job = run(case_append_text("room", offset, text_of("ev"), (struct text){data, sizeof data},
+                                                     (struct text){0}, now_ms));
+        cr_assert_eq(job->rc, RC_OK);
+        case_free(job);
+    }
+    stop(); /* nothing is under way any more */
+    uint64_t left = case_query("SELECT count(*) FROM message");
+    cr_expect(left > BOUND / BYTES / 3 && left < BOUND / BYTES, "%lu", left);
+    cr_expect_eq(case_query("SELECT max(offset) FROM message"), MESSAGES);
+    start(1);
+    expect_kept("room", MESSAGES, (uint32_t)left);
     end();
 }
 

@@ -69,6 +69,8 @@ static void expect_version_1(uint64_t now_ms)
     cr_assert_eq(read->keys_count, 1);
     cr_expect_str_eq(read->keys[0].text, "border-5");
     case_free(read);
+    cr_expect_eq(case_query("SELECT count(*) FROM key WHERE (channel < 0) = (text = 'cid-1')"), 2);
+    cr_expect_eq(case_query("SELECT count(*) FROM channel WHERE eviction = 9223372036854775807 - bytes"), 3);
 }
 
 static uint64_t query_copy(const char *sql)
