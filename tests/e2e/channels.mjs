@@ -75,6 +75,16 @@ export function endpointAnswer(socketId, channel, member, app = APP) {
 
 /* --- pusher-js ---------------------------------------------------------------------------------------------------- */
 
+/* What pusher-js closes once more when it has ended already waits half a minute for an answer, and the process with it:
+ * not beyond the test. */
+const { Runtime } = PusherJs;
+const { createWebSocket } = Runtime;
+Runtime.createWebSocket = (url) => {
+  const socket = createWebSocket.call(Runtime, url);
+  atEnd(() => setImmediate(() => clearTimeout(socket._closeTimer)));
+  return socket;
+};
+
 /* A client of pusher-js.
  *   member   who it is on presence channels: { user_id, user_info }
  *   user     who it signs in as: { id, user_info, watchlist }
