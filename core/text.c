@@ -19,6 +19,16 @@ bool text_has_prefix(struct text text, const char *prefix)
     return text.count >= count && (count == 0 || memcmp(text.at, prefix, count) == 0);
 }
 
+bool text_has_controls(struct text text)
+{
+    for (size_t i = 0; i < text.count; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        if (c < ' ' || c == 0x7f) return true;
+        if (c == 0xc2 && i + 1 < text.count && (unsigned char)text.at[i + 1] < 0xa0) return true;
+    }
+    return false;
+}
+
 bool text_take_number(struct text *text, uint64_t *number_r)
 {
     size_t digits = 0;

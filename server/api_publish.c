@@ -8,6 +8,7 @@
 #include "net/json.h"
 #include "server/event.h"
 #include "server/socket_id.h"
+#include "server/user.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,10 +120,8 @@ static struct api_refusal read_event(const struct app *app, yyjson_val *object, 
 /* A channel that a backend may publish to: a user's too. */
 static bool is_channel(struct text name)
 {
-    struct text rest = name;
-    if (name.at == NULL || name.count > NAME_BYTES_MAX) return false;
-    if (text_has_prefix(name, CHANNEL_USER_PREFIX)) rest = text_behind(name, strlen(CHANNEL_USER_PREFIX));
-    return name_is_valid(rest);
+    if (!text_has_prefix(name, CHANNEL_USER_PREFIX)) return name_is_valid(name);
+    return user_id_is_valid(text_behind(name, strlen(CHANNEL_USER_PREFIX)));
 }
 
 /* ---- publishing ---- */
@@ -217,9 +216,9 @@ static enum rc compose_event(const struct api_call *call, struct span **body)
     enum rc rc = api_append(body, "{\"channels\":{");
     for (uint32_t i = 0; rc == RC_OK && i < call->parts_count; i++) {
         const struct query *part = call->parts[i];
-        rc = api_append(body, i > 0 ? ",\"" : "\"");
-        if (rc == RC_OK) rc = span_append(body, (const uint8_t *)part->name.text, part->name.length);
-        if (rc == RC_OK) rc = api_append(body, "\":{");
+        if (i > 0) rc = api_append(body, ",");
+        if (rc == RC_OK) rc = query_append_string(body, name_text(&part->name));
+        if (rc == RC_OK) rc = api_append(body, ":{");
         if (rc == RC_OK) rc = query_append_facts(body, &part->name, part->info, &part->facts);
         if (rc == RC_OK) rc = api_append(body, "}");
     }

@@ -241,7 +241,7 @@ void api_terminate(const struct api_request *request)
     struct name name;
     static const uint32_t no_frames[FORMS_MAX];
     if (!user_channel(request->app, request->subject, memory, &name)) {
-        refuse(request, 400, "Invalid user id: use 1 to 128 characters of A-Z a-z 0-9 _ - = @ , . ;");
+        refuse(request, 400, "Invalid user id: use 1 to 128 bytes of UTF-8 without control characters");
         return;
     }
     struct api_call *call = api_call_new(request->shard, 1);

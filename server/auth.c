@@ -9,18 +9,24 @@ _Static_assert(AUTH_BYTES_MAX == APP_TOKEN_BYTES_MAX + 1 + DIGEST_HMAC_HEX_BYTES
 struct pieces {
     struct text items[5];
     size_t count;
+    const char *wrong; /* what is said when the signature is of something else */
 };
 
 static struct pieces pieces_of_channel(struct text socket_id, struct text channel, struct text channel_data)
 {
     struct text colon = text_of(":");
     return (struct pieces){.items = {socket_id, colon, channel, colon, channel_data},
-                           .count = channel_data.at != NULL ? 5 : 3};
+                           .count = channel_data.at != NULL ? 5 : 3,
+                           .wrong = "Invalid signature: sign socket_id, channel_name and channel_data with the app's "
+                                    "secret (HMAC SHA256, hex)"};
 }
 
 static struct pieces pieces_of_user(struct text socket_id, struct text user_data)
 {
-    return (struct pieces){.items = {socket_id, text_of("::user::"), user_data}, .count = 3};
+    return (struct pieces){.items = {socket_id, text_of("::user::"), user_data},
+                           .count = 3,
+                           .wrong = "Invalid signature: sign socket_id, ::user:: and user_data with the app's secret "
+                                    "(HMAC SHA256, hex)"};
 }
 
 static const char *check(const struct app *app, struct text auth, struct pieces pieces)
@@ -35,8 +41,7 @@ static const char *check(const struct app *app, struct text auth, struct pieces 
     }
     struct text signature = text_between(colon + 1, auth.at + auth.count);
     if (digest_equals(signature, text_of(expected))) return NULL;
-    return "Invalid signature: sign socket_id, channel_name and channel_data with the app's secret (HMAC SHA256, "
-           "hex)";
+    return pieces.wrong;
 }
 
 static enum rc sign(const struct app *app, struct pieces pieces, char auth_r[AUTH_BYTES_MAX])

@@ -53,16 +53,9 @@ static struct text string_of(const struct guest_call *call, const char *name)
     return json_text(value);
 }
 
-/* No control characters: neither those of ASCII nor U+0080 to U+009F. */
 static bool is_name(struct text text)
 {
-    if (text.count == 0 || text.count > GUEST_NAME_BYTES) return false;
-    for (size_t i = 0; i < text.count; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-        if (c < ' ' || c == 0x7f) return false;
-        if (c == 0xc2 && (unsigned char)text.at[i + 1] < 0xa0) return false; /* the text is UTF-8: another follows */
-    }
-    return true;
+    return text.count > 0 && text.count <= GUEST_NAME_BYTES && !text_has_controls(text);
 }
 
 static struct guest_refusal read_guest(const struct guest_call *call, struct guest *guest)

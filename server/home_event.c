@@ -140,12 +140,13 @@ void home_tell_user(struct shard *shard, struct roster *roster, bool is_online)
 {
     const struct name *name = &roster->channel->name;
     struct text user_id = text_behind(name_text(name), strlen(CHANNEL_USER_PREFIX));
-    char data[2 * NAME_BYTES_MAX]; /* ids have the characters of channel names: nothing is escaped */
-    int bytes = snprintf(data, sizeof data, "{\"events\":[{\"name\":\"%s\",\"user_ids\":[\"%.*s\"]}]}",
-                         is_online ? "online" : "offline", (int)user_id.count, user_id.at);
+    char data[100 + 2 * NAME_BYTES_MAX]; /* of an id, which has no control characters, quotes alone grow */
+    char *to = text_put(data, text_of("{\"events\":[{\"name\":\""));
+    to = text_put(text_put(to, text_of(is_online ? "online" : "offline")), text_of("\",\"user_ids\":[\""));
+    to = text_put(json_text_write(to, user_id), text_of("\"]}]}"));
     struct event event = {
         .name = text_of("pusher_internal:watchlist_events"),
-        .data = {data, (size_t)bytes},
+        .data = text_between(data, to),
     };
     struct message *message = message_new_of(&shard->counters, name, FORM_WATCH, (uint32_t)event_frame_bytes(&event));
     if (message == NULL) {

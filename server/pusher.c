@@ -159,7 +159,8 @@ static enum rc pusher_on_open(struct shard *shard, struct connection *connection
 static void pusher_on_goodbye(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
     uint16_t code = close_reason_channel_code(reason);
-    if (code < 4000) return; /* WebSocket's own codes need no words */
+    if (code < 4000) return;                  /* WebSocket's own codes need no words */
+    if (reason == CLOSE_UNAUTHORIZED) return; /* told already, with what was wrong */
     struct command command = {.shard = shard, .connection = connection};
     pusher_error(&command, code, "%s", close_reason_text(reason));
 }

@@ -133,7 +133,7 @@ static void published(const struct command *command, const struct query *query)
 /* Says {"rid":1,"channel":"room",...}; `rest` is what follows, up to the closing brace. */
 static void answer_history(const struct command *command, const char *tag, struct text channel, struct text rest)
 {
-    size_t bytes = strlen(tag) + channel.count + rest.count + 40;
+    size_t bytes = strlen(tag) + json_text_bytes(channel) + rest.count + 40;
     char *data = malloc(bytes);
     if (data == NULL) {
         connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
@@ -141,7 +141,7 @@ static void answer_history(const struct command *command, const char *tag, struc
     }
     char *to = data;
     to += snprintf(to, bytes, "{\"rid\":%s,\"channel\":\"", tag[0] != '\0' ? tag : "null");
-    to = text_put(text_put(text_put(to, channel), text_of("\",")), rest);
+    to = text_put(text_put(json_text_write(to, channel), text_of("\",")), rest);
     to = text_put(to, text_of("}"));
     struct event event = {.name = text_of(HISTORY_EVENT), .data = text_between(data, to)};
     connection_say_long(command->shard, command->connection, event_batch(&event, command->shard->now_ms));

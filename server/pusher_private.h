@@ -12,6 +12,7 @@
 #include "server/user.h"
 
 #define CODE_NONE         0 /* told as null: an error that has no code of its own */
+#define CODE_UNAUTHORIZED 4009
 #define CODE_CLIENT_EVENT 4301
 #define CODE_WATCHLIST    4302
 #define CODE_MALFORMED    400 /* of answers to what has an id of its own; the protocol has no codes for these */

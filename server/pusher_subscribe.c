@@ -95,8 +95,10 @@ static struct refusal_text read_identity(const struct app *app, struct text chan
     if (!yyjson_is_obj(root)) return auth_error("channel_data is no JSON object");
     if (json_member(root, "user_id", &id) != RC_OK) return auth_error("channel_data needs one user_id");
     identity->user_id = json_text(id);
-    bool has_id = identity->user_id.count > 0 && identity->user_id.count <= USER_ID_BYTES_MAX;
-    if (!has_id) return auth_error("user_id in channel_data has to be a string of 1 to 128 bytes, or a number");
+    if (!user_id_is_valid(identity->user_id)) {
+        return auth_error("user_id in channel_data has to be a string of 1 to 128 bytes without control characters, "
+                          "or a number");
+    }
     enum rc rc = json_member(root, "user_info", &info);
     if (rc == RC_EPROTO) return auth_error("channel_data has two user_info");
     if (rc == RC_ENOENT) return granted;

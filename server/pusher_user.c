@@ -53,8 +53,10 @@ static void say_success(const struct command *command)
     free(data);
 }
 
-static void fail(const struct command *command)
+/* Ends the connection, and tells it why. */
+static void fail(const struct command *command, const char *why)
 {
+    pusher_error(command, CODE_UNAUTHORIZED, "Sign-in failed: %s", why);
     connection_close(command->shard, command->connection, CLOSE_UNAUTHORIZED);
 }
 
@@ -70,6 +72,92 @@ static bool subscribe_to_user(const struct command *command, struct text user_id
     if (rc_is_error(rc)) connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
     return true;
 }
+
+/* What is wrong with user_data; NULL: nothing. */
+static const char *check_user_data(yyjson_val *root)
+{
+    yyjson_val *value;
+    struct text id;
+    if (!yyjson_is_obj(root)) return "user_data is no JSON object";
+    if (pusher_string(root, "id", &id) != RC_OK || !user_id_is_valid(id)) {
+        return "id in user_data has to be a string of 1 to 128 bytes without control characters, and once";
+    }
+    if (json_member(root, "user_info", &value) == RC_EPROTO) return "user_data has two user_info";
+    if (json_member(root, "watchlist", &value) == RC_EPROTO) return "user_data has two watchlist";
+    return NULL;
+}
+
+static void sign_in_as(const struct command *command, yyjson_val *root, struct text user_data)
+{
+    yyjson_val *id, *info;
+    char *json = NULL;
+    size_t bytes = 0;
+    struct user *user = NULL;
+    json_member(root, "id", &id);
+    json_member(root, "user_info", &info);
+    if (info == NULL || json_write(info, &json, &bytes) == RC_OK) {
+        user = user_new(json_text(id), (struct text){json, bytes}, user_data);
+    }
+    free(json);
+    if (user == NULL) {
+        connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
+        return;
+    }
+    command->pusher->user = user;
+    subscribe_to_user(command, json_text(id), FORM_EVENT);
+}
+
+/* Again, as the client does that is not sure: only as the same user. */
+static void sign_in_again(const struct command *command, yyjson_val *root)
+{
+    yyjson_val *id;
+    json_member(root, "id", &id);
+    if (!text_equals(json_text(id), command->pusher->user->id)) {
+        fail(command, "the connection is signed in as another user");
+    } else if (command->pusher->user->is_signed_in) {
+        say_success(command);
+    }
+}
+
+static void take_user_data(const struct command *command, struct text user_data)
+{
+    yyjson_doc *document;
+    enum rc rc = json_read(user_data, &document, NULL);
+    if (rc == RC_ENOMEM) {
+        connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
+        return;
+    }
+    yyjson_val *root = yyjson_doc_get_root(document);
+    const char *wrong = rc == RC_OK ? check_user_data(root) : "user_data is no JSON";
+    if (wrong != NULL) {
+        fail(command, wrong);
+    } else if (command->pusher->user != NULL) {
+        sign_in_again(command, root);
+    } else {
+        sign_in_as(command, root, user_data);
+    }
+    yyjson_doc_free(document);
+}
+
+void pusher_sign_in(const struct command *command)
+{
+    struct text auth, user_data;
+    char memory[SOCKET_ID_BYTES_MAX];
+    if (pusher_string(command->data, "auth", &auth) != RC_OK ||
+        pusher_string(command->data, "user_data", &user_data) != RC_OK) {
+        fail(command, "data needs auth and user_data, strings and each once");
+        return;
+    }
+    struct text socket_id = pusher_socket_id(command->shard, command->connection, memory);
+    const char *wrong = auth_check_user(command->pusher->app, auth, socket_id, user_data);
+    if (wrong != NULL) {
+        fail(command, wrong);
+    } else {
+        take_user_data(command, user_data);
+    }
+}
+
+/* ---- watching ---- */
 
 /* Asks about all in the watchlist. The one answer goes out with the last home's; one that comes at once must not be
  * the last before all are asked. */
@@ -92,79 +180,22 @@ static void watch_all(const struct command *command, yyjson_val *watchlist)
     }
 }
 
-static void sign_in_as(const struct command *command, yyjson_val *root, struct text user_data)
-{
-    yyjson_val *info, *watchlist;
-    struct text id;
-    char *json = NULL;
-    size_t bytes = 0;
-    enum rc rc = pusher_string(root, "id", &id);
-    if (rc != RC_OK || json_member(root, "user_info", &info) == RC_EPROTO ||
-        json_member(root, "watchlist", &watchlist) == RC_EPROTO || id.count > USER_ID_BYTES_MAX ||
-        !name_is_valid(id)) {
-        fail(command);
-        return;
-    }
-    if (info != NULL && json_write(info, &json, &bytes) != RC_OK) {
-        connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
-        return;
-    }
-    struct user *user = user_new(id, (struct text){json, bytes}, user_data);
-    free(json);
-    if (user == NULL) {
-        connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
-        return;
-    }
-    command->pusher->user = user;
-    subscribe_to_user(command, id, FORM_EVENT);
-    if (command->connection->state == CONNECTION_OPEN && command->pusher->app->watchlist) {
-        watch_all(command, watchlist);
-    }
-}
-
-/* Again, as the client does that is not sure: only as the same user. */
-static void sign_in_again(const struct command *command, yyjson_val *root)
-{
-    struct text id;
-    if (pusher_string(root, "id", &id) != RC_OK || !text_equals(id, command->pusher->user->id)) {
-        fail(command);
-    } else if (command->pusher->user->is_signed_in) {
-        say_success(command);
-    }
-}
-
-void pusher_sign_in(const struct command *command)
-{
-    struct text auth, user_data;
-    char memory[SOCKET_ID_BYTES_MAX];
-    if (pusher_string(command->data, "auth", &auth) != RC_OK ||
-        pusher_string(command->data, "user_data", &user_data) != RC_OK) {
-        fail(command);
-        return;
-    }
-    struct text socket_id = pusher_socket_id(command->shard, command->connection, memory);
-    yyjson_doc *document = NULL;
-    if (auth_check_user(command->pusher->app, auth, socket_id, user_data) != NULL ||
-        json_read(user_data, &document, NULL) != RC_OK) {
-        fail(command);
-        return;
-    }
-    yyjson_val *root = yyjson_doc_get_root(document);
-    if (command->pusher->user != NULL) {
-        sign_in_again(command, root);
-    } else {
-        sign_in_as(command, root, user_data);
-    }
-    yyjson_doc_free(document);
-}
-
+/* Not before: homes answer in any order, and a client hears of others only once it is signed in itself. */
 void pusher_signed_in(const struct command *command)
 {
+    yyjson_doc *document;
+    yyjson_val *watchlist;
     command->pusher->user->is_signed_in = true;
     say_success(command);
+    if (command->connection->state != CONNECTION_OPEN || !command->pusher->app->watchlist) return;
+    if (json_read(command->pusher->user->data, &document, NULL) != RC_OK) { /* it was read before: no memory */
+        connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
+        return;
+    }
+    json_member(yyjson_doc_get_root(document), "watchlist", &watchlist);
+    watch_all(command, watchlist);
+    yyjson_doc_free(document);
 }
-
-/* ---- watching ---- */
 
 /* Online when the home said so, and changed as often as its watchers were told since. */
 static bool is_online(const struct subscription *subscription)
@@ -177,14 +208,14 @@ static struct text id_of(const struct subscription *subscription)
     return text_behind(name_text(&subscription->channel->name), strlen(CHANNEL_USER_PREFIX));
 }
 
-/* One of the two lists. Ids have the characters of channel names: nothing is escaped. */
+/* One of the two lists. */
 static char *put_list(char *to, const struct connection *connection, const char *name, bool online)
 {
     const char *before = "\"";
     to = text_put(text_put(text_put(to, text_of("{\"name\":\"")), text_of(name)), text_of("\",\"user_ids\":["));
     for (const struct subscription *one = connection->subscriptions; one != NULL; one = one->next) {
         if (one->form != FORM_WATCH || is_online(one) != online) continue;
-        to = text_put(text_put(text_put(to, text_of(before)), id_of(one)), text_of("\""));
+        to = text_put(json_text_write(text_put(to, text_of(before)), id_of(one)), text_of("\""));
         before = ",\"";
     }
     return text_put(to, text_of("]}"));
@@ -194,7 +225,7 @@ static void say_watchlist(const struct command *command)
 {
     size_t most = 100;
     for (const struct subscription *one = command->connection->subscriptions; one != NULL; one = one->next) {
-        if (one->form == FORM_WATCH) most += id_of(one).count + strlen(",\"\"");
+        if (one->form == FORM_WATCH) most += json_text_bytes(id_of(one)) + strlen(",\"\"");
     }
     char *data = malloc(most);
     if (data == NULL) {

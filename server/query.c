@@ -63,7 +63,7 @@ struct text query_key(const struct query *query)
 
 /* ---- pieces of JSON ---- */
 
-static enum rc append_string(struct span **span, struct text text)
+enum rc query_append_string(struct span **span, struct text text)
 {
     size_t bytes = json_text_bytes(text) + 2;
     char *string = malloc(bytes);
@@ -137,7 +137,7 @@ static enum rc answer_users(const struct shard *shard, struct query *query)
     if (channel == NULL || channel->roster->presence == NULL) return RC_OK;
     while (rc == RC_OK && presence_next(channel->roster->presence, &index, &user_id)) {
         rc = span_append_text(&query->text, text_of(before));
-        if (rc == RC_OK) rc = append_string(&query->text, user_id);
+        if (rc == RC_OK) rc = query_append_string(&query->text, user_id);
         if (rc == RC_OK) rc = span_append_text(&query->text, text_of("}"));
         before = ",{\"id\":";
     }
@@ -160,7 +160,7 @@ static enum rc answer_channels(const struct shard *shard, struct query *query)
     while (rc == RC_OK && (channel = hub_next(&shard->hub, &bucket, channel)) != NULL) {
         if (!is_listed(query, channel)) continue;
         if (query->text != NULL) rc = span_append_text(&query->text, text_of(","));
-        if (rc == RC_OK) rc = append_string(&query->text, name_text(&channel->name));
+        if (rc == RC_OK) rc = query_append_string(&query->text, name_text(&channel->name));
         if (rc == RC_OK) rc = span_append_text(&query->text, text_of(":{"));
         struct query_facts facts = {.user_count = users_of(channel->roster),
                                     .subscription_count = roster_subscribers(channel->roster)};

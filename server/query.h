@@ -104,6 +104,8 @@ void query_done(struct shard *shard, struct query *query, enum rc rc);
 /* At the asker: hands the answer to whoever asked. Takes over the query. */
 void query_answered(struct shard *shard, struct query *query);
 
+/* Appends the text as a JSON string. */
+enum rc query_append_string(struct span **span, struct text text);
 /* Appends "user_count":2,"subscription_count":3,"offset":43,"epoch":"k3x9ab2m" as far as `info` asks and the channel
  * has them; nothing for nothing. */
 enum rc query_append_facts(struct span **span, const struct name *channel, unsigned info,

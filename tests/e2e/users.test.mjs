@@ -28,6 +28,34 @@ channelTest('who signs in gets its data back, byte for byte', {}, async (server)
   await other.expect('pusher:signin_success', undefined, { user_data: answer.user_data });
 });
 
+/* Ids as identity providers give them. */
+channelTest('an id may be any text', { settings: 'watchlist=yes' }, async (server) => {
+  const ids = ['auth0|5f7c', 'a+b@example.com', 'ü', '🎉'.repeat(32), 'a b', '"\\', '50%', 'x'.repeat(128)];
+  const watcher = await Peer.open(server);
+  await watcher.signIn({ id: 'watcher', watchlist: ids });
+  assert.deepEqual((await watched(watcher)).offline, [...ids].sort());
+  for (const id of ids) {
+    const client = pusherClient(server, { user: { id } });
+    const heard = listen(client.user, 'hello');
+    await signIn(client);
+    assert.deepEqual(await watched(watcher), { online: [id], offline: [] });
+    await backend(server).sendToUser(id, 'hello', { id });
+    assert.deepEqual(await heard.next(), { id });
+    const room = await subscribe(pusherClient(server, { member: { user_id: id } }), 'presence-room');
+    assert.ok(room.members.get(id), id);
+    const users = await ask(server, '/channels/presence-room/users');
+    assert.ok(users.users.some((user) => user.id === id), id);
+    /* The official package does not encode ids. */
+    if (/[%"\\]/.test(id)) {
+      await call(server, 'POST', `/users/${encodeURIComponent(id)}/terminate_connections`, { body: {} });
+    } else {
+      await backend(server).terminateUserConnections(id);
+    }
+    assert.deepEqual(await watched(watcher), { online: [], offline: [id] });
+    await untilState(client, 'disconnected');
+  }
+});
+
 channelTest('an event to a user reaches all its connections, and only them', {}, async (server) => {
   const clients = ['u1', 'u1', 'u2'].map((id) => pusherClient(server, { user: { id } }));
   const stranger = await Peer.open(server);
@@ -95,7 +123,7 @@ channelTest('a bad sign-in ends the connection with 4009', {}, async (server) =>
     () => ({ auth: userAuth('1.1', good), user_data: good }),
     (id) => ({ auth: userAuth(id, good, OTHER_APP), user_data: good }),
     (id) => ({ auth: userAuth(id, good).replace(':', '::user::'), user_data: good }),
-    ...['', 'x', '[]', 'null', '{}', '{"id":""}', '{"id":1}', '{"id":null}', '{"id":"a b"}', '{"id":"a","id":"b"}',
+    ...['', 'x', '[]', 'null', '{}', '{"id":""}', '{"id":1}', '{"id":null}', '{"id":"a\\nb"}', '{"id":"a","id":"b"}',
       `{"id":"${'x'.repeat(300)}"}`, '{"id":"u1"} x',
     ].map((userData) => (id) => ({ auth: userAuth(id, userData), user_data: userData })),
   ]) {

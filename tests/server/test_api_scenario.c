@@ -294,7 +294,7 @@ Test(api_scenario, a_refused_call_keeps_the_connection, .timeout = 30)
         {"POST", "/events", "", "{\"name\":\"a\",\"data\":\"\",\"channel\":\"b\",\"socket_id\":\"1\"}", 400},
         {"POST", "/events", "", "{\"name\":\"a\",\"name\":\"a\",\"data\":\"\",\"channel\":\"b\"}", 400},
         {"POST", "/batch_events", "", "{\"batch\":[]}", 400},
-        {"POST", "/users/a%20b/terminate_connections", "", "{}", 400},
+        {"POST", "/users/a%0ab/terminate_connections", "", "{}", 400},
         {"GET", "/channels/room", "", "", 200},
     };
     scenario_start(&scenario, 1, FLAGS("--shards", "2"));

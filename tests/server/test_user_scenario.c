@@ -25,6 +25,18 @@ static struct channel_client *join(uint32_t shard)
 
 /* ---- signing in ---- */
 
+/* One error with these words, and a close. */
+static void check_failed(const struct channel_client *client, const char *words)
+{
+    const struct heard_event *error = channel_client_heard(client, "pusher:error", NULL, 0);
+    cr_assert_not_null(error, "%s", words);
+    cr_expect_eq(error->code, 4009);
+    cr_expect(strncmp(error->data, "Sign-in failed: ", 16) == 0 && strstr(error->data, words) != NULL, "%s: %s",
+              words, error->data);
+    cr_expect_eq(channel_client_count(client, "pusher:error", NULL), 1, "%s", words);
+    cr_expect_eq(client->client->code, 4009, "%s", words);
+}
+
 Test(user_scenario, who_signs_in_is_that_user_until_the_end, .timeout = 30)
 {
     for (uint64_t seed = 1; seed <= 4; seed++) {
@@ -51,35 +63,148 @@ Test(user_scenario, who_signs_in_is_that_user_until_the_end, .timeout = 30)
         cr_expect_str_eq(channel_client_members(client, "presence-a"), "ann=null ");
         channel_client_sign_in(client, "bob", NULL);
         scenario_settle(&scenario);
-        cr_expect_eq(client->client->code, 4009);
-        cr_expect_eq(channel_client_heard(client, "pusher:error", NULL, 0)->code, 4009);
+        check_failed(client, "signed in as another user");
         scenario_stop(&scenario);
     }
 }
 
 Test(user_scenario, a_sign_in_that_is_wrong_ends_the_connection, .timeout = 30)
 {
-    static const char *const rows[] = {
-        "{}",
-        "{\"auth\":\"rc-key:00\"}",
-        "{\"auth\":\"rc-key:00\",\"user_data\":\"{\\\"id\\\":\\\"a\\\"}\"}",
-        "{\"auth\":1,\"user_data\":\"{}\"}",
+    static const struct {
+        const char *data, *words;
+    } rows[] = {
+        {"{}", "data needs auth and user_data"},
+        {"{\"auth\":\"rc-key:00\"}", "data needs auth and user_data"},
+        {"{\"auth\":1,\"user_data\":\"{}\"}", "data needs auth and user_data"},
+        {"{\"auth\":\"\",\"user_data\":\"{}\"}", "Auth info is required"},
+        {"{\"auth\":\"00\",\"user_data\":\"{}\"}", "of format 'key:signature'"},
+        {"{\"auth\":\"other:00\",\"user_data\":\"{}\"}", "Invalid key"},
+        {"{\"auth\":\"rc-key:00\",\"user_data\":\"{\\\"id\\\":\\\"a\\\"}\"}",
+         "sign socket_id, ::user:: and user_data"},
     };
-    static const char *const ids[] = {"", "a b", "#a", "a\\\\u0000"};
     scenario_start(&scenario, 1, FLAGS("--shards", "2"));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct channel_client *client = join(0);
-        channel_client_say(client, "{\"event\":\"pusher:signin\",\"data\":%s}", rows[i]);
+        channel_client_say(client, "{\"event\":\"pusher:signin\",\"data\":%s}", rows[i].data);
         scenario_settle(&scenario);
-        cr_expect_eq(client->client->code, 4009, "%s", rows[i]);
-        cr_expect_eq(channel_client_heard(client, "pusher:error", NULL, 0)->code, 4009);
+        check_failed(client, rows[i].words);
     }
-    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+    scenario_stop(&scenario);
+}
+
+/* The signature is right, what it is of is not. */
+Test(user_scenario, a_sign_in_says_what_is_wrong_with_its_user_data, .timeout = 30)
+{
+    static const char id[] = "id in user_data has to be";
+    static const struct {
+        const char *user_data, *words;
+    } rows[] = {
+        {"", "user_data is no JSON"},
+        {"x", "user_data is no JSON"},
+        {"{\"id\":\"a\"} x", "user_data is no JSON"},
+        {"[]", "user_data is no JSON object"},
+        {"null", "user_data is no JSON object"},
+        {"{}", id},
+        {"{\"id\":1}", id},
+        {"{\"id\":null}", id},
+        {"{\"id\":\"\"}", id},
+        {"{\"id\":\"a\\u0000\"}", id},
+        {"{\"id\":\"a\\nb\"}", id},
+        {"{\"id\":\"\\u007f\"}", id},
+        {"{\"id\":\"\\u0085\"}", id},
+        {"{\"id\":\"a\",\"id\":\"a\"}", id},
+        {"{\"id\":\"a\",\"user_info\":1,\"user_info\":2}", "two user_info"},
+        {"{\"id\":\"a\",\"watchlist\":[],\"watchlist\":[]}", "two watchlist"},
+    };
+    scenario_start(&scenario, 1, FLAGS("--shards", "2"));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct channel_client *client = join(0);
-        channel_client_sign_in(client, ids[i], NULL);
+        channel_client_sign_in_with(client, rows[i].user_data);
         scenario_settle(&scenario);
-        cr_expect_eq(client->client->code, 4009, "%s", ids[i]);
+        check_failed(client, rows[i].words);
     }
+    scenario_stop(&scenario);
+}
+
+/* ---- ids ---- */
+
+#define QUOTES_16  "\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\"\\\""
+#define QUOTES_128 QUOTES_16 QUOTES_16 QUOTES_16 QUOTES_16 QUOTES_16 QUOTES_16 QUOTES_16 QUOTES_16
+#define PATH_16    "%22%22%22%22%22%22%22%22%22%22%22%22%22%22%22%22"
+#define PATH_128   PATH_16 PATH_16 PATH_16 PATH_16 PATH_16 PATH_16 PATH_16 PATH_16
+
+/* Goal: what presence channels take for an id, signing in takes too, and it comes out of everything as it went in. */
+Test(user_scenario, ids_may_be_any_text_without_control_characters, .timeout = 60)
+{
+    static const struct {
+        const char *id, *path; /* in JSON, in a URL */
+    } rows[] = {
+        {"auth0|5f7c", "auth0|5f7c"},
+        {"a+b@example.com", "a+b@example.com"},
+        {"\u00fc", "%C3%BC"},
+        {"a b/c?d#e%", "a%20b%2Fc%3Fd%23e%25"},
+        {"\\\\", "%5c"},
+        {QUOTES_128, PATH_128},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char list[400], channel[400], text[700], path[500];
+        scenario_start(&scenario, 1 + i, FLAGS("--shards", "3"));
+        struct channel_client *client = join(0), *watcher = join(1), *member = join(2);
+        struct api_client *backend = api_client_join(&scenario, 1, SEND_BUFFER);
+        snprintf(list, sizeof list, "[\"%s\"]", rows[i].id);
+        channel_client_sign_in(watcher, "ann", list);
+        scenario_settle(&scenario);
+        channel_client_sign_in(client, rows[i].id, NULL);
+        channel_client_subscribe_as(member, "presence-a", rows[i].id);
+        scenario_settle(&scenario);
+        channel_client_subscribe(client, "presence-a"); /* a presence channel knows them for one */
+        snprintf(channel, sizeof channel, "#server-to-user-%s", rows[i].id);
+        channel_client_say(client, "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"%s\"}}", channel);
+        api_client_publish(backend, channel, "hello", "x");
+        scenario_settle(&scenario);
+        cr_expect_eq(channel_client_count(client, "pusher:signin_success", NULL), 1, "%s", rows[i].id);
+        cr_expect_eq(channel_client_count(client, "pusher_internal:subscription_succeeded", NULL), 2);
+        cr_expect_eq(channel_client_count(client, "hello", NULL), 1, "%s", rows[i].id);
+        cr_expect_eq(channel_client_count(member, "pusher_internal:member_added", NULL), 0, "%s", rows[i].id);
+        snprintf(text, sizeof text, "{\"events\":[{\"name\":\"online\",\"user_ids\":[\"%s\"]}]}", rows[i].id);
+        cr_expect_str_eq(channel_client_heard(watcher, WATCHLIST, NULL, 1)->data, text);
+        snprintf(path, sizeof path, "/users/%s/terminate_connections", rows[i].path);
+        api_client_post(backend, path, "{}");
+        scenario_settle(&scenario);
+        cr_expect_str_eq(api_client_last(backend, 200), "{}");
+        cr_expect_eq(client->client->code, 4009, "%s", rows[i].id);
+        cr_expect(channel_client_is_here(member));
+        snprintf(text, sizeof text, "{\"events\":[{\"name\":\"offline\",\"user_ids\":[\"%s\"]}]}", rows[i].id);
+        cr_expect_str_eq(channel_client_heard(watcher, WATCHLIST, NULL, 2)->data, text);
+        scenario_stop(&scenario);
+    }
+}
+
+Test(user_scenario, an_id_that_no_user_has_is_refused_to_backends_and_members, .timeout = 30)
+{
+    static const char *const paths[] = {"%00", "a%0ab", "%7F", "%C2%85", "%ff", "%C3", PATH_128 "x"};
+    scenario_start(&scenario, 1, FLAGS("--shards", "2"));
+    struct channel_client *client = join(0);
+    struct api_client *backend = api_client_join(&scenario, 0, SEND_BUFFER);
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        char path[500];
+        snprintf(path, sizeof path, "/users/%s/terminate_connections", paths[i]);
+        api_client_post(backend, path, "{}");
+        scenario_settle(&scenario);
+        cr_expect_str_eq(api_client_last(backend, 400),
+                         "Invalid user id: use 1 to 128 bytes of UTF-8 without control characters\n", "%s", paths[i]);
+    }
+    static const char *const names[] = {"#server-to-user-", "#server-to-user-a\\u0001", "#server-to-user-\\u0085"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        api_client_publish(backend, names[i], "hello", "x");
+        scenario_settle(&scenario);
+        api_client_last(backend, 400);
+    }
+    channel_client_subscribe_with(client, "presence-a", "{\"user_id\":\"a\\nb\"}");
+    scenario_settle(&scenario);
+    const struct heard_event *refusal = channel_client_heard(client, "pusher:subscription_error", "presence-a", 0);
+    cr_assert_not_null(refusal);
+    cr_expect_not_null(strstr(refusal->data, "without control characters"), "%s", refusal->data);
     scenario_stop(&scenario);
 }
 
@@ -156,12 +281,14 @@ static void take_list(yyjson_val *list, uint32_t *online, uint32_t *known, bool 
 static uint32_t online_for(const struct channel_client *client, uint32_t watched)
 {
     uint32_t online = 0, known = 0;
-    bool has_overview = false;
+    bool has_overview = false, has_success = false;
     for (uint32_t i = 0; i < client->heard_count; i++) {
         yyjson_doc *document;
         yyjson_val *events, *list;
         size_t index, count;
+        has_success = has_success || strcmp(client->heard[i].event, "pusher:signin_success") == 0;
         if (strcmp(client->heard[i].event, WATCHLIST) != 0) continue;
+        cr_assert(has_success, "client %u heard of others before its own success", client->client->index);
         cr_assert_null(client->heard[i].channel);
         cr_assert_eq(json_read(text_of(client->heard[i].data), &document, NULL), RC_OK);
         cr_assert_eq(json_member(yyjson_doc_get_root(document), "events", &events), RC_OK);

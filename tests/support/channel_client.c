@@ -464,10 +464,17 @@ void channel_client_ask_page(struct channel_client *self, const char *channel, c
 
 void channel_client_sign_in(struct channel_client *self, const char *user_id, const char *watchlist)
 {
-    char *data, *text, auth[128];
+    char *data;
     cr_assert_geq(asprintf(&data, "{\"id\":\"%s\"%s%s}", user_id, watchlist != NULL ? ",\"watchlist\":" : "",
                            watchlist != NULL ? watchlist : ""),
                   0);
+    channel_client_sign_in_with(self, data);
+    free(data);
+}
+
+void channel_client_sign_in_with(struct channel_client *self, const char *data)
+{
+    char *text, auth[128];
     cr_assert_geq(asprintf(&text, "%s::user::%s", self->socket_id, data), 0);
     channel_sign(text, auth);
     char *escaped = calloc(1, json_text_bytes(text_of(data)) + 1);
@@ -476,7 +483,6 @@ void channel_client_sign_in(struct channel_client *self, const char *user_id, co
                        escaped);
     free(escaped);
     free(text);
-    free(data);
 }
 
 const char *channel_name(const struct scenario *scenario, const char *prefix, uint32_t home, uint32_t which,

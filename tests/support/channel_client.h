@@ -86,8 +86,10 @@ void channel_client_publish(struct channel_client *self, const char *channel, co
 /* Asks for a page: `which` is "since":40, or "before":43, or both with a comma. */
 void channel_client_ask_page(struct channel_client *self, const char *channel, const char *which, uint32_t limit,
                              uint32_t rid);
-/* Signs in; the watchlist is a JSON array, NULL: none. */
+/* Signs in; the watchlist is a JSON array, NULL: none. The id stands in JSON as it is. */
 void channel_client_sign_in(struct channel_client *self, const char *user_id, const char *watchlist);
+/* The same with this user_data. */
+void channel_client_sign_in_with(struct channel_client *self, const char *data);
 
 /* The n-th event of that name from the beginning, or NULL; `channel` NULL: of any or none. */
 const struct heard_event *channel_client_heard(const struct channel_client *self, const char *event,
