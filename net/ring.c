@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 /* With deferred task work one call to the kernel runs at most 20 pending items (kernel 6.13); a turn that got so many
  * asks again, this often at most, so that one send carries all that a busy turn has for a connection. */
@@ -25,6 +26,10 @@
 #define FETCHES_PER_TURN 16
 #define PROBE_OPS        256
 #define FAILURES_MAX     100 /* calls in a row that fail as none should: it is for good */
+
+/* What one receive may take before others have their turn. Kernels before 6.17 refuse to be told, and take 32
+ * buffers. */
+#define RECEIVE_BYTES_AT_ONCE 8192
 
 struct ring {
     struct io_uring uring;
@@ -37,9 +42,10 @@ struct ring {
     uint32_t taken;   /* from the completion queue since the last call to the kernel */
     uint32_t fetches; /* calls to fetch more in this turn */
     uint64_t overflows;
-    uint32_t failures;           /* of calls to the kernel, in a row */
-    int error;                   /* errno, once they fail for good */
-    struct io_uring_sqe nowhere; /* takes what is asked for from then on */
+    uint32_t receive_bytes_at_once; /* 0: the kernel refuses it */
+    uint32_t failures;              /* of calls to the kernel, in a row */
+    int error;                      /* errno, once they fail for good */
+    struct io_uring_sqe nowhere;    /* takes what is asked for from then on */
     bool is_set_up;
 };
 
@@ -172,11 +178,38 @@ void ring_free(struct ring *ring)
     free(ring);
 }
 
+/* Does the kernel take a bound for what one receive brings at once? Asked with a byte of our own and its end. */
+static bool takes_receive_bound(struct ring *ring)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return false;
+    bool is_taken = write(pair[1], "", 1) == 1, has_more = true;
+    close(pair[1]);
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+    io_uring_prep_recv_multishot(sqe, pair[0], NULL, RECEIVE_BYTES_AT_ONCE, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    receive_buffers_show(&ring->buffers);
+    while (has_more) {
+        struct io_uring_cqe *cqe;
+        if (io_uring_submit_and_wait(&ring->uring, 1) < 0 || io_uring_peek_cqe(&ring->uring, &cqe) != 0) {
+            is_taken = false;
+            break;
+        }
+        if (cqe->res < 0) is_taken = false;
+        has_more = (cqe->flags & IORING_CQE_F_MORE) != 0;
+        if (cqe->flags & IORING_CQE_F_BUFFER) ring_give_back(ring, (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT));
+        io_uring_cqe_seen(&ring->uring, cqe);
+    }
+    close(pair[0]);
+    return is_taken;
+}
+
 enum rc ring_enable(struct ring *ring)
 {
     if (io_uring_enable_rings(&ring->uring) < 0) return RC_EKERNEL;
     /* Spares a look-up of the ring's descriptor in every call; going without is only slower. */
     io_uring_register_ring_fd(&ring->uring);
+    if (takes_receive_bound(ring)) ring->receive_bytes_at_once = RECEIVE_BYTES_AT_ONCE;
     return RC_OK;
 }
 
@@ -274,7 +307,7 @@ void ring_cancel_accept(struct ring *ring, uint32_t tag)
 void ring_receive(struct ring *ring, uint32_t slot, uint32_t life)
 {
     struct io_uring_sqe *sqe = take_sqe(ring);
-    io_uring_prep_recv_multishot(sqe, (int)slot, NULL, 0, 0);
+    io_uring_prep_recv_multishot(sqe, (int)slot, NULL, ring->receive_bytes_at_once, 0);
     /* Poll first: a silent socket is the usual one, and a momentary lack of buffers does not end the receive. */
     sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
     sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
@@ -384,8 +417,10 @@ int ring_wait(struct ring *ring, uint64_t timeout_ms)
     receive_buffers_show(&ring->buffers);
     ring->taken = 0;
     ring->fetches = 0;
-    if (ring->deferred_next < ring->deferred_count) {
-        result = io_uring_submit(&ring->uring); /* no new completions while old ones are kept aside */
+    if (ring->deferred_next < ring->deferred_count || io_uring_cq_ready(&ring->uring) > 0) {
+        /* No new completions while there are old ones: one peer that sends on and on would fill every buffer ahead of
+         * what others say. */
+        result = io_uring_submit(&ring->uring);
     } else if (timeout_ms == 0) {
         result = io_uring_submit_and_get_events(&ring->uring);
     } else {

@@ -28,6 +28,7 @@
 #define COMPLETIONS_PER_TURN_MAX 4096 /* then others have their turn: letters, timers, sends; and after */
 #define COMPLETIONS_US_MAX       1500 /* this, looked at every so many completions: */
 #define COMPLETIONS_A_LOOK       128
+#define FRAMES_PER_TURN_MAX      2048 /* or requests: a completion may hold hundreds, and each has work behind it */
 #define TIMERS_PER_TURN_MAX      1024
 #define SLEEP_MS_MAX             1000
 #define LATE_MS_MAX              100  /* a clock that moved on further than was asked for: the process stood still */
@@ -146,16 +147,24 @@ static void take_completion(struct shard *shard, struct completion *completion)
     }
 }
 
+static uint64_t frames_and_requests(const struct shard *shard)
+{
+    return counter_get(&shard->counters, COUNTER_frames_received) +
+           counter_get(&shard->counters, COUNTER_http_requests);
+}
+
 static void turn_take_completions(struct shard *shard)
 {
     struct completion completion;
     uint32_t count = 0;
-    bool is_time_up = false;
-    while (count < COMPLETIONS_PER_TURN_MAX && !is_time_up && ring_next(shard->ring, &completion)) {
+    uint64_t frames_max = frames_and_requests(shard) + FRAMES_PER_TURN_MAX;
+    bool is_over = false;
+    while (!is_over && ring_next(shard->ring, &completion)) {
         take_completion(shard, &completion);
-        if (++count % COMPLETIONS_A_LOOK == 0) is_time_up = monotonic_us() - shard->woke_us > COMPLETIONS_US_MAX;
+        is_over = ++count == COMPLETIONS_PER_TURN_MAX || frames_and_requests(shard) >= frames_max;
+        if (count % COMPLETIONS_A_LOOK == 0 && monotonic_us() - shard->woke_us > COMPLETIONS_US_MAX) is_over = true;
     }
-    shard->has_more = count == COMPLETIONS_PER_TURN_MAX || is_time_up;
+    shard->has_more = is_over;
     receive_retry_starved(shard);
     uint64_t overflows = ring_overflows(shard->ring);
     uint64_t counted = counter_get(&shard->counters, COUNTER_cq_overflows);

@@ -110,6 +110,30 @@ Test(life, pings_of_one_who_does_not_read_cost_little_and_the_last_is_answered, 
     scenario_stop(&scenario);
 }
 
+/* ---- one who talks on and on ---- */
+
+Test(life, frames_of_a_flood_are_taken_a_part_in_each_turn, .timeout = 60)
+{
+    enum { FRAMES = 60000, A_TURN = 2048, A_BUFFER = 2048 / 7 + 1 };
+    scenario_start(&scenario, 1, FLAGS("--shards", "1"));
+    struct client *mad = client_join(&scenario, 0, "/", SEND_BUFFER);
+    scenario_settle(&scenario);
+    uint8_t *frames = calloc(FRAMES, 7);
+    for (size_t i = 0; i < FRAMES; i++) {
+        memcpy(frames + 7 * i, (uint8_t[]){0x81, 0x81, 0, 0, 0, 0, 'x'}, 7);
+    }
+    fake_write(mad->socket, frames, 7 * FRAMES);
+    free(frames);
+    uint64_t before = 0;
+    do {
+        uint64_t after = scenario_counter(&scenario, COUNTER_messages_received);
+        cr_assert_leq(after - before, A_TURN + A_BUFFER);
+        before = after;
+    } while (scenario_step(&scenario, 50));
+    cr_expect_eq(before, FRAMES);
+    scenario_stop(&scenario);
+}
+
 /* ---- time ---- */
 
 Test(life, the_silent_are_pinged_and_only_the_mute_are_closed, .timeout = 30)
