@@ -57,23 +57,23 @@ struct connection {
     struct frame_reader reader;         /* OPEN, CLOSING */
     const struct component *component;  /* JOINING, OPEN; NULL once on_close was called */
     struct subscription *subscriptions; /* the latest first */
-    struct pusher *pusher;              /* of a channel connection; NULL: none */
-    struct api_call *call;              /* ANSWERING: what waits */
     union {
-        struct http_reader *http;  /* REQUEST, ANSWERING, JOINING: made at the first byte */
-        struct throttle *throttle; /* OPEN, of a room: made at the first message if there are limits */
+        struct pusher *pusher;     /* of a channel connection, whose component is that; NULL: none */
+        struct throttle *throttle; /* of a room's: made at the first message if there are limits */
     };
-    struct span *message; /* a message of which not all has come */
-    struct span *control; /* a control frame of which not all has come */
-    struct tls *tls;      /* secure: made at the first byte */
-    struct span *unsent;  /* secure: ciphertext that the socket has not taken */
-    struct span *held;    /* bytes that came while JOINING or paused */
-    uint64_t unsent_ms;   /* since when something is unsent; 0: nothing is */
-    uint32_t unsent_at;   /* how much of it has gone */
-    uint64_t heard_ms;    /* when bytes came last */
-    uint64_t long_bytes;  /* member lists and the like in its outbox, since it was empty last */
-    uint64_t pinged_ms;   /* when our last ping went out; 0: none yet */
-    uint32_t life;        /* which use of the slot; 24 bits */
+    struct api_call *call;    /* ANSWERING: what waits */
+    struct http_reader *http; /* REQUEST, ANSWERING, JOINING: made at the first byte */
+    struct span *message;     /* a message of which not all has come */
+    struct span *control;     /* a control frame of which not all has come */
+    struct tls *tls;          /* secure: made at the first byte */
+    struct span *unsent;      /* secure: ciphertext that the socket has not taken */
+    struct span *held;        /* bytes that came while JOINING or paused */
+    uint64_t unsent_ms;       /* since when something is unsent; 0: nothing is */
+    uint32_t unsent_at;       /* how much of it has gone */
+    uint64_t heard_ms;        /* when bytes came last */
+    uint64_t long_bytes;      /* member lists and the like in its outbox, since it was empty last */
+    uint64_t pinged_ms;       /* when our last ping went out; 0: none yet */
+    uint32_t life;            /* which use of the slot; 24 bits */
     enum connection_state state : 8;
     enum close_reason reason : 8; /* why it ends: the first reason given */
     bool is_receiving : 1;        /* a RECEIVE is under way */

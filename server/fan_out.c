@@ -88,7 +88,8 @@ static struct outbox *excluded_outbox(struct shard *shard, const struct message 
     const struct connection *connection = &shard->connections[publisher->slot];
     if (connection->life != publisher->life) return NULL;
     bool is_guess = publisher->random != 0;
-    if (is_guess && (connection->pusher == NULL || connection->pusher->random != publisher->random)) return NULL;
+    if (is_guess && (connection->component != &pusher || connection->pusher->random != publisher->random))
+        return NULL;
     return &shard->outboxes[publisher->slot];
 }
 

@@ -5,6 +5,9 @@
 #include "tests/support/scenario.h"
 
 #include <criterion/criterion.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #define FLAGS(...)  ((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
 #define SEND_BUFFER 65536
@@ -162,4 +165,26 @@ Test(throttle, without_limits_nothing_is_remembered, .timeout = 60)
     }
     cr_expect_eq(scenario_counter(&scenario, COUNTER_receives_throttled), 0);
     scenario_stop(&scenario);
+}
+
+/* Who goes before it was in has a request, and nothing that was counted. */
+Test(throttle, who_goes_while_it_joins_leaves_nothing, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        char room[64];
+        scenario_start(&scenario, seed, FLAGS("--shards", "2", "--room-messages-per-second", "5"));
+        scenario_room(&scenario, 1, 0, room);
+        for (uint32_t i = 0; i < 20; i++) {
+            struct client *client = client_join(&scenario, 0, room, SEND_BUFFER);
+            for (uint32_t steps = fake_random(8); steps > 0; steps--) {
+                scenario_step(&scenario, 0);
+            }
+            fake_reset(client->socket);
+        }
+        scenario_settle(&scenario);
+        scenario_stop(&scenario);
+    }
+#ifdef __SANITIZE_ADDRESS__
+    cr_expect_eq(__lsan_do_recoverable_leak_check(), 0, "memory was lost");
+#endif
 }
