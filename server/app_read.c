@@ -89,16 +89,21 @@ static bool is_web_address(const char *text)
     return false;
 }
 
+/* An address may hold a password, before its last @: nobody is shown that. */
+static enum rc refuse_address(const struct app *app, struct option_error *error)
+{
+    const char *host = strrchr(app->webhook, '@');
+    return option_refuse(error, "webhook of %s: \"%s%.60s\" is no web address; give http://... or https://...",
+                         app->id, host != NULL ? "***" : "", host != NULL ? host : app->webhook);
+}
+
 /* Reads the whole app; `text` is taken apart. */
 static enum rc read_app(struct app *app, char *text, struct option_error *error)
 {
     char *rest = text;
     enum rc rc = read_credentials(app, setting_next_word(&rest), error);
     if (rc == RC_OK) rc = settings_read(&app_settings, app->id, rest, app, error);
-    if (rc == RC_OK && app->webhook[0] != '\0' && !is_web_address(app->webhook))
-        return option_refuse(error,
-                             "webhook of %s: " OPTION_SHOWN " is no web address; give http://... or https://...",
-                             app->id, app->webhook);
+    if (rc == RC_OK && app->webhook[0] != '\0' && !is_web_address(app->webhook)) return refuse_address(app, error);
     return rc;
 }
 

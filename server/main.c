@@ -30,9 +30,9 @@ enum {
     EXIT_IO_URING = 3,
 };
 
-#define REASON_BYTES RING_REASON_BYTES /* the ring has the longest */
-#define POLL_MS      20                /* how often to look whether a drain is over */
-#define PATIENCE_MS  1000              /* with a stdout or stderr that takes nothing */
+#define REASON_BYTES 1024 /* the path of a file, which SQLite holds to 512, and what is wrong with it */
+#define POLL_MS      20   /* how often to look whether a drain is over */
+#define PATIENCE_MS  1000 /* with a stdout or stderr that takes nothing */
 
 static int complain(int status, const char *reason)
 {

@@ -250,5 +250,7 @@ const struct option_type option_type_text_list = {
     .read = text_list_read, .count = text_list_count, .fini = text_list_fini};
 const struct option_type option_type_token_list = {
     .read = token_list_read, .count = text_list_count, .fini = text_list_fini};
+const struct option_type option_type_file_list = {
+    .read = text_list_read, .count = text_list_count, .fini = text_list_fini, .separators = ","};
 const struct option_type option_type_address_list = {
     .read = address_list_read, .count = address_list_count, .fini = address_list_fini};

@@ -11,7 +11,7 @@
 #define PREFIX               "RINGCAST_"
 #define STORE_DISK_BYTES_MIN (64 * MIB)
 #define PREFIX_LENGTH        (sizeof PREFIX - 1)
-#define SEPARATORS           ", \t"
+#define SEPARATORS           "," BLANKS
 #define GIVEN_BYTES_MAX      (NAME_BYTES_MAX + PREFIX_LENGTH)
 #define BLANKS               " \t\r\n"
 
@@ -80,21 +80,38 @@ static enum rc set(struct options *options, enum option_id id, enum option_sourc
     return option_rows[id].type->read(text, option_rows[id].bounds, value, error);
 }
 
-/* A value that holds all entries of a list, with what the type separates them by between them. */
+/* Secrets that are mounted as files bring blanks and newlines with them, which nobody means. */
+static char *trim(char *text)
+{
+    text += strspn(text, BLANKS);
+    size_t length = strlen(text);
+    while (length > 0 && strchr(BLANKS, text[length - 1]) != NULL)
+        length--;
+    text[length] = '\0';
+    return text;
+}
+
+/* The value, or all entries of a list with what the type separates them by between them; each is trimmed. */
+static enum rc set_trimmed(struct options *options, enum option_id id, enum option_source source, char *text,
+                           struct option_error *error)
+{
+    enum rc rc = RC_OK;
+    if (!option_type_is_list(option_rows[id].type)) return set(options, id, source, trim(text), error);
+    claim(options, id, source); /* also when no entry follows */
+    const char *separators = option_rows[id].type->separators;
+    for (char *entry; rc == RC_OK && (entry = strsep(&text, separators != NULL ? separators : SEPARATORS)) != NULL;)
+        if (entry[strspn(entry, BLANKS)] != '\0') rc = set(options, id, source, trim(entry), error);
+    return rc;
+}
+
 static enum rc set_all(struct options *options, enum option_id id, enum option_source source, const char *text,
                        struct option_error *error)
 {
-    if (!option_type_is_list(option_rows[id].type)) return set(options, id, source, text, error);
-    claim(options, id, source); /* also when no entry follows */
-    char *entries = strdup(text);
-    enum rc rc = entries != NULL ? RC_OK : RC_ENOMEM;
-    if (entries == NULL) snprintf(error->text, error->size, "out of memory");
-    const char *separators = option_rows[id].type->separators;
-    char *rest = entries;
-    for (char *entry; rc == RC_OK && (entry = strsep(&rest, separators != NULL ? separators : SEPARATORS)) != NULL;)
-        if (entry[strspn(entry, BLANKS)] != '\0') rc = set(options, id, source, entry, error);
-    if (entries != NULL) explicit_bzero(entries, strlen(text)); /* it may hold secrets */
-    free(entries);
+    char *copy = strdup(text);
+    if (copy == NULL) return option_out_of_memory(error);
+    enum rc rc = set_trimmed(options, id, source, copy, error);
+    explicit_bzero(copy, strlen(text)); /* it may hold secrets */
+    free(copy);
     return rc;
 }
 
@@ -134,7 +151,7 @@ static enum rc read_variable(struct options *options, const char *variable, stru
         return RC_OK;
     }
     const char *value = name + length;
-    if (value[0] == '\0' || value[1] == '\0') return RC_OK; /* empty: not given */
+    if (value[0] == '\0' || value[1 + strspn(value + 1, BLANKS)] == '\0') return RC_OK; /* empty: not given */
     struct option_error error = option_error_begin(&whole, PREFIX "%.*s: ", (int)length, name);
     return set_all(options, id, OPTION_ENVIRONMENT, value + 1, &error);
 }
@@ -160,14 +177,26 @@ static enum rc refuse_flag(const char *name, size_t length, struct option_error 
     return RC_EINVAL;
 }
 
+/* The text is not shown: it may be a secret whose quotes were forgotten. */
+static enum rc refuse_argument(char *const argv[], int at, struct option_error *error)
+{
+    const char *before = at > 1 ? argv[at - 1] : "";
+    int shown = (int)strcspn(before, "=");
+    if (strncmp(before, "--", 2) != 0 || shown > 60)
+        return option_refuse(error, "argument %d is unexpected; options begin with --, see --help", at);
+    return option_refuse(
+        error,
+        "argument %d, behind %.*s, is unexpected; options begin with --, and a value with blanks needs "
+        "quotes, see --help",
+        at, shown, before);
+}
+
 /* Reads the flag at argv[*at] and leaves *at on the last argument that it took. */
 static enum rc read_flag(struct options *options, int argc, char *const argv[], int *at, struct option_error whole)
 {
     const char *name = argv[*at] + 2;
     if (strncmp(argv[*at], "--", 2) != 0 || name[0] == '\0') {
-        snprintf(whole.text, whole.size, "unexpected argument \"%.60s\"; options begin with --, see --help",
-                 argv[*at]);
-        return RC_EINVAL;
+        return refuse_argument(argv, *at, &whole);
     }
     size_t length = strcspn(name, "=");
     enum option_id id = find(name, length, option_spell_flag);
@@ -287,8 +316,7 @@ static enum rc check_history(struct options *options, struct option_error error)
     if (durable == NULL && has_directory)
         warn(options, "--data-dir is not used, because no rule of --history is durable: give one durable=yes");
     if (options->store_disk_bytes_max > 0 && options->store_disk_bytes_max < STORE_DISK_BYTES_MIN)
-        return option_refuse(&error,
-                             "%s: too little for a database to work; give 64MiB or more, or 0 for no bound",
+        return option_refuse(&error, "%s: too little for a database to work; give 64MiB or more, or 0 for no bound",
                              spell_given(options, OPTION_store_disk_bytes_max, given));
     return RC_OK;
 }

@@ -1,8 +1,9 @@
 /* server/options.h - what the operator decides, from the table options.def.
  *
  * A default gives way to the environment (RINGCAST_SHARDS=4), the environment to a flag (--shards 4). A list given in
- * one place replaces the list of the place before; a flag given again adds to a list and otherwise overrides. An
- * empty environment variable counts as not given. Read once at start by one thread; afterwards any thread may look.
+ * one place replaces the list of the place before; a flag given again adds to a list and otherwise overrides. Values
+ * from the environment, and the entries of its lists, lose the blanks and newlines at both ends; a variable that is
+ * empty then counts as not given. Read once at start by one thread; afterwards any thread may look.
  */
 #pragma once
 

@@ -59,7 +59,7 @@ void options_help(FILE *out)
           "  A value follows after a blank or an equals sign: --shards 4, --shards=4; [this] is the default.\n"
           "\nEnvironment\n"
           "  --message-bytes-max is RINGCAST_MESSAGE_BYTES_MAX there, and so on; switches take yes or no.\n"
-          "  Commas or blanks separate the values of a repeatable option, semicolons those of RINGCAST_APP\n"
-          "  and RINGCAST_HISTORY. A flag wins over its variable.\n",
+          "  Commas, blanks or newlines separate the values of a repeatable option, commas alone file names,\n"
+          "  semicolons those of RINGCAST_APP and RINGCAST_HISTORY. A flag wins over its variable.\n",
           out);
 }

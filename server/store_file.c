@@ -20,6 +20,7 @@
 
 #define DATABASE_NEW    STORE_DATABASE ".new" /* being made */
 #define DATABASE_WAL    STORE_DATABASE "-wal"
+#define DIRECTORY_SHOWN "%.200s"   /* so that what is said of it is never cut off */
 #define CHECK_BYTES_MAX (64 << 20) /* larger databases are not read through at every start */
 #define HEADER_BYTES    100        /* https://www.sqlite.org/fileformat.html */
 #define HEADER_APP      68
@@ -37,19 +38,35 @@
 
 /* ---- directory and lock ---- */
 
+/* SQLite takes shorter paths than the kernel does, and its own says nothing but that it cannot open the file. */
+static enum rc check_length(struct opening *opening)
+{
+    size_t length = strlen(opening->file->path);
+    size_t most = (size_t)sqlite3_vfs_find(NULL)->mxPathname - strlen("/" DATABASE_NEW "-journal");
+    if (length <= most) return RC_OK;
+    return opening_refuse(opening,
+                          "--data-dir " DIRECTORY_SHOWN
+                          " has a path of %zu characters, and SQLite takes no more than "
+                          "%zu here: choose a shorter one",
+                          opening->file->path, length, most);
+}
+
 static enum rc make_directory(struct opening *opening, const char *data_dir)
 {
     if (mkdir(data_dir, 0700) != 0 && errno != EEXIST) {
-        return opening_refuse(opening, "--data-dir %s cannot be made: %s%s", data_dir, strerror(errno),
-                              errno == ENOENT ? ": make its parent first" : "");
+        return opening_refuse(opening, "--data-dir " DIRECTORY_SHOWN " cannot be made: %s%s", data_dir,
+                              strerror(errno), errno == ENOENT ? ": make its parent first" : "");
     }
     if (realpath(data_dir, opening->file->path) == NULL) {
-        return opening_refuse(opening, "--data-dir %s cannot be used: %s", data_dir, strerror(errno));
+        return opening_refuse(opening, "--data-dir " DIRECTORY_SHOWN " cannot be used: %s", data_dir,
+                              strerror(errno));
     }
+    enum rc rc = check_length(opening);
+    if (rc != RC_OK) return rc;
     opening->file->directory = open(opening->file->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (opening->file->directory < 0) {
-        return opening_refuse(opening, "--data-dir %s cannot be used: %s%s", data_dir, strerror(errno),
-                              errno == ENOTDIR ? ": it must be a directory" : "");
+        return opening_refuse(opening, "--data-dir " DIRECTORY_SHOWN " cannot be used: %s%s", data_dir,
+                              strerror(errno), errno == ENOTDIR ? ": it must be a directory" : "");
     }
     int parent = openat(opening->file->directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (parent < 0) return RC_OK; /* of somebody else, who made it earlier */

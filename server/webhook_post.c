@@ -13,11 +13,13 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PAUSE_MS_MIN 1000
 #define PAUSE_MS_MAX 60000
 #define OK_MIN       200 /* statuses */
 #define OK_MAX       299
+#define THIS_MACHINE "localhost,127.0.0.0/8,::1"
 
 struct place {
     struct lane *lane;
@@ -40,11 +42,24 @@ struct webhook_post {
     struct webhook_queue *queue;
     struct counters *counters;
     CURLM *multi;
+    char *no_proxy;     /* hosts that no proxy of the environment stands before */
     struct lane *lanes; /* by the app's index */
     struct timer_wheel pauses;
 };
 
 /* ---- life ---- */
+
+/* The rules of the environment, and this machine, which a proxy on another one cannot reach. Owned by the caller. */
+static char *make_no_proxy(void)
+{
+    char *rules = NULL;
+    const char *given = getenv("no_proxy");
+    if (given == NULL) given = getenv("NO_PROXY");
+    if (given != NULL && strcmp(given, "*") == 0)
+        return strdup(given); /* for all hosts, and only if it stands alone */
+    int bytes = asprintf(&rules, "%s%s" THIS_MACHINE, given != NULL ? given : "", given != NULL ? "," : "");
+    return bytes >= 0 ? rules : NULL;
+}
 
 struct webhook_post *webhook_post_new(const struct options *options, struct webhook_queue *queue,
                                       struct counters *counters, uint64_t now_ms)
@@ -55,8 +70,9 @@ struct webhook_post *webhook_post_new(const struct options *options, struct webh
     post->queue = queue;
     post->counters = counters;
     post->multi = curl_multi_init();
+    post->no_proxy = make_no_proxy();
     post->lanes = calloc(options->app.count, sizeof post->lanes[0]);
-    if (post->multi == NULL || post->lanes == NULL) {
+    if (post->multi == NULL || post->lanes == NULL || post->no_proxy == NULL) {
         webhook_post_free(post);
         return NULL;
     }
@@ -114,6 +130,7 @@ void webhook_post_free(struct webhook_post *post)
     }
     curl_multi_cleanup(post->multi);
     free(post->lanes);
+    free(post->no_proxy);
     free(post);
 }
 
@@ -129,12 +146,13 @@ static size_t take_answer(char *bytes, size_t size, size_t count, void *argument
 }
 
 /* What is the same for all requests of this place. */
-static bool make_easy(struct place *place, const struct app *app)
+static bool make_easy(struct place *place, const struct app *app, const char *no_proxy)
 {
     CURL *easy = place->easy = curl_easy_init();
     if (easy == NULL) return false;
     curl_easy_setopt(easy, CURLOPT_URL, app->webhook);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, no_proxy);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "ringcast/" RINGCAST_VERSION);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)WEBHOOK_CONNECT_MS_MAX);
@@ -178,7 +196,7 @@ static bool make_headers(struct webhook_request *request)
 /* False: out of memory. */
 static bool start_transfer(struct webhook_post *post, struct place *place, struct webhook_request *request)
 {
-    if (place->easy == NULL && !make_easy(place, request->app)) return false;
+    if (place->easy == NULL && !make_easy(place, request->app, post->no_proxy)) return false;
     if (!make_headers(request)) return false;
     place->answer_bytes = 0;
     place->error[0] = '\0';

@@ -2,7 +2,7 @@
  * listen. */
 
 import assert from 'node:assert/strict';
-import { serverTest, within } from './support.mjs';
+import { serverTest, until, within } from './support.mjs';
 import {
   APP, appArgs, backend, channelTest, listen, openPeers, OTHER_APP, Peer, pusherClient, signIn,
   subscribe, webhookReceiver,
@@ -54,6 +54,34 @@ webhookTest('a webhook is signed, and of the form that the packages want', {}, a
   assert.deepEqual(body, { time_ms: body.time_ms, events: [occupied('tea')] });
   assert.ok(body.time_ms >= before - 1000 && body.time_ms <= Date.now() + 1000, rawBody);
 });
+
+/* A proxy takes the posts to other machines, as the environment says, and leaves those to this one alone. */
+for (const [host, noProxy, isProxied] of [
+  ['127.0.0.1', '', false], ['localhost', 'example.com', false], ['hook.invalid', '', true],
+  ['hook.invalid', 'elsewhere.invalid', true], ['hook.invalid', 'invalid', false],
+]) {
+  let proxy, receiver;
+  const args = async () => {
+    [proxy, receiver] = [await webhookReceiver(), await webhookReceiver()];
+    Object.assign(process.env, { http_proxy: new URL(proxy.url).origin, no_proxy: noProxy });
+    const { port } = new URL(receiver.url);
+    return [...appArgs(`webhook=http://${host}:${port}/`), '--webhook-retry-ms-max', '0', ...QUICK];
+  };
+  serverTest(`a proxy of the environment and ${host}, without one for '${noProxy}'`, args, async (server) => {
+    delete process.env.http_proxy;
+    delete process.env.no_proxy;
+    const peer = await Peer.open(server);
+    await peer.subscribe('tea');
+    if (isProxied) {
+      assert.equal((await proxy.posts.next('a post to the proxy')).headers.host.split(':')[0], host);
+    } else if (host.endsWith('invalid')) {
+      await until(() => /Could not resolve host|timed out/.test(server.stderr()), 'the log to say so');
+    } else {
+      assert.ok((await receiver.posts.next('a post')).isGood);
+    }
+    if (!isProxied) assert.equal(proxy.posts.count, 0);
+  }, { expected: /app .*webhook/ });
+}
 
 webhookTest('channels are occupied and vacated once, whoever comes and goes', {}, async (server, receiver) => {
   const [anna, ben] = await openPeers(server, 2);

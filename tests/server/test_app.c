@@ -191,6 +191,8 @@ Test(app, mistakes_are_told_with_their_cure_and_without_the_secret, .timeout = 1
         {{"1:k:Geheim cache_ms=25h"}, "cache_ms of 1: \"25h\" is out of bounds; give 1s to 1d"},
         {{"1:k:Geheim webhook=ftp://a/"},
          "webhook of 1: \"ftp://a/\" is no web address; give http://... or https://..."},
+        {{"1:k:Geheim webhook=ftp://anna:password@host/a"},
+         "webhook of 1: \"***@host/a\" is no web address; give http://... or https://..."},
         {{"1:k:Geheim webhook=http://"},
          "webhook of 1: \"http://\" is no web address; give http://... or https://..."},
         {{"1:k:Geheim webhook=https:///a"},

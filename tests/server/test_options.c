@@ -258,9 +258,18 @@ Test(options, mistakes_in_flags_are_told_with_their_cure, .timeout = 10)
         {{"--lobby_echo"}, "unknown option --lobby_echo; did you mean --lobby-echo? See --help"},
         {{"--max-message-size=1"}, "unknown option --max-message-size; see --help"},
         {{"--=1"}, "unknown option --; see --help"},
-        {{"-h"}, "unexpected argument \"-h\"; options begin with --, see --help"},
-        {{"--"}, "unexpected argument \"--\"; options begin with --, see --help"},
-        {{"--lobby-echo", "yes"}, "unexpected argument \"yes\"; options begin with --, see --help"},
+        {{"-h"}, "argument 1 is unexpected; options begin with --, see --help"},
+        {{"--"}, "argument 1 is unexpected; options begin with --, see --help"},
+        {{"1001:key:secret"}, "argument 1 is unexpected; options begin with --, see --help"},
+        {{"--lobby-echo", "yes"},
+         "argument 2, behind --lobby-echo, is unexpected; options begin with --, and a value with blanks needs "
+         "quotes, "
+         "see --help"},
+        {{"--app=1001:key:", "secret"},
+         "--app: the secret of 1001 is not valid; give 1 to 128 printable characters without blank"},
+        {{"--app=1001:key:secret", "secret"},
+         "argument 2, behind --app, is unexpected; options begin with --, and a value with blanks needs quotes, see "
+         "--help"},
         {{"--lobby-echo=maybe"}, "--lobby-echo: \"maybe\" is neither yes nor no; give one of them"},
         {{"--help=yes"}, "--help: takes no value; give it alone"},
         {{"--message-bytes-max=0"}, "--message-bytes-max: \"0\" is out of bounds; give 1 to 64MiB"},
@@ -349,6 +358,51 @@ Test(options, mistakes_in_flags_are_told_with_their_cure, .timeout = 10)
         cr_expect_str_eq(error, cases[i].error);
         cr_expect(options.listen.items == NULL && options.origin.items == NULL, "nothing is left to give back");
     }
+}
+
+/* As secrets that are mounted as files bring them; one rule for all types. */
+Test(options, blanks_and_newlines_around_a_variable_mean_nothing, .timeout = 10)
+{
+    struct options options;
+    cr_assert_eq(read_both(&options, WORDS(),
+                           WORDS("RINGCAST_DATA_DIR= /var/lib/a folder\r\n", "RINGCAST_SHARDS=3\n",
+                                 "RINGCAST_PING_MS= 1s ", "RINGCAST_MESSAGE_BYTES_MAX=\t1KiB\n",
+                                 "RINGCAST_LOBBY_ECHO=yes\n", "RINGCAST_LOG_LEVEL=debug\n",
+                                 "RINGCAST_MAILBOX_LETTERS=64\n", "RINGCAST_APP=1:key:secret\n;\n2:other:secret\n",
+                                 "RINGCAST_LISTEN=\n127.0.0.1:1\n127.0.0.1:2\n", "RINGCAST_HISTORY= * durable=yes \n",
+                                 "RINGCAST_ORIGIN=http://a\nhttp://b\n", "RINGCAST_CLOSE_MS_MAX= \n")),
+                 RC_OK, "%s", error);
+    cr_expect_str_eq(options.data_dir, "/var/lib/a folder");
+    cr_expect_eq(options.shards, 3);
+    cr_expect_eq(options.ping_ms, 1000);
+    cr_expect_eq(options.message_bytes_max, KIB);
+    cr_expect(options.lobby_echo);
+    cr_expect_eq(options.log_level, LOG_LEVEL_DEBUG);
+    cr_expect_eq(options.mailbox_letters, 64);
+    cr_assert_eq(options.app.count, 2);
+    cr_expect_str_eq(options.app.items[0].secret, "secret");
+    cr_expect_str_eq(options.app.items[1].id, "2");
+    cr_expect_eq(options.listen.count, 2);
+    cr_expect_eq(options.history.count, 1);
+    cr_assert_eq(options.origin.count, 2);
+    cr_expect_str_eq(options.origin.items[1], "http://b");
+    cr_expect_not(options_is_set(&options, OPTION_close_ms_max), "a blank one is not given");
+    options_fini(&options);
+}
+
+Test(options, lists_of_files_in_variables_are_parted_by_commas_alone, .timeout = 10)
+{
+    struct options options;
+    cr_assert_eq(read_both(&options, WORDS(),
+                           WORDS("RINGCAST_TLS_CERT=/etc/my certs/a.pem, /etc/my certs/b.pem\n",
+                                 "RINGCAST_TLS_KEY=/etc/my certs/a.key,/etc/my certs/b.key")),
+                 RC_OK, "%s", error);
+    cr_assert_eq(options.tls_cert.count, 2);
+    cr_expect_str_eq(options.tls_cert.items[0], "/etc/my certs/a.pem");
+    cr_expect_str_eq(options.tls_cert.items[1], "/etc/my certs/b.pem");
+    cr_assert_eq(options.tls_key.count, 2);
+    cr_expect_str_eq(options.tls_key.items[1], "/etc/my certs/b.key");
+    options_fini(&options);
 }
 
 Test(options, mistakes_in_the_environment_are_told_by_the_variable, .timeout = 10)

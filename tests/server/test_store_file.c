@@ -4,6 +4,7 @@
 #include "tests/support/store_case.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -198,6 +199,24 @@ Test(store_file, a_directory_with_the_name_of_an_uri_is_a_directory, .timeout = 
     cr_expect(exists("file:data?mode=memory/ringcast.db"));
     store_log_close(store_log);
     cr_assert_eq(chdir("/"), 0);
+    case_end();
+}
+
+/* SQLite takes 512 characters, the kernel 4096: whatever is wrong is said whole, with the cure at its end. */
+Test(store_file, a_path_that_sqlite_does_not_take_is_refused_in_a_whole_sentence, .timeout = 60)
+{
+    char path[4000];
+    case_begin();
+    size_t used = (size_t)snprintf(path, sizeof path, "%s", case_dir);
+    for (; used < 480; used += 40) {
+        snprintf(path + used, sizeof path - used, "/%039d", 7);
+        cr_assert_eq(mkdir(path, 0700), 0);
+    }
+    expect_refused(path, "and SQLite takes no more than", "choose a shorter one");
+    cr_expect_eq(strchr(reason, '\0')[-1], 'e', "%s", reason);
+    memset(path + used, 'x', 600);
+    path[used + 600] = '\0';
+    expect_refused(path, "cannot be made", strerror(ENAMETOOLONG));
     case_end();
 }
 
