@@ -72,6 +72,11 @@ static inline bool http_reader_has_body(const struct http_reader *reader)
 }
 /* Is it a HEAD, as far as it has come? Then no answer to it has a body, not even one that refuses the rest of it. */
 bool http_reader_is_head(const struct http_reader *reader);
+/* Has nothing of a request come yet? */
+static inline bool http_reader_is_fresh(const struct http_reader *reader)
+{
+    return reader->head_bytes == 0;
+}
 /* How much of the body has come so far. */
 static inline uint32_t http_reader_body_bytes(const struct http_reader *reader)
 {

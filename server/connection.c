@@ -96,6 +96,7 @@ static void free_reader(struct connection *connection)
 void connection_ask(struct shard *shard, struct connection *connection)
 {
     enter(shard, connection, CONNECTION_ANSWERING);
+    timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->handshake_ms_max);
 }
 
 void connection_answered(struct shard *shard, struct connection *connection)
@@ -104,7 +105,7 @@ void connection_answered(struct shard *shard, struct connection *connection)
     bool has_waited = connection->state == CONNECTION_ANSWERING;
     http_reader_reset(connection->http);
     connection->is_judged = false;
-    timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->handshake_ms_max);
+    request_await(shard, connection);
     if (!has_waited) return;
     enter(shard, connection, CONNECTION_REQUEST);
     connection->is_choked = false;
@@ -115,7 +116,7 @@ void connection_answered(struct shard *shard, struct connection *connection)
     if (connection->has_ended) {
         /* Its end had to wait for the answer; and for what came before it, if that is being taken in. */
         if (!connection->is_taken_in) connection_ended(shard, connection);
-    } else if (!connection->is_receiving) {
+    } else if (!connection->is_receiving && connection_is_read(connection)) {
         receive_start(shard, connection);
     }
 }
@@ -136,6 +137,9 @@ void connection_open(struct shard *shard, struct connection *connection)
     counter_add(&shard->counters, COUNTER_handshakes_done, 1);
     connection_set_timer(shard, connection);
     receive_held(shard, connection);
+    /* Its end had to wait for the answer; and for what came before it, if that is being taken in. */
+    bool is_over = connection->has_ended && !connection->is_taken_in;
+    if (is_over && connection->state == CONNECTION_OPEN) connection_ended(shard, connection);
 }
 
 /* ---- saying ---- */
@@ -302,11 +306,13 @@ void connection_peer_closed(struct shard *shard, struct connection *connection, 
 
 void connection_linger(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
-    if (connection->state == CONNECTION_DRAINING) return; /* the answer could not be queued */
+    if (connection->state == CONNECTION_DRAINING) return;                 /* the answer could not be queued */
+    if (connection->state == CONNECTION_JOINING) free_reader(connection); /* what leaves an open one is no reader */
     leave(shard, connection, reason);
     enter(shard, connection, CONNECTION_LINGERING);
     shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
     timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->close_ms_max);
+    connection_unchoke(shard, connection); /* what comes is thrown away: unread, it would be a reset of our answer */
 }
 
 void connection_break(struct shard *shard, struct connection *connection, enum close_reason reason)
@@ -325,6 +331,12 @@ void connection_flushed(struct shard *shard, struct connection *connection)
     if (connection->state == CONNECTION_OPEN) {
         connection->has_answered = true;
         shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_WATCHED;
+        return;
+    }
+    if (connection->state == CONNECTION_REQUEST) {
+        shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_WATCHED;
+        request_await(shard, connection);
+        receive_later(shard, connection);
         return;
     }
     bool is_over = connection->has_ended || connection->has_peer_closed || connection->state == CONNECTION_LINGERING;
@@ -346,9 +358,10 @@ void connection_ended(struct shard *shard, struct connection *connection)
     /* It may only have closed its half: an answer, also to its close frame, still goes out. */
     bool has_answer = has_unsaid(shard, connection);
     bool is_ending = connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_LINGERING;
-    if (connection->state == CONNECTION_ANSWERING) return; /* connection_answered() comes back here */
+    bool is_answered_later = connection->state == CONNECTION_ANSWERING || connection->state == CONNECTION_JOINING;
+    if (is_answered_later) return; /* connection_answered(), connection_open() come back here */
     bool may_linger = connection->state == CONNECTION_REQUEST || connection->state == CONNECTION_OPEN;
-    if (has_answer && connection->state == CONNECTION_REQUEST) {
+    if (has_answer && may_linger) {
         connection_linger(shard, connection, CLOSE_PEER_GONE);
     } else if (!has_answer && may_linger && connection->tls != NULL) {
         connection_linger(shard, connection, CLOSE_PEER_GONE);
@@ -362,7 +375,8 @@ void connection_finish(struct shard *shard, struct connection *connection, enum 
 {
     if (connection->state == CONNECTION_DRAINING || connection->state == CONNECTION_FREE) return;
     uint32_t slot = shard_slot(shard, connection);
-    enter(shard, connection, CONNECTION_DRAINING); /* first: leaving may come back here */
+    if (connection->state == CONNECTION_JOINING) free_reader(connection); /* what leaves an open one is no reader */
+    enter(shard, connection, CONNECTION_DRAINING);                        /* first: leaving may come back here */
     leave(shard, connection, reason);
     timer_clear(&shard->timers, &connection->timer);
     free_reader(connection);
@@ -468,7 +482,10 @@ static uint64_t stale_at_ms(struct shard *shard, const struct connection *connec
 
 void connection_set_timer(struct shard *shard, struct connection *connection)
 {
-    if (connection->state != CONNECTION_OPEN) return; /* its deadline stands already */
+    if (connection->state != CONNECTION_OPEN) {
+        request_has_been_read(shard, connection); /* the others' deadlines stand already */
+        return;
+    }
     uint64_t silence_ms = silence_at_ms(shard, connection);
     uint64_t stale_ms = stale_at_ms(shard, connection);
     /* A pong does not touch the timer: after it the next ping may be due before this one's time is over. */
@@ -508,12 +525,8 @@ void connection_timer(struct shard *shard, struct connection *connection)
     case CONNECTION_DRAINING:
         break;
     case CONNECTION_REQUEST:
-        if (connection->tls != NULL && !has_unsaid(shard, connection)) {
-            connection_linger(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);
-            say_end(shard, connection);
-            break;
-        }
-        /* fall through */
+        request_timer(shard, connection);
+        break;
     case CONNECTION_TLS:
     case CONNECTION_JOINING:
         connection_finish(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);

@@ -1,10 +1,10 @@
 /* server/connection.h - one client from accept to reaped.
  *
  *   FREE -> [TLS ->] REQUEST -> JOINING -> OPEN -> CLOSING -> DRAINING -> FREE
- * REQUEST may answer and stay, or ask others first and be ANSWERING meanwhile, or answer for the last time and go to
- * LINGERING, as OPEN does after a broken frame; any state but FREE may enter DRAINING. What a fan-out touches of a
- * connection is not here but in the shard's array of outboxes, 32 bytes each; this struct is read when its client says
- * something or a timer runs out.
+ * REQUEST may answer and stay (no further request is taken while its answers wait for the client to read), or ask
+ * others first and be ANSWERING meanwhile, or answer for the last time and go to LINGERING, as OPEN does after a broken
+ * frame; any state but FREE may enter DRAINING. What a fan-out touches of a connection is not here but in the shard's
+ * array of outboxes, 32 bytes each; this struct is read when its client says something or a timer runs out.
  * Threads: the shard's.
  * Slot:    a connection's index, its outbox's index, and its place in the ring's file table. */
 #pragma once
@@ -80,17 +80,17 @@ struct connection {
     bool is_awaiting : 1;         /* a WRITABLE is under way */
     bool is_shutting : 1;         /* a SHUTDOWN is under way */
     bool is_paused : 1;           /* not read from: it causes letters that find their mailbox full */
-    bool is_choked : 1;           /* not read from: it sends on and on while it is ANSWERING, or in TLS */
-    bool is_starved : 1;          /* in shard->starved: its receive found no buffer */
-    bool has_ended : 1;           /* the peer sent its FIN: nothing more will come */
-    bool has_peer_closed : 1;     /* the peer's close frame has come */
-    bool is_secure : 1;           /* came in over a TLS address, and speaks it */
-    bool is_shaking : 1;          /* in shard->shaking: its handshake is due */
-    bool is_tls_ended : 1;        /* close_notify or an alert was said: nothing can be sealed any more */
-    bool is_taken_in : 1;         /* what it said is being taken in, further up the stack */
-    bool is_judged : 1;           /* the head of this request is, its body may come */
-    bool has_answered : 1;        /* the answer to the handshake has left the outbox */
-    bool is_throttled : 1;        /* not read from: it publishes faster than it may */
+    bool is_choked : 1;       /* not read from: it sends on and on while it is ANSWERING, in TLS, or does not read */
+    bool is_starved : 1;      /* in shard->starved: its receive found no buffer, or it may be read on */
+    bool has_ended : 1;       /* the peer sent its FIN: nothing more will come */
+    bool has_peer_closed : 1; /* the peer's close frame has come */
+    bool is_secure : 1;       /* came in over a TLS address, and speaks it */
+    bool is_shaking : 1;      /* in shard->shaking: its handshake is due */
+    bool is_tls_ended : 1;    /* close_notify or an alert was said: nothing can be sealed any more */
+    bool is_taken_in : 1;     /* what it said is being taken in, further up the stack */
+    bool is_judged : 1;       /* the head of this request is, its body may come */
+    bool has_answered : 1;    /* the answer to the handshake has left the outbox */
+    bool is_throttled : 1;    /* not read from: it publishes faster than it may */
 };
 
 _Static_assert(sizeof(struct connection) == 192, "three cache lines");
@@ -158,5 +158,7 @@ void connection_read_on(struct shard *shard, struct connection *connection);
 
 /* Its timer ran out. */
 void connection_timer(struct shard *shard, struct connection *connection);
-/* Sets the timer for what comes first: a look at silence, or the outbox's age. */
+/* Sets the timer for what comes first: a look at silence, or the outbox's age. Over HTTP, where it is called when a
+ * socket has taken some of an answer and not all: that the client read is a sign of life, from which its time begins
+ * anew. */
 void connection_set_timer(struct shard *shard, struct connection *connection);

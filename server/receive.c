@@ -8,6 +8,7 @@
 #include "core/span.h"
 #include "net/frame.h"
 #include "net/ring.h"
+#include "server/answer.h"
 #include "server/component.h"
 #include "server/pusher.h"
 #include "server/request.h"
@@ -22,8 +23,9 @@ enum step {
     STEP_WAIT, /* all is eaten, or held, or of no interest */
 };
 
-static bool must_hold(const struct connection *connection)
+static bool must_hold(struct shard *shard, const struct connection *connection)
 {
+    if (connection->state == CONNECTION_REQUEST) return request_must_wait(shard, connection);
     return connection->state == CONNECTION_JOINING || connection->state == CONNECTION_ANSWERING ||
            (connection->state == CONNECTION_OPEN && !connection_is_read(connection));
 }
@@ -123,7 +125,7 @@ static void receive_data(struct shard *shard, struct connection *connection, con
 static enum step receive_frame(struct shard *shard, struct connection *connection, struct bytes *in)
 {
     struct frame_event event;
-    if (must_hold(connection)) return STEP_WAIT;
+    if (must_hold(shard, connection)) return STEP_WAIT;
     switch (frame_reader_next(&connection->reader, in, &event)) {
     case FRAME_EVENT_MORE:
         return STEP_WAIT;
@@ -150,6 +152,7 @@ static void receive(struct shard *shard, struct connection *connection, struct b
     while (step == STEP_MORE) {
         switch (connection->state) {
         case CONNECTION_REQUEST:
+            if (must_hold(shard, connection)) return;
             step = request_receive(shard, connection, in) ? STEP_MORE : STEP_WAIT;
             break;
         case CONNECTION_OPEN:
@@ -170,6 +173,33 @@ static void receive(struct shard *shard, struct connection *connection, struct b
     }
 }
 
+/* Waiting for the home takes a few turns, and what a paused one still gets is on its way to a cancelled receive: more
+ * than this comes only from one who does not wait for our answer. */
+static bool is_held_too_much(const struct shard *shard, const struct connection *connection)
+{
+    return connection->held->count > shard->options->head_bytes_max;
+}
+
+static void refuse_early_words(struct shard *shard, struct connection *connection)
+{
+    answer_refuse(shard, connection, 400,
+                  "Too much came behind the request for a WebSocket (--head-bytes-max): wait for its answer.", NULL);
+}
+
+static void hold(struct shard *shard, struct connection *connection, const struct bytes *in)
+{
+    if (span_append(&connection->held, in->at, (uint32_t)in->count) != RC_OK) {
+        connection_close(shard, connection, CLOSE_NO_MEMORY);
+    } else if (connection->state == CONNECTION_REQUEST) { /* one who does not wait, and may not read */
+        shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
+        connection_choke(shard, connection);
+    } else if (is_held_too_much(shard, connection) && connection->state == CONNECTION_JOINING) {
+        refuse_early_words(shard, connection);
+    } else if (is_held_too_much(shard, connection) && connection->state == CONNECTION_ANSWERING) {
+        connection_choke(shard, connection);
+    }
+}
+
 void receive_plain(struct shard *shard, struct connection *connection, struct bytes *in)
 {
     if (connection->held == NULL) {
@@ -177,17 +207,9 @@ void receive_plain(struct shard *shard, struct connection *connection, struct by
         receive(shard, connection, in);
         connection->is_taken_in = false;
     }
-    if (in->count == 0 || !must_hold(connection)) return;
-    /* Waiting for the home takes a few turns, and what a paused one still gets is on its way to a cancelled receive:
-     * more than this comes only from one who does not wait for our answer. */
-    uint32_t held = connection->held != NULL ? connection->held->count : 0;
-    if (connection->state == CONNECTION_JOINING && held + in->count > shard->options->head_bytes_max) {
-        connection_finish(shard, connection, CLOSE_BAD_FRAME);
-    } else if (span_append(&connection->held, in->at, (uint32_t)in->count) != RC_OK) {
-        connection_close(shard, connection, CLOSE_NO_MEMORY);
-    } else if (connection->state == CONNECTION_ANSWERING && held + in->count > shard->options->head_bytes_max) {
-        connection_choke(shard, connection);
-    }
+    /* What is put off is gone on with in its turn, and what comes meanwhile stands behind it. */
+    bool is_put_off = connection->state == CONNECTION_REQUEST && connection->held != NULL;
+    if (in->count > 0 && (is_put_off || must_hold(shard, connection))) hold(shard, connection, in);
 }
 
 void receive_held(struct shard *shard, struct connection *connection)
@@ -203,12 +225,17 @@ void receive_held(struct shard *shard, struct connection *connection)
 
 /* ---- completions ---- */
 
-static void starve(struct shard *shard, struct connection *connection)
+void receive_later(struct shard *shard, struct connection *connection)
 {
-    counter_add(&shard->counters, COUNTER_receives_starved, 1);
     if (connection->is_starved) return;
     connection->is_starved = true;
     slot_list_add(&shard->starved, shard_slot(shard, connection));
+}
+
+static void starve(struct shard *shard, struct connection *connection)
+{
+    counter_add(&shard->counters, COUNTER_receives_starved, 1);
+    receive_later(shard, connection);
 }
 
 void receive_retry_starved(struct shard *shard)
@@ -218,6 +245,9 @@ void receive_retry_starved(struct shard *shard)
         connection->is_starved = false;
         if (connection->state == CONNECTION_DRAINING) {
             connection_operation_done(shard, connection);
+        } else if (connection->state == CONNECTION_REQUEST) {
+            connection->is_choked = false;
+            connection_read_on(shard, connection);
         } else if (!connection->is_receiving && connection_is_read(connection)) {
             receive_start(shard, connection);
         }

@@ -18,5 +18,9 @@ void receive_completed(struct shard *shard, struct connection *connection, struc
 /* Takes in what was held while the connection could not be read; may hold a part again. */
 void receive_held(struct shard *shard, struct connection *connection);
 
-/* Starts receives again that found no buffer; once a turn, after the buffers were given back. */
+/* REQUEST: what kept it from being read is over; it goes on in the next turn, so that others have theirs. */
+void receive_later(struct shard *shard, struct connection *connection);
+
+/* Starts receives again that found no buffer, and goes on with what was put off; once a turn, after the buffers were
+ * given back. */
 void receive_retry_starved(struct shard *shard);

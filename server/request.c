@@ -12,13 +12,15 @@
 #include "server/lobby.h"
 #include "server/pusher.h"
 #include "server/receive.h"
+#include "server/secure.h"
 #include "server/server.h"
 #include "server/shard.h"
 #include "server/web.h"
 
 #include <stdlib.h>
 
-#define TLS_FIRST_BYTE 0x16 /* a handshake record: no request begins so */
+#define ANSWERS_BYTES_MAX (64 * 1024) /* of answers wait when another request is taken */
+#define TLS_FIRST_BYTE    0x16        /* a handshake record: no request begins so */
 
 static const struct component *const components[] = {&lobby, &pusher};
 
@@ -170,6 +172,57 @@ static void take(struct shard *shard, struct connection *connection, const struc
     }
 }
 
+/* ---- time ---- */
+
+static void set_timer(struct shard *shard, struct connection *connection, uint64_t ms)
+{
+    timer_set(&shard->timers, &connection->timer, shard->now_ms + ms);
+}
+
+/* Has the socket not taken all that it was given? */
+static bool is_blocked(struct shard *shard, const struct connection *connection)
+{
+    return (shard_outbox(shard, connection)->marks & OUTBOX_BLOCKED) != 0 || secure_has_unsent(connection);
+}
+
+bool request_must_wait(struct shard *shard, const struct connection *connection)
+{
+    return shard_outbox(shard, connection)->bytes > ANSWERS_BYTES_MAX || is_blocked(shard, connection);
+}
+
+void request_await(struct shard *shard, struct connection *connection)
+{
+    bool is_waiting = is_blocked(shard, connection);
+    if (is_waiting) shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
+    set_timer(shard, connection, is_waiting ? shard->options->outbox_age_ms_max : shard->options->keep_alive_ms);
+}
+
+void request_has_been_read(struct shard *shard, struct connection *connection)
+{
+    if (connection->state == CONNECTION_REQUEST) {
+        request_await(shard, connection);
+    } else if (connection->state == CONNECTION_LINGERING) {
+        set_timer(shard, connection, shard->options->close_ms_max);
+    }
+}
+
+static bool is_idle(const struct connection *connection)
+{
+    return connection->http != NULL && http_reader_is_fresh(connection->http);
+}
+
+void request_timer(struct shard *shard, struct connection *connection)
+{
+    if (!outbox_is_empty(shard_outbox(shard, connection)) || secure_has_unsent(connection)) {
+        connection_finish(shard, connection, CLOSE_STALE_READER);
+    } else if (is_idle(connection) || connection->tls != NULL) {
+        connection_linger(shard, connection, is_idle(connection) ? CLOSE_HTTP_DONE : CLOSE_HANDSHAKE_TIMEOUT);
+        connection_flushed(shard, connection);
+    } else {
+        connection_finish(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);
+    }
+}
+
 /* ---- bytes ---- */
 
 static bool make_reader(const struct shard *shard, struct connection *connection)
@@ -225,11 +278,14 @@ bool request_receive(struct shard *shard, struct connection *connection, struct 
         refuse_tls(shard, connection);
         return false;
     }
+    bool has_reader = connection->http != NULL;
     if (!make_reader(shard, connection)) {
         connection_finish(shard, connection, CLOSE_NO_MEMORY);
         return false;
     }
+    bool is_next = has_reader && http_reader_is_fresh(connection->http);
     enum rc rc = http_reader_feed(connection->http, in);
+    if (is_next && rc == RC_MORE) set_timer(shard, connection, shard->options->handshake_ms_max);
     bool goes_on = rc == RC_OK || judge_head(shard, connection);
     if (rc != RC_MORE || !goes_on) counter_add(&shard->counters, COUNTER_http_requests, 1);
     if (!goes_on) return false;

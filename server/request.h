@@ -11,5 +11,15 @@ struct shard;
 /* Eats from `in` and answers a request that is complete. True: there may be more to do with what is left. */
 bool request_receive(struct shard *shard, struct connection *connection, struct bytes *in);
 
+/* Do answers wait for the client to read them? Then no further request is taken. */
+bool request_must_wait(struct shard *shard, const struct connection *connection);
+/* Sets the timer between two requests: until the next one begins, or, while answers wait, until the client has read
+ * some of them. */
+void request_await(struct shard *shard, struct connection *connection);
+/* The socket has taken a part of an answer: the client reads, which is a sign of life. Also LINGERING. */
+void request_has_been_read(struct shard *shard, struct connection *connection);
+/* No request came in time, no whole one, or the answers to earlier ones were not read. */
+void request_timer(struct shard *shard, struct connection *connection);
+
 /* The 101 answer to the request that the connection is about; NULL: out of memory. */
 struct batch *request_upgrade_answer(struct shard *shard, const struct connection *connection);

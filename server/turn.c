@@ -41,7 +41,8 @@ static uint64_t sleep_ms(struct shard *shard)
 {
     bool has_left_over =
         shard->has_more || shard->dirty.count > 0 || shard->active_count > 0 || shard->shaking.count > 0;
-    if (has_left_over || shard->settling_count > 0) return 0; /* closing slow readers tells members that they left */
+    if (has_left_over || shard->starved.count > 0) return 0;
+    if (shard->settling_count > 0) return 0; /* closing slow readers tells members that they left */
     if (shard->letters_waiting > 0) return LETTERS_RETRY_MS;
     uint64_t wake_at_ms = timer_wheel_wake_at_ms(&shard->timers);
     uint64_t roster_at_ms = timer_wheel_wake_at_ms(&shard->roster_timers);

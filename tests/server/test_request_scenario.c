@@ -1,0 +1,227 @@
+/* tests/server/test_request_scenario.c - HTTP on the fake kernel: those who do not wait for answers, who read slowly or
+ * never, who stay idle, and who hang up at once. */
+#include "server/web.h"
+#include "tests/support/api_client.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FLAGS(...)  ((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+#define SEND_BUFFER 65536
+#define GET         "GET /up HTTP/1.1\r\nHost: x\r\n\r\n"
+#define GET_PAGE    "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+#define GET_LAST    "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+static struct scenario scenario;
+
+static void write_text(struct api_client *self, const char *text)
+{
+    fake_write(self->client->socket, text, strlen(text));
+}
+
+static void start(uint64_t seed, const char *const flags[])
+{
+    scenario_start(&scenario, seed, flags);
+    cr_assert_eq(web_init(&scenario.options, false), RC_OK);
+}
+
+static void stop(void)
+{
+    scenario_stop(&scenario);
+    web_fini();
+}
+
+/* ---- pipelines ---- */
+
+/* The most that waited for one client, in outboxes and held, while the server worked. */
+static uint64_t watch(uint64_t so_far)
+{
+    uint64_t outbox_bytes = scenario_counter(&scenario, COUNTER_outbox_bytes);
+    return outbox_bytes > so_far ? outbox_bytes : so_far;
+}
+
+Test(request_scenario, who_sends_a_thousand_requests_at_once_gets_a_thousand_answers, .timeout = 120)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        start(seed, FLAGS("--shards", "1", "--outbox-bytes-max", "300000", "--message-bytes-max", "1000"));
+        struct api_client *client = api_client_join(&scenario, 0, seed % 2 ? 3000 : SEND_BUFFER);
+        for (uint32_t i = 0; i < 1000; i++) {
+            write_text(client, i % 10 == 9 ? GET_PAGE : GET);
+        }
+        bool is_half_closed = seed % 3 == 0;
+        if (is_half_closed) fake_shutdown(client->client->socket);
+        uint64_t most = 0;
+        while (scenario_step(&scenario, 50)) {
+            most = watch(most);
+        }
+        scenario_settle(&scenario);
+        cr_assert_eq(client->answers_count, 1000, "%u, seed %lu", client->answers_count, seed);
+        for (uint32_t i = 0; i < 1000; i++) {
+            cr_assert_eq(client->answers[i].status, 200);
+            cr_assert_eq(strcmp(client->answers[i].body, "OK\n") == 0, i % 10 != 9, "in their order");
+        }
+        cr_expect_leq(most, 2 * 64 * 1024, "%lu bytes waited, seed %lu", most, seed);
+        cr_expect_eq(fake_is_at_end(client->client->socket), is_half_closed);
+        stop();
+    }
+}
+
+Test(request_scenario, who_never_reads_is_not_read_either_and_ends, .timeout = 60)
+{
+    start(1, FLAGS("--shards", "1"));
+    struct api_client *client = api_client_join(&scenario, 0, 3000);
+    client->client->is_reading = false;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < 3000; i++) {
+        write_text(client, GET_PAGE);
+        scenario_step(&scenario, 0);
+        most = watch(most);
+    }
+    cr_expect_leq(most, 2 * 64 * 1024);
+    scenario_pass(&scenario, 29000);
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_connections_open), 1);
+    scenario_pass(&scenario, 2000);
+    cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_STALE_READER)), 1);
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_connections_open), 0);
+    stop();
+}
+
+/* ---- time ---- */
+
+/* Reads what is there every three seconds, until nothing has come for that long. */
+static void read_slowly(struct api_client *client)
+{
+    uint32_t before;
+    do {
+        before = client->answers_count + (uint32_t)client->client->in_count;
+        scenario_pass(&scenario, 3000);
+        client->client->is_reading = true;
+        client_read(client->client);
+        client->client->is_reading = false;
+    } while (client->answers_count + client->client->in_count != before);
+}
+
+Test(request_scenario, an_answer_has_the_time_that_its_reader_needs, .timeout = 60)
+{
+    static const char *const requests[] = {GET_PAGE, GET_LAST, GET_PAGE GET_PAGE GET_PAGE GET_LAST};
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        start(seed, FLAGS("--shards", "1"));
+        struct api_client *client = api_client_join(&scenario, 0, 500);
+        client->client->is_reading = false;
+        write_text(client, requests[seed % 3]);
+        uint64_t before_ms = fake_now_ms();
+        read_slowly(client);
+        cr_assert_eq(client->answers_count, seed % 3 == 2 ? 4 : 1, "seed %lu", seed);
+        cr_expect_gt(fake_now_ms() - before_ms, 40000, "it took longer than any time for a request");
+        stop();
+    }
+}
+
+/* Are they still connected? */
+static void expect_open(uint64_t count)
+{
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_connections_open), count);
+}
+
+Test(request_scenario, between_two_requests_a_connection_has_a_time_of_its_own, .timeout = 60)
+{
+    start(1, FLAGS("--shards", "1", "--guests"));
+    struct api_client *idle = api_client_join(&scenario, 0, SEND_BUFFER);
+    struct api_client *busy = api_client_join(&scenario, 0, SEND_BUFFER);
+    struct api_client *halfway = api_client_join(&scenario, 0, SEND_BUFFER);
+    struct api_client *mute = api_client_join(&scenario, 0, SEND_BUFFER);
+    write_text(idle, GET);
+    write_text(busy, GET);
+    write_text(halfway, GET);
+    scenario_pass(&scenario, 11000);
+    expect_open(3);
+    cr_expect(fake_is_at_end(mute->client->socket), "who has never asked has the time of a handshake");
+    write_text(halfway, "GET / HT");
+    scenario_pass(&scenario, 9000);
+    expect_open(3);
+    scenario_pass(&scenario, 2000);
+    expect_open(2);
+    cr_expect(fake_is_at_end(halfway->client->socket));
+    write_text(busy, GET);
+    scenario_pass(&scenario, 52000);
+    expect_open(2);
+    scenario_pass(&scenario, 2000);
+    cr_expect(fake_is_at_end(idle->client->socket), "75 s after its answer");
+    cr_expect_not(fake_is_at_end(busy->client->socket));
+    fake_shutdown(idle->client->socket); /* it was told by a FIN, not by a reset, and answers so */
+    scenario_settle(&scenario);
+    expect_open(1);
+    cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_HTTP_DONE)), 1);
+    stop();
+}
+
+/* ---- before and behind an upgrade ---- */
+
+#define UPGRADE                                                                  \
+    "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+Test(request_scenario, who_hangs_up_right_behind_an_upgrade_was_there, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        char path[64];
+        start(seed, FLAGS("--shards", "2"));
+        scenario_room(&scenario, 1, 0, path);
+        const struct client *reader = client_join(&scenario, 1, path, SEND_BUFFER);
+        scenario_settle(&scenario);
+        struct client *brief = client_join(&scenario, 0, path, SEND_BUFFER);
+        bool says_something = seed % 2;
+        if (says_something) client_say(brief, 0);
+        fake_shutdown(brief->socket);
+        scenario_settle(&scenario);
+        cr_expect_eq(brief->status, 101, "%u, seed %lu", brief->status, seed);
+        cr_expect(fake_is_at_end(brief->socket));
+        cr_expect_eq(reader->heard_count, says_something, "seed %lu", seed);
+        stop();
+    }
+}
+
+/* With limits of what a room's clients may publish: what they are measured by is made after the upgrade. */
+Test(request_scenario, who_is_cut_off_while_it_waits_for_its_room_leaves_nothing, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        char path[64];
+        start(seed, FLAGS("--shards", "2", "--room-messages-per-second", "5"));
+        scenario_room(&scenario, 1, 0, path);
+        for (uint32_t i = 0; i < 10; i++) {
+            struct client *client = client_join(&scenario, 0, path, SEND_BUFFER);
+            for (uint32_t steps = fake_random(4); steps > 0; steps--) {
+                scenario_step(&scenario, 0);
+            }
+            fake_reset(client->socket);
+        }
+        scenario_settle(&scenario);
+        stop();
+    }
+}
+
+Test(request_scenario, too_much_behind_an_upgrade_is_refused_with_a_sentence, .timeout = 60)
+{
+    uint32_t refused = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        start(seed, FLAGS("--shards", "2", "--receive-buffers", "64"));
+        char path[64], request[300];
+        scenario_room(&scenario, 1, 0, path);
+        struct api_client *client = api_client_join(&scenario, 0, SEND_BUFFER);
+        snprintf(request, sizeof request, "GET %s%s", path, UPGRADE + strlen("GET /"));
+        write_text(client, request);
+        client->client->understand = NULL; /* answers may be those to a WebSocket */
+        client_flood(client->client, 1500);
+        scenario_settle(&scenario);
+        refused += client->client->status == 400;
+        cr_assert(client->client->status == 101 || client->client->status == 400, "seed %lu", seed);
+        if (client->client->status == 400) {
+            cr_expect_not_null(memmem(client->client->in, client->client->in_count, "wait for its answer.\n", 21));
+            fake_shutdown(client->client->socket);
+            scenario_settle(&scenario);
+        }
+        stop();
+    }
+    cr_expect_gt(refused, 0);
+}
