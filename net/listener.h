@@ -20,5 +20,10 @@
  * something else. On errors reason_r names cause and cure. */
 enum rc listener_claim(struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size);
 
+/* From here on the kernel hears nobody new: who asks, asks again a second later, and finds the next server or nobody.
+ * Handshakes that have begun still end, and can be accepted, so that closing the socket then resets no connection. Does
+ * nothing where filters are not allowed. */
+void listener_refuse_new(int descriptor);
+
 /* One more on an address whose first is open. RC_EBUSY, RC_EKERNEL: reason_r says why. */
 enum rc listener_join(const struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size);

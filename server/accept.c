@@ -1,6 +1,7 @@
 /* server/accept.c - one multishot accept for each listener, and what to do when it ends. */
 #include "server/accept.h"
 
+#include "net/listener.h"
 #include "net/ring.h"
 #include "server/connection.h"
 #include "server/log.h"
@@ -11,7 +12,9 @@
 #include <errno.h>
 #include <unistd.h>
 
-#define RETRY_MS 100
+#define RETRY_MS      100
+#define LAST_MS       250 /* for handshakes that have begun: a round trip */
+#define LAST_LOCAL_MS 20
 
 static uint64_t open_now(const struct shard *shard)
 {
@@ -25,6 +28,7 @@ static bool is_full(const struct shard *shard)
 
 void accept_start(struct shard *shard)
 {
+    if (shard->accept_is_over) return;
     for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
         if (shard->is_accepting[i] || shard->listeners[i] < 0) continue;
         shard->is_accepting[i] = true;
@@ -47,18 +51,6 @@ static void hold(struct shard *shard)
     timer_set(&shard->timers, &shard->accept_timer, shard->now_ms + RETRY_MS);
 }
 
-void accept_timer(struct shard *shard)
-{
-    if (shard->is_draining) return;
-    uint64_t most = shard->door->connections_max;
-    if (open_now(shard) > most - (most + 49) / 50) {
-        timer_set(&shard->timers, &shard->accept_timer, shard->now_ms + RETRY_MS);
-        return;
-    }
-    shard->accept_is_held = false;
-    accept_start(shard);
-}
-
 static void close_listener(struct shard *shard, uint32_t listener)
 {
     if (shard->listeners[listener] < 0 || shard->is_accepting[listener]) return;
@@ -66,13 +58,46 @@ static void close_listener(struct shard *shard, uint32_t listener)
     shard->listeners[listener] = -1;
 }
 
-void accept_stop(struct shard *shard)
+static void close_all(struct shard *shard)
 {
-    timer_clear(&shard->timers, &shard->accept_timer);
+    shard->accept_is_over = true;
     cancel_all(shard);
     for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
         close_listener(shard, i);
     }
+}
+
+void accept_timer(struct shard *shard)
+{
+    uint64_t most = shard->door->connections_max;
+    if (shard->is_draining) {
+        close_all(shard);
+    } else if (open_now(shard) > most - (most + 49) / 50) {
+        timer_set(&shard->timers, &shard->accept_timer, shard->now_ms + RETRY_MS);
+    } else {
+        shard->accept_is_held = false;
+        accept_start(shard);
+    }
+}
+
+/* Do all clients sit on this machine, so that their handshakes take no time? */
+static bool is_local(const struct door *door)
+{
+    for (uint32_t i = 0; i < door_addresses_count(door); i++) {
+        if (!address_is_loopback(door_address(door, i))) return false;
+    }
+    return true;
+}
+
+void accept_stop(struct shard *shard)
+{
+    shard->accept_is_held = false;
+    for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
+        if (shard->listeners[i] >= 0) listener_refuse_new(shard->listeners[i]);
+    }
+    accept_start(shard);
+    uint64_t ms = is_local(shard->door) ? LAST_LOCAL_MS : LAST_MS;
+    timer_set(&shard->timers, &shard->accept_timer, shard->now_ms + ms);
 }
 
 bool accept_has_stopped(const struct shard *shard)
@@ -85,10 +110,9 @@ bool accept_has_stopped(const struct shard *shard)
 
 static void welcome(struct shard *shard, uint32_t slot, bool is_secure)
 {
-    bool is_refused = shard->is_draining || is_full(shard);
-    if (!is_refused) {
+    if (shard->is_draining || !is_full(shard)) { /* at the end there is room for all that have a slot */
         connection_accepted(shard, slot, is_secure);
-        if (is_full(shard)) {
+        if (is_full(shard) && !shard->is_draining) {
             log_warn("connections_max reached: %llu connections are open, others wait",
                      (unsigned long long)shard->door->connections_max);
             hold(shard);
@@ -108,7 +132,7 @@ void accept_completed(struct shard *shard, const struct completion *completion)
     if (completion->more) return;
     shard->is_accepting[listener] = false;
     if (shard->is_draining) {
-        close_listener(shard, listener);
+        if (shard->accept_is_over) close_listener(shard, listener); /* else the next turn begins again */
     } else if (completion->result < 0 && completion->result != -ECANCELED) {
         log_warn("accepting failed: %s; trying again in %d ms", strerror(-completion->result), RETRY_MS);
         hold(shard);

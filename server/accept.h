@@ -12,7 +12,8 @@ struct shard;
 
 /* Starts accepting on all listeners. */
 void accept_start(struct shard *shard);
-/* Stops for good: the listeners are closed once the kernel has let go of them. */
+/* Stops for good: from now on the kernel lets nobody new in; those who have begun to connect are taken, and have a
+ * round trip's time for that (shard->accept_timer), then the listeners are closed. */
 void accept_stop(struct shard *shard);
 /* Has it? Only then is the port free for whoever starts next. */
 bool accept_has_stopped(const struct shard *shard);

@@ -10,6 +10,7 @@
 #include "net/ring.h"
 #include "server/api.h"
 #include "server/component.h"
+#include "server/drain.h"
 #include "server/flush.h"
 #include "server/log.h"
 #include "server/receive.h"
@@ -76,13 +77,13 @@ void connection_accepted(struct shard *shard, uint32_t slot, bool is_secure)
     counter_add(&shard->counters, COUNTER_connections_accepted, 1);
     counter_add(&shard->counters, COUNTER_connections_open, 1);
     receive_start(shard, connection);
-    timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->handshake_ms_max);
+    request_expect(shard, connection);
 }
 
 void connection_secured(struct shard *shard, struct connection *connection)
 {
     enter(shard, connection, CONNECTION_REQUEST);
-    timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->handshake_ms_max);
+    request_expect(shard, connection);
 }
 
 static void free_reader(struct connection *connection)
@@ -139,7 +140,9 @@ void connection_open(struct shard *shard, struct connection *connection)
     receive_held(shard, connection);
     /* Its end had to wait for the answer; and for what came before it, if that is being taken in. */
     bool is_over = connection->has_ended && !connection->is_taken_in;
-    if (is_over && connection->state == CONNECTION_OPEN) connection_ended(shard, connection);
+    if (connection->state != CONNECTION_OPEN) return;
+    if (is_over) connection_ended(shard, connection);
+    if (shard->is_draining) connection_close(shard, connection, drain_reason(shard));
 }
 
 /* ---- saying ---- */
@@ -261,15 +264,6 @@ static bool is_fault_of_frames(enum close_reason reason)
 
 void connection_close(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
-    bool is_stop = reason == CLOSE_SERVER_STOP || reason == CLOSE_SERVER_MOVED;
-    bool has_answer = has_unsaid(shard, connection);
-    bool is_asking = connection->state == CONNECTION_REQUEST && connection->is_judged;
-    if (is_stop && (connection->state == CONNECTION_ANSWERING || is_asking)) return; /* its answer will be the last */
-    if (connection->state == CONNECTION_REQUEST && is_stop && (has_answer || connection->tls != NULL)) {
-        connection_linger(shard, connection, reason);
-        if (!has_answer) say_end(shard, connection);
-        return;
-    }
     if (connection->state != CONNECTION_OPEN || close_reason_code(reason) == 0) {
         bool is_ending = connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_LINGERING;
         /* A second reason does not hurry an end that is under way, but for those who do not take our last words. */

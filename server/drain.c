@@ -3,11 +3,33 @@
 
 #include "server/accept.h"
 #include "server/connection.h"
+#include "server/request.h"
 #include "server/server.h"
 #include "server/shard.h"
 
 #define SLICE          512 /* connections told in one turn */
 #define OTHERS_WAIT_MS 20  /* how often to look whether the other shards are done */
+
+enum close_reason drain_reason(const struct shard *shard)
+{
+    return shard->options->drain_reconnect ? CLOSE_SERVER_MOVED : CLOSE_SERVER_STOP;
+}
+
+static void tell(struct shard *shard, struct connection *connection)
+{
+    switch (connection->state) {
+    case CONNECTION_TLS:
+    case CONNECTION_REQUEST:
+        request_stop(shard, connection);
+        break;
+    case CONNECTION_JOINING: /* they are answered first, */
+    case CONNECTION_ANSWERING:
+        break; /* for the last time */
+    default:
+        connection_close(shard, connection, drain_reason(shard));
+        break;
+    }
+}
 
 bool drain_go_on(struct shard *shard)
 {
@@ -16,11 +38,11 @@ bool drain_go_on(struct shard *shard)
         shard->drain_until_ms = shard->now_ms + shard->options->drain_ms_max;
         accept_stop(shard);
     }
-    enum close_reason reason = shard->options->drain_reconnect ? CLOSE_SERVER_MOVED : CLOSE_SERVER_STOP;
+    accept_start(shard);
     for (uint32_t told = 0; shard->drain_slot < shard->slots_used && told < SLICE; shard->drain_slot++) {
         struct connection *connection = &shard->connections[shard->drain_slot];
         if (connection->state == CONNECTION_FREE) continue;
-        connection_close(shard, connection, reason);
+        tell(shard, connection);
         told++;
     }
     /* A shard without connections stays for the letters of the others. */

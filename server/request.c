@@ -8,6 +8,7 @@
 #include "server/api.h"
 #include "server/component.h"
 #include "server/connection.h"
+#include "server/drain.h"
 #include "server/guest.h"
 #include "server/lobby.h"
 #include "server/pusher.h"
@@ -73,6 +74,11 @@ struct batch *request_upgrade_answer(struct shard *shard, const struct connectio
 
 /* ---- requests ---- */
 
+static void refuse_while_draining(struct shard *shard, struct connection *connection)
+{
+    answer_refuse(shard, connection, 503, "The server is stopping: try again in a moment.", "Retry-After: 1\r\n");
+}
+
 /* Its handshake is good: in. */
 static void open_component(struct shard *shard, struct connection *connection, const struct component *component,
                            const struct http_request *request)
@@ -96,7 +102,9 @@ static void upgrade(struct shard *shard, struct connection *connection, const st
     const struct text_list *origins = &shard->options->origin;
     upgrade_check(request, (const char *const *)origins->items, component->judges_origin ? 0 : origins->count,
                   &upgrade);
-    if (upgrade.status != 101) {
+    if (shard->is_draining) {
+        refuse_while_draining(shard, connection);
+    } else if (upgrade.status != 101) {
         answer_refuse(shard, connection, upgrade.status, upgrade.text, upgrade.extra_headers);
     } else if (http_reader_has_body(connection->http)) {
         answer_refuse(shard, connection, 400, "A WebSocket begins with a request that has no body.", NULL);
@@ -179,6 +187,13 @@ static void set_timer(struct shard *shard, struct connection *connection, uint64
     timer_set(&shard->timers, &connection->timer, shard->now_ms + ms);
 }
 
+void request_expect(struct shard *shard, struct connection *connection)
+{
+    uint64_t ms = shard->options->handshake_ms_max;
+    uint64_t most_ms = connection->state == CONNECTION_TLS ? DRAIN_TLS_MS : DRAIN_REQUEST_MS;
+    set_timer(shard, connection, shard->is_draining && ms > most_ms ? most_ms : ms);
+}
+
 /* Has the socket not taken all that it was given? */
 static bool is_blocked(struct shard *shard, const struct connection *connection)
 {
@@ -194,7 +209,16 @@ void request_await(struct shard *shard, struct connection *connection)
 {
     bool is_waiting = is_blocked(shard, connection);
     if (is_waiting) shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
-    set_timer(shard, connection, is_waiting ? shard->options->outbox_age_ms_max : shard->options->keep_alive_ms);
+    uint64_t ms = is_waiting ? shard->options->outbox_age_ms_max : shard->options->keep_alive_ms;
+    if (shard->is_draining && !is_waiting) ms = DRAIN_REQUEST_MS;
+    set_timer(shard, connection, ms);
+}
+
+void request_stop(struct shard *shard, struct connection *connection)
+{
+    if (connection->is_judged || is_blocked(shard, connection)) return; /* the time that it has stands */
+    uint64_t ms = connection->state == CONNECTION_TLS ? DRAIN_TLS_MS : DRAIN_REQUEST_MS;
+    timer_set(&shard->timers, &connection->timer, connection->heard_ms + ms);
 }
 
 void request_has_been_read(struct shard *shard, struct connection *connection)
@@ -206,18 +230,26 @@ void request_has_been_read(struct shard *shard, struct connection *connection)
     }
 }
 
-static bool is_idle(const struct connection *connection)
+/* With a FIN, which the client reads behind all answers. */
+static void hang_up(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
-    return connection->http != NULL && http_reader_is_fresh(connection->http);
+    connection_linger(shard, connection, reason);
+    connection_flushed(shard, connection);
 }
 
 void request_timer(struct shard *shard, struct connection *connection)
 {
+    bool has_begun = connection->http != NULL && !http_reader_is_fresh(connection->http);
     if (!outbox_is_empty(shard_outbox(shard, connection)) || secure_has_unsent(connection)) {
         connection_finish(shard, connection, CLOSE_STALE_READER);
-    } else if (is_idle(connection) || connection->tls != NULL) {
-        connection_linger(shard, connection, is_idle(connection) ? CLOSE_HTTP_DONE : CLOSE_HANDSHAKE_TIMEOUT);
-        connection_flushed(shard, connection);
+    } else if (shard->is_draining && has_begun) {
+        refuse_while_draining(shard, connection);
+    } else if (shard->is_draining) {
+        hang_up(shard, connection, drain_reason(shard));
+    } else if (connection->http != NULL && !has_begun) {
+        hang_up(shard, connection, CLOSE_HTTP_DONE); /* it was kept for another request */
+    } else if (connection->tls != NULL) {
+        hang_up(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);
     } else {
         connection_finish(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);
     }
@@ -285,7 +317,7 @@ bool request_receive(struct shard *shard, struct connection *connection, struct 
     }
     bool is_next = has_reader && http_reader_is_fresh(connection->http);
     enum rc rc = http_reader_feed(connection->http, in);
-    if (is_next && rc == RC_MORE) set_timer(shard, connection, shard->options->handshake_ms_max);
+    if (is_next && rc == RC_MORE) request_expect(shard, connection);
     bool goes_on = rc == RC_OK || judge_head(shard, connection);
     if (rc != RC_MORE || !goes_on) counter_add(&shard->counters, COUNTER_http_requests, 1);
     if (!goes_on) return false;

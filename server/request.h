@@ -13,11 +13,15 @@ bool request_receive(struct shard *shard, struct connection *connection, struct 
 
 /* Do answers wait for the client to read them? Then no further request is taken. */
 bool request_must_wait(struct shard *shard, const struct connection *connection);
+/* Sets the timer for a whole request to come, or for a handshake of TLS. */
+void request_expect(struct shard *shard, struct connection *connection);
 /* Sets the timer between two requests: until the next one begins, or, while answers wait, until the client has read
  * some of them. */
 void request_await(struct shard *shard, struct connection *connection);
 /* The socket has taken a part of an answer: the client reads, which is a sign of life. Also LINGERING. */
 void request_has_been_read(struct shard *shard, struct connection *connection);
+/* The server stops: sets the timer for a request that may be under way (server/drain.h). Also TLS. */
+void request_stop(struct shard *shard, struct connection *connection);
 /* No request came in time, no whole one, or the answers to earlier ones were not read. */
 void request_timer(struct shard *shard, struct connection *connection);
 

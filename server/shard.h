@@ -120,6 +120,7 @@ struct shard {
     uint8_t *is_accepting;     /* an ACCEPT is under way */
     struct timer accept_timer; /* when to try again */
     bool accept_is_held;       /* at connections_max, or the kernel was short of something */
+    bool accept_is_over;       /* the listeners are closed, or will be when their ACCEPTs have ended */
 
     bool is_draining;
     uint32_t drain_slot; /* next to be closed */

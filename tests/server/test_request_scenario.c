@@ -225,3 +225,69 @@ Test(request_scenario, too_much_behind_an_upgrade_is_refused_with_a_sentence, .t
     }
     cr_expect_gt(refused, 0);
 }
+
+/* ---- at a stop ---- */
+
+static void expect_last(const struct api_client *client, unsigned status, const char *what, uint64_t seed)
+{
+    cr_assert_gt(client->answers_count, 0, "%s, seed %lu", what, seed);
+    const struct api_answer *last = &client->answers[client->answers_count - 1];
+    cr_expect_eq(last->status, status, "%s: %u, seed %lu", what, last->status, seed);
+    cr_expect_not_null(strstr(last->head, "\r\nConnection: close\r\n"), "%s, seed %lu", what, seed);
+    cr_expect(fake_is_at_end(client->client->socket), "%s, seed %lu", what, seed);
+}
+
+/* Runs until the server has ended, or for that long. */
+static void run_for(uint64_t ms)
+{
+    for (uint64_t until_ms = fake_now_ms() + ms; fake_now_ms() < until_ms && !server_has_ended(&scenario.server);) {
+        scenario_step(&scenario, until_ms - fake_now_ms());
+    }
+}
+
+Test(request_scenario, at_a_stop_whoever_is_in_or_waits_at_the_door_is_answered, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        char path[64];
+        start(seed, FLAGS("--shards", "2", "--guests"));
+        scenario_room(&scenario, 1, 0, path);
+        struct api_client *idle = api_client_join(&scenario, 0, SEND_BUFFER);
+        write_text(idle, GET);
+        scenario_pass(&scenario, 1000);
+        struct api_client *used = api_client_join(&scenario, 0, SEND_BUFFER);
+        struct api_client *halfway = api_client_join(&scenario, 0, SEND_BUFFER);
+        write_text(used, GET);
+        write_text(halfway, "GET / HT");
+        scenario_settle(&scenario);
+        struct api_client *mute = api_client_join(&scenario, 0, SEND_BUFFER); /* at the door, as those that follow */
+        struct api_client *newcomer = api_client_join(&scenario, 0, SEND_BUFFER);
+        struct api_client *late = api_client_join(&scenario, 1, SEND_BUFFER);
+        struct api_client *late_socket = api_client_join(&scenario, 1, SEND_BUFFER);
+        write_text(newcomer, GET_PAGE GET);
+        struct client *member = client_join(&scenario, 0, path, SEND_BUFFER);
+        for (uint32_t steps = fake_random(4); steps > 0; steps--) {
+            scenario_step(&scenario, 0);
+        }
+        server_set_stage(&scenario.server, SERVER_DRAINING);
+        run_for(100);
+        cr_assert_not(server_has_ended(&scenario.server));
+        cr_expect(fake_is_at_end(idle->client->socket), "nothing of it was under way, seed %lu", seed);
+        write_text(used, GET);
+        write_text(late, GET);
+        write_text(late_socket, UPGRADE);
+        run_for(5000);
+        cr_assert(server_has_ended(&scenario.server), "seed %lu", seed);
+        cr_expect_eq(idle->answers_count, 1);
+        expect_last(used, 200, "used", seed);
+        cr_expect_eq(used->answers_count, 2);
+        expect_last(halfway, 503, "halfway", seed);
+        cr_expect_not_null(strstr(halfway->answers[0].head, "\r\nRetry-After: 1\r\n"));
+        if (newcomer->answers_count != 2) expect_last(newcomer, 200, "newcomer", seed);
+        expect_last(late, 200, "late", seed);
+        expect_last(late_socket, 503, "late socket", seed);
+        cr_expect(mute->answers_count == 0 && fake_is_at_end(mute->client->socket));
+        cr_expect(member->status == 503 || (member->status == 101 && member->code == 1001), "%u, %u, seed %lu",
+                  member->status, member->code, seed);
+        stop();
+    }
+}

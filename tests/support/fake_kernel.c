@@ -240,3 +240,8 @@ enum rc listener_join(const struct sockaddr_storage *address, int *descriptor_r,
     (void)address, (void)reason_r, (void)reason_size;
     return open_something(descriptor_r);
 }
+
+void listener_refuse_new(int descriptor)
+{
+    (void)descriptor; /* tests connect before, or do not mind */
+}
