@@ -66,11 +66,32 @@ void history_forget_oldest(struct history *history, struct counters *counters)
     message_drop(counters, oldest);
 }
 
+static bool is_ahead(const struct message *message, uint64_t now_ms)
+{
+    return message->time_ms > now_ms + HISTORY_AHEAD_MS;
+}
+
+/* The index of the oldest message whose time can be believed; count: there is none. */
+static uint32_t first_believed(struct history *history, uint64_t now_ms)
+{
+    uint32_t index = history_behind(history, history->ahead);
+    while (index < history->count && is_ahead(history_at(history, index), now_ms)) {
+        history->ahead = history_at(history, index++)->offset;
+    }
+    return index;
+}
+
+uint64_t history_expires_ms(struct history *history, uint64_t ttl_ms, uint64_t now_ms)
+{
+    uint32_t index = is_ahead(history_at(history, 0), now_ms) ? first_believed(history, now_ms) : 0;
+    return history_at(history, index < history->count ? index : 0)->time_ms + ttl_ms;
+}
+
 void history_trim(struct history *history, struct counters *counters, const struct history_bounds *bounds,
                   uint64_t now_ms)
 {
     while (history->count > 0) {
-        bool is_too_old = history_at(history, 0)->time_ms + bounds->ttl_ms <= now_ms;
+        bool is_too_old = history_expires_ms(history, bounds->ttl_ms, now_ms) <= now_ms;
         if (history->count <= bounds->messages && history->bytes <= bounds->bytes && !is_too_old) return;
         history_forget_oldest(history, counters);
     }

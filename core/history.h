@@ -18,9 +18,13 @@
 
 struct counters;
 
+/* The clock was wrong when a message was published that is further ahead of it than this. */
+#define HISTORY_AHEAD_MS UINT64_C(60000)
+
 struct history {
     struct position last;      /* the epoch, and the offset given last */
     uint64_t forgotten;        /* messages up to this offset are missing here */
+    uint64_t ahead;            /* messages up to this offset were ahead of the clock when that was last asked */
     struct message **messages; /* a ring */
     uint32_t capacity;         /* power of two, or 0 */
     uint32_t first;
@@ -43,7 +47,10 @@ enum rc history_append(struct history *history, struct message *message);
 void history_skip(struct history *history, uint64_t offset);
 /* Forgets the oldest; there is one. */
 void history_forget_oldest(struct history *history, struct counters *counters);
-/* Forgets the oldest until all is within the bounds; now_ms is since 1970, as messages' times are. */
+/* When the oldest of them, there is one, is too old. Of one that is ahead of the clock it is known that it is no
+ * younger than the next one. Times are since 1970, as messages' are. */
+uint64_t history_expires_ms(struct history *history, uint64_t ttl_ms, uint64_t now_ms);
+/* Forgets the oldest until all is within the bounds. */
 void history_trim(struct history *history, struct counters *counters, const struct history_bounds *bounds,
                   uint64_t now_ms);
 

@@ -95,7 +95,7 @@ bool channel_log_is_whole(const struct channel_log *log, const struct position *
 void channel_log_take_answers(struct shard *shard);
 
 /* When it has something to do; UINT64_MAX: never. */
-uint64_t channel_log_due_ms(const struct shard *shard, const struct channel_log *log);
+uint64_t channel_log_due_ms(struct shard *shard, struct channel_log *log);
 /* That time has come: forgets what is too old, and the log when nobody needs it: false, it is gone. */
 bool channel_log_run(struct shard *shard, struct channel_log *log);
 /* The same when the last subscriber has left. */

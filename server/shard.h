@@ -15,6 +15,7 @@
 #include "core/slot_list.h"
 #include "core/timer_wheel.h"
 #include "server/connection.h"
+#include "server/day_clock.h"
 #include "server/flush.h"
 #include "server/options.h"
 
@@ -60,6 +61,7 @@ struct shard {
     enum rc begin_rc;
 
     struct ring *ring;
+    struct day_clock day_clock; /* what messages that are kept are stamped with */
     uint64_t now_ms;            /* monotonic, read once a turn, without: */
     uint64_t lost_ms;           /* time in which the process stood still */
     uint64_t catch_up_until_ms; /* no deadline is judged while completions are left, but for this long; 0: as usual */

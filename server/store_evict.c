@@ -32,10 +32,10 @@ static uint64_t at_most(uint64_t number, uint64_t most)
 
 /* ---- the order ---- */
 
-/* To a sixteenth at most, so that the index does not change with each message. */
+/* To a quarter at most, so that the index changes seldom. */
 static uint64_t rounded(uint64_t bytes)
 {
-    int shift = bytes < 16 ? 0 : 59 - __builtin_clzll(bytes);
+    int shift = bytes < 4 ? 0 : 61 - __builtin_clzll(bytes);
     return bytes >> shift << shift;
 }
 
@@ -192,6 +192,7 @@ static enum rc evict_from(struct store_log *log, struct store_channel *channel, 
 {
     struct store_front front;
     struct store_bounds bounds = {.count = channel->is_room ? 0 : STORE_NUMBER_MAX,
+                                  .ahead_ms = STORE_NUMBER_MAX,
                                   .bytes = channel->bytes - channel->bytes / 16 - 1};
     enum rc rc = store_cut_front(log, channel, &bounds, channel->is_room ? ROOM_ROWS : CHANNEL_ROWS, &front);
     if (rc != RC_OK) return rc;

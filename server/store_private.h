@@ -150,6 +150,7 @@ struct store_bounds {
     uint64_t bytes;
     uint64_t least;      /* messages that these two leave */
     uint64_t expired_ms; /* and published then or earlier: gone */
+    uint64_t ahead_ms;   /* what was published later than that is ahead of the clock */
 };
 
 /* The front of a log that is to go. */
@@ -161,6 +162,12 @@ struct store_front {
     uint64_t next_ms; /* time of the first that stays; STORE_NUMBER_MAX: it is not known to be there */
 };
 
+/* By time alone. */
+struct store_bounds store_bounds_of_time(uint64_t now_ms, uint64_t ttl_ms);
+
+/* The messages at the channel's front that are not within the bounds; no further than that many. */
+enum rc store_measure_front(struct store_log *log, const struct store_channel *channel,
+                            const struct store_bounds *bounds, uint32_t rows_max, struct store_front *front);
 /* Deletes the messages at the channel's front that are not within the bounds, at most so many. */
 enum rc store_cut_front(struct store_log *log, struct store_channel *channel, const struct store_bounds *bounds,
                         uint32_t rows_max, struct store_front *front);

@@ -83,11 +83,15 @@ static enum rc read_messages(struct store_log *log, struct store_job *job, const
 }
 
 static enum rc read_first(struct store_log *log, struct store_job *job, const struct store_channel *channel,
-                          uint64_t expired_ms)
+                          uint64_t now_ms)
 {
+    struct store_front expired;
+    struct store_bounds bounds = store_bounds_of_time(now_ms, job->rule->ttl);
+    enum rc rc = store_measure_front(log, channel, &bounds, UINT32_MAX, &expired);
+    if (rc != RC_OK) return rc;
     store_bind_number(log, STORE_SQL_MESSAGE_FIRST, 1, (uint64_t)channel->id);
-    store_bind_number(log, STORE_SQL_MESSAGE_FIRST, 2, expired_ms);
-    enum rc rc = store_step(log, STORE_SQL_MESSAGE_FIRST);
+    store_bind_number(log, STORE_SQL_MESSAGE_FIRST, 2, expired.offset);
+    rc = store_step(log, STORE_SQL_MESSAGE_FIRST);
     job->first = rc == RC_OK ? store_number(log, STORE_SQL_MESSAGE_FIRST, 0) : channel->last + 1;
     store_reset(log, STORE_SQL_MESSAGE_FIRST);
     return rc == RC_ENOENT ? RC_OK : rc;
@@ -131,13 +135,13 @@ static enum rc read_channel(struct store_log *log, struct store_job *job, uint64
     struct store_channel *channel;
     enum rc rc = store_channel_find(log, job, &channel);
     if (rc != RC_OK) return rc;
-    uint64_t ttl_ms = job->rule->ttl, expired_ms = store_expired_ms(now_ms, ttl_ms);
-    if (store_forget_at_ms(channel->last_ms, ttl_ms) <= now_ms) return RC_ENOENT; /* the sweep is still to come */
+    if (store_forget_at_ms(channel->last_ms, job->rule->ttl) <= now_ms)
+        return RC_ENOENT; /* the sweep is still to come */
     memcpy(job->epoch, channel->epoch, sizeof job->epoch);
     job->last = channel->last;
     job->last_ms = channel->last_ms;
     job->whole_from = channel->whole_from;
-    rc = read_first(log, job, channel, expired_ms);
+    rc = read_first(log, job, channel, now_ms);
     if (rc == RC_OK && job->is_all_or_nothing && job->since + 1 < job->first) return RC_OK;
     if (rc == RC_OK) rc = read_messages(log, job, channel);
     if (job->keys_max == 0) return rc;

@@ -1,8 +1,10 @@
 /* server/store_retention.c - what leaves the durable log: what is too old, or too much, and keys nobody needs.
  *
  * Not obvious: only the oldest messages of a channel are looked at, up to the first that stays. When the clock was
- * put back a later message may expire before an earlier one: it is kept and read until the earlier one goes. */
+ * put back a later message may expire before an earlier one: it is kept and read until the earlier one goes. But what
+ * is ahead of the clock by more than HISTORY_AHEAD_MS does not count, or one wrong time would keep all behind it. */
 #include "core/counters.h"
+#include "core/history.h"
 #include "core/message.h"
 #include "server/history_rule.h"
 #include "server/store.h"
@@ -16,7 +18,15 @@ uint64_t store_forget_at_ms(uint64_t last_ms, uint64_t ttl_ms)
     return last_ms + store_remembers_ms(ttl_ms);
 }
 
-/* ---- messages ---- */
+struct store_bounds store_bounds_of_time(uint64_t now_ms, uint64_t ttl_ms)
+{
+    return (struct store_bounds){.count = STORE_NUMBER_MAX,
+                                 .bytes = STORE_NUMBER_MAX,
+                                 .expired_ms = store_expired_ms(now_ms, ttl_ms),
+                                 .ahead_ms = now_ms + HISTORY_AHEAD_MS};
+}
+
+/* ---- messages and keys ---- */
 
 static bool must_go(const struct store_channel *channel, const struct store_bounds *bounds,
                     const struct store_front *front, uint64_t time_ms)
@@ -26,33 +36,43 @@ static bool must_go(const struct store_channel *channel, const struct store_boun
     return left > bounds->least && (left > bounds->count || channel->bytes - front->bytes > bounds->bytes);
 }
 
-static enum rc measure_front(struct store_log *log, const struct store_channel *channel,
-                             const struct store_bounds *bounds, uint32_t rows_max, struct store_front *front)
+/* Of the rows of messages or keys that the bound statement has. What is ahead of the clock is no younger than what
+ * comes behind it, so it goes with the first that is too old. */
+static enum rc measure(struct store_log *log, enum store_statement oldest, const struct store_channel *channel,
+                       const struct store_bounds *bounds, uint32_t rows_max, struct store_front *front)
 {
-    const enum store_statement oldest = STORE_SQL_MESSAGES_OLDEST;
-    store_bind_number(log, oldest, 1, (uint64_t)channel->id);
-    store_bind_number(log, oldest, 2, rows_max);
-    enum rc rc;
-    while ((rc = store_step(log, oldest)) == RC_OK) {
+    struct store_front all = *front = (struct store_front){.next_ms = STORE_NUMBER_MAX};
+    enum rc rc = RC_OK;
+    while (front->rows < rows_max && (rc = store_step(log, oldest)) == RC_OK) {
         uint64_t time_ms = store_number(log, oldest, 1);
-        if (!must_go(channel, bounds, front, time_ms)) {
+        bool goes = must_go(channel, bounds, front, time_ms);
+        if (!goes && time_ms <= bounds->ahead_ms) {
             front->next_ms = time_ms;
             break;
         }
-        front->offset = store_number(log, oldest, 0);
-        front->time_ms = time_ms;
-        front->bytes += store_number(log, oldest, 2);
-        front->rows++;
+        all.offset = store_number(log, oldest, 0);
+        all.time_ms = time_ms;
+        all.bytes += store_number(log, oldest, 2);
+        all.rows++;
+        if (goes) *front = all;
     }
+    if (rc == RC_ENOENT && all.rows > front->rows) front->next_ms = all.time_ms; /* all that stay are ahead */
     store_reset(log, oldest);
     return rc == RC_ENOENT ? RC_OK : rc;
+}
+
+enum rc store_measure_front(struct store_log *log, const struct store_channel *channel,
+                            const struct store_bounds *bounds, uint32_t rows_max, struct store_front *front)
+{
+    store_bind_number(log, STORE_SQL_MESSAGES_OLDEST, 1, (uint64_t)channel->id);
+    store_bind_number(log, STORE_SQL_MESSAGES_OLDEST, 2, STORE_NUMBER_MAX);
+    return measure(log, STORE_SQL_MESSAGES_OLDEST, channel, bounds, rows_max, front);
 }
 
 enum rc store_cut_front(struct store_log *log, struct store_channel *channel, const struct store_bounds *bounds,
                         uint32_t rows_max, struct store_front *front)
 {
-    *front = (struct store_front){.next_ms = STORE_NUMBER_MAX};
-    enum rc rc = measure_front(log, channel, bounds, rows_max, front);
+    enum rc rc = store_measure_front(log, channel, bounds, rows_max, front);
     if (rc != RC_OK || front->rows == 0) return rc;
     store_bind_number(log, STORE_SQL_MESSAGES_DELETE, 1, (uint64_t)channel->id);
     store_bind_number(log, STORE_SQL_MESSAGES_DELETE, 2, front->offset);
@@ -71,8 +91,10 @@ enum rc store_trim(struct store_log *log, struct store_channel *channel, const s
         channel->count > rule->size + (uint64_t)rule->size / 16 || channel->bytes > rule->bytes + rule->bytes / 16;
     if (!is_beyond) return RC_OK;
     struct store_front front;
-    struct store_bounds bounds = {
-        .count = rule->size, .bytes = rule->bytes, .least = 1, .expired_ms = store_expired_ms(now_ms, rule->ttl)};
+    struct store_bounds bounds = store_bounds_of_time(now_ms, rule->ttl);
+    bounds.count = rule->size;
+    bounds.bytes = rule->bytes;
+    bounds.least = 1;
     enum rc rc = store_cut_front(log, channel, &bounds, TRIM_ROWS_MAX, &front);
     counter_add(log->counters, COUNTER_store_expired, front.rows);
     return rc;
@@ -80,31 +102,13 @@ enum rc store_trim(struct store_log *log, struct store_channel *channel, const s
 
 /* ---- keys ---- */
 
-static enum rc measure_keys(struct store_log *log, const struct store_channel *channel, enum receipt_owner owner,
-                            uint64_t expired_ms, uint32_t rows_max, struct store_front *front)
-{
-    const enum store_statement oldest = STORE_SQL_KEYS_OLDEST;
-    store_bind_keys(log, oldest, 1, channel, owner);
-    store_bind_number(log, oldest, 2, rows_max);
-    enum rc rc;
-    while ((rc = store_step(log, oldest)) == RC_OK) {
-        uint64_t time_ms = store_number(log, oldest, 1);
-        if (time_ms > expired_ms) {
-            front->next_ms = time_ms;
-            break;
-        }
-        front->offset = store_number(log, oldest, 0);
-        front->rows++;
-    }
-    store_reset(log, oldest);
-    return rc == RC_ENOENT ? RC_OK : rc;
-}
-
 static enum rc cut_keys_of(struct store_log *log, const struct store_channel *channel, enum receipt_owner owner,
                            uint64_t now_ms, uint32_t rows_max, struct store_front *front)
 {
-    *front = (struct store_front){.next_ms = STORE_NUMBER_MAX};
-    enum rc rc = measure_keys(log, channel, owner, store_expired_ms(now_ms, RECEIPT_MS), rows_max, front);
+    struct store_bounds bounds = store_bounds_of_time(now_ms, RECEIPT_MS);
+    store_bind_keys(log, STORE_SQL_KEYS_OLDEST, 1, channel, owner);
+    store_bind_number(log, STORE_SQL_KEYS_OLDEST, 2, STORE_NUMBER_MAX);
+    enum rc rc = measure(log, STORE_SQL_KEYS_OLDEST, channel, &bounds, rows_max, front);
     if (rc != RC_OK || front->rows == 0) return rc;
     store_bind_keys(log, STORE_SQL_KEYS_DELETE, 1, channel, owner);
     store_bind_number(log, STORE_SQL_KEYS_DELETE, 2, front->offset);
@@ -149,9 +153,7 @@ static enum rc sweep_channel(struct store_log *log, struct store_channel *channe
                              uint32_t *rows_r)
 {
     struct store_front messages;
-    struct store_bounds bounds = {.count = STORE_NUMBER_MAX,
-                                  .bytes = STORE_NUMBER_MAX,
-                                  .expired_ms = store_expired_ms(now_ms, channel->ttl_ms)};
+    struct store_bounds bounds = store_bounds_of_time(now_ms, channel->ttl_ms);
     enum rc rc = store_cut_front(log, channel, &bounds, rows_max, &messages);
     uint64_t rows = messages.rows + 1; /* and the channel's */
     counter_add(log->counters, COUNTER_store_expired, messages.rows);

@@ -4,6 +4,7 @@
 
 #include "core/counters.h"
 #include "core/rc.h"
+#include "server/day_clock.h"
 
 #include <stdint.h>
 
@@ -14,10 +15,11 @@ struct store_work {
     struct store_log *log;
     struct counters counters;      /* any thread may read */
     _Atomic(const char *) trouble; /* any thread may read; NULL: none */
-    uint64_t unmeasured_bytes;     /* of frames that were written since it was last asked whether it is full */
-    uint64_t sweep_at_ms;          /* monotonic, as is: */
-    uint64_t look_at_ms;           /* while there is none */
-    uint64_t probe_at_ms;          /* while there is trouble */
+    struct day_clock day_clock;
+    uint64_t unmeasured_bytes; /* of frames that were written since it was last asked whether it is full */
+    uint64_t sweep_at_ms;      /* monotonic, as is: */
+    uint64_t look_at_ms;       /* while there is none */
+    uint64_t probe_at_ms;      /* while there is trouble */
 };
 
 /* Does as many of the jobs, in their order, as fit into one transaction: all of them reads, or none. Returns how many,

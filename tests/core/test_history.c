@@ -110,3 +110,31 @@ Test(history, says_whether_all_behind_an_offset_is_there, .timeout = 10)
     cr_expect_not(history_has_all_behind(&history, 10), "11 is missing");
     expect_all_given_back(&history);
 }
+
+/* Goal: a message that was stamped with another year stays no longer than those behind it, and keeps none of them. */
+Test(history, what_is_ahead_of_the_clock_goes_with_what_came_next, .timeout = 10)
+{
+    const uint64_t year = UINT64_C(365) * 24 * 3600 * 1000, now = 10 * year;
+    struct history_bounds bounds = {.messages = 1000, .bytes = UINT64_MAX, .ttl_ms = 1000};
+    struct history history = {0};
+    append(&history, 1, now);
+    for (uint64_t offset = 2; offset <= 50; offset++) {
+        append(&history, offset, now + year);
+    }
+    cr_expect_eq(history_expires_ms(&history, 1000, now), now + 1000);
+    history_trim(&history, &counters, &bounds, now + 1000);
+    expect_window(&history, 2, 50);
+    cr_expect_eq(history_expires_ms(&history, 1000, now + 1000), now + year + 1000);
+    append(&history, 51, now + 500);
+    append(&history, 52, now + 600);
+    cr_expect_eq(history_expires_ms(&history, 1000, now + 1000), now + 1500);
+    history_trim(&history, &counters, &bounds, now + 1499);
+    expect_window(&history, 2, 52);
+    history_trim(&history, &counters, &bounds, now + 1500);
+    expect_window(&history, 52, 52);
+    append(&history, 53, now + 1500 + HISTORY_AHEAD_MS); /* no further ahead than a clock may be set back */
+    append(&history, 54, now + 1500);
+    history_trim(&history, &counters, &bounds, now + 2500);
+    expect_window(&history, 53, 54);
+    expect_all_given_back(&history);
+}

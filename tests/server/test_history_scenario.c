@@ -9,6 +9,8 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define LIVES 3
 #define SEEDS 8
@@ -230,6 +232,85 @@ Test(history_scenario, a_page_before_the_first_offset_is_no_page, .timeout = 30)
     api_client_last(backend, 400);
     expect_nothing_is_left();
     scenario_stop(&scenario);
+}
+
+#define YEAR_MS (INT64_C(365) * 24 * 3600 * 1000)
+
+/* The time of the first message behind that offset; 0: there is none. */
+static uint64_t time_behind(uint32_t since)
+{
+    char query[40];
+    struct api_client *backend = api_client_join(&scenario, 0, SEND_BUFFER);
+    snprintf(query, sizeof query, "limit=1&since=%u", since);
+    api_client_get(backend, "/channels/a/history", query);
+    scenario_settle(&scenario);
+    const char *at = strstr(api_client_last(backend, 200), "\"time_ms\":");
+    return at != NULL ? strtoull(at + strlen("\"time_ms\":"), NULL, 10) : 0;
+}
+
+static struct client *raw;
+
+static void start_with_raw(uint32_t is_durable)
+{
+    fake_store_forget();
+    start(1 + is_durable, is_durable ? "a ttl=100s durable=yes" : "a ttl=100s");
+    raw = client_join(&scenario, 0, "/room/a", SEND_BUFFER);
+    scenario_settle(&scenario);
+}
+
+/* The API would refuse a signature of another year. */
+static void say_at(int64_t day_off_ms)
+{
+    fake_set_day(day_off_ms);
+    client_say(raw, 0);
+    scenario_settle(&scenario);
+    fake_set_day(0);
+}
+
+static void leave_and_stop(void)
+{
+    fake_shutdown(raw->socket);
+    scenario_settle(&scenario);
+    expect_nothing_is_left();
+    scenario_stop(&scenario);
+}
+
+/* Goal: a clock that is a year off for a moment stamps nothing, forgets nothing, and keeps nothing for a year. */
+Test(history_scenario, a_clock_that_leaps_for_a_moment_changes_nothing, .timeout = 30)
+{
+    for (uint32_t is_durable = 0; is_durable < 2; is_durable++) {
+        start_with_raw(is_durable);
+        say_at(0);
+        say_at(YEAR_MS);
+        say_at(-YEAR_MS);
+        say_at(0);
+        for (uint32_t since = 0; since < 4; since++) {
+            uint64_t time_ms = time_behind(since);
+            cr_expect(time_ms > 0 && time_ms <= FAKE_REALTIME_MS + fake_now_ms(), "%u: %lu", since, time_ms);
+        }
+        leave_and_stop();
+    }
+}
+
+/* The same when it was wrong for so long that it was believed: that is over when the clock is right again. */
+Test(history_scenario, a_clock_that_was_set_wrong_ends_no_retention, .timeout = 30)
+{
+    for (uint32_t is_durable = 0; is_durable < 2; is_durable++) {
+        start_with_raw(is_durable);
+        for (uint32_t i = 0; i < 3; i++) {
+            say_at(YEAR_MS);
+            fake_set_day(YEAR_MS);
+            scenario_pass(&scenario, 11000);
+        }
+        say_at(0);
+        scenario_pass(&scenario, 11000);
+        say_at(0); /* the first with the right time again */
+        scenario_pass(&scenario, 99000);
+        cr_expect_gt(time_behind(0), 0);
+        scenario_pass(&scenario, 2000);
+        cr_expect_eq(time_behind(0), 0);
+        leave_and_stop();
+    }
 }
 
 /* Goal: the server may stop while some wait for the first of several publishes with one key. */

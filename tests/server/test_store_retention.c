@@ -174,18 +174,44 @@ Test(store_retention, a_sweep_goes_on_where_the_pass_before_stopped, .timeout = 
 /* A clock that was put back makes a later message the older one. */
 Test(store_retention, a_clock_that_goes_back_hides_nothing_behind_what_is_kept, .timeout = 60)
 {
+    uint64_t expiry_ms = CASE_MS + 10 * MINUTE_MS;
     case_log_begin();
     case_rule.ttl = 10 * MINUTE_MS;
-    case_log_append_at("room", 1, CASE_MS + 60 * MINUTE_MS, "");
+    case_log_append_at("room", 1, CASE_MS + 50000, "");
     case_log_append_at("room", 2, CASE_MS, "");
     case_log_append_at("room", 3, CASE_MS + 5 * MINUTE_MS, "");
     struct store_job *read = case_read("room");
-    case_log_run(read, CASE_MS + 11 * MINUTE_MS);
+    case_log_run(read, expiry_ms + 1000);
     cr_expect_str_eq(case_offsets(read), "1 2 3", "2 expired first, but nobody may think that it never was");
     case_free(read);
-    case_log_sweep(CASE_MS + 11 * MINUTE_MS, ROWS_ALL);
-    case_log_expect("room", CASE_MS + 11 * MINUTE_MS, 1, 3, 3);
+    case_log_sweep(expiry_ms + 1000, ROWS_ALL);
+    case_log_expect("room", expiry_ms + 1000, 1, 3, 3);
     case_log_sweep(CASE_MS + 80 * MINUTE_MS, ROWS_ALL);
+    cr_expect_eq(case_query("SELECT count(*) FROM message"), 0);
+    case_log_end();
+}
+
+/* Goal: messages and keys that were stamped with another year neither stay nor keep others for a year. */
+Test(store_retention, what_is_ahead_of_the_clock_goes_with_what_came_next, .timeout = 60)
+{
+    const uint64_t year_ms = UINT64_C(365) * 24 * 60 * MINUTE_MS;
+    case_log_begin();
+    case_rule.ttl = 20 * MINUTE_MS;
+    case_log_append_at("room", 1, CASE_MS, "a");
+    for (uint64_t offset = 2; offset <= 4; offset++)
+        case_log_append_at("room", offset, CASE_MS + year_ms, "b");
+    for (uint64_t i = 1; i <= 10; i++)
+        case_log_append_at("room", 4 + i, CASE_MS + i * MINUTE_MS, "b");
+    case_log_sweep(CASE_MS + 20 * MINUTE_MS, ROWS_ALL);
+    case_log_expect("room", CASE_MS + 20 * MINUTE_MS, 2, 14, 13);
+    case_log_expect("room", CASE_MS + 21 * MINUTE_MS, 6, 14, 9);
+    cr_expect_eq(case_query("SELECT count(*) FROM message"), 13);
+    cr_expect_leq(case_query("SELECT sweep_ms FROM channel"), CASE_MS + 21 * MINUTE_MS, "it is known when to look");
+    case_log_sweep(CASE_MS + 21 * MINUTE_MS, ROWS_ALL);
+    cr_expect_eq(case_query("SELECT count(*) FROM message"), 9);
+    cr_expect_eq(case_query("SELECT count(*) FROM key"), 0);
+    cr_expect_eq(case_query("SELECT count = 9 AND bytes = (SELECT sum(bytes) FROM message) FROM channel"), 1);
+    case_log_sweep(CASE_MS + 30 * MINUTE_MS, ROWS_ALL);
     cr_expect_eq(case_query("SELECT count(*) FROM message"), 0);
     case_log_end();
 }

@@ -17,6 +17,7 @@
 static struct ring *rings[RINGS_MAX];
 static uint32_t rings_count;
 static uint64_t now_ms, random_state, random_ids;
+static int64_t day_off_ms;
 static uint64_t begin_ms = BEGIN_MS;
 
 /* What runs besides the shards. */
@@ -44,7 +45,12 @@ uint64_t monotonic_us(void)
 
 uint64_t realtime_ms(void)
 {
-    return FAKE_REALTIME_MS + now_ms;
+    return FAKE_REALTIME_MS + now_ms + (uint64_t)day_off_ms;
+}
+
+void fake_set_day(int64_t off_ms)
+{
+    day_off_ms = off_ms;
 }
 
 uint64_t fake_now_ms(void)
@@ -125,6 +131,7 @@ void fake_kernel_run_also(bool (*has_work)(void), void (*work)(void))
 
 void fake_kernel_init(uint64_t seed)
 {
+    day_off_ms = 0;
     if (!has_key) pthread_key_create(&thread_ring, thread_ended);
     has_key = true;
     rings_count = 0;

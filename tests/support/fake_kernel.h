@@ -37,6 +37,9 @@ void fake_kernel_run_also(bool (*has_work)(void), void (*work)(void));
 bool fake_kernel_step(uint64_t until_ms);
 
 uint64_t fake_now_ms(void);
+
+/* The time of day is so far from where it should be; 0 at the beginning. */
+void fake_set_day(int64_t off_ms);
 /* The whole process stands still for so long. */
 void fake_kernel_stall(uint64_t ms);
 

@@ -1,6 +1,7 @@
 /* tests/support/fake_store.c - jobs in, transactions by the seed, jobs out; logs that stay. */
 #include "tests/support/fake_store.h"
 
+#include "core/history.h"
 #include "core/message.h"
 #include "server/clock.h"
 #include "server/history_rule.h"
@@ -235,8 +236,13 @@ static enum rc read_log(struct store_job *job)
     uint64_t ttl_ms = job->rule->ttl, forget_ms = store_remembers_ms(ttl_ms);
     if (log == NULL || last_of(log)->time_ms + forget_ms <= realtime_ms()) return RC_ENOENT;
     uint32_t first = log->first;
-    while (first < log->count && log->messages[first].time_ms <= realtime_ms() - ttl_ms) {
-        first++;
+    for (uint32_t i = first; i < log->count; i++) { /* what is ahead of the clock goes with what comes next */
+        uint64_t time_ms = log->messages[i].time_ms;
+        if (time_ms <= realtime_ms() - ttl_ms) {
+            first = i + 1;
+        } else if (time_ms <= realtime_ms() + HISTORY_AHEAD_MS) {
+            break;
+        }
     }
     memcpy(job->epoch, log->epoch, sizeof job->epoch);
     job->last = last_of(log)->offset;

@@ -1,0 +1,22 @@
+/* server/day_clock.h - the time of day by which messages are stamped and forgotten: a clock that leaps is not believed
+ * at once.
+ *
+ * Time goes by the monotonic clock. Where the machine's clock is a little elsewhere (up to a minute), that is followed.
+ * When it is further off it may be a glitch, which would stamp messages with another year, or forget all that is kept:
+ * so it must stay there for ten seconds first. Then somebody has set it.
+ * Threads: its owner's. Zeroed it is as good as new: it believes what it sees first. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct day_clock {
+    bool has_begun;
+    int64_t offset_ms; /* of the time of day from the monotonic clock: the one that is believed, */
+    int64_t other_ms;  /* and one that is not yet, */
+    uint64_t other_since_ms;
+    bool has_other; /* if there is one */
+};
+
+/* Milliseconds since 1970. */
+uint64_t day_clock_ms(struct day_clock *clock);

@@ -1,0 +1,92 @@
+/* tests/server/test_day_clock.c - a clock that is set, drifts and leaps, and what is believed of it. The machine's
+ * clocks are the test's own. */
+#include "server/clock.h"
+#include "server/day_clock.h"
+
+#include <criterion/criterion.h>
+
+#define BEGIN_MS  UINT64_C(1700000000000)
+#define MINUTE_MS UINT64_C(60000)
+#define YEAR_MS   (UINT64_C(365) * 24 * 60 * MINUTE_MS)
+
+static uint64_t now_ms = 5000;
+static uint64_t day_ms = BEGIN_MS;
+
+uint64_t monotonic_ms(void)
+{
+    return now_ms;
+}
+
+uint64_t monotonic_us(void)
+{
+    return now_ms * 1000;
+}
+
+uint64_t realtime_ms(void)
+{
+    return day_ms;
+}
+
+static void pass(uint64_t ms)
+{
+    now_ms += ms;
+    day_ms += ms;
+}
+
+Test(day_clock, goes_with_the_machines, .timeout = 30)
+{
+    struct day_clock clock = {0};
+    for (int i = 0; i < 100; i++) {
+        cr_expect_eq(day_clock_ms(&clock), day_ms);
+        pass(MINUTE_MS);
+        day_ms += i % 2 ? 30000 : -20000; /* it is set a little */
+    }
+}
+
+Test(day_clock, does_not_believe_a_leap_that_is_over_soon, .timeout = 30)
+{
+    const int64_t leaps[] = {(int64_t)YEAR_MS, -(int64_t)YEAR_MS, 61000, -61000};
+    for (int i = 0; i < 4; i++) {
+        struct day_clock clock = {0};
+        uint64_t began_ms = day_clock_ms(&clock);
+        day_ms += (uint64_t)leaps[i];
+        for (int k = 0; k < 10; k++) {
+            cr_expect_eq(day_clock_ms(&clock), began_ms + 990 * (uint64_t)k);
+            pass(990);
+        }
+        day_ms -= (uint64_t)leaps[i];
+        cr_expect_eq(day_clock_ms(&clock), day_ms);
+        pass(YEAR_MS);
+        day_ms += (uint64_t)leaps[i]; /* once more, and nobody has looked meanwhile */
+        cr_expect_eq(day_clock_ms(&clock), day_ms - (uint64_t)leaps[i]);
+        day_ms -= (uint64_t)leaps[i];
+    }
+}
+
+Test(day_clock, believes_what_lasts, .timeout = 30)
+{
+    struct day_clock clock = {0};
+    day_clock_ms(&clock);
+    day_ms += YEAR_MS;
+    cr_expect_eq(day_clock_ms(&clock), day_ms - YEAR_MS);
+    pass(9999);
+    cr_expect_eq(day_clock_ms(&clock), day_ms - YEAR_MS);
+    day_ms += 1000; /* it still drifts */
+    pass(1);
+    cr_expect_eq(day_clock_ms(&clock), day_ms);
+    day_ms -= YEAR_MS;
+    cr_expect_eq(day_clock_ms(&clock), day_ms + YEAR_MS, "and it was set by mistake");
+    pass(10000);
+    cr_expect_eq(day_clock_ms(&clock), day_ms);
+}
+
+Test(day_clock, a_leap_from_one_wrong_time_to_another_begins_anew, .timeout = 30)
+{
+    struct day_clock clock = {0};
+    uint64_t began_ms = day_clock_ms(&clock);
+    for (uint64_t i = 0; i < 20; i++) {
+        day_ms += YEAR_MS;
+        cr_expect_eq(day_clock_ms(&clock), began_ms + 9000 * i);
+        pass(9000);
+    }
+}
