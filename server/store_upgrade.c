@@ -108,7 +108,10 @@ enum rc store_upgrade(struct opening *opening, int version)
     enum rc rc = save_copy(opening, version);
     if (rc != RC_OK) return rc;
     int code = take_steps(opening->file->db, version);
-    if (code == SQLITE_OK) return RC_OK;
+    if (code == SQLITE_OK) { /* version 1 looked into the file alone: what stands in the log it would write over */
+        sqlite3_wal_checkpoint_v2(opening->file->db, "main", SQLITE_CHECKPOINT_FULL, NULL, NULL);
+        return RC_OK;
+    }
     rc = opening_refuse_by_sqlite(opening, STORE_DATABASE, code);
     sqlite3_exec(opening->file->db, "ROLLBACK", NULL, NULL, NULL); /* if it began */
     return rc;

@@ -117,6 +117,29 @@ Test(store_upgrade, version_1_becomes_the_present_one_and_a_copy_stays, .timeout
     case_log_end();
 }
 
+/* Goal: a ringcast of version 1, which knows no better than to read the head of the file, refuses it, though it was
+ * never closed. */
+Test(store_upgrade, the_version_stands_in_the_file_at_once, .timeout = 60)
+{
+    uint8_t head[100] = {0};
+    begin(1);
+    pid_t child = fork();
+    if (child == 0) {
+        case_log_open();
+        _exit(0);
+    }
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
+    int file = open(path_of("ringcast.db"), O_RDONLY);
+    cr_assert_eq(read(file, head, sizeof head), sizeof head);
+    close(file);
+    cr_expect_eq(head[63], 2);
+    case_log_open();
+    expect_version_1(VERSION_1_MS);
+    case_log_end();
+}
+
 /* Goal: an upgraded database and a new one are the same. */
 Test(store_upgrade, the_tables_are_those_of_a_new_database, .timeout = 60)
 {
