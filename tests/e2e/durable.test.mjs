@@ -405,6 +405,37 @@ test('a directory that cannot be used is refused in a sentence, and stays as it 
   }
 });
 
+/* --- strangers ---------------------------------------------------------------------------------------------------- */
+
+const directoryBytes = (directory) => readdirSync(directory)
+  .map((name) => statSync(join(directory, name)).size).reduce((sum, size) => sum + size);
+
+test('one stranger does not fill the disk, and takes nothing from channels',
+  { timeout: TEST_MS, skip: !process.env.RINGCAST_LONG && 'only with RINGCAST_LONG=1' }, async () => {
+    const bound = 64 << 20;
+    const transaction = 8 << 20;    /* stands in the log first, then in the database too */
+    const place = new Place(2, '', ['--store-disk-bytes-max', '64MiB', '--outbox-bytes-max', '64MiB']);
+    await place.start();
+    try {
+      await place.publish('orders', 1, 500, { bytes: 5000 });
+      const strangers = await Promise.all(range(1, 25).map((i) => connect(place.server, `/room/r${i}`)));
+      const text = 'x'.repeat(50_000);
+      for (let sent = 0; sent < 4 * bound; sent += strangers.length * text.length) {
+        strangers.forEach((stranger) => stranger.send(text));
+        await sleep(10);
+        const bytes = directoryBytes(place.directory);
+        assert.ok(bytes <= bound + 2 * transaction, `${bytes} bytes`);
+      }
+      const askForOne = () => place.backend.call('GET', '/channels/orders/history', { params: { limit: '1' } });
+      await until(async () => (await askForOne()).status === 200, 'the store to come to the end of it');
+      const { items } = await place.backend.history('orders');
+      assert.deepEqual(numbers({ items }), range(1, 500));
+      await place.end('SIGTERM', /store_disk_bytes_max reached, 64 MiB/);
+    } finally {
+      await place.server.kill();
+    }
+  });
+
 /* --- commits that are missing ------------------------------------------------------------------------------------- */
 
 /* A bit in the middle: SQLite reads up to there and says nothing of the rest. */
