@@ -41,8 +41,13 @@
 /* SQLite takes shorter paths than the kernel does, and its own says nothing but that it cannot open the file. */
 static enum rc check_length(struct opening *opening)
 {
+    const sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    if (vfs == NULL) { /* SQLite could not begin */
+        opening_refuse(opening, "store: out of memory");
+        return RC_ENOMEM;
+    }
     size_t length = strlen(opening->file->path);
-    size_t most = (size_t)sqlite3_vfs_find(NULL)->mxPathname - strlen("/" DATABASE_NEW "-journal");
+    size_t most = (size_t)vfs->mxPathname - strlen("/" DATABASE_NEW "-journal");
     if (length <= most) return RC_OK;
     return opening_refuse(opening,
                           "--data-dir " DIRECTORY_SHOWN
