@@ -91,7 +91,7 @@ channelTest('who asks is told the position, and gets what it missed', { args: KE
   const peer = await Peer.open(server);
   for (const recover of [7, 'yes', [], { epoch }, { offset: 3 }, { epoch, offset: -1 }, { epoch, offset: '3' }]) {
     peer.askFor('kept-a', { recover });
-    await peer.expectError(null, /recover/);
+    await peer.expectRefusal('kept-a', { type: 'BadRequest', status: 400 });
   }
   await peer.expectQuiet();
 });
