@@ -32,6 +32,11 @@ struct log_wait {
     struct query *query;
 };
 
+static uint64_t day_ms(struct shard *shard)
+{
+    return day_clock_ms(&shard->day_clock, shard->now_ms + shard->lost_ms);
+}
+
 /* ---- life ---- */
 
 const struct history_rule *channel_log_rule(const struct shard *shard, const struct name *channel)
@@ -107,7 +112,7 @@ static void recount(struct shard *shard, struct channel_log *log)
 static void trim(struct shard *shard, struct channel_log *log)
 {
     struct history_bounds bounds = log_bounds(shard, log);
-    history_trim(&log->window, &shard->counters, &bounds, day_clock_ms(&shard->day_clock));
+    history_trim(&log->window, &shard->counters, &bounds, day_ms(shard));
     recount(shard, log);
 }
 
@@ -175,7 +180,7 @@ static void bound(struct shard *shard, const struct channel_log *newest)
 /* The message with the next offset; NULL: out of memory. Leaves *message the caller's, which may be another one. */
 static struct message *place(struct shard *shard, struct channel_log *log, struct message **message)
 {
-    uint64_t time_ms = day_clock_ms(&shard->day_clock);
+    uint64_t time_ms = day_ms(shard);
     bool is_set_back = log->given_ms > time_ms && log->given_ms - time_ms <= HISTORY_AHEAD_MS;
     if (is_set_back) time_ms = log->given_ms; /* further ahead it was wrong before */
     if (!message_has(*message, FORM_EVENT)) *message = event_of_raw(&shard->counters, *message);
@@ -307,7 +312,7 @@ enum rc channel_log_wait(struct shard *shard, struct channel_log *log, struct jo
 static void take_keys(struct shard *shard, const struct channel_log *log, const struct store_job *job)
 {
     const struct name *channel = &log->roster->channel->name;
-    uint64_t wall_ms = day_clock_ms(&shard->day_clock);
+    uint64_t wall_ms = day_ms(shard);
     struct receipt *cursors[RECEIPT_OWNERS_MAX] = {NULL};
     for (uint32_t i = 0; i < job->keys_count; i++) {
         const struct store_key *key = &job->keys[i];
@@ -382,7 +387,7 @@ static uint64_t idle_ms(const struct channel_log *log)
 
 uint64_t channel_log_due_ms(struct shard *shard, struct channel_log *log)
 {
-    uint64_t due_ms = UINT64_MAX, wall_ms = day_clock_ms(&shard->day_clock);
+    uint64_t due_ms = UINT64_MAX, wall_ms = day_ms(shard);
     if (log->window.count > 0) {
         uint64_t expires_ms = history_expires_ms(&log->window, log->rule->ttl, wall_ms);
         due_ms = shard->now_ms + (expires_ms > wall_ms ? expires_ms - wall_ms : 0);

@@ -20,9 +20,8 @@ static bool has_lasted(struct day_clock *clock, int64_t offset_ms, uint64_t now_
     return now_ms - clock->other_since_ms >= BELIEVE_MS;
 }
 
-uint64_t day_clock_ms(struct day_clock *clock)
+uint64_t day_clock_ms(struct day_clock *clock, uint64_t now_ms)
 {
-    uint64_t now_ms = monotonic_ms();
     int64_t offset_ms = (int64_t)(realtime_ms() - now_ms);
     if (!clock->has_begun || is_near(offset_ms, clock->offset_ms) || has_lasted(clock, offset_ms, now_ms)) {
         clock->has_begun = true;

@@ -18,5 +18,5 @@ struct day_clock {
     bool has_other; /* if there is one */
 };
 
-/* Milliseconds since 1970. */
-uint64_t day_clock_ms(struct day_clock *clock);
+/* Milliseconds since 1970. now_ms: monotonic, as server/clock.h has it, at the beginning of a turn perhaps. */
+uint64_t day_clock_ms(struct day_clock *clock, uint64_t now_ms);
