@@ -56,6 +56,11 @@ struct flush_chunk *flush_chunk_new(void)
     return calloc(1, sizeof(struct flush_chunk));
 }
 
+uint64_t flush_chunk_bytes(void)
+{
+    return sizeof(struct flush_chunk);
+}
+
 bool flush_is_queueing(const struct shard *shard)
 {
     return shard->chunk->count > 0;

@@ -20,6 +20,7 @@ struct flush_chunk;
 
 /* NULL: out of memory. */
 struct flush_chunk *flush_chunk_new(void);
+uint64_t flush_chunk_bytes(void);
 void flush_chunk_free(struct flush_chunk *chunk);
 
 /* Puts the outbox on the list of those to flush this turn. */

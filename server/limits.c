@@ -1,15 +1,17 @@
-/* server/limits.c - RLIMIT_NOFILE and the CPU set.
+/* server/limits.c - RLIMIT_NOFILE, the CPU set and the control group.
  *
  * Connections are no descriptors of the process but places in the rings' own tables; the kernel bounds the length of
  * each table by RLIMIT_NOFILE all the same, so that limit says how many connections a shard can hold. */
 #include "server/limits.h"
 
 #include "core/letter.h"
+#include "server/server.h"
 #include "server/socket_id.h"
 
 #include <sched.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define SLOTS_MIN             16                  /* of a shard, below which it is of no use */
 #define SLOTS_MAX             (UINT32_C(1) << 20) /* the kernel's bound of a file table */
@@ -19,12 +21,14 @@
 
 _Static_assert(SLOTS_MAX <= SOCKET_ID_SLOTS_MAX, "a socket id has room for every slot");
 
-static uint32_t cpus(void)
+/* Those that we may run on, but no more than we get the time of: more threads would only wait for each other. */
+static uint32_t cpus(const struct cgroup_limits *cgroup)
 {
     cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-    uint32_t count = (uint32_t)CPU_COUNT(&set);
-    return count < HOMES_MAX ? count : HOMES_MAX;
+    uint64_t count = 1;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) count = (uint64_t)CPU_COUNT(&set);
+    if (cgroup->cpus < count) count = cgroup->cpus;
+    return count < HOMES_MAX ? (uint32_t)count : HOMES_MAX;
 }
 
 static uint64_t raise_descriptors(void)
@@ -48,11 +52,11 @@ static uint64_t descriptors_needed(const struct options *options)
     return needed;
 }
 
-enum rc limits_settle(struct options *options, uint32_t *slots_max_r, char *warning_r, size_t warning_size,
-                      char *reason_r, size_t reason_size)
+enum rc limits_settle(struct options *options, const struct cgroup_limits *cgroup, uint32_t *slots_max_r,
+                      char *warning_r, size_t warning_size, char *reason_r, size_t reason_size)
 {
     warning_r[0] = '\0';
-    if (options->shards == 0) options->shards = cpus();
+    if (options->shards == 0) options->shards = cpus(cgroup);
     uint64_t descriptors = raise_descriptors();
     uint64_t needed = descriptors_needed(options);
     if (descriptors < needed || descriptors < SLOTS_MIN) {
@@ -78,4 +82,25 @@ enum rc limits_settle(struct options *options, uint32_t *slots_max_r, char *warn
     uint64_t wanted = (uint64_t)options->connections_max + options->connections_max / 16 + SLOTS_MIN;
     *slots_max_r = (uint32_t)(wanted < slots ? wanted : slots);
     return RC_OK;
+}
+
+static uint64_t machine_bytes(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : CGROUP_NONE;
+}
+
+void limits_weigh(const struct options *options, const struct cgroup_limits *cgroup, char *warning_r,
+                  size_t warning_size)
+{
+    uint64_t needed = server_buffers_bytes(options), machine = machine_bytes();
+    bool is_group = cgroup->memory_bytes < machine;
+    uint64_t there = is_group ? cgroup->memory_bytes : machine;
+    warning_r[0] = '\0';
+    if (needed <= there / 2) return; /* connections and messages need some, too */
+    snprintf(warning_r, warning_size,
+             "the buffers of %u shards need up to %llu MiB, and %s has %llu MiB of memory: start fewer --shards, or "
+             "lower --receive-buffers or --mailbox-letters, or the kernel may end the server",
+             options->shards, (unsigned long long)(needed / MIB), is_group ? "its control group" : "this machine",
+             (unsigned long long)(there / MIB));
 }

@@ -149,14 +149,18 @@ static int wait_for_end(struct server *server, const sigset_t *signals)
 static int run(struct options *options, const sigset_t *signals)
 {
     char reason[REASON_BYTES], warning[REASON_BYTES], ring_line[REASON_BYTES];
+    struct cgroup_limits cgroup;
     const char *guests_line;
     uint32_t slots_max;
     struct server server;
     enum rc probed = ring_probe(ring_line, sizeof ring_line);
     if (probed != RC_OK) return complain(probed == RC_ENOMEM ? EXIT_OTHER : EXIT_IO_URING, ring_line);
-    if (limits_settle(options, &slots_max, warning, sizeof warning, reason, sizeof reason) != RC_OK) {
+    cgroup_read("", &cgroup);
+    if (limits_settle(options, &cgroup, &slots_max, warning, sizeof warning, reason, sizeof reason) != RC_OK) {
         return complain(EXIT_OTHER, reason);
     }
+    limits_weigh(options, &cgroup, reason, sizeof reason);
+    if (reason[0] != '\0') log_warn("%s", reason); /* before anything is made: it may be the last word */
     if (server_init(&server, options, slots_max, reason, sizeof reason) != RC_OK) return complain(EXIT_OTHER, reason);
     if (log_start(options->log_level) != RC_OK) {
         refusal_of_thread("the log", errno, reason, sizeof reason);

@@ -40,6 +40,13 @@ static enum rc make_mailboxes(struct server *server)
     return RC_OK;
 }
 
+uint64_t server_buffers_bytes(const struct options *options)
+{
+    uint64_t shards = options->shards + (options->control.count > 0 ? 1 : 0);
+    uint64_t mailboxes = LETTER_LANES_MAX * shards * (shards - 1);
+    return shards * shard_buffers_bytes(options) + mailboxes * options->mailbox_letters * sizeof(struct letter);
+}
+
 /* Drops what is still in a mailbox, in its ring and behind it. */
 static void empty_mailbox(struct server *server, struct mailbox *mailbox)
 {

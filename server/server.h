@@ -59,6 +59,10 @@ struct server {
     struct door control_door;
 };
 
+/* What the shards' buffers and the mailboxes between them take, however little the server does; options->shards is
+ * settled. The rest grows with use, within the bounds of the options. */
+uint64_t server_buffers_bytes(const struct options *options);
+
 /* Takes options->shards and options->connections_max as settled by server/limits.h. Every error has a sentence. */
 enum rc server_init(struct server *server, struct options *options, uint32_t slots_max, char *reason_r,
                     size_t reason_size);

@@ -31,15 +31,26 @@
 #define SUBSCRIPTIONS_A_SLOT 128   /* on average; one connection may have what its app permits */
 #define RECEIVE_BYTES        2048  /* of a receive buffer: a chat message, a handshake; larger ones come in several */
 
-static enum rc make_ring(struct shard *shard, char *reason_r, size_t reason_size)
+static struct ring_setup ring_setup_of(const struct options *options, uint32_t slots)
 {
-    struct ring_setup setup = {
+    return (struct ring_setup){
         .submissions = RING_SUBMISSIONS,
         .completions = RING_COMPLETIONS,
-        .slots = shard->slots_max,
-        .buffers = shard->options->receive_buffers,
+        .slots = slots,
+        .buffers = options->receive_buffers,
         .buffer_bytes = RECEIVE_BYTES,
     };
+}
+
+uint64_t shard_buffers_bytes(const struct options *options)
+{
+    struct ring_setup setup = ring_setup_of(options, 0);
+    return ring_bytes(&setup) + flush_chunk_bytes();
+}
+
+static enum rc make_ring(struct shard *shard, char *reason_r, size_t reason_size)
+{
+    struct ring_setup setup = ring_setup_of(shard->options, shard->slots_max);
     return ring_new(&shard->ring, &setup, reason_r, reason_size);
 }
 

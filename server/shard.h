@@ -135,6 +135,8 @@ struct shard {
     _Alignas(128) uint32_t has_ended; /* atomic: the thread has left its loop */
 };
 
+/* What one shard's buffers take of memory, however little it does. */
+uint64_t shard_buffers_bytes(const struct options *options);
 /* Makes everything but the thread; main thread. On error nothing is left and reason_r says why. */
 enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, char *reason_r, size_t reason_size);
 /* The thread has ended, or was never started. */

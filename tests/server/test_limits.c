@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 static char warning[600], reason[600];
+static struct cgroup_limits cgroup = {.cpus = CGROUP_NONE, .memory_bytes = CGROUP_NONE};
 
 static void limit_descriptors(rlim_t soft, rlim_t hard)
 {
@@ -20,7 +21,7 @@ static enum rc settle(struct options *options, uint32_t *slots_max_r)
 {
     options->listen.count = 1;
     memset(warning, '!', sizeof warning - 1);
-    return limits_settle(options, slots_max_r, warning, sizeof warning, reason, sizeof reason);
+    return limits_settle(options, &cgroup, slots_max_r, warning, sizeof warning, reason, sizeof reason);
 }
 
 Test(limits, the_soft_limit_of_descriptors_is_raised_to_the_hard_one, .timeout = 5)
@@ -103,4 +104,36 @@ Test(limits, without_a_number_there_is_a_shard_for_each_cpu_we_may_use, .timeout
     options = (struct options){.shards = 0};
     cr_assert_eq(settle(&options, &slots_max), RC_OK);
     cr_expect_eq(options.shards, 1);
+}
+
+Test(limits, a_quota_of_cpu_time_bounds_the_default_alone, .timeout = 5)
+{
+    struct options options = {.shards = 0};
+    uint32_t slots_max;
+    cgroup.cpus = 1;
+    cr_assert_eq(settle(&options, &slots_max), RC_OK);
+    cr_expect_eq(options.shards, 1);
+    options = (struct options){.shards = 7};
+    cr_assert_eq(settle(&options, &slots_max), RC_OK);
+    cr_expect_eq(options.shards, 7, "whoever says a number means it");
+}
+
+Test(limits, buffers_that_need_more_than_half_of_the_memory_are_told_with_both_figures, .timeout = 5)
+{
+    struct options options = {.shards = 128, .receive_buffers = 1024, .mailbox_letters = 2048};
+    cgroup.memory_bytes = 512 * MIB;
+    limits_weigh(&options, &cgroup, warning, sizeof warning);
+    /* Mailboxes alone: 2 lanes x 128 x 127 pairs x 2048 letters of 16 bytes are 1016 MiB, receive buffers 256. */
+    cr_expect_not_null(strstr(warning, "the buffers of 128 shards need up to 1"), "%s", warning);
+    cr_expect_not_null(strstr(warning, "its control group has 512 MiB of memory: start fewer --shards"), "%s",
+                       warning);
+    options.shards = 2;
+    limits_weigh(&options, &cgroup, warning, sizeof warning);
+    cr_expect_str_eq(warning, "");
+    options.shards = 256;
+    options.receive_buffers = 32768;
+    options.mailbox_letters = 65536;
+    cgroup.memory_bytes = CGROUP_NONE;
+    limits_weigh(&options, &cgroup, warning, sizeof warning); /* 272 GiB */
+    cr_expect_not_null(strstr(warning, "this machine has"), "%s", warning);
 }
