@@ -26,11 +26,41 @@ quietly() {
     return "$code"
 }
 
+# Fails unless what is built can be written here.
+check_writable() {
+    local folder
+    for folder in "$root/build/$1" "$root/build" "$root"; do
+        [[ -e $folder ]] || continue
+        [[ -w $folder ]] ||
+            fail "$folder cannot be written by $(id -un), it belongs to $(stat -c %U "$folder") or is on a read-only" \
+                "disk: run this as that user, or in a copy of the folder"
+        return 0
+    done
+}
+
+# One at a time installs and builds in this folder; whoever waits goes on when the other has built.
+lock_build() {
+    check_writable "$1"
+    mkdir -p "$root/build"
+    exec {build_lock}>"$root/build/lock"
+    flock -n "$build_lock" && return
+    say "waiting for another one that builds here" >&2
+    flock "$build_lock"
+}
+
+# Before something is started that would keep the lock.
+unlock_build() {
+    exec {build_lock}>&-
+}
+
 # Configure and build one preset. Words after the preset's name go to the configure step.
 build_preset() {
     local preset=$1
     shift
+    check_writable "$preset"
     [[ -e $root/build/$preset/build.ninja ]] || say "building the preset $preset for the first time"
+    # Ninja before 1.12 takes an apostrophe in a list of headers for the end of a name, and would build anew each time.
+    [[ $root != *\'* ]] || set -- "-DCMAKE_C_COMPILER_LAUNCHER=$root/deploy/relative" "$@"
     quietly cmake -S "$root" --preset "$preset" "$@" ||
         fail "cannot configure build/$preset, see above; if the folder stems from another machine, remove it"
     quietly cmake --build "$root/build/$preset" || fail "the $preset build failed, see above"
@@ -38,5 +68,5 @@ build_preset() {
 
 # The server as people run it. Tests are never built here, so that Criterion is needed only where tests are run.
 build_release() {
-    build_preset release -DRINGCAST_TESTS=OFF
+    build_preset release
 }

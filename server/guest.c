@@ -32,16 +32,31 @@ static bool is_on_loopback(const struct address_list *addresses)
     return true;
 }
 
+/* Who gives an app has a backend that says who people are; and a proxy on this machine would make strangers guests. */
+static bool guest_default(const struct options *options, const char **why_r)
+{
+    if (options_is_set(options, OPTION_app)) {
+        *why_r = "guests are off: an app is given, whose backend lets people in; --guests lets guests in too";
+        return false;
+    }
+    if (!is_on_loopback(&options->listen) || !is_on_loopback(&options->tls_listen)) {
+        *why_r = "guests are off: not every address is on this machine; --guests lets them in";
+        return false;
+    }
+    *why_r =
+        "guests may sign in, because every address is on this machine and no app is given; if a proxy lets others "
+        "in, so does it guests: --guests=no keeps them out";
+    return true;
+}
+
 bool guest_policy(const struct options *options, const char **why_r)
 {
-    bool is_asked = options_is_set(options, OPTION_guests);
-    bool is_local = is_on_loopback(&options->listen) && is_on_loopback(&options->tls_listen);
-    bool may = is_asked ? options->guests : is_local;
-    const char *why =
-        may ? "guests may sign in, because every address is on this machine; if a proxy lets others in, so "
-              "does it guests: --guests=no keeps them out"
-            : "guests are off: not every address is on this machine; --guests lets them in";
-    if (is_asked) why = may ? "guests may sign in, because of --guests" : "guests are off, because of --guests=no";
+    const char *why;
+    bool may = guest_default(options, &why);
+    if (options_is_set(options, OPTION_guests)) {
+        may = options->guests;
+        why = may ? "guests may sign in, because of --guests" : "guests are off, because of --guests=no";
+    }
     if (why_r != NULL) *why_r = why;
     return may;
 }

@@ -1,11 +1,15 @@
 /* tests/e2e/development.test.mjs - what deploy/run gives a server to develop with, and that the server takes it.
  *
- * deploy/run stands in a folder of its own here, where nothing is installed or built: its server is a script that
- * prints what it was given. */
+ * deploy/run stands in a folder of its own here, where nothing is installed or built unless a test says so: its server
+ * is a script that prints what it was given. */
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync,
+  symlinkSync, writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -20,24 +24,40 @@ function program(path, text) {
   chmodSync(path, 0o755);
 }
 
+/* A checkout in which everything is installed and built already, in a folder of that name. */
+function checkout(name = 'checkout') {
+  const above = mkdtempSync(join(tmpdir(), 'ringcast-deploy-'));
+  const top = join(above, name);
+  for (const folder of ['deploy', 'build/release/bin', 'bin']) mkdirSync(join(top, folder), { recursive: true });
+  for (const file of ['run', 'common.sh', 'relative']) copyFileSync(join(DEPLOY, file), join(top, 'deploy', file));
+  chmodSync(join(top, 'deploy/relative'), 0o755);
+  program(join(top, 'deploy/deps'), '#!/bin/sh\n');
+  writeFileSync(join(top, 'build/release/build.ninja'), '');
+  program(join(top, 'bin/cmake'), '#!/bin/sh\n');
+  program(join(top, 'build/release/bin/ringcast'), '#!/bin/bash\nprintf "%s\\n" "$@"\n');
+  return { above, top };
+}
+
+function environmentOf(top, variables = {}) {
+  const { PATH, ...environment } = process.env;
+  for (const name of Object.keys(environment)) if (name.startsWith('RINGCAST_')) delete environment[name];
+  return { ...environment, PATH: `${join(top, 'bin')}:${PATH}`, ...variables };
+}
+
 /* What deploy/run starts when it is given these arguments, and what it says before. */
 function run(...args) {
-  const top = mkdtempSync(join(tmpdir(), 'ringcast-deploy-'));
+  return runIn({}, ...args);
+}
+
+function runIn(variables, ...args) {
+  const { above, top } = checkout();
   try {
-    for (const folder of ['deploy', 'build/release/bin', 'bin']) mkdirSync(join(top, folder), { recursive: true });
-    for (const file of ['run', 'common.sh']) copyFileSync(join(DEPLOY, file), join(top, 'deploy', file));
-    program(join(top, 'deploy/deps'), '#!/bin/sh\n');
-    writeFileSync(join(top, 'build/release/build.ninja'), '');
-    program(join(top, 'bin/cmake'), '#!/bin/sh\n');
-    program(join(top, 'build/release/bin/ringcast'), '#!/bin/bash\nprintf "%s\\n" "$@"\n');
-    const { PATH, ...environment } = process.env;
-    for (const name of Object.keys(environment)) if (name.startsWith('RINGCAST_')) delete environment[name];
-    const env = { ...environment, PATH: `${join(top, 'bin')}:${PATH}` };
-    const { status, stdout, stderr } = spawnSync('bash', [join(top, 'deploy/run'), ...args], { env, encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync('bash', [join(top, 'deploy/run'), ...args],
+      { env: environmentOf(top, variables), encoding: 'utf8' });
     assert.equal(status, 0, stderr);
     return { args: stdout.trimEnd().split('\n').map((arg) => arg.replace(top, '')), said: stderr };
   } finally {
-    rmSync(top, { recursive: true });
+    rmSync(above, { recursive: true });
   }
 }
 
@@ -75,5 +95,122 @@ test('deploy/run says when strangers may fill the disk as fast as they can', () 
     ['--history', 'private-* durable=yes', '--history', 'presence-* durable=yes', '--history', 'a size=5'],
   ]) {
     assert.doesNotMatch(run(...args).said, warning, args.join(' '));
+  }
+});
+
+test('with an app deploy/run adds nothing, and says so', () => {
+  for (const { args, said } of [run('--app', '1:k:s'), run('--app=1:k:s'), runIn({ RINGCAST_APP: '1:k:s' })]) {
+    assert.deepEqual(args.filter((arg) => !arg.includes('1:k:s') && arg !== '--app').join(''), '');
+    assert.match(said, /an app is given, so neither guests nor history are added/);
+    assert.match(said, /in production run \S+\/build\/release\/bin\/ringcast itself/);
+  }
+});
+
+test('deploy/run sees what is given, whatever the language', (t) => {
+  const locales = mkdtempSync(join(tmpdir(), 'ringcast-locales-'));
+  try {
+    const { status } = spawnSync('localedef', ['-i', 'tr_TR', '-f', 'UTF-8', join(locales, 'tr_TR.UTF-8')]);
+    if (status !== 0) return t.skip('localedef cannot make a Turkish locale here');
+    const { args } = runIn({
+      LOCPATH: locales, LC_ALL: 'tr_TR.UTF-8', RINGCAST_DATA_DIR: '/d', RINGCAST_HISTORY: '* durable=yes',
+    });
+    return assert.deepEqual(args, ['--guests']);
+  } finally {
+    rmSync(locales, { recursive: true });
+  }
+});
+
+test('a checkout that cannot be written is told as that', (t) => {
+  const { above, top } = checkout();
+  try {
+    for (const folder of ['build/release', 'build', '.']) chmodSync(join(top, folder), 0o555);
+    const nobody = process.getuid() === 0 ? { uid: 65534, gid: 65534 } : {};
+    chmodSync(above, 0o755);
+    const { status, stdout, stderr } = spawnSync('bash', [join(top, 'deploy/run')],
+      { env: environmentOf(top), encoding: 'utf8', ...nobody });
+    assert.deepEqual([status, stdout], [1, ''], stderr);
+    assert.match(stderr, /build\/release cannot be written by \w+, it belongs to \w+ or is on a read-only disk/);
+  } finally {
+    for (const folder of ['.', 'build', 'build/release']) chmodSync(join(top, folder), 0o755);
+    rmSync(above, { recursive: true });
+  }
+});
+
+/* The build marks its beginning and its end in a file. */
+test('of several starts at once one builds at a time', async () => {
+  const { above, top } = checkout();
+  try {
+    program(join(top, 'bin/cmake'), `#!/bin/sh
+[ "$1" = --build ] || exit 0
+echo begin >>'${join(above, 'log')}'; sleep 0.2; echo end >>'${join(above, 'log')}'
+`);
+    const starts = Array.from({ length: 3 }, () => once(spawn('bash', [join(top, 'deploy/run')],
+      { env: environmentOf(top), stdio: 'ignore' }), 'exit'));
+    assert.deepEqual(await Promise.all(starts), [[0, null], [0, null], [0, null]]);
+    assert.equal(readFileSync(join(above, 'log'), 'utf8'), 'begin\nend\n'.repeat(3));
+  } finally {
+    rmSync(above, { recursive: true });
+  }
+});
+
+/* The server that was started does not keep the lock. */
+test('another start waits for no server', async () => {
+  const { above, top } = checkout();
+  program(join(top, 'build/release/bin/ringcast'), '#!/bin/sh\necho runs\nexec sleep 600\n');
+  const first = spawn('bash', [join(top, 'deploy/run')], { env: environmentOf(top) });
+  try {
+    await once(first.stdout, 'data');
+    program(join(top, 'build/release/bin/other'), '#!/bin/sh\n');
+    renameSync(join(top, 'build/release/bin/other'), join(top, 'build/release/bin/ringcast'));
+    const second = spawn('bash', [join(top, 'deploy/run')], { env: environmentOf(top), stdio: 'ignore' });
+    assert.deepEqual(await once(second, 'exit'), [0, null]);
+  } finally {
+    first.kill('SIGKILL');
+    rmSync(above, { recursive: true });
+  }
+});
+
+/* A real build, of one file that includes another. */
+test('in a folder with an apostrophe what is built stays built', () => {
+  const { above, top } = checkout("it's");
+  const commands = 'source deploy/common.sh; build_preset release && ninja -C build/release -n';
+  const build = () => spawnSync('bash', ['-c', commands], { cwd: top, encoding: 'utf8' });
+  try {
+    rmSync(join(top, 'build'), { recursive: true });
+    writeFileSync(join(top, 'one.h'), '#define ONE 1\n');
+    writeFileSync(join(top, 'one.c'), '#include "one.h"\nint main(void) { return ONE; }\n');
+    writeFileSync(join(top, 'CMakeLists.txt'), `cmake_minimum_required(VERSION 3.25)
+project(one LANGUAGES C)
+include_directories(\${CMAKE_SOURCE_DIR})
+add_executable(one one.c)
+`);
+    copyFileSync(join(DEPLOY, '../CMakePresets.json'), join(top, 'CMakePresets.json'));
+    assert.match(build().stdout, /no work to do/);
+    assert.match(build().stdout, /no work to do/);
+    writeFileSync(join(top, 'one.h'), '#define ONE 0\n');
+    assert.match(build().stdout, /no work to do/);
+    assert.equal(spawnSync(join(top, 'build/release/one')).status, 0, 'a header that changed is seen');
+  } finally {
+    rmSync(above, { recursive: true });
+  }
+});
+
+/* As on a machine where deploy/run installed what the server is built with, and nothing for tests. */
+test('the release preset needs no Criterion', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ringcast-release-'));
+  try {
+    const top = join(DEPLOY, '..');
+    const { stdout } = spawnSync('pkg-config', ['--variable', 'pc_path', 'pkg-config'], { encoding: 'utf8' });
+    for (const from of stdout.trim().split(':').filter((path) => existsSync(path))) {
+      for (const file of readdirSync(from)) {
+        if (file === 'criterion.pc' || existsSync(join(folder, file))) continue;
+        symlinkSync(join(from, file), join(folder, file));
+      }
+    }
+    const { status, stderr } = spawnSync('cmake', ['-S', top, '--preset', 'release', '-B', join(folder, 'build')],
+      { env: { ...process.env, PKG_CONFIG_LIBDIR: folder }, encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });

@@ -2,7 +2,7 @@
  * and for nobody else. */
 
 import assert from 'node:assert/strict';
-import { channelTest, listen, Peer, pusherClient, signIn, subscribe } from './channels.mjs';
+import { appArgs, channelTest, listen, Peer, pusherClient, signIn, subscribe } from './channels.mjs';
 import { guestOptions, newGuest, post } from './guests.mjs';
 import { freePort } from './server.mjs';
 import { serverTest, until } from './support.mjs';
@@ -23,7 +23,12 @@ async function arrive(server, name) {
 
 /* --- what guests are granted -------------------------------------------------------------------------------------- */
 
-channelTest('guests see each other on a presence channel', {}, async (server) => {
+/* A channelTest of a server that has an app and lets guests in, too. */
+function guestTest(title, { args = [], ...options }, body) {
+  channelTest(title, { ...options, args: ['--guests', ...args] }, body);
+}
+
+guestTest('guests see each other on a presence channel', {}, async (server) => {
   const guests = [];
   for (const name of NAMES) guests.push(await arrive(server, name));
   const added = [];
@@ -37,14 +42,14 @@ channelTest('guests see each other on a presence channel', {}, async (server) =>
   assert.deepEqual(members.members, Object.fromEntries(guests.map(({ id, name }) => [id, { name }])));
 });
 
-channelTest('a guest comes back as the same one, with its token', {}, async (server) => {
+guestTest('a guest comes back as the same one, with its token', {}, async (server) => {
   const { id, token } = await newGuest(server);
   assert.deepEqual((await post(server, '/guests', { token })).body, { id, token });
   const other = (await post(server, '/guests', { token: `${token.slice(0, -1)}x` })).body;
   assert.notEqual(other.id, id);
 });
 
-channelTest('an invitation leads two guests to a channel of their own', {}, async (server) => {
+guestTest('an invitation leads two guests to a channel of their own', {}, async (server) => {
   const [ann, ben] = [await arrive(server, NAMES[0]), await arrive(server, NAMES[1])];
   const invitations = listen(ben.client.user, 'ringcast-direct');
   const name = directChannel(ann, ben);
@@ -63,7 +68,7 @@ channelTest('an invitation leads two guests to a channel of their own', {}, asyn
 
 /* --- what they are not -------------------------------------------------------------------------------------------- */
 
-channelTest('nobody gets into what is not for guests, or for other guests', {}, async (server) => {
+guestTest('nobody gets into what is not for guests, or for other guests', {}, async (server) => {
   const [ann, ben, eve] = [await newGuest(server), await newGuest(server), await arrive(server, 'Eve')];
   for (const name of [directChannel(ann, ben), 'private-room', `private-direct-${eve.id},${eve.id}`]) {
     const refused = listen(eve.client.subscribe(name), 'pusher:subscription_error');
@@ -82,7 +87,7 @@ channelTest('nobody gets into what is not for guests, or for other guests', {}, 
   await peer.expectRefusal('presence-room');
 });
 
-channelTest('only pages of the server\'s own, and of --origin, may ask',
+guestTest('only pages of the server\'s own, and of --origin, may ask',
   { args: ['--origin', 'https://chat.example'] }, async (server) => {
     for (const [status, headers, body = '{}'] of [
       [200, {}],
@@ -113,7 +118,8 @@ channelTest('only pages of the server\'s own, and of --origin, may ask',
 const everywhere = async () => ['--listen', `0.0.0.0:${await freePort()}`];
 
 for (const [title, args, status, line] of [
-  ['on loopback', async () => [], 200, /guests may sign in, because every address is on this machine/],
+  ['on loopback', async () => [], 200, /guests may sign in, because every address is on this machine and no app/],
+  ['on loopback with an app', async () => appArgs(), 404, /guests are off: an app is given/],
   ['on loopback with --guests=no', async () => ['--guests=no'], 404, /guests are off, because of --guests=no/],
   ['where others can connect', everywhere, 404, /guests are off: not every address is on this machine/],
   ['where others can connect, with --guests', async () => [...await everywhere(), '--guests'], 200,
@@ -129,7 +135,7 @@ for (const [title, args, status, line] of [
   });
 }
 
-channelTest('an address for backends is not for guests', { control: true }, async (server) => {
+guestTest('an address for backends is not for guests', { control: true }, async (server) => {
   const answer = await fetch(`${server.control.url}/guests`, { headers: { Connection: 'close' } });
   assert.equal(answer.status, 404);
   assert.equal((await newGuest(server)).name, 'Ann');

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FLAGS(...)  ((const char *const[]){"--app", CHANNEL_APP, __VA_ARGS__ __VA_OPT__(, ) NULL})
+#define FLAGS(...)  ((const char *const[]){"--app", CHANNEL_APP, "--guests", __VA_ARGS__ __VA_OPT__(, ) NULL})
 #define SEND_BUFFER 65536
 #define JSON        "Content-Type: application/json\r\n"
 #define ANN_ID      "gaaaaaaaaaaaa"

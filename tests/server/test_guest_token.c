@@ -67,10 +67,13 @@ Test(guest_token, is_good_as_it_was_made_and_with_nothing_changed, .timeout = 10
     cr_expect_eq(guest_token_read(&app, (struct text){0}, &read), RC_EINVAL);
 }
 
-Test(guest_token, guests_may_come_when_asked_or_when_all_addresses_are_of_this_machine, .timeout = 10)
+Test(guest_token, guests_may_come_when_asked_or_where_nobody_else_can_be_meant, .timeout = 10)
 {
-    static const char local[] = "guests may sign in, because every address is on this machine; if a proxy lets "
-                                "others in, so does it guests: --guests=no keeps them out";
+    static const char local[] = "guests may sign in, because every address is on this machine and no app is given; "
+                                "if a proxy lets others in, so does it guests: --guests=no keeps them out";
+    static const char backend[] =
+        "guests are off: an app is given, whose backend lets people in; --guests lets guests "
+        "in too";
     static const char asked[] = "guests may sign in, because of --guests";
     static const char off[] = "guests are off: not every address is on this machine; --guests lets them in";
     static const char refused[] = "guests are off, because of --guests=no";
@@ -86,6 +89,9 @@ Test(guest_token, guests_may_come_when_asked_or_when_all_addresses_are_of_this_m
         {{"--listen=127.0.0.1:0", "--tls-listen=127.0.0.2:0"}, true, local},
         {{"--listen=127.0.0.1:0", "--tls-listen=[::]:0"}, false, off},
         {{"--listen=127.0.0.1:0", "--control=*:1"}, true, local},
+        {{"--listen=127.0.0.1:0", "--app=1:k:s"}, false, backend},
+        {{"--app=1:k:s"}, false, backend},
+        {{"--app=1:k:s", "--guests"}, true, asked},
         {{"--guests"}, true, asked},
         {{"--guests", "--listen=127.0.0.1:0"}, true, asked},
         {{"--guests=no"}, false, refused},
