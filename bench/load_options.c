@@ -189,7 +189,10 @@ static enum rc read_flag(struct load_options *options, int argc, char **argv, in
         options->files[options->files_count++] = given;
         return RC_OK;
     }
-    return REFUSE("there is no option \"%s\": --help shows them all", given);
+    if (strncmp(given, "--", 2) != 0) { /* not shown: it may be a secret that stands in the wrong place */
+        return REFUSE("argument %d is no option: they begin with --, and --help shows them all", *i);
+    }
+    return REFUSE("there is no option \"%.*s\": --help shows them all", (int)length, given);
 }
 
 enum rc load_options_read(struct load_options *options, int argc, char **argv, char error[LOAD_ERROR_BYTES])

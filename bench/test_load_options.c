@@ -94,7 +94,9 @@ Test(load_options, what_cannot_be_is_refused_by_name, .timeout = 10)
         const char *word;
     } cases[] = {
         {"--bogus", "\"--bogus\""},
-        {"bogus", "\"bogus\""},
+        {"bogus", "argument 1 is no option"},
+        {"--connections 5 1:key:secret", "argument 3 is no option"},
+        {"--secret=x", "no option \"--secret\":"},
         {"--connection 5", "\"--connection\""},
         {"--seconds", "--seconds needs"},
         {"--json=yes", "--json takes no value"},
