@@ -2,8 +2,14 @@
 #include "server/doorbell.h"
 
 #include <ck_pr.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
+
+#define REST_MS 10
 
 enum rc doorbell_init(struct doorbell *doorbell)
 {
@@ -37,6 +43,18 @@ void doorbell_lie_down(struct doorbell *doorbell)
 {
     ck_pr_store_uint(&doorbell->is_sleeping, 1);
     ck_pr_fence_memory(); /* the flag, then what others queued */
+}
+
+void doorbell_rest(void)
+{
+    const struct timespec rest = {.tv_nsec = REST_MS * 1000000};
+    nanosleep(&rest, NULL);
+}
+
+void doorbell_wait(struct doorbell *doorbell, uint32_t ms)
+{
+    struct pollfd ring = {.fd = doorbell->descriptor, .events = POLLIN};
+    if (poll(&ring, 1, ms < INT_MAX ? (int)ms : INT_MAX) < 0 && errno != EINTR) doorbell_rest();
 }
 
 void doorbell_get_up(struct doorbell *doorbell)

@@ -13,7 +13,6 @@
 #include "server/store_work.h"
 
 #include <assert.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -254,12 +253,11 @@ static void give_up_reads(struct store *store)
 
 static void sleep_a_while(struct store *store)
 {
-    struct pollfd doorbell = {.fd = store->doorbell.descriptor, .events = POLLIN};
     doorbell_lie_down(&store->doorbell);
     /* The ring of who stops it may have been heard already, with jobs that came before it. */
     bool is_busy = has_jobs(store) || atomic_load(&store->is_stopping);
     int sleep_ms = is_busy ? 0 : store_work_sleep_ms(&store->work);
-    if (sleep_ms > 0) poll(&doorbell, 1, sleep_ms); /* whatever ends it, we look around */
+    if (sleep_ms > 0) doorbell_wait(&store->doorbell, (uint32_t)sleep_ms); /* whatever ends it, we look around */
     doorbell_get_up(&store->doorbell);
 }
 

@@ -6,6 +6,7 @@
 #include "server/webhook_post.h"
 
 #include "net/digest.h"
+#include "server/doorbell.h"
 #include "server/log.h"
 
 #include <assert.h>
@@ -346,5 +347,6 @@ void webhook_post_sleep(struct webhook_post *post, int descriptor, uint64_t now_
     if (pause_ends_ms < wake_at_ms) wake_at_ms = pause_ends_ms;
     uint64_t ms = wake_at_ms > now_ms ? wake_at_ms - now_ms : 0;
     struct curl_waitfd doorbell = {.fd = descriptor, .events = CURL_WAIT_POLLIN};
-    curl_multi_poll(post->multi, &doorbell, 1, ms < INT_MAX ? (int)ms : INT_MAX, NULL);
+    int wait_ms = ms < INT_MAX ? (int)ms : INT_MAX;
+    if (curl_multi_poll(post->multi, &doorbell, 1, wait_ms, NULL) != CURLM_OK) doorbell_rest();
 }
