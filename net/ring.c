@@ -47,6 +47,7 @@ struct ring {
     int error;                      /* errno, once they fail for good */
     struct io_uring_sqe nowhere;    /* takes what is asked for from then on */
     bool is_set_up;
+    bool is_drained; /* ring_next() has found none since the last wait */
 };
 
 static unsigned setup_flags(void)
@@ -291,6 +292,13 @@ void ring_accept(struct ring *ring, int listener, uint32_t tag)
     sqe->user_data = op_pack(OP_ACCEPT, 0, tag);
 }
 
+void ring_accept_one(struct ring *ring, int listener, uint32_t tag)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_accept_direct(sqe, listener, NULL, NULL, 0, IORING_FILE_INDEX_ALLOC);
+    sqe->user_data = op_pack(OP_ACCEPT, 0, tag);
+}
+
 static void cancel(struct ring *ring, uint64_t user_data)
 {
     struct io_uring_sqe *sqe = take_sqe(ring);
@@ -307,9 +315,8 @@ void ring_cancel_accept(struct ring *ring, uint32_t tag)
 void ring_receive(struct ring *ring, uint32_t slot, uint32_t life)
 {
     struct io_uring_sqe *sqe = take_sqe(ring);
+    /* Not POLL_FIRST: of bytes and a reset that were there before it, a poll would tell the bytes alone. */
     io_uring_prep_recv_multishot(sqe, (int)slot, NULL, ring->receive_bytes_at_once, 0);
-    /* Poll first: a silent socket is the usual one, and a momentary lack of buffers does not end the receive. */
-    sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
     sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
     sqe->buf_group = 0;
     sqe->user_data = op_pack(OP_RECEIVE, life, slot);
@@ -417,11 +424,15 @@ int ring_wait(struct ring *ring, uint64_t timeout_ms)
     receive_buffers_show(&ring->buffers);
     ring->taken = 0;
     ring->fetches = 0;
-    if (ring->deferred_next < ring->deferred_count || io_uring_cq_ready(&ring->uring) > 0) {
+    bool has_any = ring->deferred_next < ring->deferred_count || io_uring_cq_ready(&ring->uring) > 0;
+    bool was_drained = ring->is_drained;
+    ring->is_drained = false;
+    if (has_any && !was_drained) {
         /* No new completions while there are old ones: one peer that sends on and on would fill every buffer ahead of
-         * what others say. */
+         * what others say. What was made since by a submit is not old: there may be some in every turn, and others
+         * wait for the kernel's task work. */
         result = io_uring_submit(&ring->uring);
-    } else if (timeout_ms == 0) {
+    } else if (timeout_ms == 0 || has_any) {
         result = io_uring_submit_and_get_events(&ring->uring);
     } else {
         struct io_uring_cqe *cqe;
@@ -474,7 +485,8 @@ bool ring_next(struct ring *ring, struct completion *completion_r)
     }
     struct io_uring_cqe *cqe;
     if (io_uring_peek_cqe(&ring->uring, &cqe) != 0) {
-        if (!fetch_more(ring) || io_uring_peek_cqe(&ring->uring, &cqe) != 0) return false;
+        ring->is_drained = !fetch_more(ring) || io_uring_peek_cqe(&ring->uring, &cqe) != 0;
+        if (ring->is_drained) return false;
     }
     ring->taken++;
     decode(ring, cqe, completion_r);

@@ -130,6 +130,62 @@ Test(ring, connections_come_into_slots_of_their_own)
     }
 }
 
+/* Writes, and ends with RST or FIN, all before the ring is looked at. */
+static void write_and_go(int client, bool with_reset)
+{
+    struct linger linger = {.l_onoff = with_reset, .l_linger = 0};
+    cr_assert_eq(write(client, "last words", 10), 10);
+    setsockopt(client, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    close(client);
+}
+
+static void expect_last_words(bool with_reset)
+{
+    struct completion words = expect(OP_RECEIVE), end = words;
+    cr_expect_eq(words.result, 10);
+    if (words.has_buffer) ring_give_back(ring, words.buffer);
+    if (words.more) end = expect(OP_RECEIVE);
+    cr_expect_eq(end.result, with_reset ? -ECONNRESET : 0);
+    cr_expect_not(end.more);
+}
+
+/* What was there before the receive is heard to its end: a poll that began later would wait for what has happened. */
+Test(ring, last_words_and_an_end_are_heard_though_both_came_before_the_receive)
+{
+    for (int with_reset = 0; with_reset < 2; with_reset++) {
+        uint32_t slot;
+        int client = connect_one(&slot);
+        write_and_go(client, with_reset);
+        ring_receive(ring, slot, 1);
+        expect_last_words(with_reset);
+        ring_close(ring, slot);
+    }
+}
+
+/* Completions that a submit of sends has kept aside in every turn hold back nothing else. */
+Test(ring, what_is_kept_aside_in_each_turn_starves_nobody)
+{
+    uint32_t slot;
+    struct send_failure failure;
+    struct completion completion;
+    int client = connect_one(&slot);
+    ring_receive(ring, slot, 1);
+    expect_nothing();
+    cr_assert_eq(write(client, "x", 1), 1);
+    for (int turn = 0; turn < 10; turn++) {
+        ring_cancel_receive(ring, slot, 99); /* completes at once: there is none */
+        ring_submit_sends(ring, &failure);
+        ring_wait(ring, 0);
+        while (ring_next(ring, &completion)) {
+            if (completion.kind != OP_RECEIVE) continue;
+            ring_give_back(ring, completion.buffer);
+            close(client);
+            return;
+        }
+    }
+    cr_expect(false, "not heard");
+}
+
 Test(ring, what_a_client_writes_arrives_in_lent_buffers_and_then_its_end)
 {
     uint32_t slot;
