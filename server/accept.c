@@ -1,4 +1,4 @@
-/* server/accept.c - one multishot accept for each listener, and what to do when it ends. */
+/* server/accept.c - one accept for each listener, and what to do when it ends. */
 #include "server/accept.h"
 
 #include "net/listener.h"
@@ -26,14 +26,39 @@ static bool is_full(const struct shard *shard)
     return open_now(shard) >= shard->door->connections_max;
 }
 
+static bool is_secure(const struct shard *shard, uint32_t listener)
+{
+    return listener >= shard->door->addresses->count;
+}
+
+static void start(struct shard *shard, uint32_t listener)
+{
+    bool one_by_one = is_secure(shard, listener) && !shard->is_draining; /* at the end all, before it closes */
+    if (one_by_one && shard->hellos.count >= ACCEPT_HELLOS_MAX) {
+        shard->has_unaccepted = true;
+        return;
+    }
+    shard->is_accepting[listener] = true;
+    if (one_by_one) {
+        ring_accept_one(shard->ring, shard->listeners[listener], listener);
+    } else {
+        ring_accept(shard->ring, shard->listeners[listener], listener);
+    }
+}
+
 void accept_start(struct shard *shard)
 {
     if (shard->accept_is_over) return;
+    shard->has_unaccepted = false;
     for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
-        if (shard->is_accepting[i] || shard->listeners[i] < 0) continue;
-        shard->is_accepting[i] = true;
-        ring_accept(shard->ring, shard->listeners[i], i);
+        if (!shard->is_accepting[i] && shard->listeners[i] >= 0) start(shard, i);
     }
+}
+
+void accept_more(struct shard *shard)
+{
+    bool is_due = shard->has_unaccepted && shard->hellos.count < ACCEPT_HELLOS_MAX;
+    if (is_due && !shard->accept_is_held && !shard->is_draining) accept_start(shard);
 }
 
 static void cancel_all(struct shard *shard)
@@ -108,10 +133,10 @@ bool accept_has_stopped(const struct shard *shard)
     return true;
 }
 
-static void welcome(struct shard *shard, uint32_t slot, bool is_secure)
+static void welcome(struct shard *shard, uint32_t slot, bool speaks_tls)
 {
     if (shard->is_draining || !is_full(shard)) { /* at the end there is room for all that have a slot */
-        connection_accepted(shard, slot, is_secure);
+        connection_accepted(shard, slot, speaks_tls);
         if (is_full(shard) && !shard->is_draining) {
             log_warn("connections_max reached: %llu connections are open, others wait",
                      (unsigned long long)shard->door->connections_max);
@@ -127,8 +152,7 @@ static void welcome(struct shard *shard, uint32_t slot, bool is_secure)
 void accept_completed(struct shard *shard, const struct completion *completion)
 {
     uint32_t listener = completion->slot;
-    bool is_secure = listener >= shard->door->addresses->count;
-    if (completion->result >= 0) welcome(shard, (uint32_t)completion->result, is_secure);
+    if (completion->result >= 0) welcome(shard, (uint32_t)completion->result, is_secure(shard, listener));
     if (completion->more) return;
     shard->is_accepting[listener] = false;
     if (shard->is_draining) {

@@ -1,7 +1,9 @@
 /* server/accept.h - letting connections in, up to connections_max.
  *
  * At the limit a shard stops accepting; newcomers wait in the listeners' backlogs, and what came in the same breath
- * is closed. It tries again every 100 ms and begins when a fiftieth of the places is free. */
+ * is closed. It tries again every 100 ms and begins when a fiftieth of the places is free.
+ * Over TLS they come in one by one, and not at all while ACCEPT_HELLOS_MAX wait for their handshake to begin: a herd
+ * that comes faster than handshakes are computed waits in the backlog, where it costs nothing. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,8 +12,12 @@
 struct completion;
 struct shard;
 
+#define ACCEPT_HELLOS_MAX 256 /* a second's work or less */
+
 /* Starts accepting on all listeners. */
 void accept_start(struct shard *shard);
+/* Once a turn: goes on, where handshakes that waited have been begun. */
+void accept_more(struct shard *shard);
 /* Stops for good: from now on the kernel lets nobody new in; those who have begun to connect are taken, and have a
  * round trip's time for that (shard->accept_timer), then the listeners are closed. */
 void accept_stop(struct shard *shard);

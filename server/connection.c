@@ -78,11 +78,13 @@ void connection_accepted(struct shard *shard, uint32_t slot, bool is_secure)
     counter_add(&shard->counters, COUNTER_connections_open, 1);
     receive_start(shard, connection);
     request_expect(shard, connection);
+    if (is_secure) connection->handshake_ms = shard->now_ms + shard->options->handshake_ms_max;
 }
 
 void connection_secured(struct shard *shard, struct connection *connection)
 {
     enter(shard, connection, CONNECTION_REQUEST);
+    connection->pinged_ms = 0;
     request_expect(shard, connection);
 }
 
@@ -421,6 +423,23 @@ void connection_unchoke(struct shard *shard, struct connection *connection)
     connection->is_choked = false;
     bool may_start = !connection->is_receiving && !connection->has_ended;
     if (may_start && connection_is_read(connection)) receive_start(shard, connection);
+}
+
+void connection_stop_clock(struct shard *shard, struct connection *connection)
+{
+    uint64_t until_ms = connection->handshake_ms;
+    timer_clear(&shard->timers, &connection->timer);
+    connection->handshake_ms = until_ms > shard->now_ms ? until_ms - shard->now_ms : 0;
+}
+
+void connection_start_clock(struct shard *shard, struct connection *connection)
+{
+    connection->handshake_ms += shard->now_ms;
+    if (shard->is_draining) {
+        request_expect(shard, connection); /* less, then */
+    } else {
+        timer_set(&shard->timers, &connection->timer, connection->handshake_ms);
+    }
 }
 
 void connection_resume(struct shard *shard, struct connection *connection)

@@ -72,8 +72,11 @@ struct connection {
     uint32_t unsent_at;       /* how much of it has gone */
     uint64_t heard_ms;        /* when bytes came last */
     uint64_t long_bytes;      /* member lists and the like in its outbox, since it was empty last */
-    uint64_t pinged_ms;       /* when our last ping went out; 0: none yet */
-    uint32_t life;            /* which use of the slot; 24 bits */
+    union {
+        uint64_t pinged_ms;    /* when our last ping went out; 0: none yet */
+        uint64_t handshake_ms; /* TLS: until when it has time; while its handshake is due, how much it has left */
+    };
+    uint32_t life; /* which use of the slot; 24 bits */
     enum connection_state state : 8;
     enum close_reason reason : 8; /* why it ends: the first reason given */
     bool is_receiving : 1;        /* a RECEIVE is under way */
@@ -150,6 +153,9 @@ void connection_operation_done(struct shard *shard, struct connection *connectio
 /* TLS, ANSWERING: stops reading until the handshake has been gone on with, the answer is said; and reads again. */
 void connection_choke(struct shard *shard, struct connection *connection);
 void connection_unchoke(struct shard *shard, struct connection *connection);
+/* TLS: its clock stands while what it has sent waits for us, and goes on. */
+void connection_stop_clock(struct shard *shard, struct connection *connection);
+void connection_start_clock(struct shard *shard, struct connection *connection);
 /* Stops reading from it until the shard's letters have room again, or resumes. */
 void connection_pause(struct shard *shard, struct connection *connection);
 void connection_resume(struct shard *shard, struct connection *connection);

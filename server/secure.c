@@ -8,6 +8,7 @@
 #include "net/ring.h"
 #include "net/tls.h"
 #include "server/answer.h"
+#include "server/clock.h"
 #include "server/connection.h"
 #include "server/flush.h"
 #include "server/log.h"
@@ -16,6 +17,8 @@
 #include "server/shard.h"
 
 #include <ck_pr.h>
+
+#define HANDSHAKES_US_MAX 2000 /* in a turn, the last one not cut short */
 
 _Static_assert(SECURE_SCRATCH_BYTES >= TLS_WRITE_BYTES_MAX + TLS_RECORD_OVERHEAD_MAX, "a record fits");
 
@@ -159,7 +162,8 @@ static void queue_handshake(struct shard *shard, struct connection *connection, 
     if (connection->held->count > shard->options->head_bytes_max) connection_choke(shard, connection);
     if (connection->is_shaking) return;
     connection->is_shaking = true;
-    slot_list_add(&shard->shaking, shard_slot(shard, connection));
+    connection_stop_clock(shard, connection);
+    slot_queue_add(connection->tls != NULL ? &shard->shaking : &shard->hellos, shard_slot(shard, connection));
 }
 
 void secure_receive(struct shard *shard, struct connection *connection, struct bytes *in)
@@ -173,7 +177,9 @@ void secure_receive(struct shard *shard, struct connection *connection, struct b
 
 static bool make_session(struct shard *shard, struct connection *connection)
 {
-    if (connection->tls == NULL) connection->tls = tls_new(shard->tls_context, collect, shard);
+    if (connection->tls != NULL) return true;
+    connection->tls = tls_new(shard->tls_context, collect, shard);
+    if (connection->tls != NULL) counter_add(&shard->counters, COUNTER_tls_begun, 1);
     return connection->tls != NULL;
 }
 
@@ -203,27 +209,45 @@ static void shake(struct shard *shard, struct connection *connection)
         fail(shard, connection, result);
     }
     span_free(&held);
+    if (connection->state == CONNECTION_TLS) connection_start_clock(shard, connection);
     connection_unchoke(shard, connection);
-    if (connection->has_ended && connection->state == CONNECTION_TLS) connection_ended(shard, connection);
+    /* Its end may have come with its last flight, whatever state that has led to. */
+    bool is_over = connection->state == CONNECTION_DRAINING || connection->state == CONNECTION_FREE;
+    if (connection->has_ended && !is_over) connection_ended(shard, connection);
+}
+
+/* It has waited for its turn. Is anything computed now? */
+static bool take_turn(struct shard *shard, struct connection *connection)
+{
+    connection->is_shaking = false;
+    if (connection->state != CONNECTION_TLS) {
+        connection_operation_done(shard, connection); /* it ended while it waited */
+    } else if (connection->tls == NULL && connection->has_ended) {
+        connection_finish(shard, connection, CLOSE_PEER_GONE); /* it cannot shake hands any more */
+    } else {
+        shake(shard, connection);
+        return true;
+    }
+    return false;
+}
+
+/* Takes from the queue until so many are computed, or time is up. */
+static void run_queue(struct shard *shard, struct slot_queue *queue, uint32_t most, uint64_t until_us)
+{
+    uint32_t done = 0;
+    while (queue->count > 0 && done < most && monotonic_us() < until_us) {
+        if (take_turn(shard, &shard->connections[slot_queue_take(queue)])) done++;
+    }
 }
 
 void secure_run_handshakes(struct shard *shard)
 {
-    struct slot_list *shaking = &shard->shaking;
-    uint32_t most = shard->options->tls_handshakes, done = 0;
-    for (; done < shaking->count && done < most; done++) {
-        struct connection *connection = &shard->connections[shaking->slots[done]];
-        connection->is_shaking = false;
-        if (connection->state == CONNECTION_TLS) {
-            shake(shard, connection);
-        } else {
-            connection_operation_done(shard, connection); /* it ended while it waited */
-        }
-    }
-    if (done == 0) return;
-    shaking->count -= done;
-    memmove(shaking->slots, shaking->slots + done, shaking->count * sizeof shaking->slots[0]);
-    if (shaking->count > 0) counter_add(&shard->counters, COUNTER_tls_handshakes_put_off, shaking->count);
+    if (shard->shaking.count + shard->hellos.count == 0) return;
+    uint64_t until_us = monotonic_us() + HANDSHAKES_US_MAX;
+    run_queue(shard, &shard->shaking, UINT32_MAX, until_us);
+    run_queue(shard, &shard->hellos, shard->options->tls_handshakes, until_us);
+    uint32_t left = shard->shaking.count + shard->hellos.count;
+    if (left > 0) counter_add(&shard->counters, COUNTER_tls_handshakes_put_off, left);
 }
 
 /* ---- what goes ---- */

@@ -1,8 +1,10 @@
 /* server/secure.h - connections over TLS: ciphertext between socket and connection (net/tls).
  *
  * What comes is opened before anybody looks at it, what goes is sealed in the flush, one record for what a connection
- * has to say in a turn. Handshakes are computing of a millisecond each: those that are due wait in a list of which each
- * turn takes a few, so that a storm of newcomers keeps nobody else waiting.
+ * has to say in a turn. Handshakes are computing of a millisecond or three: those that are due wait in queues of which
+ * each turn takes a few, so that a storm of newcomers keeps nobody else waiting. Those that have begun come first, for
+ * their rest is cheap and all was for nothing if their client gives up. While one waits for us, its client's time
+ * stands still; who gave up before his began is not computed for.
  * Threads: the shard's. Its context (certificates, keys) is its own; the main thread hands new files over. */
 #pragma once
 
@@ -28,7 +30,7 @@ void secure_end(struct shard *shard);
 
 /* Bytes came on a connection that is secure. Eats them all. */
 void secure_receive(struct shard *shard, struct connection *connection, struct bytes *in);
-/* Once a turn: goes on with some of the handshakes that are due. */
+/* Once a turn, when what others were to get is sent: goes on with some of the handshakes that are due. */
 void secure_run_handshakes(struct shard *shard);
 
 /* Has the connection ciphertext that the socket has not taken yet? */

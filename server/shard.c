@@ -93,7 +93,8 @@ static enum rc make_tables(struct shard *shard)
     if ((rc = slot_list_init(&shard->flushing, slots)) != RC_OK) return rc;
     if ((rc = slot_queue_init(&shard->crowd, slots)) != RC_OK) return rc;
     if ((rc = slot_list_init(&shard->starved, slots)) != RC_OK) return rc;
-    if ((rc = slot_list_init(&shard->shaking, slots)) != RC_OK) return rc;
+    if ((rc = slot_queue_init(&shard->shaking, slots)) != RC_OK) return rc;
+    if ((rc = slot_queue_init(&shard->hellos, slots)) != RC_OK) return rc;
     /* Twice: one that is paused again while it is resumed stands in it a second time until the others are done. */
     if ((rc = slot_list_init(&shard->paused, 2 * slots)) != RC_OK) return rc;
     if ((rc = pool_init(&shard->subscriptions, sizeof(struct subscription), SUBSCRIPTIONS_A_SLOT * slots)) != RC_OK)
@@ -158,7 +159,8 @@ void shard_fini(struct shard *shard)
     slot_list_fini(&shard->flushing);
     slot_queue_fini(&shard->crowd);
     slot_list_fini(&shard->starved);
-    slot_list_fini(&shard->shaking);
+    slot_queue_fini(&shard->shaking);
+    slot_queue_fini(&shard->hellos);
     secure_end(shard);
     free(shard->plain);
     slot_list_fini(&shard->paused);

@@ -85,7 +85,8 @@ struct shard {
 
     struct tls_context *tls_context; /* NULL: no TLS */
     struct tls_files *tls_offered;   /* atomic: newer ones, from the main thread */
-    struct slot_list shaking;        /* connections whose handshakes are due, the longest first */
+    struct slot_queue shaking;       /* connections whose handshakes are due, of those that have begun, */
+    struct slot_queue hellos;        /* and of those that have not */
     struct secure_sink sink;         /* where ciphertext goes during a call of net/tls */
     uint8_t *plain;                  /* one record, opened or to be sealed */
 
@@ -120,6 +121,7 @@ struct shard {
     struct door *door;         /* who is let in; shared with the other shards that have it */
     int *listeners;            /* one descriptor for each of the door's addresses; -1 once closed */
     uint8_t *is_accepting;     /* an ACCEPT is under way */
+    bool has_unaccepted;       /* a TLS listener has no ACCEPT, since enough hellos wait */
     struct timer accept_timer; /* when to try again */
     bool accept_is_held;       /* at connections_max, or the kernel was short of something */
     bool accept_is_over;       /* the listeners are closed, or will be when their ACCEPTs have ended */

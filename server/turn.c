@@ -39,8 +39,8 @@
 
 static uint64_t sleep_ms(struct shard *shard)
 {
-    bool has_left_over =
-        shard->has_more || shard->dirty.count > 0 || shard->active_count > 0 || shard->shaking.count > 0;
+    bool has_left_over = shard->has_more || shard->dirty.count > 0 || shard->active_count > 0 ||
+                         shard->shaking.count + shard->hellos.count > 0;
     if (has_left_over || shard->starved.count > 0) return 0;
     if (shard->settling_count > 0) return 0; /* closing slow readers tells members that they left */
     if (shard->letters_waiting > 0) return LETTERS_RETRY_MS;
@@ -222,6 +222,7 @@ static void turn_shake_hands(struct shard *shard)
         log_error("the certificates stay as they were on shard %u: %s", shard->index, reason);
     }
     secure_run_handshakes(shard);
+    accept_more(shard);
 }
 
 static void turn_wake_webhooks(struct shard *shard)
@@ -244,7 +245,6 @@ bool turn_run(struct shard *shard)
 {
     turn_sleep(shard);               /* the only place that sleeps */
     turn_take_completions(shard);    /* bytes in -> frames -> messages -> letters */
-    turn_shake_hands(shard);         /* some of the TLS handshakes that are due */
     post_retry(shard);               /* letters of ours that found a mailbox full */
     post_take_letters(shard);        /* of other shards: into order, or to our subscribers */
     channel_log_take_answers(shard); /* what the store has committed -> to its readers */
@@ -253,7 +253,8 @@ bool turn_run(struct shard *shard)
     fan_out_settle_all(shard);  /* what arrived -> outboxes */
     post_ring_doorbells(shard); /* before the sends: others work while we send */
     flush_outboxes(shard);      /* one send for each connection that has something to say */
-    post_ring_doorbells(shard); /* closing told a home that somebody left */
+    turn_shake_hands(shard);    /* some of the TLS handshakes that are due, when nobody waits for us */
+    post_ring_doorbells(shard); /* closing told a home that somebody left; a request came behind a handshake */
     turn_wake_webhooks(shard);
     if (shard->server->store != NULL) store_wake(shard->server->store, shard->index);
     turn_count(shard);

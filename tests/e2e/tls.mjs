@@ -30,6 +30,7 @@ const KINDS = {
   p384: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:secp384r1'],
   rsa: ['-newkey', 'rsa:2048'],
   rsa1024: ['-newkey', 'rsa:1024'],
+  rsa4096: ['-newkey', 'rsa:4096'],
   ed25519: ['-newkey', 'ed25519'],
 };
 
@@ -211,6 +212,40 @@ export async function serialOf(server, options) {
   const { serialNumber } = socket.getPeerCertificate();
   socket.destroy();
   return serialNumber;
+}
+
+const UPGRADE = 'GET /room/herd HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+  + 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+
+/* That many who want in: they come spread over spreadMs, say their upgrade behind the handshake, and wait patienceMs.
+ * Those who got in stay until all have, or have given up. How many were let in, and how many not? */
+export async function herd({ port }, count, { spreadMs, patienceMs }) {
+  const secureContext = tls.createSecureContext();
+  const tally = { open: 0, lost: 0 };
+  const comeOne = (resolve) => {
+    const socket = tls.connect({ host: '127.0.0.1', port, secureContext, rejectUnauthorized: false });
+    const timer = setTimeout(() => socket.destroy(), patienceMs);
+    let answer = '';
+    const settle = (how) => {
+      if (timer.isSettled) return;
+      clearTimeout(timer);
+      timer.isSettled = true;
+      tally[how] += 1;
+      resolve(socket);
+    };
+    socket.on('error', () => {});
+    socket.once('close', () => settle('lost'));
+    socket.on('data', (bytes) => {
+      answer += bytes.toString('latin1');
+      if (answer.startsWith('HTTP/1.1 101')) settle('open');
+    });
+    socket.write(UPGRADE);
+  };
+  const sockets = await Promise.all(Array.from({ length: count }, (_, i) => new Promise((resolve) => {
+    setTimeout(comeOne, spreadMs * i / count, resolve);
+  })));
+  for (const socket of sockets) socket.destroy();
+  return tally;
 }
 
 /* All that a socket says until its end. */

@@ -222,9 +222,15 @@ bool fake_kernel_step(uint64_t until_ms)
 
 struct fake_socket *fake_connect(struct ring *ring, size_t send_buffer)
 {
+    return fake_connect_to(ring, 0, send_buffer);
+}
+
+struct fake_socket *fake_connect_to(struct ring *ring, uint32_t listener, size_t send_buffer)
+{
     struct fake_socket *socket = calloc(1, sizeof *socket);
     assert(socket != NULL && ring->backlog_count < sizeof ring->backlog / sizeof ring->backlog[0]);
     socket->send_buffer = send_buffer;
+    socket->listener = listener;
     ring->backlog[ring->backlog_count++] = socket;
     return socket;
 }

@@ -49,6 +49,8 @@ uint32_t fake_random(uint32_t below);
 /* Connects to the first listener of this ring's shard. The server takes it when it next waits. send_buffer is how
  * many bytes fit into its direction to the client. Free it at the end. */
 struct fake_socket *fake_connect(struct ring *ring, size_t send_buffer);
+/* The same, to another of its listeners. */
+struct fake_socket *fake_connect_to(struct ring *ring, uint32_t listener, size_t send_buffer);
 void fake_socket_free(struct fake_socket *socket);
 
 void fake_write(struct fake_socket *socket, const void *bytes, size_t count);

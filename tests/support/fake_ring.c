@@ -174,7 +174,14 @@ static void ask(struct ring *ring, struct asked asked)
 void ring_accept(struct ring *ring, int listener, uint32_t tag)
 {
     assert(listener >= 0 && tag < LISTENERS_MAX);
+    ring->accepts_one[tag] = false;
     ask(ring, (struct asked){.kind = OP_ACCEPT, .slot = tag});
+}
+
+void ring_accept_one(struct ring *ring, int listener, uint32_t tag)
+{
+    ring_accept(ring, listener, tag);
+    ring->accepts_one[tag] = true;
 }
 
 static void cancel(struct ring *ring, enum op_kind kind, uint32_t slot, uint32_t life)
@@ -275,10 +282,22 @@ void fake_ring_complete(struct ring *ring, struct completion completion)
     ring->done[ring->done_count++] = completion;
 }
 
+/* The longest waiting connection to a listener; backlog_count: none. */
+static uint32_t next_in_backlog(const struct ring *ring, uint32_t listener)
+{
+    uint32_t next = 0;
+    while (next < ring->backlog_count && ring->backlog[next]->listener != listener) {
+        next++;
+    }
+    return next;
+}
+
 bool fake_ring_has_events(const struct ring *ring)
 {
     if (ring->done_first < ring->done_count) return true;
-    if (ring->backlog_count > 0 && ring->is_accepting[0]) return true;
+    for (uint32_t listener = 0; listener < LISTENERS_MAX; listener++) {
+        if (ring->is_accepting[listener] && next_in_backlog(ring, listener) < ring->backlog_count) return true;
+    }
     for (uint32_t i = 0; i < ring->slots_used; i++) {
         const struct fake_slot *slot = &ring->slots[i];
         if (slot->is_receiving && fake_socket_is_readable(slot->socket)) return true;
@@ -288,21 +307,31 @@ bool fake_ring_has_events(const struct ring *ring)
     return false;
 }
 
-static void complete_accepts(struct ring *ring)
+static uint32_t free_slot(const struct ring *ring)
 {
-    while (ring->is_accepting[0] && ring->backlog_count > 0) {
-        uint32_t slot = fake_random(2) ? 0 : fake_random(ring->setup.slots);
-        for (uint32_t tried = 0; ring->slots[slot].socket != NULL; tried++) {
-            assert(tried < ring->setup.slots);
-            slot = (slot + 1) % ring->setup.slots;
-        }
-        ring->slots[slot].socket = ring->backlog[0];
+    uint32_t slot = fake_random(2) ? 0 : fake_random(ring->setup.slots);
+    for (uint32_t tried = 0; ring->slots[slot].socket != NULL; tried++) {
+        assert(tried < ring->setup.slots);
+        slot = (slot + 1) % ring->setup.slots;
+    }
+    return slot;
+}
+
+static void complete_accepts(struct ring *ring, uint32_t listener)
+{
+    uint32_t next;
+    while (ring->is_accepting[listener] && (next = next_in_backlog(ring, listener)) < ring->backlog_count) {
+        uint32_t slot = free_slot(ring);
+        ring->slots[slot].socket = ring->backlog[next];
         if (slot >= ring->slots_used) ring->slots_used = slot + 1;
         ring->backlog_count--;
-        memmove(&ring->backlog[0], &ring->backlog[1], ring->backlog_count * sizeof ring->backlog[0]);
-        ring->is_accepting[0] = fake_random(10) > 0;
-        fake_ring_complete(
-            ring, (struct completion){.kind = OP_ACCEPT, .result = (int32_t)slot, .more = ring->is_accepting[0]});
+        memmove(&ring->backlog[next], &ring->backlog[next + 1],
+                (ring->backlog_count - next) * sizeof ring->backlog[0]);
+        ring->is_accepting[listener] = !ring->accepts_one[listener] && fake_random(10) > 0;
+        fake_ring_complete(ring, (struct completion){.kind = OP_ACCEPT,
+                                                     .slot = listener,
+                                                     .result = (int32_t)slot,
+                                                     .more = ring->is_accepting[listener]});
     }
 }
 
@@ -355,7 +384,9 @@ static void complete_events(struct ring *ring)
 {
     uint32_t room = 1 + fake_random(fake_random(2) ? 8 : 200);
     uint32_t first = ring->slots_used > 0 ? fake_random(ring->slots_used) : 0;
-    complete_accepts(ring);
+    for (uint32_t listener = 0; listener < LISTENERS_MAX; listener++) {
+        complete_accepts(ring, listener);
+    }
     for (uint32_t i = 0; i < ring->slots_used && room > 0; i++) {
         uint32_t index = (first + i) % ring->slots_used;
         struct fake_slot *slot = &ring->slots[index];

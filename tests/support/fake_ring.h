@@ -42,6 +42,7 @@ struct ring {
     struct fake_socket *backlog[1024];
     uint32_t backlog_count;
     bool is_accepting[LISTENERS_MAX];
+    bool accepts_one[LISTENERS_MAX];
     int watched; /* -1: nothing */
     uint64_t wake_at_ms;
     enum thread_state state; /* under `baton` */

@@ -14,6 +14,7 @@ struct fake_socket {
     struct fake_pipe to_server;
     struct fake_pipe to_client;
     size_t send_buffer; /* bound of to_client */
+    uint32_t listener;  /* that it has connected to */
     bool has_client_shutdown;
     bool is_reset;
     bool has_server_shutdown;

@@ -1,0 +1,206 @@
+/* tests/server/test_tls_scenario.c - a whole server on the fake kernel, and clients of its TLS address: which
+ * handshakes are computed when, who is accepted meanwhile, and that the end of a connection is heard in every state. */
+#include "tests/support/scenario.h"
+#include "tests/support/tls_client.h"
+#include "tests/support/tls_server.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SECURE_LISTENER 1
+#define HERD            60
+#define SEEDS           12
+
+static struct scenario scenario;
+
+/* A client over TLS; what it does is up to the test. */
+struct guest {
+    struct fake_socket *socket;
+    struct tls_client *tls;
+    char heard[4096]; /* plaintext */
+    size_t heard_count;
+    bool was_answered; /* the server has sent something */
+};
+
+static void start(uint64_t seed, const char *flag, const char *value)
+{
+    static struct made_certificate pair;
+    static const char *certificate, *key;
+    if (certificate == NULL) {
+        cr_assert_eq(tls_global_init(), RC_OK);
+        made_certificate(&pair, (struct made_wish){.subject = "server"});
+        certificate = made_file(pair.certificate);
+        key = made_file(pair.key);
+    }
+    scenario_start(&scenario, seed,
+                   (const char *[]){"--shards", "1", "--tls-listen", "127.0.0.1:0", "--tls-cert", certificate,
+                                    "--tls-key", key, flag, value, NULL});
+}
+
+static struct guest guest_connect(unsigned version)
+{
+    struct ring *ring = scenario.server.shards[0].ring;
+    struct guest guest = {.socket = fake_connect_to(ring, SECURE_LISTENER, (size_t)1 << 20),
+                          .tls = tls_client_new((struct tls_client_wish){.version = version})};
+    cr_assert_not_null(guest.tls);
+    return guest;
+}
+
+/* Sends what it has for the server. */
+static void guest_send(struct guest *guest)
+{
+    fake_write(guest->socket, guest->tls->out.at, guest->tls->out.count);
+    tls_client_taken(guest->tls, guest->tls->out.count);
+}
+
+/* Takes what has come, and what it leads to. */
+static void guest_take(struct guest *guest)
+{
+    uint8_t bytes[4096];
+    for (size_t count; (count = fake_read(guest->socket, bytes, sizeof bytes)) > 0;) {
+        guest->was_answered = true;
+        tls_client_give(guest->tls, bytes, count);
+    }
+    if (!guest->tls->is_open) tls_client_handshake(guest->tls);
+    for (int count = 1; guest->tls->is_open && count > 0 && guest->heard_count < sizeof guest->heard;) {
+        count = tls_client_read(guest->tls, (uint8_t *)guest->heard + guest->heard_count,
+                                sizeof guest->heard - guest->heard_count);
+        if (count > 0) guest->heard_count += (size_t)count;
+    }
+}
+
+static void guest_greet(struct guest *guest)
+{
+    tls_client_handshake(guest->tls);
+    guest_send(guest);
+}
+
+static void stop(struct guest *guests, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        fake_shutdown(guests[i].socket);
+    scenario_stop(&scenario);
+    for (size_t i = 0; i < count; i++) {
+        tls_client_free(guests[i].tls);
+        fake_socket_free(guests[i].socket);
+    }
+}
+
+/* ---- ends ---- */
+
+/* Shakes hands; its last flight waits to be sent, with these words behind it (TLS 1.3, where it may). */
+static struct guest guest_before_last_flight(unsigned version, const char *words)
+{
+    struct guest guest = guest_connect(version);
+    guest_greet(&guest);
+    while (guest.tls->out.count == 0) {
+        scenario_step(&scenario, 50);
+        guest_take(&guest);
+    }
+    if (version == 12) return guest;
+    cr_assert(guest.tls->is_open);
+    if (words[0] != '\0') cr_assert_gt(tls_client_write(guest.tls, (const uint8_t *)words, strlen(words)), 0);
+    return guest;
+}
+
+/* The end that comes in one packet with the last flight is heard at once, not when a timer runs out. */
+Test(tls_scenario, an_end_behind_the_last_flight_is_heard, .timeout = 60)
+{
+    static const char *const words[] = {
+        "", "GET /up HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"};
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        for (size_t i = 0; i < 3; i++) {
+            unsigned version = i == 0 && seed % 2 == 0 ? 12 : 13;
+            start(seed, NULL, NULL);
+            struct guest guest = guest_before_last_flight(version, words[i]);
+            guest_send(&guest);
+            fake_shutdown(guest.socket);
+            uint64_t begun_ms = fake_now_ms();
+            while (scenario_counter(&scenario, COUNTER_connections_open) > 0 && fake_now_ms() < begun_ms + 9000) {
+                scenario_step(&scenario, 50);
+            }
+            uint64_t took_ms = fake_now_ms() - begun_ms;
+            cr_expect_lt(took_ms, 4000, "seed %lu, %zu: %lu ms", seed, i, took_ms);
+            guest_take(&guest);
+            if (i == 1) cr_expect_not_null(memmem(guest.heard, guest.heard_count, "200 OK", 6), "seed %lu", seed);
+            stop(&guest, 1);
+        }
+    }
+}
+
+/* Its time is not begun anew with each piece of a flight. */
+Test(tls_scenario, a_hello_that_drips_ends_in_time, .timeout = 60)
+{
+    start(3, "--handshake-ms-max", "3000");
+    struct guest guest = guest_connect(13);
+    tls_client_handshake(guest.tls);
+    uint64_t begun_ms = fake_now_ms();
+    for (size_t i = 0; i < guest.tls->out.count && !fake_is_at_end(guest.socket); i++) {
+        fake_write(guest.socket, guest.tls->out.at + i, 1);
+        scenario_pass(&scenario, 100);
+    }
+    cr_expect(fake_is_at_end(guest.socket));
+    cr_expect_lt(fake_now_ms() - begun_ms, 3500);
+    cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_HANDSHAKE_TIMEOUT)), 1);
+    stop(&guest, 1);
+}
+
+/* ---- a herd ---- */
+
+static size_t count_answered(struct guest *guests)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < HERD; i++) {
+        guest_take(&guests[i]);
+        if (guests[i].was_answered) count++;
+    }
+    return count;
+}
+
+/* Who has begun is done before others begin; and others are not even accepted before their turn. */
+Test(tls_scenario, begun_handshakes_come_first_and_newcomers_wait_unaccepted, .timeout = 60)
+{
+    static struct guest guests[HERD];
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        start(seed, "--ping-ms", "60s");
+        for (size_t i = 0; i < HERD; i++) {
+            guests[i] = guest_connect(i % 2 == 0 ? 12 : 13);
+            guest_greet(&guests[i]);
+        }
+        for (size_t answered = 0; answered < HERD;) {
+            scenario_step(&scenario, 50);
+            answered = count_answered(guests);
+            uint64_t accepted = scenario_counter(&scenario, COUNTER_connections_accepted);
+            uint64_t done = scenario_counter(&scenario, COUNTER_tls_handshakes);
+            cr_assert_leq(accepted, answered + 16, "seed %lu: %lu accepted, %zu begun", seed, accepted, answered);
+            cr_assert_geq(done + 16, answered, "seed %lu: %lu done, %zu begun", seed, done, answered);
+            for (size_t i = 0; i < HERD; i++)
+                guest_send(&guests[i]);
+        }
+        scenario_settle(&scenario);
+        cr_expect_eq(scenario_counter(&scenario, COUNTER_tls_handshakes), HERD);
+        stop(guests, HERD);
+    }
+}
+
+/* Nothing is computed for those who have given up before it was their turn. */
+Test(tls_scenario, who_has_gone_is_not_computed_for, .timeout = 60)
+{
+    static struct guest guests[HERD];
+    start(5, "--ping-ms", "60s");
+    for (size_t i = 0; i < HERD; i++) {
+        guests[i] = guest_connect(13);
+        guest_greet(&guests[i]);
+        if (i != HERD / 2) fake_shutdown(guests[i].socket);
+    }
+    scenario_settle(&scenario);
+    cr_expect_eq(count_answered(guests), 1);
+    uint64_t begun = scenario_counter(&scenario, COUNTER_tls_begun);
+    cr_expect_lt(begun, HERD / 4, "%lu", begun); /* of some the hello comes alone, when it is their turn */
+    cr_expect(guests[HERD / 2].was_answered);
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_connections_open), 1);
+    stop(guests, HERD);
+}
