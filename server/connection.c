@@ -302,8 +302,7 @@ void connection_peer_closed(struct shard *shard, struct connection *connection, 
 
 void connection_linger(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
-    if (connection->state == CONNECTION_DRAINING) return;                 /* the answer could not be queued */
-    if (connection->state == CONNECTION_JOINING) free_reader(connection); /* what leaves an open one is no reader */
+    if (connection->state == CONNECTION_DRAINING) return; /* the answer could not be queued */
     leave(shard, connection, reason);
     enter(shard, connection, CONNECTION_LINGERING);
     shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
@@ -371,8 +370,7 @@ void connection_finish(struct shard *shard, struct connection *connection, enum 
 {
     if (connection->state == CONNECTION_DRAINING || connection->state == CONNECTION_FREE) return;
     uint32_t slot = shard_slot(shard, connection);
-    if (connection->state == CONNECTION_JOINING) free_reader(connection); /* what leaves an open one is no reader */
-    enter(shard, connection, CONNECTION_DRAINING);                        /* first: leaving may come back here */
+    enter(shard, connection, CONNECTION_DRAINING); /* first: leaving may come back here */
     leave(shard, connection, reason);
     timer_clear(&shard->timers, &connection->timer);
     free_reader(connection);
