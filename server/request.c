@@ -226,7 +226,8 @@ void request_has_been_read(struct shard *shard, struct connection *connection)
     if (connection->state == CONNECTION_REQUEST) {
         request_await(shard, connection);
     } else if (connection->state == CONNECTION_LINGERING) {
-        set_timer(shard, connection, shard->options->close_ms_max);
+        bool is_answer = connection->http != NULL; /* else a close frame, and what stood before it */
+        set_timer(shard, connection, is_answer ? shard->options->outbox_age_ms_max : shard->options->close_ms_max);
     }
 }
 
