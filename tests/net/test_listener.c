@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
@@ -177,4 +178,34 @@ Test(listener, connections_inherit_nodelay_and_programs_do_not_inherit_it, .time
     close(accepted);
     close(client);
     close(listener);
+}
+
+/* Goal: between the last accept and the close nobody is let in, who would be reset by it. */
+Test(listener, at_the_end_who_has_connected_is_heard_and_nobody_new, .timeout = 10)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+    for (int i = 0; i < 2; i++) {
+        char byte = 0;
+        struct sockaddr_storage address = loopback(families[i], 0);
+        if (try_to_claim(address) != RC_OK && families[i] == AF_INET6) continue;
+        int listener = claim(&address), early = client_of(&address);
+        listener_refuse_new(listener);
+        int late = socket(families[i], SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        socklen_t bytes = families[i] == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+        cr_assert_eq(connect(late, (const struct sockaddr *)&address, bytes), -1);
+        cr_expect_eq(errno, EINPROGRESS);
+        cr_assert_eq(send(early, "x", 1, 0), 1);
+        int accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        cr_assert_geq(accepted, 0);
+        cr_expect_eq(recv(accepted, &byte, 1, 0), 1);
+        cr_expect_eq(send(accepted, "y", 1, 0), 1);
+        cr_expect_eq(recv(early, &byte, 1, 0), 1);
+        cr_expect_eq(byte, 'y');
+        fcntl(listener, F_SETFL, O_NONBLOCK);
+        cr_expect_eq(accept4(listener, NULL, NULL, 0), -1, "loopback would have brought the late one by now");
+        cr_expect_eq(send(late, "x", 1, MSG_NOSIGNAL), -1);
+        int open[] = {listener, early, late, accepted};
+        for (size_t k = 0; k < sizeof open / sizeof open[0]; k++)
+            close(open[k]);
+    }
 }
