@@ -113,6 +113,14 @@ static void upgrade(struct shard *shard, struct connection *connection, const st
     }
 }
 
+static void answer_page(struct shard *shard, struct connection *connection, const struct http_request *request,
+                        const struct web_page *page)
+{
+    struct web_answer what = web_answer(page, request);
+    const char *type = what.status == 200 ? page->type : NULL;
+    answer_static(shard, connection, what.status, type, what.body, what.headers);
+}
+
 /* A page; or what a path that has none is told, also when a body comes along. */
 static void plain(struct shard *shard, struct connection *connection, const struct http_request *request)
 {
@@ -128,7 +136,7 @@ static void plain(struct shard *shard, struct connection *connection, const stru
     } else if (http_reader_has_body(connection->http)) {
         answer_refuse(shard, connection, 413, malformed_text(413), NULL);
     } else {
-        answer_static(shard, connection, 200, page->type, page->body, page->headers);
+        answer_page(shard, connection, request, page);
     }
 }
 

@@ -38,9 +38,35 @@ static const char *content_type(const char *path)
     return "application/octet-stream";
 }
 
-static struct web_page make_page(const char *path, struct text body)
+/* ---- pages ---- */
+
+/* ringcast.js, and what it imports. */
+static bool is_for_all_origins(const char *path)
 {
-    return (struct web_page){.type = content_type(path), .headers = headers, .body = body};
+    return strncmp(path, "/ringcast", strlen("/ringcast")) == 0;
+}
+
+static enum rc make_form(struct web_form *form, const char *path, struct text body, bool is_zipped, bool has_forms)
+{
+    static const char encoding[] = "Content-Encoding: gzip\r\n";
+    char digest[DIGEST_MD5_HEX_BYTES + 1];
+    if (digest_md5_hex(body, digest) != RC_OK) return RC_ENOMEM;
+    snprintf(form->etag, sizeof form->etag, "\"%s%s\"", digest, is_zipped ? "-gz" : "");
+    int count = asprintf(&form->headers, "%sETag: %s\r\n%s%s%s", is_zipped ? encoding : "", form->etag,
+                         has_forms ? "Vary: Accept-Encoding\r\n" : "",
+                         is_for_all_origins(path) ? "Access-Control-Allow-Origin: *\r\n" : "", headers);
+    if (count < 0) return RC_ENOMEM;
+    form->unchanged = form->headers + (is_zipped ? strlen(encoding) : 0);
+    form->body = body;
+    return RC_OK;
+}
+
+static enum rc make_page(struct web_page *page, const char *path, struct text body, struct text zipped)
+{
+    bool has_forms = zipped.at != NULL;
+    *page = (struct web_page){.type = content_type(path)};
+    enum rc rc = make_form(&page->plain, path, body, false, has_forms);
+    return rc == RC_OK && has_forms ? make_form(&page->zipped, path, zipped, true, true) : rc;
 }
 
 /* A body under way: text that is replaced piece by piece. */
@@ -101,8 +127,14 @@ static enum rc make_chat(struct web_page *page, const struct web_file *file, con
         return rc;
     }
     chat_text = body.text;
-    *page = make_page(file->path, (struct text){body.text, body.count});
-    return RC_OK;
+    return make_page(page, file->path, (struct text){body.text, body.count}, (struct text){0});
+}
+
+static enum rc make_file(struct web_page *page, const struct web_file *file)
+{
+    struct text body = {(const char *)file->bytes, file->count};
+    struct text zipped = {(const char *)file->zipped, file->zipped_count};
+    return make_page(page, file->path, body, zipped.count < body.count ? zipped : (struct text){0});
 }
 
 enum rc web_init(const struct options *options, bool has_guests)
@@ -110,17 +142,23 @@ enum rc web_init(const struct options *options, bool has_guests)
     if (web_files_count > PAGES_MAX) return RC_EFULL;
     for (size_t i = 0; i < web_files_count; i++) {
         const struct web_file *file = &web_files[i];
-        pages[i] = make_page(file->path, (struct text){(const char *)file->bytes, file->count});
-        if (strcmp(file->path, chat_path) != 0) continue;
-        enum rc rc = make_chat(&pages[i], file, options, has_guests);
-        if (rc != RC_OK) return rc;
-        chat = &pages[i];
+        bool is_chat = strcmp(file->path, chat_path) == 0;
+        enum rc rc = is_chat ? make_chat(&pages[i], file, options, has_guests) : make_file(&pages[i], file);
+        if (is_chat) chat = &pages[i];
+        if (rc == RC_OK) continue;
+        web_fini();
+        return rc;
     }
     return chat != NULL ? RC_OK : RC_ENOENT;
 }
 
 void web_fini(void)
 {
+    for (size_t i = 0; i < PAGES_MAX; i++) {
+        free(pages[i].plain.headers);
+        free(pages[i].zipped.headers);
+        pages[i] = (struct web_page){0};
+    }
     free(chat_text);
     chat_text = NULL;
     chat = NULL;
@@ -137,4 +175,70 @@ const struct web_page *web_find(struct text path)
 const struct web_page *web_chat(void)
 {
     return chat;
+}
+
+/* ---- answers ---- */
+
+/* Is the weight behind a coding 0, which is a no (RFC 9110 12.4.2)? */
+static bool is_no(struct text weight)
+{
+    while (weight.count > 0 && (weight.at[0] == ' ' || weight.at[0] == '\t'))
+        weight = text_behind(weight, 1);
+    if (!text_has_prefix(weight, "q=0") && !text_has_prefix(weight, "Q=0")) return false;
+    for (size_t i = strlen("q=0"); i < weight.count; i++) {
+        if (weight.at[i] >= '1' && weight.at[i] <= '9') return false;
+    }
+    return true;
+}
+
+/* The name of a coding, and whether it is wanted. */
+static struct text coding_of(struct text element, bool *is_wanted_r)
+{
+    const char *semicolon = element.count > 0 ? memchr(element.at, ';', element.count) : NULL;
+    *is_wanted_r = true;
+    if (semicolon == NULL) return element;
+    struct text name = text_between(element.at, semicolon);
+    *is_wanted_r = !is_no(text_behind(element, name.count + 1));
+    while (name.count > 0 && (name.at[name.count - 1] == ' ' || name.at[name.count - 1] == '\t'))
+        name.count--;
+    return name;
+}
+
+static bool takes_gzip(const struct http_request *request)
+{
+    bool takes_any = false, takes = false, is_named = false, is_wanted;
+    for (uint32_t n = 0; n < request->lines_count; n++) {
+        struct http_header header = http_header_at(request, n);
+        if (!text_is_nocase(header.name, "accept-encoding")) continue;
+        for (struct text element; http_list_take(&header.value, &element);) {
+            struct text name = coding_of(element, &is_wanted);
+            if (text_is(name, "*")) takes_any = is_wanted;
+            if (!text_is_nocase(name, "gzip") && !text_is_nocase(name, "x-gzip")) continue;
+            is_named = true;
+            takes = is_wanted;
+        }
+    }
+    return is_named ? takes : takes_any;
+}
+
+/* Compared weakly, as RFC 9110 13.1.2 has it: a W/ in front means nothing. */
+static bool has_already(const struct http_request *request, const char *etag)
+{
+    for (uint32_t n = 0; n < request->lines_count; n++) {
+        struct http_header header = http_header_at(request, n);
+        if (!text_is_nocase(header.name, "if-none-match")) continue;
+        for (struct text element; http_list_take(&header.value, &element);) {
+            if (text_has_prefix(element, "W/")) element = text_behind(element, 2);
+            if (text_is(element, "*") || text_is(element, etag)) return true;
+        }
+    }
+    return false;
+}
+
+struct web_answer web_answer(const struct web_page *page, const struct http_request *request)
+{
+    bool is_zipped = page->zipped.body.at != NULL && takes_gzip(request);
+    const struct web_form *form = is_zipped ? &page->zipped : &page->plain;
+    if (has_already(request, form->etag)) return (struct web_answer){.status = 304, .headers = form->unchanged};
+    return (struct web_answer){.status = 200, .body = form->body, .headers = form->headers};
 }

@@ -1,18 +1,38 @@
 /* server/web.h - the chat page and what it is made of: the files of server/web, embedded in the program.
  *
- * Bodies are made once at start and shared by all shards; connections send them from where they lie. */
+ * Bodies are made once at start and shared by all shards; connections send them from where they lie. Files are
+ * compressed when the program is built; the chat page, which is filled in at start, is not. Each has an ETag, a strong
+ * one: the digest of what is sent. Pages of other origins may import ringcast.js and what it imports. */
 #pragma once
 
 #include "core/rc.h"
 #include "core/text.h"
+#include "net/digest.h"
+#include "net/http_request.h"
 #include "server/options.h"
 
 #include <stdbool.h>
 
+#define WEB_ETAG_BYTES (DIGEST_MD5_HEX_BYTES + 8) /* in quotes, with what tells the forms apart, and a zero */
+
+/* One way in which a page is sent. */
+struct web_form {
+    struct text body;      /* at == NULL: there is no such form */
+    char *headers;         /* of a 200: whole lines, */
+    const char *unchanged; /* and those of them that a 304 has */
+    char etag[WEB_ETAG_BYTES];
+};
+
 struct web_page {
-    const char *type;    /* Content-Type */
-    const char *headers; /* whole lines */
+    const char *type; /* Content-Type */
+    struct web_form plain;
+    struct web_form zipped; /* as gzip */
+};
+
+struct web_answer {
+    unsigned status; /* 200; 304: the client has it already */
     struct text body;
+    const char *headers; /* whole lines */
 };
 
 /* Main thread, before the shards start. What the page must know of the server comes from the options: it talks to the
@@ -20,6 +40,10 @@ struct web_page {
  * page is not what this file expects. */
 enum rc web_init(const struct options *options, bool has_guests);
 void web_fini(void);
+
+/* What a GET of the page is answered: compressed for those who take gzip (RFC 9110 12.5.3), and nothing for those who
+ * name what they would get (13.1.2). */
+struct web_answer web_answer(const struct web_page *page, const struct http_request *request);
 
 /* The file at this path; NULL: none. The chat's own is not among them: it connects to the address it stands at. */
 const struct web_page *web_find(struct text path);

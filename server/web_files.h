@@ -7,6 +7,8 @@ struct web_file {
     const char *path; /* "/chat.js" */
     const unsigned char *bytes;
     size_t count;
+    const unsigned char *zipped; /* as gzip */
+    size_t zipped_count;
 };
 
 extern const struct web_file web_files[];

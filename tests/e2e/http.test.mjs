@@ -2,6 +2,8 @@
  * one behind the other, clients that close their half. */
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
 import { APP, appArgs } from './channels.mjs';
 import { connect, leave, serverTest } from './support.mjs';
 import { ACCEPT, HANDSHAKE, handshake, KEY, ping, RawClient, request, text } from './raw.mjs';
@@ -294,6 +296,37 @@ serverTest('the page is answered to GET and HEAD, for as long as the client stay
   const last = await client.answer();
   assert.deepEqual([last.headers.connection, last.body], ['close', page.body]);
   assert.equal((await client.ended()).length, 0);
+});
+
+const fileOf = (path) => readFileSync(new URL(`../../server/web${path}`, import.meta.url), 'utf8');
+
+serverTest('files come compressed and once, and ringcast.js with its imports to all origins', [], async (server) => {
+  const shared = new Set(['/ringcast.js']);
+  for (const path of shared) {
+    for (const [, name] of fileOf(path).matchAll(/from '\.(\/[^']+)'/g)) shared.add(name);
+  }
+  assert.ok(shared.size > 1);
+  for (const path of [...shared, '/chat.js', '/chat.css', '/icon.svg', '/']) {
+    const plain = await ask(server, get(path), { stays: true });
+    const { etag, ...headers } = plain.headers;
+    if (path !== '/') assert.equal(plain.body, fileOf(path));
+    assert.match(etag, /^"[0-9a-f]{32}"$/);
+    assert.equal(headers['access-control-allow-origin'], shared.has(path) ? '*' : undefined, path);
+    const again = await ask(server, get(path, { 'If-None-Match': `"other", ${etag}` }), { stays: true, head: true });
+    assert.deepEqual([again.status, again.headers.etag, again.headers['content-length']], [304, etag, undefined]);
+    assert.equal(again.headers['access-control-allow-origin'], headers['access-control-allow-origin']);
+    if (path === '/') continue;    /* filled in at start */
+    const client = await RawClient.connect(server);
+    client.write(get(path, { 'Accept-Encoding': 'br, gzip', Connection: 'close' }));
+    const zipped = await client.answer({ head: true });
+    const bytes = await client.ended();
+    assert.equal(zipped.headers['content-encoding'], 'gzip');
+    assert.equal(bytes.length, Number(zipped.headers['content-length']));
+    assert.ok(bytes.length < plain.body.length);
+    assert.equal(gunzipSync(bytes).toString(), plain.body);
+    assert.equal(zipped.headers.vary, 'Accept-Encoding');
+    assert.notEqual(zipped.headers.etag, etag);
+  }
 });
 
 serverTest('HTTP/1.0 gets the page and an end, or stays when it asks', [], async (server) => {

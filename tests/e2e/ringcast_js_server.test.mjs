@@ -1,9 +1,11 @@
 /* tests/e2e/ringcast_js_server.test.mjs - the client server/web/ringcast.js against the server. */
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe } from 'node:test';
 import WebSocket from 'ws';
-import { atEnd, connect, randomFrom, SEED, serverTest, until } from './support.mjs';
+import { Ringcast } from '../../server/web/ringcast.js';
+import { atEnd, connect, Inbox, randomFrom, SEED, serverTest, until } from './support.mjs';
 import { startServer } from './server.mjs';
 import { APP, appArgs, backend, endpointAnswer, userAuth } from './channels.mjs';
 import { closeAll, inboxOf, newClient, ROOM, stateOf, TEA } from './mock_ringcast.mjs';
@@ -247,3 +249,43 @@ describe('the server with history', () => {
     return server.ended;
   });
 });
+
+/* --- README ------------------------------------------------------------------------------------------------------- */
+
+const AsyncFunction = (async () => {}).constructor;
+
+/* What README shows, run as it stands but for the key, the address and what the reader's own functions do. */
+async function runReadme(server, mine) {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const [, code] = /^```js\nimport { Ringcast } from '\/ringcast\.js';\n(.*?)^```$/ms.exec(readme);
+  const names = ['Ringcast', 'postJson', 'show', 'note'];
+  const Here = class extends Ringcast {
+    constructor(options) {
+      super({ ...options, url: `ws://127.0.0.1:${server.port}`, WebSocket });
+      atEnd(() => this.close());
+    }
+  };
+  const postJson = async (path, { socket_id: id, channel_name: channel }) => {
+    assert.equal(path, '/auth');
+    return endpointAnswer(id, channel);
+  };
+  const run = new AsyncFunction(...names, `${code.replace("'KEY'", `'${APP.key}'`)}; return offset;`);
+  return run(Here, postJson, mine.show, mine.note);
+}
+
+for (const [kept, args] of [['a', HISTORY], ['no', []]]) {
+  liveTest(`the lines of README run on a channel with ${kept} history`, args, async (server) => {
+    const [shown, notes, faults] = [new Inbox(), new Inbox(), []];
+    globalThis.reportError = (error) => faults.push(error);    /* of listeners; Node has none of its own */
+    atEnd(() => { delete globalThis.reportError; });
+    const mine = { show: (event) => shown.put(event.json), note: (text) => notes.put(text) };
+    const other = liveClient(server, 'other');
+    const { channel } = await liveChannel(other, 'private-room');
+    if (kept === 'a') await channel.publish('client-msg', { text: 'earlier' });
+    assert.equal(await runReadme(server, mine), kept === 'a' ? 2 : null);
+    if (kept === 'a') assert.deepEqual(await shown.next('the history'), { text: 'earlier' });
+    await channel.publish('client-msg', { text: 'later' });
+    await until(async () => JSON.stringify(await shown.next('an event')).includes('later'), 'what comes');
+    assert.deepEqual([notes.count, faults], [0, []]);
+  });
+}

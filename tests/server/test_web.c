@@ -1,6 +1,7 @@
 /* tests/server/test_web.c - the embedded page is served whole, with the headers that keep it safe. */
 #include "server/web.h"
 
+#include "net/http.h"
 #include "server/options.h"
 #include "server/web_files.h"
 
@@ -26,13 +27,29 @@ static bool holds(struct text text, const char *words)
     return memmem(text.at, text.count, words, strlen(words)) != NULL;
 }
 
-static void check_page(const struct web_page *page, const char *type)
+static void check_form(const struct web_form *form, bool is_zipped, bool has_forms)
 {
-    struct text headers = text_of(page->headers);
-    cr_expect_str_eq(page->type, type);
+    char etag[80];
+    struct text headers = text_of(form->headers), unchanged = text_of(form->unchanged);
+    snprintf(etag, sizeof etag, "ETag: %s\r\n", form->etag);
     cr_expect(holds(headers, "Content-Security-Policy: default-src 'none';"));
     cr_expect(holds(headers, "frame-ancestors 'none'"));
     cr_expect_not(holds(headers, "unsafe-inline"));
+    cr_expect(form->etag[0] == '"' && form->etag[strlen(form->etag) - 1] == '"', "a strong one");
+    cr_expect(holds(headers, etag));
+    cr_expect(holds(unchanged, etag));
+    cr_expect(holds(unchanged, "Cache-Control: no-cache\r\n"));
+    cr_expect_eq(holds(headers, "Content-Encoding: gzip\r\n"), is_zipped);
+    cr_expect_not(holds(unchanged, "Content-Encoding"));
+    cr_expect_eq(holds(unchanged, "Vary: Accept-Encoding\r\n"), has_forms);
+}
+
+static void check_page(const struct web_page *page, const char *type)
+{
+    bool has_forms = page->zipped.body.at != NULL;
+    cr_expect_str_eq(page->type, type);
+    check_form(&page->plain, false, has_forms);
+    if (has_forms) check_form(&page->zipped, true, true);
 }
 
 Test(web, every_file_is_served_as_it_is_with_its_type)
@@ -49,7 +66,11 @@ Test(web, every_file_is_served_as_it_is_with_its_type)
             if (strcmp(strrchr(file->path, '.'), types[t].ending) != 0) continue;
             cr_assert_not_null(page, "%s", file->path);
             check_page(page, types[t].type);
-            cr_expect(text_equals(page->body, (struct text){(const char *)file->bytes, file->count}));
+            cr_expect(text_equals(page->plain.body, (struct text){(const char *)file->bytes, file->count}));
+            cr_expect_lt(page->zipped.body.count, file->count / 2 + 100, "%s", file->path);
+            bool is_shared = strncmp(file->path, "/ringcast", 9) == 0;
+            cr_expect_eq(holds(text_of(page->plain.headers), "Access-Control-Allow-Origin: *\r\n"), is_shared);
+            cr_expect_eq(holds(text_of(page->zipped.unchanged), "Access-Control-Allow-Origin: *\r\n"), is_shared);
             found++;
         }
     }
@@ -60,7 +81,7 @@ static void check_meta(const char *name, const char *value)
 {
     char line[100];
     snprintf(line, sizeof line, "<meta name=\"%s\" content=\"%s\">", name, value);
-    cr_expect(holds(web_chat()->body, line), "%s", line);
+    cr_expect(holds(web_chat()->plain.body, line), "%s", line);
 }
 
 Test(web, the_chat_is_told_what_it_must_know_of_the_server)
@@ -113,4 +134,88 @@ Test(web, no_file_asks_for_another_host)
                            web_files[i].path, foreign[f]);
         }
     }
+}
+
+/* What a GET with these headers is answered. */
+static struct web_answer answer_to(const struct web_page *page, const char *headers)
+{
+    char input[1024];
+    struct http_reader reader;
+    int count = snprintf(input, sizeof input, "GET / HTTP/1.1\r\nHost: x\r\n%s\r\n", headers);
+    struct bytes in = bytes_of(input, (size_t)count);
+    http_reader_init(&reader, sizeof input, 0);
+    cr_assert_eq(http_reader_feed(&reader, &in), RC_OK, "%s", headers);
+    struct web_answer answer = web_answer(page, http_reader_request(&reader));
+    http_reader_fini(&reader);
+    return answer;
+}
+
+Test(web, who_takes_gzip_gets_it)
+{
+    static const struct {
+        const char *accepted;
+        bool is_zipped;
+    } rows[] = {
+        {"gzip", true},
+        {"gzip, deflate, br", true},
+        {"br;q=1.0, GZIP;q=0.8, *;q=0.1", true},
+        {"*", true},
+        {"x-gzip", true},
+        {"gzip ; q=0.001", true},
+        {"identity;q=1, *;q=0", false},
+        {"", false},
+        {"gzip;q=0", false},
+        {"gzip;q=0.000", false},
+        {"gzip; q=0, *", false},
+        {"br", false},
+        {"*;q=0", false},
+        {"gzipped", false},
+        {"deflate, , gzip", true},
+    };
+    const struct web_page *page = web_find(text_of("/ringcast.js"));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char headers[200];
+        snprintf(headers, sizeof headers, "Accept-Encoding: %s\r\n", rows[i].accepted);
+        struct web_answer answer = answer_to(page, headers);
+        cr_expect_eq(answer.status, 200);
+        cr_expect_eq(answer.headers == page->zipped.headers, rows[i].is_zipped, "%s", rows[i].accepted);
+        cr_expect(text_equals(answer.body, rows[i].is_zipped ? page->zipped.body : page->plain.body));
+        cr_expect_eq(answer_to(web_chat(), headers).headers, web_chat()->plain.headers, "it is filled in at start");
+    }
+    cr_expect_eq(answer_to(page, "").headers, page->plain.headers);
+    cr_expect_eq(answer_to(page, "Accept-Encoding: br\r\nAccept-Encoding: gzip\r\n").headers, page->zipped.headers);
+}
+
+Test(web, who_has_it_already_is_told_so)
+{
+    const struct web_page *page = web_find(text_of("/ringcast.js"));
+    static const struct {
+        const char *before, *behind;
+        bool is_known;
+    } rows[] = {{"", "", true}, {"\"x\", ", ", \"y\"", true}, {"W/", "", true}, {"x", "", false}, {"*, ", "x", true}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (uint32_t form = 0; form < 4; form++) {
+            const struct web_form *named = form & 1 ? &page->zipped : &page->plain;
+            const struct web_form *sent = form & 2 ? &page->zipped : &page->plain;
+            char headers[300];
+            snprintf(headers, sizeof headers, "If-None-Match: %s%s%s\r\n%s", rows[i].before, named->etag,
+                     rows[i].behind, form & 2 ? "Accept-Encoding: gzip\r\n" : "");
+            struct web_answer answer = answer_to(page, headers);
+            bool is_known = rows[i].is_known && (named == sent || rows[i].before[0] == '*');
+            cr_expect_eq(answer.status, is_known ? 304 : 200, "%s", headers);
+            cr_expect_eq(answer.headers, is_known ? sent->unchanged : sent->headers);
+            cr_expect_eq(answer.body.count, is_known ? 0 : sent->body.count);
+        }
+    }
+}
+
+Test(web, what_differs_has_another_etag)
+{
+    char before[WEB_ETAG_BYTES];
+    snprintf(before, sizeof before, "%s", web_chat()->plain.etag);
+    cr_expect_str_neq(web_find(text_of("/chat.js"))->plain.etag, web_find(text_of("/chat.css"))->plain.etag);
+    web_fini();
+    options.lobby_echo = true;
+    cr_assert_eq(web_init(&options, false), RC_OK);
+    cr_expect_str_neq(web_chat()->plain.etag, before);
 }
