@@ -7,6 +7,7 @@
 #include "server/answer.h"
 #include "server/connection.h"
 #include "server/guest_private.h"
+#include "server/request.h"
 #include "server/server.h"
 #include "server/shard.h"
 
@@ -140,6 +141,9 @@ static struct guest_refusal judge(const struct shard *shard, const struct connec
 {
     if (!shard->server->has_guests) {
         return (struct guest_refusal){404, "Guests are off: whoever runs this server can let them in (--guests)"};
+    }
+    if (shard_app(shard, APP_OF_ROOMS)->tls_only && !request_has_tls(connection, http)) {
+        return (struct guest_refusal){403, "Guests are let in over TLS only: connect with https://"};
     }
     if (http->method != HTTP_METHOD_POST) return (struct guest_refusal){405, "Only POST is answered here"};
     if (!is_from_us(shard, http)) {

@@ -9,6 +9,7 @@
 #include "server/app.h"
 #include "server/connection.h"
 #include "server/publish.h"
+#include "server/request.h"
 #include "server/shard.h"
 #include "server/subscribe.h"
 #include "server/throttle.h"
@@ -59,6 +60,11 @@ static enum rc lobby_on_open(struct shard *shard, struct connection *connection,
     char memory[ROOM_BYTES_MAX];
     struct text name;
     if (!room_name(request->path, memory, &name, refusal_r)) return RC_EINVAL;
+    if (shard_app(shard, APP_OF_ROOMS)->tls_only && !request_has_tls(connection, request)) {
+        connection_open(shard, connection); /* a browser tells its page of closes, not of refusals */
+        connection_close(shard, connection, CLOSE_TLS_ONLY);
+        return RC_OK;
+    }
     struct join_wish wish = {.channel = name_of(APP_OF_ROOMS, name), .form = FORM_RAW};
     enum rc rc = subscribe(shard, connection, &wish);
     return rc_is_error(rc) ? rc : RC_OK;

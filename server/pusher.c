@@ -6,6 +6,7 @@
 #include "net/query_string.h"
 #include "net/upgrade.h"
 #include "server/log.h"
+#include "server/request.h"
 #include "server/server.h"
 
 #include <ck_pr.h>
@@ -106,9 +107,7 @@ static enum close_reason judge(struct shard *shard, const struct connection *con
     struct app *app = app_of_key(&shard->server->options->app, key);
     if (app == NULL) return CLOSE_NO_APP;
     if (!app->enabled) return CLOSE_APP_DISABLED;
-    bool has_tls =
-        connection->is_secure || text_is_nocase(http_request_header(request, "x-forwarded-proto"), "https");
-    if (app->tls_only && !has_tls) return CLOSE_TLS_ONLY;
+    if (app->tls_only && !request_has_tls(connection, request)) return CLOSE_TLS_ONLY;
     enum close_reason reason = check_version(request);
     if (reason != CLOSE_NONE) return reason;
     /* Counted first: many may come in at once, on all shards. */

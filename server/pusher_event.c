@@ -174,6 +174,11 @@ void pusher_room_event(const struct command *frame)
                             "Invalid room event: data needs channel and data, strings");
         return;
     }
+    if (!command.shard->options->rooms) {
+        pusher_refuse_event(&command, CODE_NONE, CODE_FORBIDDEN, false,
+                            "Room event rejected: there are no rooms here (--rooms=no)");
+        return;
+    }
     bool is_public = channel_type_is_public(channel_type_of(command.channel));
     if (!is_public || command.pusher->app->index != APP_OF_ROOMS) {
         pusher_refuse_event(&command, CODE_NONE, CODE_FORBIDDEN, false,

@@ -6,6 +6,7 @@
 #include "net/upgrade.h"
 #include "server/answer.h"
 #include "server/api.h"
+#include "server/app.h"
 #include "server/component.h"
 #include "server/connection.h"
 #include "server/drain.h"
@@ -74,6 +75,11 @@ struct batch *request_upgrade_answer(struct shard *shard, const struct connectio
 
 /* ---- requests ---- */
 
+bool request_has_tls(const struct connection *connection, const struct http_request *request)
+{
+    return connection->is_secure || text_is_nocase(http_request_header(request, "x-forwarded-proto"), "https");
+}
+
 static void refuse_while_draining(struct shard *shard, struct connection *connection)
 {
     answer_refuse(shard, connection, 503, "The server is stopping: try again in a moment.", "Retry-After: 1\r\n");
@@ -99,6 +105,10 @@ static void upgrade(struct shard *shard, struct connection *connection, const st
         answer_refuse(shard, connection, 404, "No WebSocket here: connect to /, /room/NAME or /app/KEY.", NULL);
         return;
     }
+    if (component == &lobby && !shard->options->rooms) {
+        answer_refuse(shard, connection, 404, "There are no rooms here (--rooms=no): connect to /app/KEY.", NULL);
+        return;
+    }
     const struct text_list *origins = &shard->options->origin;
     upgrade_check(request, (const char *const *)origins->items, component->judges_origin ? 0 : origins->count,
                   &upgrade);
@@ -121,16 +131,34 @@ static void answer_page(struct shard *shard, struct connection *connection, cons
     answer_static(shard, connection, what.status, type, what.body, what.headers);
 }
 
+/* The page at this path: a file, or the chat, if it is served; what is for all is there in any case. *refusal_r says
+ * why there is none. */
+static const struct web_page *find_page(const struct shard *shard, const struct connection *connection,
+                                        const struct http_request *request, struct refusal *refusal_r)
+{
+    const struct web_page *page = web_find(request->path);
+    bool is_chats = page == NULL || !page->is_for_all;
+    *refusal_r = (struct refusal){404, "Nothing is here: the chat is at /."};
+    if (page == NULL && lobby.serves(request->path) && lobby_has_room(request->path, refusal_r)) page = web_chat();
+    if (page == NULL || !is_chats) return page;
+    if (!shard->options->page || !shard->options->rooms) {
+        *refusal_r = (struct refusal){404, "Nothing is here: the chat is off (--page=no, --rooms=no)."};
+        return NULL;
+    }
+    if (shard_app(shard, APP_OF_ROOMS)->tls_only && !request_has_tls(connection, request)) {
+        *refusal_r = (struct refusal){403, "The chat is here over TLS only: connect with https://."};
+        return NULL;
+    }
+    return page;
+}
+
 /* A page; or what a path that has none is told, also when a body comes along. */
 static void plain(struct shard *shard, struct connection *connection, const struct http_request *request)
 {
-    struct refusal refusal = {0};
-    const struct web_page *page = web_find(request->path);
-    if (page == NULL && lobby.serves(request->path) && lobby_has_room(request->path, &refusal)) page = web_chat();
-    if (refusal.status != 0) {
+    struct refusal refusal;
+    const struct web_page *page = find_page(shard, connection, request, &refusal);
+    if (page == NULL) {
         answer_refuse(shard, connection, refusal.status, refusal.text, NULL);
-    } else if (page == NULL) {
-        answer_refuse(shard, connection, 404, "Nothing is here: the chat is at /.", NULL);
     } else if (request->method != HTTP_METHOD_GET && request->method != HTTP_METHOD_HEAD) {
         answer_refuse(shard, connection, 405, "Only GET and HEAD are answered here.", "Allow: GET, HEAD\r\n");
     } else if (http_reader_has_body(connection->http)) {

@@ -6,6 +6,7 @@
 struct batch;
 struct bytes;
 struct connection;
+struct http_request;
 struct shard;
 
 /* Eats from `in` and answers a request that is complete. True: there may be more to do with what is left. */
@@ -24,6 +25,9 @@ void request_has_been_read(struct shard *shard, struct connection *connection);
 void request_stop(struct shard *shard, struct connection *connection);
 /* No request came in time, no whole one, or the answers to earlier ones were not read. */
 void request_timer(struct shard *shard, struct connection *connection);
+
+/* Does the client speak TLS, to us or, as it says, to a proxy in front? */
+bool request_has_tls(const struct connection *connection, const struct http_request *request);
 
 /* The 101 answer to the request that the connection is about; NULL: out of memory. */
 struct batch *request_upgrade_answer(struct shard *shard, const struct connection *connection);

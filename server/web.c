@@ -64,7 +64,7 @@ static enum rc make_form(struct web_form *form, const char *path, struct text bo
 static enum rc make_page(struct web_page *page, const char *path, struct text body, struct text zipped)
 {
     bool has_forms = zipped.at != NULL;
-    *page = (struct web_page){.type = content_type(path)};
+    *page = (struct web_page){.type = content_type(path), .is_for_all = is_for_all_origins(path)};
     enum rc rc = make_form(&page->plain, path, body, false, has_forms);
     return rc == RC_OK && has_forms ? make_form(&page->zipped, path, zipped, true, true) : rc;
 }

@@ -25,6 +25,7 @@ struct web_form {
 
 struct web_page {
     const char *type; /* Content-Type */
+    bool is_for_all;  /* ringcast.js and what it imports: for pages of all origins, also where there is no chat */
     struct web_form plain;
     struct web_form zipped; /* as gzip */
 };

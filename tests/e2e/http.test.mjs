@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { APP, appArgs } from './channels.mjs';
+import { APP, appArgs, Peer } from './channels.mjs';
 import { connect, leave, serverTest } from './support.mjs';
 import { ACCEPT, HANDSHAKE, handshake, KEY, ping, RawClient, request, text } from './raw.mjs';
 
@@ -113,6 +113,51 @@ serverTest('a bad handshake is refused with its status and a sentence', [], asyn
       if (!/^upgrade:/im.test(bytes)) assert.match(answer.body, /A proxy in front has to pass it on/);
     }
     if (status === 405) assert.equal(answer.headers.allow, 'GET');
+  }
+});
+
+/* Rooms, the page and ringcast.js: [status of a WebSocket at /, of GET /, of /chat.js, of /ringcast.js]. */
+for (const [args, wanted] of [
+  [[], [101, 200, 200, 200]], [['--page=no'], [101, 404, 404, 200]], [['--rooms=no'], [404, 404, 404, 200]],
+]) {
+  serverTest(`rooms and page with ${args.join() || 'nothing said'}`, [...appArgs(), ...args], async (server) => {
+    const statuses = [];
+    for (const bytes of [handshake('/'), get('/'), get('/chat.js'), get('/ringcast.js')]) {
+      statuses.push((await ask(server, bytes, { stays: true })).status);
+    }
+    assert.deepEqual(statuses, wanted);
+    assert.equal((await ask(server, handshake('/room/tea'), { stays: true })).status, wanted[0]);
+    assert.equal((await ask(server, get('/room/tea'), { stays: true })).status, wanted[1]);
+    const peer = await Peer.open(server);
+    await peer.subscribe('tea');
+    peer.send('pusher:ringcast_publish', { channel: 'tea', data: 'hello', id: 'one' });
+    const { event, data } = await peer.next();
+    if (wanted[0] === 101) {
+      assert.equal(event, 'pusher_internal:ringcast_ack', data);
+    } else {
+      assert.match(data, /there are no rooms here \(--rooms=no\)/);
+    }
+  });
+}
+
+const TLS_ONLY = ['--guests', '--app', `${APP.id}:${APP.key}:${APP.secret} tls_only=yes`];
+serverTest('tls_only covers the rooms, guests and page of the first app', TLS_ONLY, async (server) => {
+  const POST = { 'Content-Type': 'application/json', 'Content-Length': '2' };
+  for (const [headers, page, guest] of [[{}, 403, 403], [{ 'X-Forwarded-Proto': 'HTTPS' }, 200, 200]]) {
+    const stays = page === 200;
+    for (const path of ['/', '/room/tea', '/chat.js']) {
+      assert.equal((await ask(server, get(path, headers), { stays })).status, page, path);
+    }
+    const guests = `${request('POST /guests HTTP/1.1', { ...POST, ...headers })}{}`;
+    assert.equal((await ask(server, guests, { stays: true })).status, guest);
+    for (const path of ['/ringcast.js', '/up']) {
+      assert.equal((await ask(server, get(path), { stays: true })).status, 200);
+    }
+    for (const path of ['/', '/room/tea', `/app/${APP.key}`]) {
+      const client = await connect(server, path, { headers });
+      if (stays) await leave(client);
+      else assert.equal((await client.ended).code, 4000, path);
+    }
   }
 });
 

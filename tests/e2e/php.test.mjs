@@ -96,10 +96,40 @@ phpTest('PHP accepts a webhook of the server, and none that was changed', { args
   assert.doesNotMatch(backend.log(), /Warning|Deprecated|Fatal/);
 });
 
+phpTest('whoever is logged in with PHP gets into the own channels, nobody else into any', {}, async (server) => {
+  const site = await phpServer('auth.php', { RINGCAST_KEY: APP.key, RINGCAST_SECRET: APP.secret });
+  const login = await fetch(`${site.url}login`);
+  const cookie = login.headers.get('set-cookie').split(';')[0];
+  const ask = (socketId, channel, headers = {}) => fetch(site.url, {
+    method: 'POST', headers, body: new URLSearchParams({ socket_id: socketId, channel_name: channel }),
+  });
+  const peer = await Peer.open(server);
+  for (const [channel, headers, socketId = peer.socketId] of [
+    ['presence-chat', {}], ['presence-other', { cookie }], ['private-user-8', { cookie }], ['private-user-7', {}],
+    ['presence-chat', { cookie }, `${peer.socketId}:private-user-8`], ['presence-chat', { cookie }, ''],
+  ]) {
+    assert.equal((await ask(socketId, channel, headers)).status, 403, channel);
+  }
+  const client = pusherClient(server, {
+    channelAuthorization: {
+      customHandler: async ({ socketId, channelName }, done) => {
+        const answer = await ask(socketId, channelName, { cookie });
+        done(answer.ok ? null : new Error(`${answer.status}`), answer.ok ? await answer.json() : null);
+      },
+    },
+  });
+  const chat = await subscribe(client, 'presence-chat');
+  assert.deepEqual([chat.members.me.id, chat.members.me.info], ['7', { id: '7', name: 'Anna' }]);
+  await subscribe(client, 'private-user-7');
+  await assert.rejects(subscribe(client, 'private-user-8'), /403/);
+  assert.doesNotMatch(site.log(), /Warning|Deprecated|Fatal/);
+});
+
 /* The README's PHP is that of the scripts, but for the credentials that a reader puts in. */
 test('what README shows of PHP is what these tests run', () => {
   const shown = [...textOf('../../README.md').matchAll(/^```php\n(.*?)^```$/gms)].map(([, code]) => code
     .replace('"http://KEY:SECRET@127.0.0.1:8080/apps/ID$path"', "getenv('RINGCAST_URL') . $path")
+    .replace("'KEY:'", "getenv('RINGCAST_KEY') . ':'")
     .replace("'SECRET')", "getenv('RINGCAST_SECRET'))"));
   const functions = shown.filter((code) => code.startsWith('function ringcast'))
     .map((code) => code.slice(0, code.indexOf('\n}\n') + 3));
@@ -108,4 +138,7 @@ test('what README shows of PHP is what these tests run', () => {
   const webhooks = shown.filter((code) => code.includes('X_PUSHER_SIGNATURE'));
   assert.equal(webhooks.length, 1);
   assert.ok(textOf('php/webhook.php').endsWith(`\n\n${webhooks[0]}`));
+  const logins = shown.filter((code) => code.includes('$_SESSION'));
+  assert.equal(logins.length, 1);
+  assert.ok(textOf('php/auth.php').endsWith(`\n\n${logins[0]}`));
 });
