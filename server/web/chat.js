@@ -1,6 +1,7 @@
 /* server/web/chat.js - the built-in chat, put together: the connection, where one is, and who tells whom.
  *
  *   storage.js, identity.js     what the browser remembers; our name and guest
+ *   own.js, unsent.js           which messages are ours; drafts and messages on their way
  *   thread.js, place.js         the messages of a room or direct conversation; the same tied to its channel
  *   rooms.js, people.js         the lists: places at the one side, people at the other
  *   message.js, conversation.js the place one looks at, in the document
@@ -302,7 +303,7 @@ function askName() {
 
 function act(item, action) {
   if (action === 'retry') current.retry(item);
-  if (action === 'remove') current.thread.remove(item);
+  if (action === 'remove') current.discard(item);
   $('text').focus();
 }
 

@@ -1,12 +1,13 @@
 /* server/web/composer.js - the text box: what is in the way of sending, the draft of each place, and the keys. */
 
+import { draftOf, keepDraft } from '/unsent.js';
+
 const $ = (id) => document.getElementById(id);
 const box = $('text');
 const encoder = new TextEncoder();
 
 let hooks = null;               /* { place(), isOpen(), problem(), send(text), typing(isTyping) } */
 let limits = null;              /* { eventBytes, frameBytes } */
-const drafts = new WeakMap();   /* of the places one is not looking at */
 const FRAME_BYTES = 300;        /* at most, around the data of a message */
 
 function sizeOf(text) {
@@ -43,6 +44,7 @@ function sendText() {
   if ($('send').getAttribute('aria-disabled') === 'true') return;
   const text = box.value.trimEnd();
   setText('');
+  keepDraft(hooks.place().channelName, '');
   hooks.typing(false);
   hooks.send(text);
 }
@@ -61,6 +63,7 @@ function fitBox() {
 function textChanged() {
   fitBox();
   inspectText();
+  keepDraft(hooks.place().channelName, box.value);
   hooks.typing(box.value.trim() !== '');
 }
 
@@ -73,8 +76,8 @@ function textKeyPressed(event) {
 
 /* Each place has its own draft. Called between two places. */
 export function changeDraft(from, to) {
-  if (from !== null) drafts.set(from, box.value);
-  setText(drafts.get(to) ?? '');
+  if (from !== null) keepDraft(from.channelName, box.value);
+  setText(draftOf(to.channelName));
   box.placeholder = `Message ${to.title}`;
 }
 

@@ -5,10 +5,9 @@
  * changed in all windows of that guest; who has chosen none is another guest in each window, so that two fresh windows
  * can talk to each other. */
 
-import { isText, isTextList, onElsewhere, recall, remember } from '/storage.js';
+import { isText, onElsewhere, recall, remember } from '/storage.js';
 
 const NAME_LENGTH_MAX = 32;     /* characters; raw clients read the name before ": " up to this length */
-const OWN_NAMES_MAX = 20;
 const STORED_WITHIN_MS = 500;   /* what a window has stored is seen by the others */
 
 /* The separator, line breaks, control characters and what turns the direction of text are no part of a name. */
@@ -23,6 +22,8 @@ export function readNamed(data) {
   if (named === null || named[1].trim() === '') return { sender: 'Guest', text: data };
   return { sender: named[1].trim(), text: data.slice(named[0].length) };
 }
+
+const newWord = () => crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
 
 async function postJson(path, body) {
   let answer;
@@ -50,7 +51,7 @@ export class Identity {
   #token;
   #asking = null;
   #isRefused = false;           /* the server no longer accepts our token */
-  #names;
+  person;                       /* a random word for who we are, for what this browser remembers of us */
   id = null;                    /* of the guest, once the server has told */
   onGuest = () => {};           /* the id is known, or has become another one */
   onRenamed = () => {};         /* in another window */
@@ -61,9 +62,12 @@ export class Identity {
     this.#guestName = recall('sessionStorage', 'guest', isText) ?? `Guest ${1000 + Math.floor(Math.random() * 9000)}`;
     this.#token = recall('sessionStorage', 'token', isText)
       ?? (this.#chosen === '' ? null : recall('localStorage', 'token', isText));
-    this.#names = recall('sessionStorage', 'names', isTextList) ?? [];
+    this.person = recall('sessionStorage', 'person', isText)
+      ?? (this.isGuest ? null : recall('localStorage', 'person', isText)) ?? newWord();
     remember('sessionStorage', 'guest', this.#guestName);
+    remember('sessionStorage', 'person', this.person);
     this.#noteName();
+    if (this.#isShared && recall('localStorage', 'person', isText) === null) this.#sharePerson();
     onElsewhere((key, oldValue) => this.#renamedElsewhere(key, oldValue));
   }
 
@@ -71,13 +75,18 @@ export class Identity {
 
   get isGuest() { return this.#chosen === ''; }
 
-  /* Was this written by us? Of a room's history nobody knows more than the name. */
-  isOwnName(name) { return this.#names.includes(name); }
+  /* Do new windows go on as us? */
+  get #isShared() { return !this.isGuest && recall('localStorage', 'name', isText) === this.#chosen; }
 
   rename(name) {
     this.#takeName(name);
     if (this.#token !== null) this.#shareToken();    /* first: other windows ask whose name it is */
+    this.#sharePerson();
     remember('localStorage', 'name', this.#chosen || null);
+  }
+
+  #sharePerson() {
+    remember('localStorage', 'person', this.isGuest ? null : this.person);
   }
 
   #shareToken() {
@@ -103,8 +112,6 @@ export class Identity {
   }
 
   #noteName() {
-    this.#names = [this.name, ...this.#names.filter((name) => name !== this.name)].slice(0, OWN_NAMES_MAX);
-    remember('sessionStorage', 'names', this.#names);
     if (!this.isGuest) remember('sessionStorage', 'name', this.#chosen);
   }
 
@@ -140,7 +147,7 @@ export class Identity {
   }
 
   async #ask() {
-    const isOurs = !this.isGuest && recall('localStorage', 'name', isText) === this.#chosen;
+    const isOurs = this.#isShared;
     if (this.#isRefused && isOurs) this.#token = recall('localStorage', 'token', isText) ?? this.#token;
     const guest = await postJson('/guests', this.#token === null ? {} : { token: this.#token });
     this.#isRefused = false;

@@ -5,14 +5,17 @@
  * conversation is a private channel of two guests with the event "client-message". */
 
 import { readNamed } from '/identity.js';
+import { OwnMessages } from '/own.js';
 import { isTextList, recall, remember } from '/storage.js';
 import { Thread } from '/thread.js';
+import { forgetPlace, forgetWaiting, keepWaiting, waitingOf } from '/unsent.js';
 
 const PAGE = 50;            /* messages asked for at a time */
 const MISSED_MAX = 500;     /* missed ones that are asked for at once after a gap */
 const PAGE_MAX = 1000;      /* where a page holds nothing but other events, the next one is so large */
 const TRIES_MAX = 5;        /* for a page that fits; each one too many means that the thread has changed meanwhile */
 const ECHOES_MAX = 100;
+const ALIKE_MAX = 100;      /* messages like one on its way, which are not shown before it is known which one it is */
 const PRESENCE_NAME_MAX = 200 - 'presence-'.length;
 
 /* The server's close code: it was started again, with another key. */
@@ -40,6 +43,7 @@ export class Place {
   refusal = null;       /* why we are not let in */
   isOpened = false;     /* listed without a message too */
   isChosen = false;     /* by us, in this window: what it holds is being looked at */
+  #own;
   #identity;
   #told;                /* { arrived(place, item), ready(place), changed(place) } */
   #held = [];           /* direct messages that wait for somebody who is not there to keep them */
@@ -56,6 +60,8 @@ export class Place {
     this.#identity = identity;
     this.#isEchoed = isEchoed && kind === 'room';
     this.#told = told;
+    this.#own = new OwnMessages(channelName, identity.person);
+    for (const item of waitingOf(channelName)) this.#restore(item);
     const read = recall('localStorage', `read ${channelName}`, isPosition);
     if (read !== null) [this.thread.readEpoch, this.thread.readOffset] = read;
   }
@@ -94,12 +100,19 @@ export class Place {
     for (const item of this.#held.splice(0)) this.#dispatch(item);
   }
 
+  /* What this browser has remembered of it. */
+  forget() {
+    forgetPlace(this.channelName);
+    remember('localStorage', `read ${this.channelName}`, null);
+    remember('localStorage', OwnMessages.keyOf(this.channelName), null);
+  }
+
   /* ---- What is said ------------------------------------------------------------------------------------------- */
 
   #itemOf(event) {
     const named = this.kind === 'room' ? readNamed(event.data) : this.#readDirect(event);
     if (named === null) return null;
-    const own = named.own ?? (event.isReplayed && this.#identity.isOwnName(named.sender));
+    const own = named.own ?? this.#own.has(event.epoch, event.offset);
     return { kind: 'message', at: event.timeMs ?? Date.now(), offset: event.offset, state: 'sent', ...named, own };
   }
 
@@ -120,7 +133,7 @@ export class Place {
 
   /* Puts what is said where it belongs; null if nothing new stands there then. */
   #take(event) {
-    if (event.name !== this.#eventName || this.#isUncertain(event)) return null;
+    if (event.name !== this.#eventName || this.#mayBeWaiting(event) || this.#isUncertain(event)) return null;
     const item = this.#itemOf(event);
     return item !== null && this.thread.add(item) >= 0 ? item : null;
   }
@@ -131,22 +144,35 @@ export class Place {
     this.thread.trimFar();
   }
 
-  #isEcho({ data, offset }) {
+  #isEcho({ data, offset, epoch }) {
     const echo = this.#echoes.find(({ wire }) => wire === data);
     if (echo === undefined) return false;
     this.#forgetEcho(echo);
-    this.thread.acknowledge(echo.id, offset);
+    this.#published(echo, { offset, epoch });
     return true;
   }
 
   #forgetEcho(item) { this.#echoes = this.#echoes.filter((echo) => echo !== item); }
 
+  /* Could this be that own message? Who sent an event to a room the server does not say. */
+  #isLike(item, { data, offset, epoch, userId }) {
+    return item.wire === data && item.epoch === epoch && offset > item.after
+      && (userId === null || userId === this.#identity.id);
+  }
+
+  /* Said by us or by somebody else who says the same: the answer to ours will tell. */
+  #mayBeWaiting(event) {
+    const item = this.thread.items.findLast((other) => other.state === 'sending' && this.#isLike(other, event));
+    if (item === undefined || item.alike?.length === ALIKE_MAX) return false;
+    (item.alike ??= []).push(event);
+    return true;
+  }
+
   /* An own message of which nobody knew whether it was published: it was. */
-  #isUncertain({ data, offset, userId }) {
-    if (userId !== null && userId !== this.#identity.id) return false;
-    const item = this.thread.findUncertain(data);
-    if (item === undefined || !(offset > item.after)) return false;
-    this.thread.acknowledge(item.id, offset);
+  #isUncertain(event) {
+    const item = this.thread.findUncertain(event.data);
+    if (item === undefined || !this.#isLike(item, event)) return false;
+    this.#published(item, event);
     this.#told.changed(this);
     return true;
   }
@@ -298,6 +324,15 @@ export class Place {
     }
   }
 
+  /* Another window of ours has published. */
+  recallOwn() {
+    const { items, epoch } = this.thread;
+    this.#own.recall();
+    for (const item of items) {
+      if (!item.own && this.#own.has(epoch, item.offset)) this.thread.change(item, { own: true });
+    }
+  }
+
   rememberRead() {
     const { readEpoch, readOffset } = this.thread;
     if (readEpoch !== null) remember('localStorage', `read ${this.channelName}`, [readEpoch, readOffset]);
@@ -315,6 +350,7 @@ export class Place {
     const item = {
       kind: 'message', text, at: Date.now(), sender: this.#identity.name, own: true, offset: null, state: 'sending',
       id: newId(), wire: this.wire(text), after: this.thread.isReady ? this.thread.newest : Infinity,
+      epoch: this.thread.epoch, firstSentAt: null,
     };
     this.thread.forgetLine();
     this.thread.add(item);
@@ -324,12 +360,27 @@ export class Place {
 
   /* The same id: should the first one have arrived after all, it is not published twice. */
   retry(item) {
-    this.thread.change(item, { state: 'sending', reason: '', code: null });
+    this.thread.change(item, { state: 'sending', reason: '', code: null, firstSentAt: null });
     this.#dispatch(item);
+  }
+
+  discard(item) {
+    this.thread.remove(item);
+    forgetWaiting(item.id);
+  }
+
+  /* Written before the page was loaded again, and perhaps sent. */
+  #restore({ at, after, ...item }) {
+    const restored = {
+      kind: 'message', own: true, offset: null, ...item, at, after: after ?? Infinity, firstSentAt: at,
+    };
+    this.thread.items.push(restored);
+    if (item.state === 'sending') this.#held.push(restored);
   }
 
   #dispatch(item) {
     if (this.channel === null) return this.thread.fail(item.id, CLOSED.message, CLOSED.code);
+    keepWaiting(this.channelName, item);
     this.#held.push(item);
     return this.kind === 'room' ? this.#publishHeld() : this.#sendHeld();
   }
@@ -359,13 +410,15 @@ export class Place {
   }
 
   async #publish(item) {
-    const { thread, channel } = this;
+    const { channel } = this;
     if (this.#isEchoed) this.#echoes = [...this.#echoes, item].slice(-ECHOES_MAX);
+    const { id, firstSentAt } = item;
     try {
-      const { offset, epoch } = this.kind === 'room' ? await channel.publishToRoom(item.wire, { id: item.id })
-        : await channel.publish(this.#eventName, item.wire, { id: item.id });
-      if (offset !== null) this.#forgetEcho(item);    /* ringcast.js keeps it to itself now */
-      thread.acknowledge(item.id, epoch === thread.epoch ? offset : null);
+      const answer = this.kind === 'room' ? await channel.publishToRoom(item.wire, { id, firstSentAt })
+        : await channel.publish(this.#eventName, item.wire, { id, firstSentAt });
+      if (answer.offset !== null) this.#forgetEcho(item);    /* ringcast.js keeps it to itself now */
+      this.#published(item, answer);
+      this.#takeAlike(item);
     } catch (error) {
       this.#forgetEcho(item);
       if (!isOver(error)) this.#notPublished(item, error);
@@ -375,13 +428,27 @@ export class Place {
     this.#told.changed(this);
   }
 
-  #notPublished(item, error) {
-    const { thread } = this;
-    const isTwin = ({ own, id, offset, text, sender }) => own && id === undefined && offset > item.after
-      && text === item.text && sender === item.sender;
-    const twin = error.code === 'uncertain' ? thread.items.find(isTwin) : undefined;
-    if (twin === undefined) thread.fail(item.id, error.message, error.code);
-    else thread.acknowledge(item.id, twin.offset);    /* a replay has brought it */
+  #published({ id }, { offset, epoch }) {
+    this.thread.acknowledge(id, epoch === this.thread.epoch ? offset : null);
+    if (this.kind === 'room' && offset !== null) this.#own.add(epoch, offset);
+    forgetWaiting(id);
+  }
+
+  #notPublished(item, { code, message }) {
+    const heard = code === 'uncertain' ? item.alike?.shift() : undefined;
+    if (heard !== undefined) {
+      this.#published(item, heard);    /* a replay has brought it */
+    } else {
+      this.thread.fail(item.id, message, code);
+      if (this.channel !== null) keepWaiting(this.channelName, item);
+    }
+    this.#takeAlike(item);
+  }
+
+  /* What was not ours. */
+  #takeAlike(item) {
+    const events = item.alike?.splice(0) ?? [];
+    for (const event of events) if (event.epoch === this.thread.epoch) this.#heard(event);
   }
 
   /* Our own other windows greet as well. */

@@ -140,18 +140,20 @@ export class Channel extends Emitter {
    * time: all are published in the order of the calls, and once, for it is sent again under its id after a lost
    * connection and a refusal with retry: true. Rejects with a RingcastError when it is refused for good, on
    * unsubscribe(), close() and state 'failed', and from then on until connect(); with the same `id` it can then be
-   * published within 10 minutes without appearing twice. With a TypeError for a name without client-, or an id that is
-   * not 1 to 64 bytes of UTF-8 without control characters. Lone surrogates in the data become U+FFFD. */
-  async publish(name, data, { id = newId() } = {}) {
+   * published within 10 minutes without appearing twice. If an earlier page has sent it already, `firstSentAt` says
+   * when it did so first (ms since 1970): what is too old to be sent again is 'uncertain'. With a TypeError for a name
+   * without client-, or an id that is not 1 to 64 bytes of UTF-8 without control characters. Lone surrogates in the
+   * data become U+FFFD. */
+  async publish(name, data, { id = newId(), firstSentAt = null } = {}) {
     checkEventName(name);
-    return this.#enqueue(id, { event: name, channel: this.name, data: toText(data), id });
+    return this.#enqueue(id, firstSentAt, { event: name, channel: this.name, data: toText(data), id });
   }
 
   /** Sends a text to the room of this name (public channels of the server's first app): raw clients get the text,
    * subscribers of the channel the event "message". Else as publish(). */
-  async publishToRoom(text, { id = newId() } = {}) {
+  async publishToRoom(text, { id = newId(), firstSentAt = null } = {}) {
     const data = { channel: this.name, data: toText(text), id };
-    return this.#enqueue(id, { event: 'pusher:ringcast_publish', data });
+    return this.#enqueue(id, firstSentAt, { event: 'pusher:ringcast_publish', data });
   }
 
   /** Sends a client event now or never, for what is soon forgotten; it may overtake what publish() has still to send.
@@ -203,11 +205,12 @@ export class Channel extends Emitter {
     else this._answered({ rid, error: `${this.name} has no history`, code: 404 });
   }
 
-  async #enqueue(id, frame) {
+  async #enqueue(id, firstSentAt, frame) {
     checkId(id);
+    checkNumber('firstSentAt', firstSentAt, 0);
     this.#check(this.#queue.length);
     return new Promise((resolve, reject) => {
-      this.#queue.push({ id, frame, resolve, reject, isSent: false, firstSentAt: null });
+      this.#queue.push({ id, frame, resolve, reject, isSent: false, firstSentAt });
       this.#sendNext();
     });
   }

@@ -5,6 +5,7 @@
  * window has added is added here. What was left elsewhere stays here until this window is loaded again. */
 
 import { clockTime, dayName, hueOf, initialOf } from '/message.js';
+import { OwnMessages } from '/own.js';
 import { Place } from '/place.js';
 import { isText, isTextList, onElsewhere, recall, remember } from '/storage.js';
 
@@ -166,7 +167,7 @@ function dropPlace(place) {
   else directs.delete(place.peer);
   elements.get(place)?.remove();
   elements.delete(place);
-  remember('localStorage', `read ${place.channelName}`, null);
+  place.forget();
 }
 
 export function removePlace(place) {
@@ -185,6 +186,8 @@ function listChanged(key) {
     }
   } else if (identity.id !== null && key === directsKey()) {
     addStoredDirects();
+  } else if (key.startsWith('own ')) {
+    for (const room of rooms.values()) if (OwnMessages.keyOf(room.channelName) === key) room.recallOwn();
   } else {
     return;
   }

@@ -50,15 +50,13 @@ for (const args of [HISTORY, ['--guests', '--lobby-echo'], []]) {
   });
 }
 
-pageTest('who enters sees what was said before, own messages as own', HISTORY, async (server) => {
+pageTest('who enters sees what was said before', HISTORY, async (server) => {
   const raw = await rawClient(server, '/room/tea');
   for (const text of ['Ben: one', 'Anna: two', 'three']) raw.send(text);
   raw.ping();
   await new Promise((resolve) => { raw.once('pong', resolve); });
   const anna = await openChat(browser(), `${server.url}/room/tea`, { name: 'Anna' });
   await textsAre(anna, ['one', 'two', 'three']);
-  assert.equal((await messageOf(anna, 'two')).own, true);
-  assert.equal((await messageOf(anna, 'one')).own, false);
   await anna.getByText('This is the beginning of what is kept here').waitFor();
   raw.terminate();
 });

@@ -7,6 +7,7 @@ import { box, choosePlace, message, messageOf, newRoom, openChat, send, stateIs 
 import { newGuest, post } from './guests.mjs';
 import { HISTORY, pageTests, rawClient } from './page.mjs';
 import { startServer } from './server.mjs';
+import { until } from './support.mjs';
 
 const PHONE = { viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true };
 const DIRECTS_MAX = 20;
@@ -193,6 +194,7 @@ for (const isHelped of [true, false]) {
           if (i > 0) await page.getByText(/^Trying again in /).waitFor();
           await page.evaluate(() => dispatchEvent(new Event('online')));
         }
+        await until(() => refusals === 3, 'the page to be asked for');    /* until then it may not have noticed */
         await stateIs(page, 'Connected');
         assert.equal(await page.locator('#notice').textContent(), '');
       } finally {

@@ -1,6 +1,6 @@
 /* tests/e2e/page_thread.test.mjs - the messages of the built-in chat page when answers come late or in another order,
  * logs are lost and lines die at the wrong moment: nothing twice, no holes, nothing unsaid. Each window's WebSocket can
- * be held, changed and broken from the test (wire below), so that none of it depends on time. */
+ * be held, changed and broken from the test (wire.mjs), so that none of it depends on time. */
 
 import assert from 'node:assert/strict';
 import {
@@ -8,53 +8,12 @@ import {
 } from './browser.mjs';
 import { HISTORY, nextMessage, pageTests, rawClient } from './page.mjs';
 import { startServer } from './server.mjs';
+import { wired } from './wire.mjs';
 
 const { pageTest, browser } = pageTests();
 
-/* In the page: wire.holds, a piece of text (frames that have it wait in wire.held for let()); wire.change(text), what
- * is heard instead; wire.isMute, nothing goes out; wire.heard, all texts; wire.cut(), the connection breaks. */
-function installWire() {
-  const Real = WebSocket;
-  const wire = globalThis.wire = {
-    holds: null, held: [], heard: [], isMute: false, socket: null, change: (text) => text,
-    let() {
-      wire.holds = null;
-      for (const hear of wire.held.splice(0)) hear();
-    },
-    cut() {
-      wire.held = [];
-      wire.socket.close();
-    },
-  };
-  globalThis.WebSocket = class extends Real {
-    constructor(url) {
-      super(url);
-      wire.socket = this;
-    }
-    send(text) { if (!wire.isMute) super.send(text); }
-    set onmessage(listener) {
-      super.onmessage = listener && (({ data }) => {
-        const hear = () => {
-          listener({ data: wire.change(data) });
-          wire.heard.push(data);
-        };
-        if (wire.holds !== null && data.includes(wire.holds)) wire.held.push(hear);
-        else hear();
-      });
-    }
-  };
-}
-
-const wired = {
-  async newContext(options) {
-    const context = await browser().newContext(options);
-    await context.addInitScript(installWire);
-    return context;
-  },
-};
-
 const openWired = (server, { path = '/', ...options } = {}) => (
-  openChat(wired, server.url + path, { name: 'Anna', ...options }));
+  openChat(wired(browser), server.url + path, { name: 'Anna', ...options }));
 
 /* Messages 0 to count - 1 of Ben, when the server has them. */
 async function say(raw, count, word = 'message') {
@@ -239,7 +198,7 @@ pageTest('a message of which nobody knew whether it was published is found again
   const spoken = page.locator('#announcer p').last();
   assert.match(await spoken.textContent(), /^Your message “it did not”\. Perhaps not sent: /);
   await stateIs(page, 'Connected');
-  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('button', { name: 'Send again' }).click();
   await message(page, 'it did not', { state: 'sent' }).waitFor();
   await textsAre(page, ['it arrived', 'it did not']);
   raw.terminate();

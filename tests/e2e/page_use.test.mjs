@@ -220,7 +220,7 @@ pageTest('a message that the server refuses says so; it can be removed', NO_CLIE
     await send(page, 'refused');
     await message(page, 'refused', { state: 'failed' }).waitFor();
     await page.getByText(/^Not sent: /).waitFor();
-    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('button', { name: 'Send again' }).click();
     await message(page, 'refused', { state: 'failed' }).waitFor();
     await page.getByRole('button', { name: 'Remove' }).click();
     await textsAre(page, []);

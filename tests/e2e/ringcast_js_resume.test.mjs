@@ -413,6 +413,7 @@ describe('publishing', () => {
 
   mockTest('what cannot be repeated in time is uncertain, and the rest goes on', async (mock) => {
     const { channel, link } = await joined(mock, { sendAgainMs: 0 });
+    await assert.rejects(channel.publish('client-0', '', { firstSentAt: Date.now() - 1 }), { code: 'uncertain' });
     const first = assert.rejects(channel.publish('client-a', ''), { code: 'uncertain' });
     const second = channel.publish('client-b', '');
     await link.expect('client-a');
