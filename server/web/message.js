@@ -1,13 +1,13 @@
 /* server/web/message.js - one message as an element: who, when, the text with its links, how far it got.
- * What others wrote enters the document as text, and as href of a link that begins with http(s)://. */
+ * What others wrote enters the document as text, and as href of a link that begins with http(s):// or mailto:. */
+
+import { findLinks } from '/links.js';
 
 const GROUP_WITHIN_MS = 5 * 60_000; /* the name is not repeated within this time */
 const HUES = 8;                     /* sender colours in conversation.css */
 const EMOJI_MAX = 3;                /* so many emoji and nothing else are shown large */
 const DAY_MS = 86_400_000;
 
-const LINK = /\bhttps?:\/\/[^\s<>"]+/giu;
-const LINK_TAIL = /[.,;:!?'’”)\]]+$/u;
 const EMOJI_ONLY = /^(?:\p{RI}{2}|\p{Emoji_Presentation}|\p{Emoji}\uFE0F|\p{EMod}|\u200D|\s)+$/u;
 
 const STATES = {
@@ -48,24 +48,17 @@ export function initialOf(name) {
   return ([...name.trim()][0] ?? '?').toUpperCase();
 }
 
-/* Text with its addresses as links; punctuation behind an address belongs to the sentence, a closing bracket only if
- * it was opened outside. */
+/* Text with its addresses as links. */
 function linkedText(text) {
   const parts = document.createDocumentFragment();
   let done = 0;
-  for (const { 0: found, index } of text.matchAll(LINK)) {
-    let address = found;
-    const tail = LINK_TAIL.exec(address)?.[0] ?? '';
-    const keeps = tail.startsWith(')') && address.includes('(') ? 1 : 0;
-    address = address.slice(0, address.length - tail.length + keeps);
-    if (!URL.canParse(address)) continue;
-    parts.append(text.slice(done, index));
+  for (const { index, text: address, href } of findLinks(text)) {
     const link = document.createElement('a');
-    link.href = address;
-    link.target = '_blank';
+    link.href = href;
+    if (!href.startsWith('mailto:')) link.target = '_blank';
     link.rel = 'noopener noreferrer';
     link.textContent = address;
-    parts.append(link);
+    parts.append(text.slice(done, index), link);
     done = index + address.length;
   }
   parts.append(text.slice(done));

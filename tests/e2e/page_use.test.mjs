@@ -39,7 +39,7 @@ pageTest('the strict security policy is sent and the page lives within it', HIST
   assert.deepEqual(page.problems, []);
 });
 
-pageTest('markup stays text, and only addresses of the web become links', HISTORY, async (server) => {
+pageTest('markup stays text, and only addresses of the web and of mail become links', HISTORY, async (server) => {
   const anna = await openChat(browser(), server.url, { name: '<b>Anna</b>' });
   const ben = await openChat(browser(), server.url, { name: 'Ben' });
   const raw = await rawClient(server);
@@ -52,14 +52,51 @@ pageTest('markup stays text, and only addresses of the web become links', HISTOR
   }
   assert.equal(await ben.locator('.name').first().textContent(), '<b>Anna</b>');
   await send(anna, 'see https://example.org/a_(b)?c=d#e. or (http://example.net), not javascript:alert(1) or data:x');
+  await send(anna, 'www.example.org or anna@example.org');
   const links = ben.locator('.text a');
-  await links.nth(1).waitFor();
+  await links.nth(3).waitFor();
   assert.deepEqual(await links.evaluateAll((all) => all.map((a) => [a.getAttribute('href'), a.rel, a.target])), [
     ['https://example.org/a_(b)?c=d#e', 'noopener noreferrer', '_blank'],
     ['http://example.net', 'noopener noreferrer', '_blank'],
+    ['http://www.example.org', 'noopener noreferrer', '_blank'],
+    ['mailto:anna@example.org', 'noopener noreferrer', ''],
   ]);
   assert.deepEqual([anna.problems, ben.problems], [[], []]);
   raw.terminate();
+});
+
+/* Where a link begins and ends: its text stands between < >. */
+const LINKS = [
+  '<https://example.jp/page>。次の文です',
+  '「<https://example.jp/a>」と（<https://example.jp/b>）、<https://example.jp/c>！',
+  '<https://example.cn/页>，<https://example.cn/>；〈<https://a.jp/佐々木>〉',
+  '<https://ja.wikipedia.org/wiki/スター・ウォーズ>【映画】',
+  '“<https://a.org/x>” ‘<https://a.org/y>’ „<https://a.org/z>“ «<https://a.org>»',
+  '"<https://a.org>" `<https://a.org>` (<https://a.org/b>)c [<https://a.org/c>](<https://a.org/d>)',
+  '<https://en.wikipedia.org/wiki/A_(b)>. {<https://a.org/x>} <https://a.org/>(',
+  '<https://a.org/?q=[1]&r={2}#(3)>), <http://[::1]:8080/a>]',
+  'so <https://a.org/it\'s>? <https://a.org/>… <HTTPS://A.ORG/B>!',
+  '<https://a.org/हिन्दी>। <https://a.org/صفحة>، <https://fa.wikipedia.org/wiki/می\u200cشود>',
+  'see <www.example.org>, <www.例え.jp/あ>。',
+  'www. www.de xwww.example.org x.www.example.org https:// http://。',
+  '<anna@example.org>. <a.b+c@mail.example.co.uk>, 連絡は<anna@example.jp>まで',
+  '<müller@müller.de> <почта@пример.рф> <https://example.org/@anna@example.net>',
+  'x@y a@b.c anna@example.o1 @anna:example.org anna@@example.org',
+];
+const ENDLESS = ['a@', 'a.', 'www.', 'https://a.org/(', 'https://a.org/)', '(', 'x'];
+
+pageTest('links end where their sentence goes on, in every script', HISTORY, async (server) => {
+  const page = await openChat(browser(), server.url, { name: 'Anna' });
+  const find = (texts) => page.evaluate(async (all) => {
+    const { findLinks } = await import('/links.js');
+    return all.map((text) => findLinks(text).map((link) => [link.index, link.text]));
+  }, texts);
+  const found = await find(LINKS.map((text) => text.replace(/[<>]/g, '')));
+  for (const [i, text] of LINKS.entries()) {
+    const wanted = [...text.matchAll(/<([^>]*)>/g)].map(({ 1: link, index }, before) => [index - 2 * before, link]);
+    assert.deepEqual(found[i], wanted, text);
+  }
+  await find(ENDLESS.map((piece) => `${piece.repeat(20_000)}@${piece.repeat(20_000)}`));    /* ends all the same */
 });
 
 pageTest('the keyboard alone is enough', HISTORY, async (server) => {
