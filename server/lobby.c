@@ -5,7 +5,9 @@
 #include "core/channel_type.h"
 #include "core/join.h"
 #include "core/message.h"
+#include "net/base64.h"
 #include "net/query_string.h"
+#include "net/utf8.h"
 #include "server/app.h"
 #include "server/connection.h"
 #include "server/publish.h"
@@ -17,14 +19,40 @@
 #define ROOM_PREFIX "/room/"
 #define LOBBY_NAME  "lobby"
 
-#define ROOM_BYTES_MAX (3 * NAME_BYTES_MAX) /* each character percent-encoded */
+#define ROOM_BYTES_MAX      (3 * NAME_BYTES_MAX) /* each character percent-encoded */
+#define ROOM_TEXT_BYTES_MAX 141u                 /* in base64 with "presence-" before it, it is a channel's name */
 
 static bool lobby_serves(struct text path)
 {
     return text_is(path, "/") || (path.count > strlen(ROOM_PREFIX) && text_has_prefix(path, ROOM_PREFIX));
 }
 
-/* The room's name, or why it cannot be one. */
+/* Letters of any script, spaces within, and what names of channels have. */
+static bool is_room_text(struct text name)
+{
+    struct utf8 utf8 = {0};
+    if (name.count == 0 || name.count > ROOM_TEXT_BYTES_MAX) return false;
+    if (name.at[0] == ' ' || name.at[name.count - 1] == ' ') return false;
+    for (size_t i = 0; i < name.count; i++) {
+        bool is_ascii = (uint8_t)name.at[i] < 0x80;
+        if (is_ascii && name.at[i] != ' ' && !name_is_valid((struct text){name.at + i, 1})) return false;
+    }
+    return utf8_check(&utf8, (const uint8_t *)name.at, name.count) && utf8_is_complete(&utf8);
+}
+
+/* The name of its channel, which has other letters. */
+static bool name_text_room(struct text *name, char memory[ROOM_BYTES_MAX])
+{
+    char letters[BASE64URL_ROOM(ROOM_TEXT_BYTES_MAX)];
+    if (!is_room_text(*name)) return false;
+    size_t count = base64url_write(letters, *name);
+    memory[0] = '=';
+    memcpy(memory + 1, letters, count);
+    *name = (struct text){memory, count + 1};
+    return true;
+}
+
+/* The name of the room's channel, or why there can be none. */
 static bool room_name(struct text path, char memory[ROOM_BYTES_MAX], struct text *name_r, struct refusal *refusal)
 {
     if (text_is(path, "/")) {
@@ -35,8 +63,10 @@ static bool room_name(struct text path, char memory[ROOM_BYTES_MAX], struct text
     struct text rest = text_behind(path, strlen(ROOM_PREFIX));
     size_t count = rest.count <= ROOM_BYTES_MAX ? percent_decode(rest, memory) : SIZE_MAX;
     *name_r = (struct text){memory, count};
-    if (!name_is_valid(*name_r)) {
-        *refusal = (struct refusal){400, "A room's name has 1 to 200 characters of A-Z a-z 0-9 _ - = @ , . ;"};
+    if (!name_is_valid(*name_r) && !name_text_room(name_r, memory)) {
+        *refusal =
+            (struct refusal){400, "A room's name has 1 to 200 characters of A-Z a-z 0-9 _ - = @ , . ; or, with "
+                                  "letters of any script and spaces between them, up to 141 bytes of UTF-8."};
         return false;
     }
     if (!channel_type_is_public(channel_type_of(*name_r))) {

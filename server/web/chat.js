@@ -4,6 +4,7 @@
  *   own.js, unsent.js           which messages are ours; drafts and messages on their way
  *   thread.js, place.js         the messages of a room or direct conversation; the same tied to its channel
  *   rooms.js, people.js         the lists: places at the one side, people at the other
+ *   room_name.js, links.js      what rooms may be called; addresses in what is said
  *   message.js, conversation.js the place one looks at, in the document
  *   composer.js, panels.js      the text box; drawers and dialogs
  *   ringcast.js                 the protocol */
@@ -17,6 +18,7 @@ import { enterPresence, forgetTyping, hasSpoken, movePeople, peopleHere, presenc
   startPeople, watchTyping } from '/people.js';
 import { UNKNOWN_KEY } from '/place.js';
 import { Ringcast } from '/ringcast.js';
+import { roomName } from '/room_name.js';
 import { allPlaces, directWith, moveRooms, openDirect, pathOf, recallDirects, removePlace, roomOfPath, showPlaces,
   startRooms, visitRoom } from '/rooms.js';
 
@@ -25,6 +27,8 @@ const ITEMS_MAX = 5000;
 const KEY_WITHIN_MS = 10_000;   /* to ask for the key of today, */
 const KEY_FIRST_MS = 1_000;     /* and again: after a random time below this one, doubled with each failure */
 const KEY_MAX_MS = 30_000;
+const NO_ROOM = 'Letters, digits, spaces and _ - = @ , . ; up to 47 characters, 190 if all are English letters; '
+  + 'not starting with private-, presence- or cache-';
 
 const $ = (id) => document.getElementById(id);
 const setting = (name) => document.querySelector(`meta[name="ringcast-${name}"]`).content;
@@ -351,7 +355,11 @@ startComposer({
 $('direct-part').hidden = !hasGuests;
 $('new-room').addEventListener('click', () => {
   closeDrawer();
-  openDialog('room', '', (name) => go(visitRoom(name)));
+  $('room').setCustomValidity('');
+  openDialog('room', '', (written) => go(visitRoom(roomName(written))));
+});
+$('room').addEventListener('input', ({ target }) => {
+  target.setCustomValidity(target.value === '' || roomName(target.value) !== null ? '' : NO_ROOM);
 });
 $('rename').addEventListener('click', askName);
 $('choose-name').addEventListener('click', askName);

@@ -1,8 +1,8 @@
 /* server/web/place.js - a place to write: a room, or a direct conversation with one person. Ties its thread to its
  * channel: history when it opens, what is said, own messages until the server has them, and gaps.
  *
- * A room is the public channel of its name, where everybody writes "NAME: text" as the event "message". A direct
- * conversation is a private channel of two guests with the event "client-message". */
+ * A room is the public channel of its name (room_name.js), where everybody writes "NAME: text" as the event
+ * "message". A direct conversation is a private channel of two guests with the event "client-message". */
 
 import { readNamed } from '/identity.js';
 import { OwnMessages } from '/own.js';
@@ -69,7 +69,8 @@ export class Place {
   get title() { return this.kind === 'room' && this.name === 'lobby' ? 'Lobby' : this.name; }
 
   get presenceName() {
-    return this.kind === 'room' && this.name.length <= PRESENCE_NAME_MAX ? `presence-${this.name}` : null;
+    const isRoom = this.kind === 'room' && this.channelName.length <= PRESENCE_NAME_MAX;
+    return isRoom ? `presence-${this.channelName}` : null;
   }
 
   get isWaiting() { return this.#held.length > 0 && this.channel?.state === 'subscribed'; }

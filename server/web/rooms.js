@@ -7,6 +7,7 @@
 import { clockTime, dayName, hueOf, initialOf } from '/message.js';
 import { OwnMessages } from '/own.js';
 import { Place } from '/place.js';
+import { channelOf, roomName } from '/room_name.js';
 import { isText, isTextList, onElsewhere, recall, remember } from '/storage.js';
 
 const ROOMS_MAX = 20;           /* the one visited longest ago leaves first */
@@ -14,7 +15,6 @@ const DIRECTS_MAX = 20;         /* the one that was silent longest */
 const INVITATIONS_MAX = 20;     /* beside them: they drive no conversation out, and reach whose list is full */
 const PREVIEW_CHARACTERS = 90;
 
-const ROOM_NAME = /^(?!private-|presence-|cache-)(?!\.{1,2}$)[A-Za-z0-9_\-=@,.;]{1,200}$/;
 const GUEST_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
 const $ = (id) => document.getElementById(id);
@@ -32,14 +32,17 @@ let directsOf = null;           /* the guest whose conversations these are */
 
 export const allPlaces = () => [...rooms.values(), ...directs.values()];
 
-export const pathOf = (room) => (room.name === 'lobby' ? '/' : `/room/${room.name}`);
+/* A channel's letters need no escapes. */
+export function pathOf({ name, channelName }) {
+  if (name === 'lobby') return '/';
+  return `/room/${name === channelName ? name : encodeURIComponent(name)}`;
+}
 
 /* The name of the room at this path, which may be percent-encoded; null: there can be no such room. */
 export function roomOfPath(path) {
   if (!path.startsWith('/room/')) return 'lobby';
   try {
-    const name = decodeURIComponent(path.slice('/room/'.length));
-    return ROOM_NAME.test(name) ? name : null;
+    return roomName(decodeURIComponent(path.slice('/room/'.length)));
   } catch {
     return null;
   }
@@ -49,7 +52,8 @@ export function roomOfPath(path) {
 
 /* The one visited last is the last. */
 function storedRooms() {
-  return (recall('localStorage', 'rooms', isTextList) ?? []).filter((name) => ROOM_NAME.test(name)).slice(-ROOMS_MAX);
+  const names = recall('localStorage', 'rooms', isTextList) ?? [];
+  return names.filter((name) => roomName(name) === name).slice(-ROOMS_MAX);
 }
 
 function rememberRooms(change) {
@@ -57,7 +61,7 @@ function rememberRooms(change) {
 }
 
 function addRoom(name) {
-  const place = new Place({ kind: 'room', name, channelName: name, identity, isEchoed, told });
+  const place = new Place({ kind: 'room', name, channelName: channelOf(name), identity, isEchoed, told });
   rooms.set(name, place);
   place.connect(client);
   return place;

@@ -97,7 +97,7 @@ const BAD_HANDSHAKES = [
   [426, request('GET /proxy/app/key?protocol=7 HTTP/1.1')],
   [405, request('POST /app/key HTTP/1.1')],
   [404, handshake('/room')],
-  [400, handshake('/room/a%20b')],
+  [400, handshake('/room/a%2Fb')],
   [403, handshake('/room/private-x')],
 ];
 
@@ -213,7 +213,7 @@ const BAD_REQUESTS = [
   [400, '\u0017\u0003\u0003\u0000\u0001\u0000'],
   [404, get('/nowhere')],
   [404, get('/../etc/passwd')],
-  [400, get('/room/caf%C3%A9')],
+  [400, get('/room/caf%E9')],
   [403, get('/room/private-x')],
   [404, get('/room/')],
   [405, request('POST / HTTP/1.1')],

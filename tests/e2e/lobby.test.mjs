@@ -49,6 +49,9 @@ serverTest('a room is its decoded name', ['--shards', '2'], async (server) => {
     ['/room/tea', '/room/%74%65%61'],
     ['/room/A-z_0=@,.;9', '/room/A-z_0%3D%40%2c.%3b9'],
     [`/room/${longest}`, `/room/%78${longest.slice(1)}`],
+    ['/room/%E6%97%A5%E6%9C%AC', '/room/=5pel5pys'],
+    ['/room/tea%20kitchen', '/room/=dGVhIGtpdGNoZW4'],
+    [`/room/${encodeURIComponent('é'.repeat(70))}`, `/room/=${Buffer.from('é'.repeat(70)).toString('base64url')}`],
   ]) {
     const [anna, ben] = [await connect(server, one), await connect(server, other)];
     anna.send(one);
@@ -60,8 +63,8 @@ serverTest('a room is its decoded name', ['--shards', '2'], async (server) => {
 serverTest('names that no room may have are refused', [], async (server) => {
   const table = [
     [403, ['private-x', 'presence-x', 'cache-x', 'private-', '%70rivate-x']],
-    [400, ['a%20b', 'a%2Fb', 'a/b', 'caf%C3%A9', '%', '%4', '%zz', '%00', 'a!', '~']],
-    [400, ['x'.repeat(201), '%78'.repeat(201)]],
+    [400, ['a%2Fb', 'a/b', '%', '%4', '%zz', '%00', 'a!', '~', '%20a', 'a%20', '%20', 'caf%E9', 'caf%C3', '%C3%A9%0A']],
+    [400, ['x'.repeat(201), '%78'.repeat(201), '%C3%A9'.repeat(71), '%C3%A9'.repeat(201)]],
   ];
   for (const [status, names] of table) {
     for (const name of names) assert.equal((await refusal(server, `/room/${name}`)).status, status, name);

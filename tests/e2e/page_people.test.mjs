@@ -297,7 +297,7 @@ pageTest('an address that is percent-encoded leads to its room, one of no room t
     await page.waitForURL(`${server.url}/room/A@b`);
     raw.send('Ben: found you');
     await messageOf(page, 'found you');
-    for (const path of ['/room/a%20b', '/room/%zz', '/room/private-x']) {
+    for (const path of ['/room/a!b', '/room/%zz', '/room/private-x']) {
       await page.evaluate((to) => {
         history.pushState(null, '', to);
         dispatchEvent(new PopStateEvent('popstate'));
@@ -311,6 +311,42 @@ pageTest('an address that is percent-encoded leads to its room, one of no room t
     await message(page, 'here', { state: 'sent' }).waitFor();
     assert.deepEqual(page.problems, []);
     raw.terminate();
+  });
+
+pageTest('rooms are named in any script: the address keeps it, the channel is made from it', HISTORY,
+  async (server) => {
+    const name = '日本語 の部屋';
+    const page = await openChat(browser(), server.url, { name: 'Anna' });
+    const headIs = (title) => page.getByRole('heading', { level: 1, name: title, exact: true }).waitFor();
+    const pathIs = (path) => page.waitForFunction((wanted) => decodeURIComponent(location.pathname) === wanted, path);
+    await newRoom(page, `  ${name} `);
+    await headIs(name);
+    await pathIs(`/room/${name}`);
+    await page.getByText('Only you are here').waitFor();
+    const channel = `=${Buffer.from(name).toString('base64url')}`;
+    for (const path of [encodeURIComponent(name), channel]) {
+      const raw = await rawClient(server, `/room/${path}`);
+      raw.send(`Ben: ${path}`);
+      await messageOf(page, path);
+      raw.terminate();
+    }
+    await page.reload();
+    await stateIs(page, 'Connected');
+    await messageOf(page, channel);
+    await page.locator('#rooms [aria-current] bdi', { hasText: name }).waitFor();
+
+    for (const [path, title] of [
+      [`/room/${encodeURIComponent('cafe\u0301')}`, 'caf\u00e9'], ['/room/=5pel5pys', '日本'], ['/room/=5pel', '日'],
+      ['/room/%F0%9F%8D%B5', '🍵'], ['/room/%D7%97%D7%93%D7%A8', 'חדר'], ['/room/=x', '=x'], ['/room/=dGVh', '=dGVh'],
+    ]) {
+      await page.goto(server.url + path);
+      await headIs(title);
+      await pathIs(`/room/${title}`);
+      await page.getByText('Only you are here').waitFor();
+    }
+    const all = await page.locator('#rooms bdi').allTextContents();
+    assert.equal(new Set(all).size, all.length);
+    assert.deepEqual(page.problems, []);
   });
 
 pageTest('the Enter that ends a composition sends nothing, also in Safari', HISTORY, async (server) => {

@@ -289,7 +289,7 @@ pageTest('room names that the server refuses are refused at once', HISTORY, asyn
   const page = await openChat(browser(), server.url);
   await page.getByRole('button', { name: 'New room' }).click();
   const field = page.getByRole('textbox', { name: 'Go to a room' });
-  for (const name of ['', 'private-x', 'presence-x', 'cache-x', 'a b', 'a/b', '..', 'é']) {
+  for (const name of ['', ' ', 'private-x', 'presence-x', 'cache-x', 'a/b', '..', '茶?', '茶'.repeat(48)]) {
     await field.fill(name);
     await field.press('Enter');
     assert.equal(await field.evaluate((input) => input.validity.valid), false, name);

@@ -173,7 +173,7 @@ tlsTest('a server that stops says 1001, and close_notify', {}, async (server, se
 tlsTest('origins and names are judged as over ws', { args: ['--origin', 'https://a.example'] },
   async (server, secure) => {
     assert.equal((await refusal(secure, '/', { origin: 'https://evil.example' })).status, 403);
-    assert.equal((await refusal(secure, '/room/a%20b')).status, 400);
+    assert.equal((await refusal(secure, '/room/a%2Fb')).status, 400);
     await leave(await connect(secure, '/', { origin: 'https://a.example' }));
   });
 

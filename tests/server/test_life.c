@@ -270,7 +270,7 @@ Test(life, a_refused_client_that_hangs_up_at_once_does_no_harm_to_the_next, .tim
 {
     scenario_start(&scenario, 5, FLAGS("--shards", "1", "--connections-max", "4"));
     for (uint32_t i = 0; i < 100; i++) {
-        struct client *refused = client_join(&scenario, 0, "/room/no%20name", SEND_BUFFER);
+        struct client *refused = client_join(&scenario, 0, "/room/no%2Fname", SEND_BUFFER);
         while (refused->status == 0) {
             scenario_step(&scenario, 50);
         }
