@@ -157,7 +157,10 @@ pageTest('what was missed is counted once, whatever else comes before the histor
   page = await context.newPage();
   await page.goto(server.url);
   await held(page);
-  await page.evaluate(() => globalThis.wire.cut());
+  await page.evaluate(() => {
+    Math.random = () => 1e6;    /* it does not try again by itself, or nobody might see that it was gone */
+    globalThis.wire.cut();
+  });
   await stateIs(page, 'Disconnected');
   await page.evaluate(() => dispatchEvent(new Event('online')));
   await held(page);
