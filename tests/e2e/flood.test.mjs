@@ -10,7 +10,7 @@ import { ask, backend, channelTest, Peer } from './channels.mjs';
 
 const HOUSE = 40;
 const ROUND = 4;           /* messages that a flooder has under way: enough for the server to be busy all the time */
-const PUBLISHES = sized(50, 1000);
+const PUBLISHES = sized(50, 300);
 const FULL = {
   control: true, settings: 'client_events_per_second=100000',
   args: ['--lobby-echo', '--connections-max', `${HOUSE}`, '--outbox-bytes-max', '64MiB', '--outbox-age-ms-max', '2m'],
@@ -47,7 +47,8 @@ channelTest('a full house that floods keeps no backend out, and lets nobody in',
   let isOver = false, isIn = false;
   const talk = raws.map((client, i) => floodLobby(client, i, (heard) => isOver && heard.length >= PUBLISHES));
   const events = peers.map((peer) => floodChannel(peer, () => isOver));
-  const late = until(() => connect(server).catch(() => null), 'a place', { limit: 4 * WAIT_MS }).then((client) => {
+  const limit = sized(4, 40) * WAIT_MS;    /* the flood lasts */
+  const late = until(() => connect(server).catch(() => null), 'a place', { limit }).then((client) => {
     isIn = true;
     return client;
   });
