@@ -32,15 +32,23 @@ serverTest('slow but steady bytes do not stretch the time', ['--handshake-ms-max
   await end;
 });
 
-serverTest('between two requests the time begins anew', ['--handshake-ms-max', '2s'], async (server) => {
-  const client = await RawClient.connect(server);
-  for (let i = 0; i < 3; i++) {
-    client.write(request('GET / HTTP/1.1'));
-    assert.equal((await client.answer()).status, 200);
-  }
-  assert.equal((await client.ended()).length, 0);
-  assert.equal((await untilNobody(server)).closed_handshake_timeout, 1);
-});
+const KEPT = ['--handshake-ms-max', '1s', '--keep-alive-ms', '2500ms'];
+serverTest('between two requests there is a time of its own, and for the next that of a request', KEPT,
+  async (server) => {
+    const [idle, halfway] = await Promise.all([1, 2].map(async () => {
+      const client = await RawClient.connect(server);
+      for (let i = 0; i < 3; i++) {
+        client.write(request('GET / HTTP/1.1'));
+        assert.equal((await client.answer()).status, 200);
+      }
+      return client;
+    }));
+    halfway.write('GET / HT');
+    assert.equal((await halfway.ended()).length, 0);
+    assert.equal((await idle.ended()).length, 0);
+    const { closed_handshake_timeout: cut, closed_http_done: kept } = await untilNobody(server);
+    assert.deepEqual([cut, kept], [1, 1]);
+  });
 
 serverTest('an open WebSocket has all the time it wants', ['--handshake-ms-max', '1s'], async (server) => {
   const [anna, ben] = [await connect(server), await RawClient.open(server)];
