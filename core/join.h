@@ -52,6 +52,12 @@ struct join {
     struct join *next;        /* home: of those who joined in the same turn */
 };
 
+/* Is a member's answer a list, or may it have what was missed? */
+static inline bool join_may_be_long(const struct join *join)
+{
+    return join->form == FORM_EVENT && (join->user_id.at != NULL || join->recover.is_asked);
+}
+
 /* What it is made of; texts are copied. */
 struct join_wish {
     struct name channel;

@@ -13,6 +13,7 @@
 #include "server/drain.h"
 #include "server/flush.h"
 #include "server/log.h"
+#include "server/long_answer.h"
 #include "server/receive.h"
 #include "server/request.h"
 #include "server/secure.h"
@@ -166,6 +167,8 @@ static void say(struct shard *shard, struct connection *connection, struct batch
         uint64_t before = outbox->bytes;
         rc = append(outbox, &shard->counters, batch);
         counter_add(&shard->counters, COUNTER_outbox_bytes, outbox->bytes - before);
+        bool is_ahead = append == outbox_append_control && outbox->bytes > before;
+        if (is_ahead) long_answer_behind(shard, connection, outbox->bytes - before);
         batch_drop(&shard->counters, batch);
     }
     if (rc == RC_OK) {
@@ -178,13 +181,6 @@ static void say(struct shard *shard, struct connection *connection, struct batch
 void connection_say(struct shard *shard, struct connection *connection, struct batch *batch)
 {
     say(shard, connection, batch, append_message);
-}
-
-void connection_say_long(struct shard *shard, struct connection *connection, struct batch *batch)
-{
-    if (outbox_is_empty(shard_outbox(shard, connection))) connection->long_bytes = 0;
-    if (batch != NULL) connection->long_bytes += batch->count;
-    connection_say(shard, connection, batch);
 }
 
 void connection_say_control(struct shard *shard, struct connection *connection, struct batch *batch)
@@ -223,6 +219,7 @@ static void clear_outbox(struct shard *shard, struct connection *connection, boo
     uint64_t before = outbox->bytes;
     outbox_clear(outbox, &shard->counters, keep_begun);
     counter_subtract(&shard->counters, COUNTER_outbox_bytes, before - outbox->bytes);
+    if (outbox->marks & OUTBOX_LONG) long_answer_cleared(shard, connection);
 }
 
 /* ---- ending ---- */
@@ -241,6 +238,8 @@ static void leave(struct shard *shard, struct connection *connection, enum close
     api_abandon(shard, connection);
     span_free(&connection->message);
     span_free(&connection->held);
+    long_answer_came(shard, connection);
+    connection_unchoke(shard, connection); /* what it would have asked for is gone; its close frame is of interest */
 }
 
 static void say_close_frame(struct shard *shard, struct connection *connection, uint16_t code, const char *text)

@@ -50,6 +50,7 @@ enum outbox_mark {
     OUTBOX_PASSED_OVER = 1 << 5, /* during one fan-out: EXCLUDED, and a reader of the channel */
     OUTBOX_SECURE = 1 << 6,      /* goes out through server/secure */
     OUTBOX_CROWD = 1 << 7,       /* to be flushed when it is its turn among many */
+    OUTBOX_LONG = 1 << 8,        /* a long answer stands in it, see server/long_answer.h */
 };
 
 struct connection {
@@ -71,7 +72,8 @@ struct connection {
     uint64_t unsent_ms;       /* since when something is unsent; 0: nothing is */
     uint32_t unsent_at;       /* how much of it has gone */
     uint64_t heard_ms;        /* when bytes came last */
-    uint64_t long_bytes;      /* member lists and the like in its outbox, since it was empty last */
+    uint32_t long_bytes;      /* of long answers in its outbox, since the last of them left; */
+    uint32_t long_left;       /* all bytes of the outbox up to the end of the last */
     union {
         uint64_t pinged_ms;    /* when our last ping went out; 0: none yet */
         uint64_t handshake_ms; /* TLS: until when it has time; while its handshake is due, how much it has left */
@@ -83,7 +85,8 @@ struct connection {
     bool is_awaiting : 1;         /* a WRITABLE is under way */
     bool is_shutting : 1;         /* a SHUTDOWN is under way */
     bool is_paused : 1;           /* not read from: it causes letters that find their mailbox full */
-    bool is_choked : 1;       /* not read from: it sends on and on while it is ANSWERING, in TLS, or does not read */
+    bool is_choked : 1;       /* not read from: it sends on and on while it is ANSWERING, in TLS, or does not read;
+                                 OPEN: what is held begins with a question that waits, see server/long_answer.h */
     bool is_starved : 1;      /* in shard->starved: its receive found no buffer, or it may be read on */
     bool has_ended : 1;       /* the peer sent its FIN: nothing more will come */
     bool has_peer_closed : 1; /* the peer's close frame has come */
@@ -94,6 +97,7 @@ struct connection {
     bool is_judged : 1;       /* the head of this request is, its body may come */
     bool has_answered : 1;    /* the answer to the handshake has left the outbox */
     bool is_throttled : 1;    /* not read from: it publishes faster than it may */
+    bool is_asking : 1;       /* for what may be long; the answer has not come */
 };
 
 _Static_assert(sizeof(struct connection) == 192, "three cache lines");
@@ -123,9 +127,6 @@ void connection_open(struct shard *shard, struct connection *connection);
 /* Says something: queues a batch and flushes it this turn. Takes over the caller's reference. A NULL batch (it could
  * not be made) ends the connection for want of memory. */
 void connection_say(struct shard *shard, struct connection *connection, struct batch *batch);
-/* The same for what the client asked for and is as long as it is, a list of members or a page of history: not held
- * against it as a slow reader. */
-void connection_say_long(struct shard *shard, struct connection *connection, struct batch *batch);
 /* The same for a ping or pong, ahead of messages but not of answers over HTTP. */
 void connection_say_control(struct shard *shard, struct connection *connection, struct batch *batch);
 /* The same for a control frame of that payload, which is copied: a close behind messages, others ahead of them. */

@@ -4,6 +4,7 @@
 #include "net/ring.h"
 #include "server/clock.h"
 #include "server/connection.h"
+#include "server/long_answer.h"
 #include "server/secure.h"
 #include "server/shard.h"
 
@@ -18,7 +19,6 @@
 #define SCRATCH_BYTES     (1024 * 1024)                     /* for joined sends of one chunk */
 #define JOIN_BYTES_MAX    (64 * 1024)                       /* of one connection's joined send */
 #define PREFETCH_AHEAD    8
-#define LONG_BYTES_MAX    (64 * 1024 * 1024) /* what a connection may have asked for beyond outbox_bytes_max */
 
 struct flush_send {
     uint32_t slot;
@@ -144,7 +144,7 @@ static void act_on_ends(struct shard *shard)
 static bool is_too_slow(const struct shard *shard, const struct connection *connection, const struct outbox *outbox)
 {
     uint64_t long_bytes = connection->long_bytes;
-    if (long_bytes > LONG_BYTES_MAX) long_bytes = LONG_BYTES_MAX;
+    if (long_bytes > LONG_ANSWER_BYTES_MAX) long_bytes = LONG_ANSWER_BYTES_MAX;
     uint32_t count = outbox_count(outbox);
     uint64_t entries_bytes = (count > 0 ? count - 1 : 0) * (sizeof(struct batch) + sizeof(struct batch *));
     uint64_t bytes = outbox_behind_bytes(outbox) + entries_bytes + secure_unsent_behind(connection);
@@ -168,11 +168,13 @@ static void block(struct shard *shard, struct connection *connection, struct out
 static void account(struct shard *shard, const struct flush_send *send)
 {
     uint32_t went = send->result > 0 ? (uint32_t)send->result : 0;
+    struct outbox *outbox = &shard->outboxes[send->slot];
+    struct connection *connection = &shard->connections[send->slot];
     if (send->sealed == NULL) {
-        outbox_advance(&shard->outboxes[send->slot], &shard->counters, went);
+        outbox_advance(outbox, &shard->counters, went);
+        if (outbox->marks & OUTBOX_LONG) long_answer_went(connection, went);
         return;
     }
-    struct connection *connection = &shard->connections[send->slot];
     if (secure_sent(shard, connection, send->sealed, send->asked, went) != RC_OK) {
         end_later(shard, send->slot, FLUSH_NOT_SEALED);
     }
@@ -182,6 +184,7 @@ static void account(struct shard *shard, const struct flush_send *send)
 static void go_on(struct shard *shard, const struct flush_send *send)
 {
     struct outbox *outbox = &shard->outboxes[send->slot];
+    if (outbox->marks & OUTBOX_LONG) long_answer_settle(shard, &shard->connections[send->slot]);
     if (send->result >= 0 && (uint32_t)send->result == send->asked) {
         if (!outbox_is_empty(outbox)) {
             flush_later(shard, send->slot);

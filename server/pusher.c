@@ -274,7 +274,8 @@ static void take_document(struct command *command, yyjson_val *root)
 
 static void pusher_on_message(struct shard *shard, struct connection *connection, const struct payload *payload)
 {
-    struct command command = {.shard = shard, .connection = connection, .pusher = connection->pusher};
+    struct command command = {
+        .shard = shard, .connection = connection, .pusher = connection->pusher, .payload = payload};
     if (payload->opcode != FRAME_TEXT) {
         pusher_error(&command, CODE_NONE, "Invalid message: binary frames have no meaning here, send text");
         return;

@@ -10,6 +10,7 @@
 #include "core/span.h"
 #include "server/history_page.h"
 #include "server/home_publish.h"
+#include "server/long_answer.h"
 #include "server/post.h"
 #include "server/publish.h"
 #include "server/query.h"
@@ -144,7 +145,7 @@ static void answer_history(const struct command *command, const char *tag, struc
     to = text_put(text_put(json_text_write(to, channel), text_of("\",")), rest);
     to = text_put(to, text_of("}"));
     struct event event = {.name = text_of(HISTORY_EVENT), .data = text_between(data, to)};
-    connection_say_long(command->shard, command->connection, event_batch(&event, command->shard->now_ms));
+    long_answer_say(command->shard, command->connection, event_batch(&event, command->shard->now_ms));
     free(data);
 }
 
@@ -204,6 +205,7 @@ void pusher_history(const struct command *command)
     struct text channel;
     struct query_page page;
     char tag[QUERY_TAG_BYTES_MAX + 1] = "";
+    if (!long_answer_may_ask(command->shard, command->connection, command->payload)) return;
     bool has_tag = read_tag(command, tag); /* first: it goes with every refusal */
     if (!has_tag || pusher_string(command->data, "channel", &channel) != RC_OK || !read_page(command, &page)) {
         refuse_history(command, tag, (struct text){0}, CODE_MALFORMED,
@@ -226,23 +228,14 @@ void pusher_history(const struct command *command)
     }
     query->page = page;
     memcpy(query->tag, tag, sizeof tag);
+    long_answer_asked(command->shard, command->connection);
     ask(command, query);
-}
-
-/* One long answer may wait for a slow reader, but not one behind the other. */
-static bool has_long_answer(const struct command *command)
-{
-    const struct outbox *outbox = shard_outbox(command->shard, command->connection);
-    return outbox_behind_bytes(outbox) > command->shard->options->outbox_bytes_max;
 }
 
 static void history_came(const struct command *command, const struct query *query)
 {
     struct text channel = name_text(&query->name);
-    if (query->rc == RC_OK && has_long_answer(command)) {
-        refuse_history(command, query->tag, channel, CODE_UNAVAILABLE,
-                       "The connection has not read what it asked for before: try again");
-    } else if (query->rc == RC_OK) {
+    if (query->rc == RC_OK) {
         const struct span *page = query->text;
         answer_history(command, query->tag, channel, (struct text){(const char *)page->bytes, page->count});
     } else if (query->rc == RC_ENOENT) {
@@ -260,6 +253,9 @@ void pusher_answered(struct shard *shard, struct query *query)
     struct command command = {.shard = shard, .connection = connection, .pusher = connection->pusher};
     bool is_there = connection->life == query->serial && connection->state == CONNECTION_OPEN;
     if (is_there && query->kind == QUERY_PUBLISH) published(&command, query);
-    if (is_there && query->kind == QUERY_HISTORY) history_came(&command, query);
+    if (is_there && query->kind == QUERY_HISTORY) {
+        history_came(&command, query);
+        long_answer_came(shard, connection);
+    }
     query_free(&shard->counters, query);
 }

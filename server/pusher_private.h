@@ -25,6 +25,7 @@ struct command {
     struct shard *shard;
     struct connection *connection;
     struct pusher *pusher;
+    const struct payload *payload; /* all of it, as it came; NULL: an answer of a home */
     struct text event;    /* its name */
     struct text channel;  /* beside the data; at == NULL: none */
     struct text id;       /* of a client event: its sender wants to hear that it was published; at == NULL: not */

@@ -5,6 +5,7 @@
 #include "core/channel_type.h"
 #include "core/json_text.h"
 #include "server/auth.h"
+#include "server/long_answer.h"
 #include "server/subscribe.h"
 
 #include <stdio.h>
@@ -220,6 +221,13 @@ static struct refusal_text check_auth(const struct command *command, struct aske
     return auth_error(auth_check_channel(command->pusher->app, auth, socket_id, asked->channel, asked->channel_data));
 }
 
+/* Is the answer a list of members, or perhaps what was missed? */
+static bool may_be_long(const struct command *command, const struct asked *asked)
+{
+    yyjson_val *recover;
+    return asked->type.is_presence || json_member(command->data, "recover", &recover) != RC_ENOENT;
+}
+
 static struct refusal_text judge(const struct command *command, struct asked *asked)
 {
     if (!name_is_valid(asked->channel)) return no_name;
@@ -244,6 +252,9 @@ void pusher_subscribe(const struct command *command)
     if (find(command, asked.channel) != NULL) {
         pusher_error(command, CODE_NONE, "Existing subscription to channel %.*s", (int)asked.channel.count,
                      asked.channel.at);
+        return;
+    }
+    if (may_be_long(command, &asked) && !long_answer_may_ask(command->shard, command->connection, command->payload)) {
         return;
     }
     struct refusal_text refusal = judge(command, &asked);

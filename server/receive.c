@@ -248,6 +248,8 @@ void receive_retry_starved(struct shard *shard)
         } else if (connection->state == CONNECTION_REQUEST) {
             connection->is_choked = false;
             connection_read_on(shard, connection);
+        } else if (connection->state == CONNECTION_OPEN) {
+            if (connection_is_read(connection)) connection_read_on(shard, connection);
         } else if (!connection->is_receiving && connection_is_read(connection)) {
             receive_start(shard, connection);
         }

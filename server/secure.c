@@ -12,6 +12,7 @@
 #include "server/connection.h"
 #include "server/flush.h"
 #include "server/log.h"
+#include "server/long_answer.h"
 #include "server/receive.h"
 #include "server/server.h"
 #include "server/shard.h"
@@ -279,6 +280,7 @@ enum rc secure_next(struct shard *shard, struct connection *connection, struct o
     shard->sink = (struct secure_sink){.scratch = scratch};
     if (tls_write(connection->tls, plain, count) != TLS_OK) return RC_ENOMEM;
     outbox_advance(outbox, &shard->counters, count);
+    if (outbox->marks & OUTBOX_LONG) long_answer_went(connection, count);
     counter_subtract(&shard->counters, COUNTER_outbox_bytes, count);
     *bytes_r = scratch;
     *count_r = shard->sink.used;

@@ -92,6 +92,7 @@ static enum rc make_tables(struct shard *shard)
     if ((rc = slot_list_init(&shard->dirty, slots)) != RC_OK) return rc;
     if ((rc = slot_list_init(&shard->flushing, slots)) != RC_OK) return rc;
     if ((rc = slot_queue_init(&shard->crowd, slots)) != RC_OK) return rc;
+    if ((rc = slot_queue_init(&shard->askers, slots)) != RC_OK) return rc;
     if ((rc = slot_list_init(&shard->starved, slots)) != RC_OK) return rc;
     if ((rc = slot_queue_init(&shard->shaking, slots)) != RC_OK) return rc;
     if ((rc = slot_queue_init(&shard->hellos, slots)) != RC_OK) return rc;
@@ -122,6 +123,7 @@ enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, c
         .signal_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
     shard->slots_max = shard->door->slots_max;
+    shard->answer_bytes = shard->options->replay_bytes_max; /* until answers tell */
     TAILQ_INIT(&shard->kept);
     TAILQ_INIT(&shard->logs);
     TAILQ_INIT(&shard->store_jobs);
@@ -158,6 +160,7 @@ void shard_fini(struct shard *shard)
     slot_list_fini(&shard->dirty);
     slot_list_fini(&shard->flushing);
     slot_queue_fini(&shard->crowd);
+    slot_queue_fini(&shard->askers);
     slot_list_fini(&shard->starved);
     slot_queue_fini(&shard->shaking);
     slot_queue_fini(&shard->hellos);

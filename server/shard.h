@@ -81,6 +81,9 @@ struct shard {
     struct slot_list flushing; /* empty; changes places with dirty in each round of a flush */
     struct slot_list starved;  /* receives to start again: there was no buffer */
     struct slot_list paused;   /* connections not read from while letters wait */
+    struct slot_queue askers;  /* connections whose question waits for others' long answers to leave */
+    uint32_t answers_asked;    /* questions under way whose answer may be long; */
+    uint64_t answer_bytes;     /* each is thought to be so long */
     struct flush_chunk *chunk; /* the sends of one submit */
 
     struct tls_context *tls_context; /* NULL: no TLS */

@@ -11,6 +11,7 @@
 #include "server/connection.h"
 #include "server/fan_out.h"
 #include "server/home.h"
+#include "server/long_answer.h"
 #include "server/post.h"
 #include "server/shard.h"
 
@@ -79,6 +80,7 @@ enum rc subscribe(struct shard *shard, struct connection *connection, const stru
     join->slot = subscription->slot;
     join->life = connection->life;
     join->serial = subscription->serial;
+    if (join_may_be_long(join)) long_answer_asked(shard, connection);
     return ask_home(shard, channel->home, join);
 }
 
@@ -162,7 +164,7 @@ static void greet(struct shard *shard, struct connection *connection, struct joi
     if (join->greeting == NULL) return;
     struct batch *batch = batch_of_message(join->greeting, join->form, shard->now_ms);
     if (batch != NULL) join->greeting = NULL; /* the batch has its reference now */
-    connection_say_long(shard, connection, batch);
+    long_answer_say(shard, connection, batch);
 }
 
 static void accepted(struct shard *shard, struct connection *connection, struct subscription *subscription,
@@ -185,9 +187,8 @@ static void accepted(struct shard *shard, struct connection *connection, struct 
     if (!is_member) join_free(&shard->counters, join);
 }
 
-void subscribe_answered(struct shard *shard, struct join *join)
+static void take_answer(struct shard *shard, struct connection *connection, struct join *join)
 {
-    struct connection *connection = &shard->connections[join->slot];
     struct subscription *subscription =
         connection->life == join->life ? find_pending(connection, join->serial) : NULL;
     if (subscription == NULL) {
@@ -202,4 +203,13 @@ void subscribe_answered(struct shard *shard, struct join *join)
         refused(shard, connection, subscription, join);
         join_free(&shard->counters, join);
     }
+}
+
+void subscribe_answered(struct shard *shard, struct join *join)
+{
+    struct connection *connection = &shard->connections[join->slot];
+    bool was_asking = connection->life == join->life && join_may_be_long(join);
+    uint32_t life = connection->life;
+    take_answer(shard, connection, join);
+    if (was_asking && connection->life == life) long_answer_came(shard, connection);
 }

@@ -12,6 +12,7 @@
 #include "server/flush.h"
 #include "server/home.h"
 #include "server/log.h"
+#include "server/long_answer.h"
 #include "server/post.h"
 #include "server/receive.h"
 #include "server/secure.h"
@@ -253,6 +254,7 @@ bool turn_run(struct shard *shard)
     fan_out_settle_all(shard);  /* what arrived -> outboxes */
     post_ring_doorbells(shard); /* before the sends: others work while we send */
     flush_outboxes(shard);      /* one send for each connection that has something to say */
+    long_answers_go_on(shard);
     turn_shake_hands(shard);    /* some of the TLS handshakes that are due, when nobody waits for us */
     post_ring_doorbells(shard); /* closing told a home that somebody left; a request came behind a handshake */
     turn_wake_webhooks(shard);

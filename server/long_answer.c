@@ -1,0 +1,151 @@
+/* server/long_answer.c - one long answer for a connection, and so many bytes of them for a shard.
+ *
+ * Not obvious: how long an answer will be is known when it comes, so a question under way counts as the longest that
+ * came lately. */
+#include "server/long_answer.h"
+
+#include "core/batch.h"
+#include "core/span.h"
+#include "net/frame.h"
+#include "server/component.h"
+#include "server/connection.h"
+#include "server/receive.h"
+#include "server/shard.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define MASK_BIT   0x80
+#define MASK_BYTES 4
+#define DECAY      16 /* each answer that is shorter takes a sixteenth off what the next is thought to be */
+
+/* ---- questions that wait ---- */
+
+static bool has_answer(const struct connection *connection)
+{
+    return connection->is_asking || connection->long_bytes > LONG_ANSWER_FREE_BYTES;
+}
+
+/* Is there room for one more answer on the shard? One is always let through when there is no other. */
+static bool has_room(const struct shard *shard)
+{
+    uint64_t expected = ((uint64_t)shard->answers_asked + 1) * shard->answer_bytes;
+    uint64_t waiting = counter_get(&shard->counters, COUNTER_answers_bytes);
+    if (waiting == 0 && shard->answers_asked == 0) return true;
+    return waiting + expected <= shard->options->answers_bytes_max;
+}
+
+/* The message becomes a frame again, in front of what is held; a key of zeros masks nothing (RFC 6455 5.3). */
+static bool put_back(struct shard *shard, struct connection *connection, const struct payload *payload)
+{
+    uint8_t header[FRAME_HEADER_BYTES_MAX + MASK_BYTES] = {0};
+    size_t count = frame_header_write(header, payload->opcode, payload->count);
+    header[1] |= MASK_BIT;
+    assert(connection->held == NULL);
+    bool is_held = span_append(&connection->held, header, (uint32_t)count + MASK_BYTES) == RC_OK &&
+                   span_append(&connection->held, payload->bytes, payload->count) == RC_OK;
+    if (!is_held) connection_close(shard, connection, CLOSE_NO_MEMORY);
+    return is_held;
+}
+
+/* It is read on in the next turn: this may be in the middle of something that its words would disturb. */
+static void go_on(struct shard *shard, struct connection *connection)
+{
+    if (connection->state != CONNECTION_OPEN || !connection->is_choked || has_answer(connection)) return;
+    connection->is_choked = false;
+    receive_later(shard, connection);
+}
+
+bool long_answer_may_ask(struct shard *shard, struct connection *connection, const struct payload *payload)
+{
+    bool waits_for_others = !has_answer(connection) && !has_room(shard);
+    if (!has_answer(connection) && !waits_for_others) return true;
+    if (!put_back(shard, connection, payload)) return false;
+    counter_add(&shard->counters, COUNTER_questions_put_off, 1);
+    connection_choke(shard, connection);
+    if (!waits_for_others) return false;
+    /* Full of those who have gone meanwhile: then it has its turn at once, and comes back here. */
+    if (!slot_queue_add(&shard->askers, shard_slot(shard, connection))) go_on(shard, connection);
+    return false;
+}
+
+void long_answers_go_on(struct shard *shard)
+{
+    struct slot_queue *askers = &shard->askers;
+    uint64_t expected = shard->answer_bytes > 0 ? shard->answer_bytes : 1;
+    uint64_t used = counter_get(&shard->counters, COUNTER_answers_bytes) + shard->answers_asked * expected;
+    while (askers->count > 0 && (used == 0 || used + expected <= shard->options->answers_bytes_max)) {
+        go_on(shard, &shard->connections[slot_queue_take(askers)]);
+        used += expected;
+    }
+}
+
+/* ---- under way ---- */
+
+void long_answer_asked(struct shard *shard, struct connection *connection)
+{
+    assert(!connection->is_asking);
+    connection->is_asking = true;
+    shard->answers_asked++;
+}
+
+void long_answer_came(struct shard *shard, struct connection *connection)
+{
+    if (!connection->is_asking) return;
+    connection->is_asking = false;
+    shard->answers_asked--;
+    go_on(shard, connection);
+}
+
+/* ---- in the outbox ---- */
+
+void long_answer_say(struct shard *shard, struct connection *connection, struct batch *batch)
+{
+    uint32_t bytes = batch != NULL ? batch->count : 0;
+    connection_say(shard, connection, batch);
+    struct outbox *outbox = shard_outbox(shard, connection);
+    if (bytes == 0 || outbox_is_empty(outbox)) return; /* there was no memory, and the connection has ended */
+    uint64_t lately = shard->answer_bytes - shard->answer_bytes / DECAY;
+    shard->answer_bytes = bytes > lately ? bytes : lately;
+    counter_add(&shard->counters, COUNTER_answers_bytes, bytes);
+    connection->long_bytes += bytes;
+    connection->long_left = outbox->bytes < UINT32_MAX ? (uint32_t)outbox->bytes : UINT32_MAX;
+    outbox->marks |= OUTBOX_LONG;
+}
+
+void long_answer_behind(struct shard *shard, struct connection *connection, uint64_t bytes)
+{
+    if (!(shard_outbox(shard, connection)->marks & OUTBOX_LONG)) return;
+    uint64_t left = connection->long_left + bytes;
+    connection->long_left = left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
+}
+
+static void forget(struct shard *shard, struct connection *connection)
+{
+    counter_subtract(&shard->counters, COUNTER_answers_bytes, connection->long_bytes);
+    connection->long_bytes = 0;
+    connection->long_left = 0;
+    shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_LONG;
+}
+
+void long_answer_cleared(struct shard *shard, struct connection *connection)
+{
+    uint64_t left = shard_outbox(shard, connection)->bytes;
+    if (left == 0) {
+        forget(shard, connection);
+    } else if (left < connection->long_left) {
+        connection->long_left = (uint32_t)left;
+    }
+}
+
+void long_answer_went(struct connection *connection, uint64_t bytes)
+{
+    connection->long_left -= bytes < connection->long_left ? (uint32_t)bytes : connection->long_left;
+}
+
+void long_answer_settle(struct shard *shard, struct connection *connection)
+{
+    if (connection->long_left > 0) return;
+    forget(shard, connection);
+    go_on(shard, connection);
+}

@@ -1,0 +1,128 @@
+/* tests/server/test_long_answer.c - what waits for those who ask and do not read, on a whole server with a fake kernel:
+ * one long answer for a connection, and so many bytes of them for a shard; whoever reads gets all that it asked for.
+ *
+ * Method: that of tests/server/test_channels.c. */
+#include "tests/support/api_client.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FLAGS(...)                                                                                         \
+    ((const char *const[]){"--app", CHANNEL_APP, "--history", "* ttl=10m", "--replay-bytes-max", "512KiB", \
+                           "--ping-ms", "1h", "--outbox-age-ms-max", "1h", "--message-bytes-max", "32KiB", \
+                           "--outbox-bytes-max", "64KiB", __VA_ARGS__, NULL})
+#define SEND_BUFFER  65536
+#define SMALL_BUFFER 4096
+#define EVENTS       30
+#define EVENT_BYTES  5000
+#define MISSED_BYTES (EVENTS * EVENT_BYTES)
+#define STRANGERS    10
+
+static struct scenario scenario;
+static struct channel_client *strangers[STRANGERS];
+static struct position beginning; /* of the channel "news" */
+
+static void publish(struct api_client *backend, uint32_t count)
+{
+    char data[EVENT_BYTES + 1];
+    memset(data, 'x', EVENT_BYTES);
+    data[EVENT_BYTES] = '\0';
+    for (uint32_t i = 0; i < count; i++) {
+        api_client_publish(backend, "news", "ev", data);
+        scenario_settle(&scenario);
+    }
+}
+
+/* Strangers who know where the channel stood before it got its events. */
+static void begin(uint32_t shards)
+{
+    struct api_client *backend = api_client_join(&scenario, 0, SEND_BUFFER);
+    for (uint32_t i = 0; i < STRANGERS; i++) {
+        strangers[i] = channel_client_join(&scenario, i % shards, CHANNEL_APP_KEY, SMALL_BUFFER);
+    }
+    struct channel_client *scout = channel_client_join(&scenario, 0, CHANNEL_APP_KEY, SEND_BUFFER);
+    scenario_settle(&scenario);
+    channel_client_recover(scout, "news", NULL, &(struct position){0});
+    scenario_settle(&scenario);
+    publish(backend, 1);
+    beginning = channel_client_place(scout, "news")->position;
+    channel_client_unsubscribe(scout, "news");
+    publish(backend, EVENTS);
+}
+
+static void read_all(void)
+{
+    for (uint32_t i = 0; i < STRANGERS; i++) {
+        strangers[i]->client->is_reading = true;
+        client_read(strangers[i]->client);
+    }
+    scenario_settle(&scenario);
+}
+
+/* When the channel has forgotten what it kept. */
+static void end(void)
+{
+    for (uint32_t i = 0; i < STRANGERS; i++) {
+        if (channel_client_is_here(strangers[i])) channel_client_unsubscribe(strangers[i], "news");
+    }
+    scenario_pass(&scenario, 15 * 60 * 1000);
+    scenario_stop(&scenario);
+}
+
+/* ---- tests ---- */
+
+Test(long_answer, who_asks_again_and_again_has_one_answer_waiting, .timeout = 60)
+{
+    enum { TIMES = 20 };
+    for (uint32_t shards = 1; shards <= 2; shards++) {
+        scenario_start(&scenario, shards, FLAGS("--shards", shards == 1 ? "1" : "2"));
+        begin(shards);
+        for (uint32_t i = 0; i < STRANGERS; i++) {
+            strangers[i]->client->is_reading = false;
+            for (uint32_t k = 0; k < TIMES; k++) {
+                channel_client_recover(strangers[i], "news", NULL, &beginning);
+                channel_client_unsubscribe(strangers[i], "news");
+            }
+        }
+        while (scenario_step(&scenario, 50)) {
+            uint64_t most = STRANGERS * (uint64_t)(MISSED_BYTES + MISSED_BYTES / 10 + 65536);
+            cr_assert_leq(scenario_counter(&scenario, COUNTER_outbox_bytes), most);
+        }
+        cr_expect_gt(scenario_counter(&scenario, COUNTER_questions_put_off), 0);
+        read_all();
+        for (uint32_t i = 0; i < STRANGERS; i++) {
+            uint32_t events = channel_client_count(strangers[i], "ev", "news");
+            bool is_home = i % shards == 0; /* elsewhere an answer may find its client gone from the channel */
+            uint32_t most = TIMES * EVENTS;
+            cr_expect(is_home ? events == most : events <= most, "stranger %u heard %u", i, events);
+        }
+        cr_expect_eq(scenario_counter(&scenario, COUNTER_answers_bytes), 0);
+        cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_SLOW_READER)), 0);
+        end();
+    }
+}
+
+/* Who does not read may go at any time, also while its question waits. */
+Test(long_answer, the_answers_of_a_shard_have_a_bound_and_all_have_their_turn, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        scenario_start(&scenario, seed, FLAGS("--shards", "1", "--answers-bytes-max", "1MiB"));
+        begin(1);
+        for (uint32_t i = 0; i < STRANGERS; i++) {
+            strangers[i]->client->is_reading = false;
+            channel_client_recover(strangers[i], "news", NULL, &beginning);
+        }
+        while (scenario_step(&scenario, 50)) {
+            cr_assert_leq(scenario_counter(&scenario, COUNTER_answers_bytes), 1024 * 1024);
+        }
+        cr_expect_gt(scenario_counter(&scenario, COUNTER_answers_bytes), 2 * MISSED_BYTES);
+        fake_reset(strangers[9]->client->socket);
+        read_all();
+        for (uint32_t i = 0; i < STRANGERS - 1; i++) {
+            cr_assert_eq(channel_client_count(strangers[i], "ev", "news"), EVENTS, "seed %lu", seed);
+        }
+        cr_expect_eq(scenario_counter(&scenario, COUNTER_answers_bytes), 0);
+        end();
+    }
+}
