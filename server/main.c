@@ -3,6 +3,7 @@
  * Exit status: 0 after a drain, 1 when something else stands in the way of a start or a second signal cut the drain
  * short, 2 for a bad option, 3 when io_uring cannot be used here, or no more. */
 #include "core/name.h"
+#include "core/trim.h"
 #include "net/refusal.h"
 #include "net/ring.h"
 #include "server/address.h"
@@ -199,6 +200,7 @@ static int finish_answer(void)
 static int serve(struct options *options)
 {
     sigset_t signals = block_signals();
+    trim_prepare();
     if (web_init(options, guest_policy(options, NULL)) != RC_OK) {
         return complain(EXIT_OTHER, "the page could not be made ready: out of memory");
     }

@@ -178,6 +178,7 @@ static enum rc begin(struct shard *shard)
 {
     owner_take(&shard->owner);
     shard->now_ms = monotonic_ms();
+    shard->trim_at_ms = shard->now_ms + TRIM_MS;
     timer_wheel_init(&shard->timers, shard->now_ms);
     timer_wheel_init(&shard->roster_timers, shard->now_ms);
     timer_wheel_init(&shard->throttle_timers, shard->now_ms);
@@ -197,6 +198,7 @@ static void end(struct shard *shard)
         connection_finish(shard, &shard->connections[slot], CLOSE_SERVER_STOP);
     }
     fan_out_settle_all(shard); /* that members left was told to those who left after them */
+    trim_end(&shard->trim);
 }
 
 static void *run(void *argument)

@@ -14,6 +14,7 @@
 #include "core/roster.h"
 #include "core/slot_list.h"
 #include "core/timer_wheel.h"
+#include "core/trim.h"
 #include "server/connection.h"
 #include "server/day_clock.h"
 #include "server/flush.h"
@@ -85,6 +86,9 @@ struct shard {
     uint32_t answers_asked;    /* questions under way whose answer may be long; */
     uint64_t answer_bytes;     /* each is thought to be so long */
     struct flush_chunk *chunk; /* the sends of one submit */
+
+    struct trim trim;    /* gives memory back to the kernel, */
+    uint64_t trim_at_ms; /* the next time then */
 
     struct tls_context *tls_context; /* NULL: no TLS */
     struct tls_files *tls_offered;   /* atomic: newer ones, from the main thread */

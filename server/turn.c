@@ -34,6 +34,7 @@
 #define SLEEP_MS_MAX             1000
 #define LATE_MS_MAX              100  /* a clock that moved on further than was asked for: the process stood still */
 #define CATCH_UP_MS_MAX          1000 /* for what came meanwhile to be heard, before deadlines are judged again */
+#define TRIM_PAUSE_MS            2    /* between two steps of a pass */
 #define LETTERS_RETRY_MS         1    /* nobody tells us when a full mailbox has room again */
 
 /* ---- waking up ---- */
@@ -54,6 +55,7 @@ static uint64_t sleep_ms(struct shard *shard)
     if (wake_at_ms <= shard->now_ms) return 0;
     uint64_t ms = wake_at_ms - shard->now_ms;
     uint64_t most_ms = shard->is_draining ? drain_sleep_ms(shard) : SLEEP_MS_MAX;
+    if (trim_is_under_way(&shard->trim)) most_ms = TRIM_PAUSE_MS;
     return ms < most_ms ? ms : most_ms;
 }
 
@@ -75,7 +77,8 @@ static void read_clock(struct shard *shard, uint64_t asked_ms)
     shard->woke_us = monotonic_us();
 }
 
-static void turn_sleep(struct shard *shard)
+/* Was there time to sleep? */
+static bool turn_sleep(struct shard *shard)
 {
     uint64_t ms = sleep_ms(shard);
     if (ms > 0 && !post_may_sleep(shard)) ms = 0;
@@ -83,6 +86,7 @@ static void turn_sleep(struct shard *shard)
     if (ms > 0) post_awake(shard);
     read_clock(shard, ms);
     if (error != 0) server_fail(shard->server, error);
+    return ms > 0;
 }
 
 /* ---- completions ---- */
@@ -233,6 +237,15 @@ static void turn_wake_webhooks(struct shard *shard)
     webhooks_wake(shard->server->webhooks, shard->index);
 }
 
+/* Gives back a piece of what a burst has left; not in its midst, when the memory is needed again at once. */
+static void turn_trim(struct shard *shard, bool is_calm)
+{
+    if (!is_calm) trim_cut(&shard->trim);
+    if (!is_calm && !trim_is_under_way(&shard->trim)) return;
+    if (!trim_is_under_way(&shard->trim) && shard->now_ms < shard->trim_at_ms) return;
+    if (!trim_step(&shard->trim)) shard->trim_at_ms = shard->now_ms + TRIM_MS;
+}
+
 static void turn_count(struct shard *shard)
 {
     uint64_t took_us = monotonic_us() - shard->woke_us;
@@ -244,11 +257,11 @@ static void turn_count(struct shard *shard)
 
 bool turn_run(struct shard *shard)
 {
-    turn_sleep(shard);               /* the only place that sleeps */
-    turn_take_completions(shard);    /* bytes in -> frames -> messages -> letters */
-    post_retry(shard);               /* letters of ours that found a mailbox full */
-    post_take_letters(shard);        /* of other shards: into order, or to our subscribers */
-    channel_log_take_answers(shard); /* what the store has committed -> to its readers */
+    bool is_calm = turn_sleep(shard); /* the only place that sleeps */
+    turn_take_completions(shard);     /* bytes in -> frames -> messages -> letters */
+    post_retry(shard);                /* letters of ours that found a mailbox full */
+    post_take_letters(shard);         /* of other shards: into order, or to our subscribers */
+    channel_log_take_answers(shard);  /* what the store has committed -> to its readers */
     turn_run_timers(shard);
     home_settle(shard);         /* members who joined this turn -> one snapshot for all of them */
     fan_out_settle_all(shard);  /* what arrived -> outboxes */
@@ -259,6 +272,7 @@ bool turn_run(struct shard *shard)
     post_ring_doorbells(shard); /* closing told a home that somebody left; a request came behind a handshake */
     turn_wake_webhooks(shard);
     if (shard->server->store != NULL) store_wake(shard->server->store, shard->index);
+    turn_trim(shard, is_calm);
     turn_count(shard);
     switch ((enum server_stage)ck_pr_load_uint(&shard->server->stage)) {
     case SERVER_RUNNING:

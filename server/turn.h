@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#define TRIM_MS 10000 /* between two passes of core/trim.h */
+
 struct shard;
 
 /* Sleeps until there is something to do, and does it. False: the shard is to end. */

@@ -218,8 +218,9 @@ const UPGRADE = 'GET /room/herd HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocke
   + 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 
 /* That many who want in: they come spread over spreadMs, say their upgrade behind the handshake, and wait patienceMs.
- * Those who got in stay until all have, or have given up. How many were let in, and how many not? */
-export async function herd({ port }, count, { spreadMs, patienceMs }) {
+ * Those who got in stay until all have, or have given up, and whenAllIn is called. How many were let in, and how many
+ * not? */
+export async function herd({ port }, count, { spreadMs, patienceMs, whenAllIn = () => {} }) {
   const secureContext = tls.createSecureContext();
   const tally = { open: 0, lost: 0 };
   const comeOne = (resolve) => {
@@ -244,6 +245,7 @@ export async function herd({ port }, count, { spreadMs, patienceMs }) {
   const sockets = await Promise.all(Array.from({ length: count }, (_, i) => new Promise((resolve) => {
     setTimeout(comeOne, spreadMs * i / count, resolve);
   })));
+  whenAllIn();
   for (const socket of sockets) socket.destroy();
   return tally;
 }
