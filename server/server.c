@@ -233,7 +233,7 @@ void server_set_stage(struct server *server, enum server_stage stage)
 void server_fail(struct server *server, int error)
 {
     ck_pr_store_int(&server->ring_error, error);
-    server_set_stage(server, SERVER_STOPPED);
+    ck_pr_store_uint(&server->stage, SERVER_STOPPED);
 }
 
 int server_ring_error(const struct server *server)

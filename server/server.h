@@ -69,7 +69,8 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
 enum rc server_start(struct server *server, char *reason_r, size_t reason_size);
 /* Asks the shards to drain or stop; returns at once. */
 void server_set_stage(struct server *server, enum server_stage stage);
-/* A shard cannot go on, because its io_uring_enter fails with this errno for good: all stop. The shard. */
+/* A shard cannot go on, because its io_uring_enter fails with this errno for good: the others stop once the main thread
+ * has seen it, and woken them. That shard. */
 void server_fail(struct server *server, int error);
 /* That errno; 0: none has failed. */
 int server_ring_error(const struct server *server);
