@@ -43,8 +43,7 @@ void hub_fini(struct hub *hub)
 
 uint32_t hub_home(const struct hub *hub, const struct name *name)
 {
-    /* The high half: the table uses the low bits, and homes should not thin out a home's table. */
-    return (uint32_t)((name->hash >> 32) % hub->homes);
+    return name_home(name, hub->homes);
 }
 
 static struct channel **place_of(const struct hub *hub, const struct name *name)

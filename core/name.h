@@ -31,6 +31,13 @@ static inline struct text name_text(const struct name *name)
     return (struct text){.at = name->text, .count = name->length};
 }
 
+/* Which of so many homes is the name's: by the high half of the hash, for a home's table uses the low bits and should
+ * not be thinned out. */
+static inline uint32_t name_home(const struct name *name, uint32_t homes)
+{
+    return (uint32_t)((name->hash >> 32) % homes);
+}
+
 static inline bool name_equals(const struct name *a, const struct name *b)
 {
     return a->hash == b->hash && a->length == b->length && a->app == b->app &&

@@ -51,19 +51,34 @@ static void choose_epoch(char epoch[EPOCH_BYTES + 1])
     epoch[EPOCH_BYTES] = '\0';
 }
 
-static struct channel_log *log_new(const struct shard *shard, struct roster *roster)
+/* While nothing of a channel was ever to be kept its epoch is always the same one, so that who comes back to it has
+ * missed nothing, though nobody remembers it; and nobody but us can tell which. */
+static void choose_epoch_unseen(const struct shard *shard, const struct name *channel, char epoch[EPOCH_BYTES + 1])
+{
+    word_of_number(channel->hash ^ shard->epoch_key, epoch, EPOCH_BYTES);
+    epoch[EPOCH_BYTES] = '\0';
+}
+
+static struct channel_log *log_new(struct shard *shard, struct roster *roster)
 {
     const struct history_rule *rule = roster->rule;
     struct channel_log *log = malloc(sizeof *log);
     if (log == NULL) return NULL;
+    bool is_unseen = !log_is_seen(shard, roster);
     *log = (struct channel_log){
         .roster = roster,
         .rule = rule,
-        .state = rule->durable ? LOG_UNREAD : LOG_READY,
+        .state = rule->durable && !is_unseen ? LOG_UNREAD : LOG_READY,
+        .is_unseen = is_unseen,
         .used_ms = shard->now_ms,
     };
     log->waiting_end = &log->waiting;
-    if (!rule->durable) choose_epoch(log->window.last.epoch);
+    if (is_unseen) {
+        choose_epoch_unseen(shard, &roster->channel->name, log->window.last.epoch);
+    } else if (!rule->durable) {
+        choose_epoch(log->window.last.epoch);
+    }
+    log_begin(shard, log);
     return log;
 }
 
@@ -75,8 +90,10 @@ enum rc channel_log_open(struct shard *shard, struct roster *roster, struct chan
         roster->log = log_new(shard, roster);
         if (roster->log == NULL) return RC_ENOMEM;
         home_set_timer(shard, roster); /* whatever becomes of what it was made for */
+        log_bound(shard, roster->log);
     }
     struct channel_log *log = *log_r = roster->log;
+    log_touch(shard, log);
     if (log->state == LOG_UNREAD) {
         enum rc rc = log_ask_window(shard, log);
         if (rc != RC_OK) return rc;
@@ -97,23 +114,11 @@ struct history_bounds log_bounds(const struct shard *shard, const struct channel
     return bounds;
 }
 
-/* The window has changed: the shard counts what it holds, and lists the logs that hold something. */
-static void recount(struct shard *shard, struct channel_log *log)
-{
-    const struct history *window = &log->window;
-    /* With what a channel takes that lives for its messages alone. */
-    uint64_t bytes = window->count > 0 ? window->bytes + sizeof *log : 0;
-    if (log->counted_bytes == 0 && bytes > 0) TAILQ_INSERT_TAIL(&shard->logs, log, entry);
-    if (log->counted_bytes > 0 && bytes == 0) TAILQ_REMOVE(&shard->logs, log, entry);
-    counter_add(&shard->counters, COUNTER_history_bytes, bytes - log->counted_bytes);
-    log->counted_bytes = bytes;
-}
-
 static void trim(struct shard *shard, struct channel_log *log)
 {
     struct history_bounds bounds = log_bounds(shard, log);
     history_trim(&log->window, &shard->counters, &bounds, day_ms(shard));
-    recount(shard, log);
+    log_count(shard, log);
 }
 
 static void add(struct shard *shard, struct channel_log *log, struct message *placed)
@@ -127,19 +132,13 @@ static void add(struct shard *shard, struct channel_log *log, struct message *pl
         history_skip(&log->window, placed->offset); /* readers get it; who resumes will be told that it is missing */
         counter_add(&shard->counters, COUNTER_history_unkept, 1);
     }
-    recount(shard, log);
-}
-
-/* Something went out that is not kept, which the store does not know. */
-static bool knows_of_loss(const struct channel_log *log)
-{
-    return log->rule->durable && (log->whole_from != log->stored_whole_from || log->is_torn);
+    log_count(shard, log);
 }
 
 /* Is it time, and possible, to tell the store of it? */
 static bool may_save_loss(const struct channel_log *log)
 {
-    return knows_of_loss(log) && !log->is_saving && (log->state == LOG_READY || log->state == LOG_UNREAD);
+    return log_knows_of_loss(log) && !log->is_saving && (log->state == LOG_READY || log->state == LOG_UNREAD);
 }
 
 /* Nobody loses by its going but who comes back later than it promised to wait. */
@@ -148,34 +147,15 @@ static bool may_go(const struct channel_log *log)
     return roster_subscribers(log->roster) == 0 && log->jobs == 0 && log->waiting == NULL;
 }
 
-static void log_free(struct shard *shard, struct channel_log *log)
-{
-    history_fini(&log->window, &shard->counters);
-    recount(shard, log);
-    log->roster->log = NULL;
-    free(log);
-}
-
-/* Makes room by forgetting the oldest of the channels unused the longest; `newest` has just been used, and keeps its
- * last message at least. */
-static void bound(struct shard *shard, const struct channel_log *newest)
-{
-    while (counter_get(&shard->counters, COUNTER_history_bytes) > shard->options->history_bytes_max) {
-        struct channel_log *oldest = TAILQ_FIRST(&shard->logs);
-        if (oldest == NULL || (oldest == newest && oldest->window.count == 1)) return;
-        log_warn("history_bytes_max reached: the channels unused for longest forget messages");
-        counter_add(&shard->counters, COUNTER_history_evictions, 1);
-        history_forget_oldest(&oldest->window, &shard->counters);
-        recount(shard, oldest);
-        bool is_wanted = knows_of_loss(oldest); /* until its time is over */
-        if (oldest->window.count > 0 || oldest == newest || is_wanted || !may_go(oldest)) continue;
-        struct roster *roster = oldest->roster;
-        log_free(shard, oldest);
-        home_drop_if_unused(shard, roster->channel);
-    }
-}
-
 /* ---- keeping ---- */
+
+/* Something of it was to be kept: from here on only the store knows what it has. */
+static void note_seen(struct shard *shard, struct channel_log *log)
+{
+    if (!log->is_unseen) return;
+    log->is_unseen = false;
+    log_note_seen(shard, &log->roster->channel->name);
+}
 
 /* The message with the next offset; NULL: out of memory. Leaves *message the caller's, which may be another one. */
 static struct message *place(struct shard *shard, struct channel_log *log, struct message **message)
@@ -197,6 +177,7 @@ enum rc channel_log_keep(struct shard *shard, struct channel_log *log, struct me
                          struct receipt *receipt)
 {
     assert(log->state == LOG_READY);
+    note_seen(shard, log);
     struct message *placed = place(shard, log, &message);
     if (placed == NULL) {
         channel_log_refuse(shard, log, RC_ENOMEM, message, query, receipt);
@@ -219,22 +200,27 @@ enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *p
     bool was_empty = log->window.count == 0;
     add(shard, log, placed);
     trim(shard, log);
-    if (log->window.count > 0) {
-        TAILQ_REMOVE(&shard->logs, log, entry);
-        TAILQ_INSERT_TAIL(&shard->logs, log, entry);
-    }
+    log_touch(shard, log);
     struct position position = log->window.last;
     struct roster *roster = log->roster;
-    bound(shard, log);
+    log_bound(shard, log);
     if (was_empty) home_set_timer(shard, roster);
     enum rc rc = home_deliver(shard, roster->channel, placed);
     home_answer_publish(shard, query, receipt, RC_OK, &position); /* last: who is answered may publish the next */
     return rc;
 }
 
+/* There was no memory for its log: at least it must not seem that nothing was ever said. */
+static void note_loss(struct shard *shard, const struct name *channel)
+{
+    if (channel_log_rule(shard, channel) != NULL) log_note_seen(shard, channel);
+}
+
 void log_send_unkept(struct shard *shard, struct channel_log *log, struct message *message)
 {
     counter_add(&shard->counters, COUNTER_history_unkept, 1);
+    if (log != NULL) note_seen(shard, log);
+    if (log == NULL) note_loss(shard, &message->channel);
     if (log != NULL && log->state == LOG_READY) {
         log->whole_from = log->window.last.offset + 1;
     } else if (log != NULL) {
@@ -332,6 +318,7 @@ static void take_keys(struct shard *shard, const struct channel_log *log, const 
 void log_fill(struct shard *shard, struct channel_log *log, struct store_job *job)
 {
     struct history *window = &log->window;
+    log->is_stored = job->rc == RC_OK;
     if (job->rc == RC_OK) {
         memcpy(window->last.epoch, job->epoch, sizeof window->last.epoch);
         window->last.offset = window->forgotten = job->last;
@@ -348,7 +335,7 @@ void log_fill(struct shard *shard, struct channel_log *log, struct store_job *jo
     log->whole_from = log->stored_whole_from = job->whole_from;
     if (log->is_torn) log->whole_from = window->last.offset + 1;
     log->is_torn = false;
-    bound(shard, log);
+    log_bound(shard, log);
     home_set_timer(shard, log->roster);
 }
 
@@ -380,8 +367,9 @@ void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_st
 /* How long it stays when nobody subscribes to it and nothing is left in its window. */
 static uint64_t idle_ms(const struct channel_log *log)
 {
+    if (log->is_unseen) return 0;
     if (!log->rule->durable) return log->given > 0 ? log->rule->ttl : 0;
-    if (!knows_of_loss(log)) return DURABLE_IDLE_MS;
+    if (!log_knows_of_loss(log)) return DURABLE_IDLE_MS;
     return store_remembers_ms(log->rule->ttl); /* should the store never be told */
 }
 
@@ -420,7 +408,9 @@ bool channel_log_run(struct shard *shard, struct channel_log *log)
 bool channel_log_left(struct shard *shard, struct channel_log *log)
 {
     log->used_ms = shard->now_ms;
-    return channel_log_run(shard, log);
+    if (!channel_log_run(shard, log)) return false;
+    log_bound(shard, log); /* others may go now that had to stay */
+    return true;
 }
 
 /* ---- the end ---- */

@@ -8,9 +8,11 @@
  * after a restart if the store has worked for a second before it.
  * Threads:   the home shard.
  * Ownership: the roster's; freed here, when nobody needs it any more. Jobs at the store are the shard's.
- * Bounds:    the channel's history rule; history_bytes_max over all channels of a shard; of what waits for the store or
- *            is on its way to it store_jobs_max messages and store_bytes_max bytes, and as much again of what is not
- *            kept and waits behind that: more goes out at once. */
+ * Strangers choose names: a log of which nothing was ever to be kept asks the store nothing, and goes with its last
+ * subscriber; the next one begins in the same epoch.
+ * Bounds:    the channel's history rule; history_bytes_max over all channels of a shard, empty ones too, which go
+ *            first; of what waits for the store or is on its way to it store_jobs_max messages and store_bytes_max
+ *            bytes, and as much again of what is not kept and waits behind that: more goes out at once. */
 #pragma once
 
 #include "core/history.h"
@@ -54,10 +56,15 @@ struct channel_log {
     uint32_t jobs;
     struct log_wait *waiting; /* READING: what came meanwhile, oldest first */
     struct log_wait **waiting_end;
-    uint64_t counted_bytes;         /* of the window, in the shard's count; 0: it is not among the shard's logs */
-    uint64_t used_ms;               /* when anybody published or left */
-    TAILQ_ENTRY(channel_log) entry; /* of those with messages, the longest unused first */
+    uint64_t counted_bytes; /* that it takes, in the shard's count */
+    uint64_t used_ms;       /* when anybody published or left */
+    bool is_unseen;         /* nothing was ever to be kept of it: the store is not asked, its epoch is the same
+                                     * when it is made again */
+    bool is_stored;         /* durable: the store has something of it, in this epoch */
+    bool is_listed_empty;   /* in the shard's list of */
+    TAILQ_ENTRY(channel_log) entry; /* those without messages, or those with some; the longest unused first */
 };
+TAILQ_HEAD(log_list, channel_log);
 
 /* The rule for what is published to that channel; NULL: it keeps no history. A roster has its own at hand. */
 const struct history_rule *channel_log_rule(const struct shard *shard, const struct name *channel);

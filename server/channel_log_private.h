@@ -4,6 +4,7 @@
 
 #include "server/channel_log.h"
 
+struct name;
 struct store_job;
 
 /* channel_log.c */
@@ -28,6 +29,21 @@ void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_st
 void log_count_waiting(struct shard *shard, const struct message *message, bool is_more);
 /* May so much more wait for the store? */
 bool log_has_room(const struct shard *shard, const struct message *message);
+
+/* channel_log_bound.c */
+/* A new log, and one whose window has changed: the shard counts what it takes, and lists it. */
+void log_begin(struct shard *shard, struct channel_log *log);
+void log_count(struct shard *shard, struct channel_log *log);
+/* It is used: others go before it. */
+void log_touch(struct shard *shard, struct channel_log *log);
+void log_free(struct shard *shard, struct channel_log *log);
+/* Makes room, should too much be taken; `newest` has just been used, and stays, with its last message at least. */
+void log_bound(struct shard *shard, const struct channel_log *newest);
+/* Something went out that is not kept, which the store does not know and has to. */
+bool log_knows_of_loss(const struct channel_log *log);
+/* May anything of the channel ever have been meant to be kept? And: something is. */
+bool log_is_seen(const struct shard *shard, const struct roster *roster);
+void log_note_seen(struct shard *shard, const struct name *channel);
 
 /* channel_log_store.c */
 /* Lets the message, which could not be kept, go out once the append is done that was asked last. False: there is none,

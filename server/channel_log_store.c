@@ -220,6 +220,7 @@ static void appended(struct shard *shard, struct log_job *job)
     job->job.message = job->message = NULL;
     if (log->last_append == job) log->last_append = NULL;
     if (rc == RC_OK) log->stored_whole_from = job->job.whole_from;
+    if (rc == RC_OK) log->is_stored = true;
     struct log_behind *behind = job->behind;
     job->behind = NULL;
     job_free(shard, job);

@@ -54,8 +54,8 @@ static bool recover(const struct shard *shard, const struct roster *roster, cons
                     struct greeting *greeting)
 {
     const struct channel_log *log = roster->log;
-    if (!join->recover.is_asked || log == NULL) return false;
-    if (log->state != LOG_READY) { /* nobody can say where it stands */
+    if (!join->recover.is_asked || roster->rule == NULL) return false;
+    if (log == NULL || log->state != LOG_READY) { /* nobody can say where it stands */
         if (position_is_set(&join->recover.from)) greeting->success.data = text_of("{\"recovered\":false}");
         return false;
     }

@@ -126,6 +126,9 @@ enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, c
     shard->answer_bytes = shard->options->replay_bytes_max; /* until answers tell */
     TAILQ_INIT(&shard->kept);
     TAILQ_INIT(&shard->logs);
+    TAILQ_INIT(&shard->empty_logs);
+    arc4random_buf(&shard->epoch_key, sizeof shard->epoch_key);
+    name_filter_init(&shard->seen, shard->options->history_bytes_max / 8);
     TAILQ_INIT(&shard->store_jobs);
     snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --connections-max");
     enum rc rc = make_tables(shard);
@@ -146,6 +149,7 @@ void shard_fini(struct shard *shard)
     ring_free(shard->ring); /* first: the kernel may write to our memory until then */
     if (shard->hub.table != NULL) home_end(shard);
     hub_fini(&shard->hub);
+    name_filter_fini(&shard->seen);
     for (uint32_t i = 0; shard->listeners != NULL && i < door_addresses_count(shard->door); i++) {
         if (shard->listeners[i] >= 0) close(shard->listeners[i]);
     }

@@ -8,6 +8,7 @@
 #include "core/counters.h"
 #include "core/hub.h"
 #include "core/letter.h"
+#include "core/name_filter.h"
 #include "core/outbox.h"
 #include "core/owner.h"
 #include "core/pool.h"
@@ -15,6 +16,7 @@
 #include "core/slot_list.h"
 #include "core/timer_wheel.h"
 #include "core/trim.h"
+#include "server/channel_log.h"
 #include "server/connection.h"
 #include "server/day_clock.h"
 #include "server/flush.h"
@@ -26,7 +28,6 @@
 #include <sys/queue.h>
 
 struct app;
-struct channel_log;
 struct door;
 struct receipts;
 struct ring;
@@ -109,7 +110,9 @@ struct shard {
     struct timer_wheel throttle_timers; /* of connections that are not read because they publish too fast */
     TAILQ_HEAD(, roster) kept;          /* those that keep an event, the oldest event first */
     bool has_told_webhook;              /* this turn: the webhook thread is to be woken */
-    TAILQ_HEAD(, channel_log) logs;     /* those that hold messages, the longest unused first */
+    struct log_list logs, empty_logs;   /* those that hold messages, and the others; the longest unused first */
+    uint64_t epoch_key;                 /* of the epochs of channels of which nothing was ever to be kept, */
+    struct name_filter seen;            /* and of which something was, since the server began */
     TAILQ_HEAD(, store_job) store_jobs; /* under way at the store, */
     uint64_t behind_count;              /* and messages that are not kept, but go out behind them */
     uint64_t behind_bytes;

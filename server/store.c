@@ -5,7 +5,10 @@
 #include "server/store.h"
 
 #include "core/mailbox.h"
+#include "core/name.h"
+#include "core/name_filter.h"
 #include "net/refusal.h"
+#include "server/app.h"
 #include "server/clock.h"
 #include "server/doorbell.h"
 #include "server/log.h"
@@ -31,7 +34,8 @@ struct client {
     struct mailbox *done;
     uint32_t reads_under_way;
     uint32_t writes_under_way;
-    bool has_asked;         /* since it last woke the store */
+    bool has_asked; /* since it last woke the store */
+    struct name_filter seen;
     _Alignas(128) int wake; /* the shard's signal descriptor; store */
     bool is_answered;       /* since the store last woke it; store */
 };
@@ -114,6 +118,12 @@ struct store_job *store_receive(struct store *store, uint32_t shard)
     struct store_job *job = job_of(&letter);
     --*under_way(client, job);
     return job;
+}
+
+const struct name_filter *store_seen(const struct store *store, uint32_t shard)
+{
+    assert(shard < store->clients_count);
+    return &store->clients[shard].seen;
 }
 
 const char *store_trouble(const struct store *store)
@@ -312,6 +322,32 @@ static enum rc make_clients(struct store *store, const int *wake)
     return RC_OK;
 }
 
+/* What is put into the filters of the homes. */
+struct learning {
+    struct store *store;
+    const struct options *options;
+};
+
+static void learn_channel(void *owner, const char *app_id, struct text channel)
+{
+    const struct learning *learning = owner;
+    const struct app *app = app_of_id(&learning->options->app, text_of(app_id));
+    if (app == NULL) return; /* nobody can ask for it */
+    struct name name = name_of(app->index, channel);
+    name_filter_add(&learning->store->clients[name_home(&name, learning->options->shards)].seen, name.hash);
+}
+
+static enum rc learn_channels(struct store *store, const struct options *options, char *reason_r, size_t reason_size)
+{
+    struct learning learning = {store, options};
+    for (uint32_t i = 0; i < store->clients_count; i++) {
+        name_filter_init(&store->clients[i].seen, options->history_bytes_max / 8);
+    }
+    enum rc rc = store_log_each_channel(store->work.log, learn_channel, &learning);
+    if (rc != RC_OK) snprintf(reason_r, reason_size, "%s", store_log_reason(store->work.log));
+    return rc == RC_ESTORE ? RC_EINVAL : rc;
+}
+
 static enum rc start_thread(struct store *store, char *reason_r, size_t reason_size)
 {
     sigset_t all, before; /* signals are for the threads that expect them */
@@ -345,6 +381,7 @@ static enum rc start(struct store *store, const struct options *options, const i
         snprintf(reason_r, reason_size, "%s", store_log_reason(store->work.log));
         rc = RC_EINVAL;
     }
+    if (rc == RC_OK) rc = learn_channels(store, options, reason_r, reason_size);
     if (rc != RC_OK) return rc;
     store->work.sweep_at_ms = monotonic_ms();
     return start_thread(store, reason_r, reason_size);
@@ -389,6 +426,7 @@ void store_free(struct store *store)
     for (uint32_t i = 0; store->clients != NULL && i < store->clients_count; i++) {
         mailbox_free(store->clients[i].asked);
         mailbox_free(store->clients[i].done);
+        name_filter_fini(&store->clients[i].seen);
     }
     free(store->clients);
     doorbell_fini(&store->doorbell);

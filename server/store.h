@@ -40,6 +40,7 @@
 struct history_rule;
 struct message;
 struct name;
+struct name_filter;
 struct store;
 
 enum store_job_kind {
@@ -120,6 +121,8 @@ enum rc store_ask(struct store *store, uint32_t shard, struct store_job *job);
 void store_wake(struct store *store, uint32_t shard);
 /* Shard: the next job that is done; NULL: none. */
 struct store_job *store_receive(struct store *store, uint32_t shard);
+/* Shard: names of its channels that the log had when it was opened, as far as they are of an app of the options. */
+const struct name_filter *store_seen(const struct store *store, uint32_t shard);
 /* Gives back the answer's messages and keys; what the job was made of stays the caller's. */
 void store_job_fini(struct counters *counters, struct store_job *job);
 

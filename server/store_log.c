@@ -126,6 +126,17 @@ enum rc store_log_apply_rules(struct store_log *log, const struct history_rule_l
     return rc;
 }
 
+enum rc store_log_each_channel(struct store_log *log, store_channel_fn *tell, void *owner)
+{
+    enum rc rc;
+    while ((rc = store_step(log, STORE_SQL_CHANNELS_ALL)) == RC_OK) {
+        struct text name = store_text(log, STORE_SQL_CHANNELS_ALL, 1);
+        struct text app_id = store_text(log, STORE_SQL_CHANNELS_ALL, 2); /* SQLite terminates it */
+        if (name.at != NULL && app_id.at != NULL) tell(owner, app_id.at, name);
+    }
+    return rc == RC_ENOENT ? RC_OK : rc;
+}
+
 /* ---- statements ---- */
 
 enum rc store_step(struct store_log *log, enum store_statement statement)

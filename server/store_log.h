@@ -10,6 +10,7 @@
 #pragma once
 
 #include "core/rc.h"
+#include "core/text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +30,10 @@ void store_log_close(struct store_log *log);
 /* Channels that are not durable under these rules begin a new epoch: what is published to them now is not here, and who
  * comes back when they are durable again must not think that it was all. RC_OK, or RC_ESTORE: nothing has changed. */
 enum rc store_log_apply_rules(struct store_log *log, const struct history_rule_list *rules);
+
+/* Names every channel that is in the log. RC_OK or RC_ESTORE. */
+typedef void store_channel_fn(void *owner, const char *app_id, struct text channel);
+enum rc store_log_each_channel(struct store_log *log, store_channel_fn *tell, void *owner);
 
 /* RC_OK, or RC_ESTORE: nothing has begun. Only one that writes may append and sweep. */
 enum rc store_log_begin(struct store_log *log, bool writes);

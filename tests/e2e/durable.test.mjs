@@ -11,11 +11,13 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { appArgs, openPeers, Peer } from './channels.mjs';
 import { Backend, dataDir, durableArgs } from './kept.mjs';
-import { assertQuiet, connect, sleep, until, within } from './support.mjs';
+import {
+  assertQuiet, connect, counters, SEED, sleep, until, untilCounters, within,
+} from './support.mjs';
 import { startServer } from './server.mjs';
 
 const TEST_MS = 150_000;
-const APP_ARGS = appArgs('client_events_per_second=10000');
+const APP_ARGS = appArgs('client_events_per_second=10000 channels_max=1000');
 const ROW_BYTES = 100;    /* what a message of few bytes takes at least */
 const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const numbers = ({ items }) => items.map(({ data }) => Number(data));
@@ -228,6 +230,23 @@ placeTest("ids of clients do not make a backend's key forgotten",
       await place.restart(signal);
     }
   });
+
+placeTest('names that somebody made up ask the store nothing and leave nothing', {}, async (place, signal) => {
+  await place.publish('room-a', 1, 3);
+  await place.restart(signal);    /* which names it has is learnt anew */
+  const ann = await Peer.open(place.server);
+  const before = await counters(place.server);
+  const names = range(1, 1000).map((number) => `name-${number}-${SEED}`);
+  for (const name of names) await ann.subscribe(name, { recover: true });
+  const meanwhile = await counters(place.server);
+  assert.ok(meanwhile.history_bytes >= names.length * 500, `${meanwhile.history_bytes} bytes are counted`);
+  assert.ok(meanwhile.store_reads - before.store_reads <= names.length / 50, `${meanwhile.store_reads} reads`);
+  for (const name of names) ann.send('pusher:unsubscribe', { channel: name });
+  await ann.expectQuiet();
+  await untilCounters(place.server, ({ channels, history_bytes: bytes }) => channels === 0 && bytes === 0,
+    'all of them to be gone');
+  assert.deepEqual((await place.backend.history('room-a')).items.map(({ offset }) => offset), [1, 2, 3]);
+});
 
 /* --- more than memory holds --------------------------------------------------------------------------------------- */
 

@@ -3,6 +3,9 @@
 
 #include "core/history.h"
 #include "core/message.h"
+#include "core/name.h"
+#include "core/name_filter.h"
+#include "server/app.h"
 #include "server/clock.h"
 #include "server/history_rule.h"
 #include "server/store.h"
@@ -34,6 +37,7 @@ struct client {
     uint32_t asked_count, done_count, under_way;
     bool has_asked;
     int wake;
+    struct name_filter seen;
 };
 
 struct store {
@@ -374,7 +378,22 @@ const struct counters *store_counters(const struct store *store)
     return &store->counters;
 }
 
+const struct name_filter *store_seen(const struct store *store, uint32_t shard)
+{
+    return &store->clients[shard].seen;
+}
+
 /* ---- life ---- */
+
+static void learn_names(const struct options *options)
+{
+    for (uint32_t i = 0; i < logs_count; i++) {
+        for (uint16_t app = 0; app < options->app.count; app++) { /* logs here are not told apart by apps */
+            struct name name = name_of(app, text_of(logs[i].channel));
+            name_filter_add(&the_store.clients[name_home(&name, options->shards)].seen, name.hash);
+        }
+    }
+}
 
 enum rc store_start(struct store **store_r, const struct options *options, const int *wake, uint32_t shards,
                     char *reason_r, size_t reason_size)
@@ -384,7 +403,9 @@ enum rc store_start(struct store **store_r, const struct options *options, const
     the_store = (struct store){.clients_count = shards, .jobs_max = options->store_jobs_max};
     for (uint32_t i = 0; i < shards; i++) {
         the_store.clients[i].wake = wake[i];
+        name_filter_init(&the_store.clients[i].seen, 1 << 20);
     }
+    learn_names(options);
     if (the_store.jobs_max > QUEUE_JOBS) the_store.jobs_max = QUEUE_JOBS;
     fake_kernel_run_also(has_work, work);
     *store_r = &the_store;
@@ -400,6 +421,8 @@ void store_stop(struct store *store)
 
 void store_free(struct store *store)
 {
-    (void)store;
+    for (uint32_t i = 0; store != NULL && i < store->clients_count; i++) {
+        name_filter_fini(&store->clients[i].seen);
+    }
     fake_kernel_run_also(NULL, NULL);
 }

@@ -1,0 +1,139 @@
+/* server/channel_log_bound.c - what logs take: who goes first when it is too much, and which names were never seen. */
+#include "server/channel_log_private.h"
+
+#include "core/channel.h"
+#include "core/name_filter.h"
+#include "core/roster.h"
+#include "server/history_rule.h"
+#include "server/home.h"
+#include "server/log.h"
+#include "server/server.h"
+#include "server/shard.h"
+#include "server/store.h"
+
+#include <stdlib.h>
+
+#define LOOKS_MAX         16 /* at logs that cannot go now, before others do */
+#define ALLOCATIONS_BYTES 64 /* that the heap takes besides, for the four blocks that a log needs */
+
+/* ---- counting ---- */
+
+/* A log without messages takes something too: names are chosen by strangers. With what lives for its sake alone when
+ * nobody subscribes. */
+static uint64_t fixed_bytes(const struct channel_log *log)
+{
+    return sizeof *log + sizeof(struct channel) + sizeof(struct roster) + log->roster->channel->name.length +
+           ALLOCATIONS_BYTES;
+}
+
+/* In which of the shard's lists it stands. */
+static struct log_list *list_of(struct shard *shard, const struct channel_log *log)
+{
+    return log->is_listed_empty ? &shard->empty_logs : &shard->logs;
+}
+
+void log_begin(struct shard *shard, struct channel_log *log)
+{
+    log->is_listed_empty = true;
+    TAILQ_INSERT_TAIL(&shard->empty_logs, log, entry);
+    counter_add(&shard->counters, COUNTER_history_logs, 1);
+    log_count(shard, log);
+}
+
+void log_count(struct shard *shard, struct channel_log *log)
+{
+    uint64_t bytes = fixed_bytes(log) + log->window.bytes;
+    counter_add(&shard->counters, COUNTER_history_bytes, bytes - log->counted_bytes);
+    log->counted_bytes = bytes;
+    bool is_empty = log->window.count == 0;
+    if (is_empty == log->is_listed_empty) return;
+    TAILQ_REMOVE(list_of(shard, log), log, entry);
+    log->is_listed_empty = is_empty;
+    TAILQ_INSERT_TAIL(list_of(shard, log), log, entry);
+}
+
+void log_touch(struct shard *shard, struct channel_log *log)
+{
+    TAILQ_REMOVE(list_of(shard, log), log, entry);
+    TAILQ_INSERT_TAIL(list_of(shard, log), log, entry);
+}
+
+void log_free(struct shard *shard, struct channel_log *log)
+{
+    history_fini(&log->window, &shard->counters);
+    TAILQ_REMOVE(list_of(shard, log), log, entry);
+    counter_subtract(&shard->counters, COUNTER_history_bytes, log->counted_bytes);
+    counter_subtract(&shard->counters, COUNTER_history_logs, 1);
+    log->roster->log = NULL;
+    free(log);
+}
+
+/* ---- making room ---- */
+
+bool log_knows_of_loss(const struct channel_log *log)
+{
+    if (!log->rule->durable) return false;
+    return log->is_torn || (log->is_stored && log->whole_from != log->stored_whole_from);
+}
+
+/* Those who subscribe hear one epoch as long as they stay: only one that begins again in the same can go meanwhile. */
+static bool can_be_dropped(const struct channel_log *log)
+{
+    if (log->jobs > 0 || log->waiting != NULL || log_knows_of_loss(log)) return false;
+    return log->is_unseen || roster_subscribers(log->roster) == 0;
+}
+
+/* Drops the one without messages that is unused for longest. False: of those looked at none can go. */
+static bool drop_empty(struct shard *shard, const struct channel_log *newest)
+{
+    for (uint32_t looks = 0; looks < LOOKS_MAX; looks++) {
+        struct channel_log *log = TAILQ_FIRST(&shard->empty_logs);
+        if (log == NULL) return false;
+        if (log == newest || !can_be_dropped(log)) {
+            log_touch(shard, log);
+            continue;
+        }
+        struct roster *roster = log->roster;
+        log_free(shard, log);
+        home_set_timer(shard, roster);
+        home_drop_if_unused(shard, roster->channel);
+        return true;
+    }
+    return false;
+}
+
+/* Forgets the oldest message of the channel unused for longest; `newest` keeps its last. */
+static bool forget_oldest(struct shard *shard, const struct channel_log *newest)
+{
+    struct channel_log *oldest = TAILQ_FIRST(&shard->logs);
+    if (oldest == NULL || (oldest == newest && oldest->window.count == 1)) return false;
+    log_warn("history_bytes_max reached: the channels unused for longest forget messages");
+    counter_add(&shard->counters, COUNTER_history_evictions, 1);
+    history_forget_oldest(&oldest->window, &shard->counters);
+    log_count(shard, oldest);
+    return true;
+}
+
+void log_bound(struct shard *shard, const struct channel_log *newest)
+{
+    while (counter_get(&shard->counters, COUNTER_history_bytes) > shard->options->history_bytes_max) {
+        /* First what strangers can make by merely asking for a name: it pushes out no message. */
+        if (!drop_empty(shard, newest) && !forget_oldest(shard, newest)) return;
+    }
+}
+
+/* ---- names never seen ---- */
+
+bool log_is_seen(const struct shard *shard, const struct roster *roster)
+{
+    uint64_t hash = roster->channel->name.hash;
+    if (name_filter_may_have(&shard->seen, hash)) return true;
+    return roster->rule->durable && name_filter_may_have(store_seen(shard->server->store, shard->index), hash);
+}
+
+void log_note_seen(struct shard *shard, const struct name *channel)
+{
+    uint64_t before = shard->seen.bytes;
+    name_filter_add(&shard->seen, channel->hash);
+    counter_add(&shard->counters, COUNTER_history_name_bytes, shard->seen.bytes - before);
+}
