@@ -180,7 +180,7 @@ static const struct {
     option_webhooks kinds;
 } webhook_words[] = {
     {"default", WEBHOOKS_DEFAULT},
-    {"all", (UINT32_C(1) << WEBHOOK_KINDS_MAX) - 1},
+    {"all", ((UINT32_C(1) << WEBHOOK_KINDS_MAX) - 1) & ~(UINT32_C(1) << WEBHOOK_room_message)}, /* of the protocol */
     {"none", 0},
 #define WEBHOOK(name, is_default) {#name, UINT32_C(1) << WEBHOOK_##name},
 #include "server/webhook.def"

@@ -10,6 +10,7 @@
 #include "server/event.h"
 #include "server/history_rule.h"
 #include "server/home.h"
+#include "server/home_event.h"
 #include "server/home_publish.h"
 #include "server/log.h"
 #include "server/query.h"
@@ -205,6 +206,7 @@ enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *p
     struct roster *roster = log->roster;
     log_bound(shard, log);
     if (was_empty) home_set_timer(shard, roster);
+    if (placed->origin == ORIGIN_ROOM) home_tell_room_message(shard, placed, position.epoch);
     enum rc rc = home_deliver(shard, roster->channel, placed);
     home_answer_publish(shard, query, receipt, RC_OK, &position); /* last: who is answered may publish the next */
     return rc;

@@ -134,6 +134,23 @@ void home_tell_client_event(struct shard *shard, const struct message *message)
                        });
 }
 
+void home_tell_room_message(struct shard *shard, const struct message *message, const char *epoch)
+{
+    if (!app_has_webhook(shard_app(shard, message->channel.app), WEBHOOK_room_message)) return;
+    char memory[SOCKET_ID_BYTES_MAX];
+    const struct publisher *publisher = &message->publisher;
+    shard_tell_webhook(shard, message->channel.app,
+                       &(struct webhook_event){
+                           .kind = WEBHOOK_room_message,
+                           .channel = name_text(&message->channel),
+                           .data = part_of(message, message->data),
+                           .socket_id = socket_id_write(memory, publisher->random, publisher->shard, publisher->slot,
+                                                        publisher->life),
+                           .epoch = text_of(epoch),
+                           .offset = message->offset,
+                       });
+}
+
 /* ---- users ---- */
 
 void home_tell_user(struct shard *shard, struct roster *roster, bool is_online)

@@ -30,5 +30,7 @@ void home_tell_count(struct shard *shard, struct roster *roster);
 void home_tell_miss(struct shard *shard, struct roster *roster);
 /* A client's event goes to its readers. */
 void home_tell_client_event(struct shard *shard, const struct message *message);
+/* A message of a room has its place in the history of this epoch. */
+void home_tell_room_message(struct shard *shard, const struct message *message, const char *epoch);
 /* A user's first connection signed in, the last one left: to those who watch. */
 void home_tell_user(struct shard *shard, struct roster *roster, bool is_online);

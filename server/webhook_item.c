@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT_KEY       ",\"subscription_count\":"
-#define COUNT_BYTES_MAX 10 /* digits of a uint32_t */
+#define COUNT_KEY    ",\"subscription_count\":"
+#define OFFSET_KEY   ",\"offset\":"
+#define NUMBER_BYTES 21 /* digits of a uint64_t */
 
 struct field {
     const char *key; /* with what stands before the value */
@@ -22,6 +23,7 @@ static const struct field fields[] = {
     {",\"event\":", offsetof(struct webhook_event, event), true},
     {",\"data\":", offsetof(struct webhook_event, data), true},
     {",\"socket_id\":", offsetof(struct webhook_event, socket_id), false},
+    {",\"epoch\":", offsetof(struct webhook_event, epoch), false},
     {",\"user_id\":", offsetof(struct webhook_event, user_id), false},
     {",\"user_id\":", offsetof(struct webhook_event, sender_id), true},
 };
@@ -41,6 +43,7 @@ enum webhook_kind webhook_counterpart(enum webhook_kind kind)
     case WEBHOOK_client_event:
     case WEBHOOK_cache_miss:
     case WEBHOOK_subscription_count:
+    case WEBHOOK_room_message:
     case WEBHOOK_KINDS_MAX:
         break;
     }
@@ -85,6 +88,18 @@ static char *write_value(char *to, const struct field *field, struct text text)
     return text_put(to, text_of("\""));
 }
 
+/* The number that some kinds have, ",\"offset\":42"; "" for none. */
+static const char *number_text(const struct webhook_event *event, char text[sizeof COUNT_KEY + NUMBER_BYTES])
+{
+    text[0] = '\0';
+    if (event->kind == WEBHOOK_subscription_count) {
+        snprintf(text, sizeof COUNT_KEY + NUMBER_BYTES, COUNT_KEY "%u", event->count);
+    } else if (event->kind == WEBHOOK_room_message) {
+        snprintf(text, sizeof COUNT_KEY + NUMBER_BYTES, OFFSET_KEY "%llu", (unsigned long long)event->offset);
+    }
+    return text;
+}
+
 size_t webhook_item_json_bytes(const struct webhook_item *item)
 {
     size_t bytes = strlen("{\"name\":\"\"}") + strlen(webhook_kind_name(item->event.kind));
@@ -92,9 +107,8 @@ size_t webhook_item_json_bytes(const struct webhook_item *item)
         struct text text = field_text(&item->event, &fields[i]);
         if (text.at != NULL) bytes += strlen(fields[i].key) + value_bytes(&fields[i], text);
     }
-    if (item->event.kind == WEBHOOK_subscription_count)
-        bytes += strlen(COUNT_KEY) + (size_t)snprintf(NULL, 0, "%u", item->event.count);
-    return bytes;
+    char number[sizeof COUNT_KEY + NUMBER_BYTES];
+    return bytes + strlen(number_text(&item->event, number));
 }
 
 char *webhook_item_json_write(char *to, const struct webhook_item *item)
@@ -108,11 +122,7 @@ char *webhook_item_json_write(char *to, const struct webhook_item *item)
         to = text_put(to, text_of(fields[i].key));
         to = write_value(to, &fields[i], text);
     }
-    if (item->event.kind == WEBHOOK_subscription_count) {
-        char digits[COUNT_BYTES_MAX + 1];
-        snprintf(digits, sizeof digits, "%u", item->event.count);
-        to = text_put(to, text_of(COUNT_KEY));
-        to = text_put(to, text_of(digits));
-    }
+    char number[sizeof COUNT_KEY + NUMBER_BYTES];
+    to = text_put(to, text_of(number_text(&item->event, number)));
     return text_put(to, text_of("}"));
 }

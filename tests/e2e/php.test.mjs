@@ -3,11 +3,13 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './server.mjs';
-import { atEnd, until, within } from './support.mjs';
+import { atEnd, connect, leave, serverTest, until, within } from './support.mjs';
 import {
   APP, appArgs, channelTest, hmac, listen, OTHER_APP, Peer, pusherClient, subscribe, webhookReceiver,
 } from './channels.mjs';
@@ -29,10 +31,10 @@ async function php(script, args, environment) {
 }
 
 /* A script of php/ on PHP's own web server: { url, log() }. */
-async function phpServer(script, environment) {
-  const port = await freePort();
+async function phpServer(script, environment, { port, cwd } = {}) {
+  port ??= await freePort();
   const env = { ...process.env, ...environment };
-  const child = spawn('php', ['-d', 'display_errors=stderr', '-S', `127.0.0.1:${port}`, pathOf(script)], { env });
+  const child = spawn('php', ['-d', 'display_errors=stderr', '-S', `127.0.0.1:${port}`, pathOf(script)], { env, cwd });
   let log = '';
   atEnd(() => child.kill('SIGKILL'));
   child.stderr.on('data', (text) => { log += text; });
@@ -125,6 +127,72 @@ phpTest('whoever is logged in with PHP gets into the own channels, nobody else i
   assert.doesNotMatch(site.log(), /Warning|Deprecated|Fatal/);
 });
 
+/* --- saving rooms ------------------------------------------------------------------------------------------------- */
+
+const hasSqlite = hasPhp && spawnSync('php', ['-r', 'exit(extension_loaded("pdo_sqlite") ? 0 : 1);']).status === 0;
+
+function saveTest(title, body) {
+  for (const shards of hasSqlite ? [1, 4] : []) {
+    let port;
+    const args = async () => {
+      port = await freePort();
+      const settings = `webhook=http://127.0.0.1:${port}/ webhook_events=room_message`;
+      return [...appArgs(settings), '--shards', shards, '--history', 'tea'];
+    };
+    serverTest(`${title}, on ${shards} shards`, args, (server) => body(server, port));
+  }
+  if (!hasSqlite) test(title, { skip: 'NOT TESTED: PHP has no pdo_sqlite' });
+}
+
+/* What is in the database: rows of [room, epoch, offset, data]. */
+function savedIn(directory) {
+  const query = 'SELECT room, epoch, offset, data FROM message ORDER BY offset';
+  const { stdout } = spawnSync('php', ['-r',
+    `echo json_encode((new PDO('sqlite:messages.db'))->query('${query}')->fetchAll(PDO::FETCH_NUM));`],
+  { cwd: directory, encoding: 'utf8' });
+  try { return JSON.parse(stdout); } catch { return []; }
+}
+
+/* The receiver comes after the first message, which is told again. */
+saveTest('PHP saves what is said in rooms, each once', async (server, port) => {
+  const directory = mkdtempSync(join(tmpdir(), 'ringcast-save-'));
+  const [ann, ben] = [await connect(server, '/room/tea'), await connect(server, '/room/tea')];
+  const elsewhere = await connect(server, '/room/coffee');
+  ann.send('Ann: is "anybody" here?\n🎉');
+  await ben.inbox.next();
+  const saver = await phpServer('save.php', { RINGCAST_SECRET: APP.secret }, { port, cwd: directory });
+  ann.send(Buffer.from('binary'));
+  elsewhere.send('not kept');
+  for (let i = 0; i < 12; i += 1) ben.send(`Ben: ${i}`);
+  const rows = await until(() => [savedIn(directory)].find(({ length }) => length === 13), 'all to be saved');
+  const [[, epoch]] = rows;
+  assert.match(epoch, /^[a-z0-9]{8}$/);
+  assert.deepEqual(rows.map(([room, itsEpoch, offset, data]) => [room, itsEpoch, offset, data]), [
+    ['tea', epoch, 1, 'Ann: is "anybody" here?\n🎉'],
+    ...Array.from({ length: 12 }, (_, i) => ['tea', epoch, i + 2, `Ben: ${i}`])]);
+  await checkSaver(saver, epoch, directory);
+  await leave(ann, ben, elsewhere);
+  rmSync(directory, { recursive: true });
+});
+
+/* A repeat changes nothing, what is not signed is not taken, and what cannot be saved is not acknowledged. */
+async function checkSaver(saver, epoch, directory) {
+  const post = async (event, secret = APP.secret) => {
+    const body = JSON.stringify({ time_ms: 1, events: [{ name: 'room_message', socket_id: '0.1', ...event }] });
+    const headers = { 'X-Pusher-Signature': hmac(secret, body) };
+    return (await fetch(saver.url, { method: 'POST', body, headers })).status;
+  };
+  const late = { channel: 'tea', epoch, offset: 3, data: 'changed' };
+  assert.equal(await post(late), 200);
+  assert.equal(await post({ ...late, offset: 99 }, OTHER_APP.secret), 401);
+  assert.equal(await post({ ...late, name: 'channel_occupied', offset: 98 }), 200);
+  const rows = savedIn(directory);
+  assert.deepEqual([rows.length, rows[2][3]], [13, 'Ben: 1']);
+  rmSync(join(directory, 'messages.db'));
+  mkdirSync(join(directory, 'messages.db'));
+  assert.equal(await post({ ...late, offset: 100 }), 500);
+}
+
 /* The README's PHP is that of the scripts, but for the credentials that a reader puts in. */
 test('what README shows of PHP is what these tests run', () => {
   const shown = [...textOf('../../README.md').matchAll(/^```php\n(.*?)^```$/gms)].map(([, code]) => code
@@ -136,8 +204,10 @@ test('what README shows of PHP is what these tests run', () => {
   assert.equal(functions.length, 1);
   assert.ok(textOf('php/publish.php').includes(functions[0]));
   const webhooks = shown.filter((code) => code.includes('X_PUSHER_SIGNATURE'));
-  assert.equal(webhooks.length, 1);
-  assert.ok(textOf('php/webhook.php').endsWith(`\n\n${webhooks[0]}`));
+  const programs = ['php/webhook.php', 'php/save.php'].map(textOf);
+  assert.equal(webhooks.length, programs.length);
+  for (const [i, code] of webhooks.entries()) assert.ok(programs[i].endsWith(`\n\n${code}`), code);
+  assert.equal(webhooks[1].trim().split('\n').length, 15);
   const logins = shown.filter((code) => code.includes('$_SESSION'));
   assert.equal(logins.length, 1);
   assert.ok(textOf('php/auth.php').endsWith(`\n\n${logins[0]}`));

@@ -9,8 +9,9 @@ static char error[OPTIONS_ERROR_BYTES];
 
 #define CHARACTERS_63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define CHARACTERS_64 CHARACTERS_63 "b"
-#define EVENTS \
-    "channel_occupied channel_vacated member_added member_removed client_event cache_miss subscription_count"
+#define EVENTS                                                                                                 \
+    "channel_occupied channel_vacated member_added member_removed client_event cache_miss subscription_count " \
+    "room_message"
 
 /* Reads --app with each word up to NULL, and RINGCAST_APP unless it is NULL. */
 static enum rc read_apps(struct options *options, const char *const words[], const char *variable)
@@ -56,7 +57,8 @@ Test(app, without_settings_has_the_defaults, .timeout = 10)
     cr_expect_eq(app->cache_ms, 1800000);
     cr_expect_str_eq(app->webhook, "");
     for (enum webhook_kind kind = 0; kind < WEBHOOK_KINDS_MAX; kind++) {
-        cr_expect_eq((app->webhook_events >> kind & 1) != 0, kind != WEBHOOK_subscription_count);
+        cr_expect_eq((app->webhook_events >> kind & 1) != 0,
+                     kind != WEBHOOK_subscription_count && kind != WEBHOOK_room_message);
         cr_expect_not(app_has_webhook(app, kind), "none without an address");
     }
     options_fini(&options);
@@ -128,7 +130,9 @@ Test(app, webhook_events_are_words_with_commas_between, .timeout = 10)
         option_webhooks kinds;
     } cases[] = {
         {"default", 0x3f},
-        {"all", 0x7f},
+        {"all", 0x7f}, /* of the protocol */
+        {"room_message", 0x80},
+        {"all,room_message", 0xff},
         {"none", 0},
         {"default,subscription_count", 0x7f},
         {"cache_miss", 1 << WEBHOOK_cache_miss},

@@ -102,6 +102,14 @@ Test(webhook_queue, every_kind_is_written_as_the_protocol_says, .timeout = 10)
           .socket_id = TEXT("12.34")},
          "{\"name\":\"client_event\",\"channel\":\"presence-a\",\"event\":\"client-\\\"x\\\"\",\"data\":\"\","
          "\"socket_id\":\"12.34\",\"user_id\":\"42\"}"},
+        {{.kind = WEBHOOK_room_message,
+          .channel = TEXT("tea"),
+          .data = TEXT("\"Ann: \\\"hi\\\"\""),
+          .socket_id = TEXT("0.34"),
+          .epoch = TEXT("k3x9ab2m"),
+          .offset = UINT64_MAX},
+         "{\"name\":\"room_message\",\"channel\":\"tea\",\"data\":\"Ann: \\\"hi\\\"\",\"socket_id\":\"0.34\","
+         "\"epoch\":\"k3x9ab2m\",\"offset\":18446744073709551615}"},
         {{.kind = WEBHOOK_cache_miss, .channel = TEXT("cache-a")}, MISS("cache-a")},
         {{.kind = WEBHOOK_subscription_count, .channel = TEXT("room-7"), .count = 0},
          "{\"name\":\"subscription_count\",\"channel\":\"room-7\",\"subscription_count\":0}"},
