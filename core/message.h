@@ -28,6 +28,7 @@ enum message_origin {
     ORIGIN_BACKEND, /* over HTTP */
     ORIGIN_ROOM,    /* of a room: what a raw client said, or a channel client to raw ones */
     ORIGIN_CLIENT,  /* a client event */
+    ORIGIN_GUEST,   /* one guest invites another: never kept, and its home passes on only so many */
 };
 
 /* A JSON string of the FORM_EVENT frame, quotes and all; 0 bytes: there is none. */

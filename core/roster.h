@@ -47,6 +47,9 @@ struct roster {
     const struct history_rule *rule; /* of its history; NULL: it keeps none */
     struct channel_log *log;         /* its history (server/channel_log.h); NULL: not in use */
 
+    uint64_t invited_ms; /* a guest's channel: since when it was invited */
+    uint32_t invited;    /* so often */
+
     bool is_settling;       /* in the shard's list of rosters to settle this turn */
     bool has_count_changed; /* since subscribers were last told */
     uint64_t told_ms;       /* when that was */

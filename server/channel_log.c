@@ -315,6 +315,7 @@ static void take_keys(struct shard *shard, const struct channel_log *log, const 
         position.offset = key->offset;
         receipts_restore(receipts, channel, text, opened_ms, &position, cursors);
     }
+    home_count_keys(shard);
 }
 
 void log_fill(struct shard *shard, struct channel_log *log, struct store_job *job)

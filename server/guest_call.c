@@ -14,8 +14,6 @@
 #include "server/socket_id.h"
 #include "server/user.h"
 
-#define INVITES_MAX        20 /* to one guest by one shard, within: */
-#define INVITE_WINDOW_MS   10000
 #define DIRECT_EVENT       "ringcast-direct"
 #define GUEST_NAME_BYTES   160
 #define IDENTITY_BYTES_MAX (64 + GUEST_ID_BYTES + 2 * GUEST_NAME_BYTES) /* channel_data, user_data */
@@ -154,16 +152,6 @@ static bool find_other(struct text channel, struct text id, struct text *other_r
     return text_equals(first, id) || text_equals(second, id);
 }
 
-/* Counts an invitation; true: it is one too many for that guest, who still finds the channel in its list. */
-static bool is_invited_too_often(struct shard *shard, const struct name *user)
-{
-    struct guest_invited *invited = &shard->guests_invited[user->hash % GUESTS_INVITED_MAX];
-    if (invited->hash != user->hash || shard->now_ms >= invited->since_ms + INVITE_WINDOW_MS) {
-        *invited = (struct guest_invited){.hash = user->hash, .since_ms = shard->now_ms};
-    }
-    return ++invited->count > INVITES_MAX;
-}
-
 /* Tells the other one on all its connections; if it is not signed in, nobody hears. */
 static enum rc invite(struct guest_call *call, const struct guest *guest, struct text channel, struct text other)
 {
@@ -174,10 +162,10 @@ static enum rc invite(struct guest_call *call, const struct guest *guest, struct
     to = json_text_write(text_put(to, text_of("\",\"name\":\"")), guest->name);
     to = text_put(to, text_of("\"}}"));
     if (!user_channel(call->app, other, memory, &name)) return RC_EINVAL;
-    if (is_invited_too_often(call->shard, &name)) return RC_OK;
     struct event event = {.name = text_of(DIRECT_EVENT), .data = text_between(data, to)};
     struct message *message = event_message(&call->shard->counters, &name, &event);
     if (message == NULL) return RC_ENOMEM;
+    message->origin = ORIGIN_GUEST;
     publish(call->shard, message); /* that it may have to wait was looked at before */
     return RC_OK;
 }

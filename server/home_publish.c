@@ -19,6 +19,9 @@
 #include "server/query.h"
 #include "server/shard.h"
 
+#define INVITATIONS_MAX 20 /* to one guest, within: */
+#define INVITATIONS_MS  10000
+
 /* ---- the last event of cache channels ---- */
 
 static uint64_t kept_bytes(const struct message *message)
@@ -108,6 +111,13 @@ struct receipts *home_receipts(struct shard *shard)
     return shard->receipts;
 }
 
+void home_count_keys(struct shard *shard)
+{
+    uint64_t counted = counter_get(&shard->counters, COUNTER_repeat_keys);
+    uint64_t count = shard->receipts != NULL ? receipts_count(shard->receipts) : 0;
+    counter_add(&shard->counters, COUNTER_repeat_keys, count - counted);
+}
+
 static void answer(struct shard *shard, struct query *query, enum rc rc, const struct position *position)
 {
     query->facts.position = *position;
@@ -126,6 +136,7 @@ void home_answer_publish(struct shard *shard, struct query *query, struct receip
         } else {
             receipts_forget(shard->receipts, receipt);
         }
+        home_count_keys(shard);
     }
     if (query != NULL) answer(shard, query, rc, position);
     while (waiting != NULL) {
@@ -148,6 +159,7 @@ static enum rc look_for_repeat(struct shard *shard, const struct message *messag
     struct receipt *receipt = receipts_find(receipts, &message->channel, key, shard->now_ms);
     if (receipt == NULL) {
         *receipt_r = receipts_open(receipts, &message->channel, key, shard->now_ms);
+        home_count_keys(shard);
         return *receipt_r != NULL ? RC_OK : RC_EFULL;
     }
     counter_add(&shard->counters, COUNTER_repeats, 1);
@@ -172,6 +184,7 @@ static bool is_for_log(const struct history_rule *rule, const struct message *me
 {
     switch (message->origin) {
     case ORIGIN_SERVER:
+    case ORIGIN_GUEST:
         return false;
     case ORIGIN_BACKEND:
         return true;
@@ -222,9 +235,27 @@ static bool waits_for_log(struct shard *shard, const struct channel *channel, st
     return log != NULL && log->state == LOG_READING && channel_log_wait(shard, log, NULL, message, query) == RC_OK;
 }
 
+/* Counts an invitation; true: it is one too many for this guest, who still finds the channel in its list. It is counted
+ * where the guest is known: nobody else's invitations make that forgotten. */
+static bool is_invited_too_often(const struct shard *shard, struct channel *channel)
+{
+    if (channel == NULL) return false; /* it is not signed in: nobody hears */
+    struct roster *roster = channel->roster;
+    if (shard->now_ms >= roster->invited_ms + INVITATIONS_MS) {
+        roster->invited_ms = shard->now_ms;
+        roster->invited = 0;
+    }
+    return ++roster->invited > INVITATIONS_MAX;
+}
+
 enum rc home_publish(struct shard *shard, struct message *message, struct query *query)
 {
     struct channel *channel = hub_find(&shard->hub, &message->channel);
+    if (message->origin == ORIGIN_GUEST && is_invited_too_often(shard, channel)) {
+        counter_add(&shard->counters, COUNTER_invitations_dropped, 1);
+        message_drop(&shard->counters, message);
+        return RC_OK;
+    }
     const struct history_rule *rule =
         channel != NULL ? channel->roster->rule : channel_log_rule(shard, &message->channel);
     struct channel_log *log = NULL;

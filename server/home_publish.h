@@ -35,3 +35,5 @@ void home_terminate(struct shard *shard, struct message *message);
 void home_forget_kept(struct shard *shard, struct roster *roster);
 /* The shard's receipts, made when first wanted. NULL: out of memory. */
 struct receipts *home_receipts(struct shard *shard);
+/* How many there are has changed. */
+void home_count_keys(struct shard *shard);

@@ -44,14 +44,6 @@ struct secure_sink {
     struct span **unsent;
 };
 
-/* How often a guest was invited lately. */
-struct guest_invited {
-    uint64_t hash; /* of its user channel's name */
-    uint64_t since_ms;
-    uint32_t count;
-};
-#define GUESTS_INVITED_MAX 256 /* remembered */
-
 struct shard {
     uint32_t index;
     struct server *server;
@@ -117,7 +109,6 @@ struct shard {
     uint64_t behind_count;              /* and messages that are not kept, but go out behind them */
     uint64_t behind_bytes;
     struct receipts *receipts; /* of publishes with a key; NULL: there was none yet */
-    struct guest_invited guests_invited[GUESTS_INVITED_MAX];
     struct channel **active; /* channels with messages that arrived this turn */
     uint32_t active_count;
     uint32_t active_capacity;

@@ -234,6 +234,51 @@ Test(guest_scenario, other_one_is_told_of_a_direct_channel_on_every_connection, 
 
 /* ---- HTTP ---- */
 
+static void invite(struct api_client *guest, const char *other)
+{
+    char line[] = "POST /guests/auth", body[400];
+    snprintf(body, sizeof body,
+             "{\"token\":\"%s\"," SOCKET "," NAME ",\"channel_name\":\"private-direct-" ANN_ID ",%s\"}",
+             token_of(ANN_ID), other);
+    ask_with(guest, line, JSON, body);
+}
+
+/* Goal: one guest is not told of more than twenty invitations in ten seconds, whoever else is invited meanwhile.
+ * Method: so many others that a table of a few hundred would have forgotten the one. */
+Test(guest_scenario, invitations_to_one_are_bounded_whoever_else_is_invited, .timeout = 60)
+{
+    scenario_start(&scenario, 5, FLAGS("--guests", "--shards", "2"));
+    struct channel_client *ben = channel_client_join(&scenario, 1, CHANNEL_APP_KEY, SEND_BUFFER);
+    scenario_settle(&scenario);
+    channel_client_sign_in(ben, BEN_ID, NULL);
+    scenario_settle(&scenario);
+    struct api_client *ann = join(0);
+    for (uint32_t round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < 15; i++) {
+            invite(ann, BEN_ID);
+        }
+        for (uint32_t i = 0; i < 700; i++) {
+            char other[GUEST_ID_BYTES + 1];
+            snprintf(other, sizeof other, "gz%08u%03u", i, round);
+            for (char *at = other; *at != '\0'; at++) {
+                if (*at >= '0' && *at <= '9') *at = (char)(*at - '0' + 'a');
+            }
+            invite(ann, other);
+        }
+        scenario_settle(&scenario);
+    }
+    cr_expect_eq(ann->answers_count, 3 * 715);
+    api_client_last(ann, 200);
+    cr_expect_eq(channel_client_count(ben, "ringcast-direct", NULL), 20);
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_invitations_dropped), 25);
+    scenario_pass(&scenario, 10000);
+    ann = join(0);
+    invite(ann, BEN_ID);
+    scenario_settle(&scenario);
+    cr_expect_eq(channel_client_count(ben, "ringcast-direct", NULL), 21, "later it is told again");
+    scenario_stop(&scenario);
+}
+
 Test(guest_scenario, requests_that_a_page_of_others_could_send_are_refused, .timeout = 60)
 {
     static const struct {
