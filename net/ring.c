@@ -384,6 +384,14 @@ void ring_cancel_writable(struct ring *ring, uint32_t slot, uint32_t life)
     cancel(ring, op_pack(OP_WRITABLE, life, slot));
 }
 
+void ring_ask_unacked(struct ring *ring, uint32_t slot, uint32_t life)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_SIOCOUTQ, (int)slot, 0, 0, NULL, 0);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    sqe->user_data = op_pack(OP_UNACKED, life, slot);
+}
+
 void ring_shutdown(struct ring *ring, uint32_t slot, uint32_t life)
 {
     struct io_uring_sqe *sqe = take_sqe(ring);

@@ -95,6 +95,9 @@ uint32_t ring_submit_sends(struct ring *ring, struct send_failure *failures_r);
 /* Completes once, when the slot can be sent to again (or has failed: the next send says so). */
 void ring_await_writable(struct ring *ring, uint32_t slot, uint32_t life);
 void ring_cancel_writable(struct ring *ring, uint32_t slot, uint32_t life);
+/* Asks how many bytes of a socket the peer has not acknowledged (SIOCOUTQ; kernel 6.7). Completes with their number, or
+ * -EOPNOTSUPP. */
+void ring_ask_unacked(struct ring *ring, uint32_t slot, uint32_t life);
 /* Sends FIN, and completes. The kernel runs it in a thread of its own (io-wq), hence for rare ends only; that thread
  * looks the slot up, so a slot closed before the completion could lead it to the next connection. */
 void ring_shutdown(struct ring *ring, uint32_t slot, uint32_t life);

@@ -486,6 +486,8 @@ static uint64_t stale_at_ms(struct shard *shard, const struct connection *connec
 {
     const struct outbox *outbox = shard_outbox(shard, connection);
     uint64_t age_ms_max = shard->options->outbox_age_ms_max;
+    /* What was asked for and is long may take its time, as long as it moves. */
+    if (outbox->marks & OUTBOX_LONG) return connection->heard_ms + age_ms_max;
     if (connection->unsent_ms > 0) return connection->unsent_ms + age_ms_max;
     return outbox_is_empty(outbox) ? UINT64_MAX : outbox_made_ms(outbox) + age_ms_max;
 }
@@ -508,6 +510,7 @@ static void ping(struct shard *shard, struct connection *connection)
 {
     static const uint8_t frame[] = {0x80 | FRAME_PING, 0};
     connection->pinged_ms = shard->now_ms;
+    connection->unacked = 0;
     counter_add(&shard->counters, COUNTER_pings_sent, 1);
     connection_say_control(shard, connection, batch_of_static(frame, sizeof frame, shard->now_ms));
 }
@@ -521,11 +524,30 @@ static void look(struct shard *shard, struct connection *connection)
     } else if (silence_at_ms(shard, connection) > shard->now_ms) {
         connection_set_timer(shard, connection);
     } else if (is_pinged(connection)) {
-        connection_close(shard, connection, CLOSE_SILENT);
+        /* The ping may lie behind much else on a slow line: connection_measured() judges. */
+        ring_ask_unacked(shard->ring, shard_slot(shard, connection), connection->life);
     } else {
         ping(shard, connection);
         connection_set_timer(shard, connection);
     }
+}
+
+void connection_measured(struct shard *shard, struct connection *connection, int32_t unacked)
+{
+    if (connection->state != CONNECTION_OPEN || !is_pinged(connection)) return;
+    bool is_moving = unacked > 0 && (connection->unacked == 0 || (uint32_t)unacked < connection->unacked);
+    if (!is_moving) {
+        connection_close(shard, connection, CLOSE_SILENT);
+        return;
+    }
+    connection->unacked = (uint32_t)unacked;
+    connection->pinged_ms = shard->now_ms - shard->options->pong_ms_max / 2; /* the next look */
+    connection_set_timer(shard, connection);
+}
+
+void connection_progressed(struct shard *shard, struct connection *connection)
+{
+    connection->heard_ms = shard->now_ms;
 }
 
 void connection_timer(struct shard *shard, struct connection *connection)

@@ -71,7 +71,8 @@ struct connection {
     struct span *held;        /* bytes that came while JOINING or paused */
     uint64_t unsent_ms;       /* since when something is unsent; 0: nothing is */
     uint32_t unsent_at;       /* how much of it has gone */
-    uint64_t heard_ms;        /* when bytes came last */
+    uint32_t unacked;         /* pinged: what the peer had not acknowledged at the last look; 0: there was none */
+    uint64_t heard_ms;        /* when bytes came last, or went after they could not */
     uint32_t long_bytes;      /* of long answers in its outbox, since the last of them left; */
     uint32_t long_left;       /* all bytes of the outbox up to the end of the last */
     union {
@@ -165,6 +166,10 @@ void connection_read_on(struct shard *shard, struct connection *connection);
 
 /* Its timer ran out. */
 void connection_timer(struct shard *shard, struct connection *connection);
+/* So many bytes sent to it are not acknowledged (ring_ask_unacked()), or -errno. */
+void connection_measured(struct shard *shard, struct connection *connection, int32_t unacked);
+/* Its socket takes bytes again: the peer has acknowledged some, and lives. */
+void connection_progressed(struct shard *shard, struct connection *connection);
 /* Sets the timer for what comes first: a look at silence, or the outbox's age. Over HTTP, where it is called when a
  * socket has taken some of an answer and not all: that the client read is a sign of life, from which its time begins
  * anew. */

@@ -366,5 +366,6 @@ void flush_unblock(struct shard *shard, struct connection *connection)
 {
     struct outbox *outbox = shard_outbox(shard, connection);
     outbox->marks &= (uint16_t)~OUTBOX_BLOCKED;
+    connection_progressed(shard, connection);
     flush_later(shard, shard_slot(shard, connection));
 }

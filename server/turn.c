@@ -139,6 +139,10 @@ static void take_completion(struct shard *shard, struct completion *completion)
     case OP_SIGNAL:
         if (!completion->more) ring_watch(shard->ring, shard->signal_descriptor);
         break;
+    case OP_UNACKED:
+        connection = connection_of(shard, completion);
+        if (connection != NULL) connection_measured(shard, connection, completion->result);
+        break;
     case OP_SHUTDOWN:
         connection = connection_of(shard, completion);
         if (connection != NULL) shut(shard, connection);

@@ -158,6 +158,31 @@ Test(life, the_silent_are_pinged_and_only_the_mute_are_closed, .timeout = 30)
     scenario_stop(&scenario);
 }
 
+/* A ping lies behind all that the kernel has for a slow line. While it moves, its client is not judged; when it stands
+ * still, it is. */
+Test(life, a_slow_line_that_moves_is_alive, .timeout = 30)
+{
+    scenario_start(&scenario, 1,
+                   FLAGS("--shards", "1", "--ping-ms", "2s", "--pong-ms-max", "5s", "--close-ms-max", "1h"));
+    struct client *speaker = client_join(&scenario, 0, "/", SEND_BUFFER);
+    struct client *slow = client_join(&scenario, 0, "/", SEND_BUFFER);
+    scenario_settle(&scenario);
+    slow->is_reading = false;
+    client_say(speaker, 40000);
+    scenario_settle(&scenario);
+    uint8_t piece[300];
+    for (uint32_t i = 0; i < 100; i++) {
+        fake_read(slow->socket, piece, sizeof piece);
+        scenario_pass(&scenario, 300);
+        cr_assert_eq(scenario_counter(&scenario, COUNTER_subscriptions), 2, "after %u ms", 300 * i);
+    }
+    for (uint32_t i = 0; i < 40; i++) {
+        scenario_pass(&scenario, 300);
+    }
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_subscriptions), 1, "it stood still");
+    scenario_stop(&scenario);
+}
+
 Test(life, who_does_not_finish_the_request_in_time_is_closed, .timeout = 30)
 {
     scenario_start(&scenario, 1, FLAGS("--shards", "1", "--handshake-ms-max", "10s"));

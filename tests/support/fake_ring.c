@@ -128,6 +128,13 @@ static void submit_one(struct ring *ring, const struct asked *asked)
         slot->is_awaiting = true;
         slot->writable_life = asked->life;
         break;
+    case OP_UNACKED:
+        assert(slot->socket != NULL);
+        fake_ring_complete(ring, (struct completion){.kind = OP_UNACKED,
+                                                     .slot = asked->slot,
+                                                     .life = asked->life,
+                                                     .result = (int32_t)slot->socket->to_client.count});
+        break;
     case OP_CANCEL:
         submit_cancel(ring, asked);
         break;
@@ -248,6 +255,11 @@ void ring_await_writable(struct ring *ring, uint32_t slot, uint32_t life)
 void ring_cancel_writable(struct ring *ring, uint32_t slot, uint32_t life)
 {
     cancel(ring, OP_WRITABLE, slot, life);
+}
+
+void ring_ask_unacked(struct ring *ring, uint32_t slot, uint32_t life)
+{
+    ask(ring, (struct asked){.kind = OP_UNACKED, .slot = slot, .life = life});
 }
 
 void ring_shutdown(struct ring *ring, uint32_t slot, uint32_t life)
