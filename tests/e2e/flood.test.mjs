@@ -47,8 +47,8 @@ channelTest('a full house that floods keeps no backend out, and lets nobody in',
   let isOver = false, isIn = false;
   const talk = raws.map((client, i) => floodLobby(client, i, (heard) => isOver && heard.length >= PUBLISHES));
   const events = peers.map((peer) => floodChannel(peer, () => isOver));
-  const limit = sized(4, 40) * WAIT_MS;    /* the flood lasts */
-  const late = until(() => connect(server).catch(() => null), 'a place', { limit }).then((client) => {
+  const limit = sized(4, 40) * WAIT_MS;    /* the flood lasts; one given up would take the place */
+  const late = until(() => connect(server, '/', { limit }).catch(() => null), 'a place', { limit }).then((client) => {
     isIn = true;
     return client;
   });

@@ -144,7 +144,7 @@ export function webSocketUrl(server, path) {
  *   inbox    the messages: text as string, binary as Buffer
  *   pings    how many came; pongs are answered by `ws` unless options say autoPong: false
  *   ended    resolves to { code, reason } of the close; `ws` says 1006 when there was no close frame */
-export async function connect(server, path = '/', { protocols = [], ...options } = {}) {
+export async function connect(server, path = '/', { protocols = [], limit, ...options } = {}) {
   const client = new WebSocket(webSocketUrl(server, path), protocols,
     { maxPayload: 1 << 27, ca: server.ca, ...options });
   client.inbox = new Inbox();
@@ -160,7 +160,7 @@ export async function connect(server, path = '/', { protocols = [], ...options }
   await within(new Promise((resolve, reject) => {
     client.once('open', resolve);
     client.once('error', reject);
-  }), 'a WebSocket to open');
+  }), 'a WebSocket to open', limit);
   client.on('error', () => {});    /* `ended` tells */
   return client;
 }
