@@ -47,6 +47,9 @@ struct component {
     /* The home of a channel has answered; the join lives during the call. */
     void (*on_subscribed)(struct shard *shard, struct connection *connection, const struct join *join);
     void (*on_refused)(struct shard *shard, struct connection *connection, const struct join *join);
+    /* The peer will say nothing more. True: something that it has said, an echo or an answer, is still on its way back
+     * to it, and connection_settled() is called when it is there, perhaps before this returns. */
+    bool (*has_unanswered)(struct shard *shard, struct connection *connection);
     /* Last words before the close frame; NULL: none. */
     void (*on_goodbye)(struct shard *shard, struct connection *connection, enum close_reason reason);
     /* What the close frame says. */

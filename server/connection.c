@@ -27,18 +27,6 @@
 
 #define LINGER_MS 2000 /* for the peer to read our last words and hang up */
 
-const char *connection_state_name(enum connection_state state)
-{
-    static const char *const names[CONNECTION_STATES_MAX] = {
-        [CONNECTION_TLS] = "TLS",           [CONNECTION_FREE] = "FREE",
-        [CONNECTION_REQUEST] = "REQUEST",   [CONNECTION_ANSWERING] = "ANSWERING",
-        [CONNECTION_JOINING] = "JOINING",   [CONNECTION_OPEN] = "OPEN",
-        [CONNECTION_CLOSING] = "CLOSING",   [CONNECTION_LINGERING] = "LINGERING",
-        [CONNECTION_DRAINING] = "DRAINING",
-    };
-    return names[state];
-}
-
 /* The only line that assigns a state. */
 static void enter(struct shard *shard, struct connection *connection, enum connection_state next)
 {
@@ -49,7 +37,9 @@ static void enter(struct shard *shard, struct connection *connection, enum conne
                                1 << CONNECTION_DRAINING,
         [CONNECTION_ANSWERING] = 1 << CONNECTION_REQUEST | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
         [CONNECTION_JOINING] = 1 << CONNECTION_OPEN | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
-        [CONNECTION_OPEN] = 1 << CONNECTION_CLOSING | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
+        [CONNECTION_OPEN] =
+            1 << CONNECTION_SETTLING | 1 << CONNECTION_CLOSING | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
+        [CONNECTION_SETTLING] = 1 << CONNECTION_OPEN | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
         [CONNECTION_CLOSING] = 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
         [CONNECTION_LINGERING] = 1 << CONNECTION_DRAINING,
         [CONNECTION_DRAINING] = 1 << CONNECTION_FREE,
@@ -263,12 +253,17 @@ static bool is_fault_of_frames(enum close_reason reason)
     return reason == CLOSE_BAD_FRAME || reason == CLOSE_BAD_TEXT || reason == CLOSE_TOO_BIG;
 }
 
+static bool is_ending(const struct connection *connection)
+{
+    return connection->state == CONNECTION_SETTLING || connection->state == CONNECTION_CLOSING ||
+           connection->state == CONNECTION_LINGERING;
+}
+
 void connection_close(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
     if (connection->state != CONNECTION_OPEN || close_reason_code(reason) == 0) {
-        bool is_ending = connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_LINGERING;
         /* A second reason does not hurry an end that is under way, but for those who do not take our last words. */
-        if (!is_ending || reason == CLOSE_SLOW_READER || reason == CLOSE_NO_MEMORY) {
+        if (!is_ending(connection) || reason == CLOSE_SLOW_READER || reason == CLOSE_NO_MEMORY) {
             connection_finish(shard, connection, reason);
         }
         return;
@@ -286,10 +281,12 @@ void connection_close(struct shard *shard, struct connection *connection, enum c
     say_close_frame(shard, connection, code, close_reason_text(reason));
 }
 
-void connection_peer_closed(struct shard *shard, struct connection *connection, uint16_t code)
+static void end_as_heard(struct shard *shard, struct connection *connection, enum close_reason reason, uint16_t code)
 {
-    connection->has_peer_closed = true;
-    if (connection->state == CONNECTION_OPEN) {
+    connection->has_peer_closed = reason == CLOSE_PEER_CLOSED;
+    if (reason != CLOSE_PEER_CLOSED) {
+        connection_close(shard, connection, reason);
+    } else if (connection->state == CONNECTION_OPEN) {
         leave(shard, connection, CLOSE_PEER_CLOSED);
         enter(shard, connection, CONNECTION_CLOSING);
         timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->close_ms_max);
@@ -297,6 +294,27 @@ void connection_peer_closed(struct shard *shard, struct connection *connection, 
     } else if (!has_unsaid(shard, connection)) {
         say_end(shard, connection);
     }
+}
+
+void connection_last_heard(struct shard *shard, struct connection *connection, enum close_reason reason,
+                           uint16_t code)
+{
+    if (connection->state != CONNECTION_OPEN) {
+        end_as_heard(shard, connection, reason, code);
+        return;
+    }
+    enter(shard, connection, CONNECTION_SETTLING);
+    connection->reason = reason;
+    connection->peer_code = code;
+    timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->close_ms_max);
+    if (!connection->component->has_unanswered(shard, connection)) connection_settled(shard, connection);
+}
+
+void connection_settled(struct shard *shard, struct connection *connection)
+{
+    if (connection->state != CONNECTION_SETTLING) return;
+    enter(shard, connection, CONNECTION_OPEN); /* for no longer than it takes to end */
+    end_as_heard(shard, connection, connection->reason, connection->peer_code);
 }
 
 void connection_linger(struct shard *shard, struct connection *connection, enum close_reason reason)
@@ -311,7 +329,7 @@ void connection_linger(struct shard *shard, struct connection *connection, enum 
 
 void connection_break(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
-    if (connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_LINGERING) {
+    if (is_ending(connection)) {
         connection_finish(shard, connection, reason);
         return;
     }
@@ -322,7 +340,7 @@ void connection_break(struct shard *shard, struct connection *connection, enum c
 
 void connection_flushed(struct shard *shard, struct connection *connection)
 {
-    if (connection->state == CONNECTION_OPEN) {
+    if (connection->state == CONNECTION_OPEN || connection->state == CONNECTION_SETTLING) {
         connection->has_answered = true;
         shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_WATCHED;
         return;
@@ -351,16 +369,16 @@ void connection_ended(struct shard *shard, struct connection *connection)
     if (connection->held != NULL) return; /* its last words; taking them in comes back here */
     /* It may only have closed its half: an answer, also to its close frame, still goes out. */
     bool has_answer = has_unsaid(shard, connection);
-    bool is_ending = connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_LINGERING;
-    bool is_answered_later = connection->state == CONNECTION_ANSWERING || connection->state == CONNECTION_JOINING;
-    if (is_answered_later) return; /* connection_answered(), connection_open() come back here */
+    bool is_answered_later = connection->state == CONNECTION_ANSWERING || connection->state == CONNECTION_JOINING ||
+                             connection->state == CONNECTION_SETTLING;
+    if (is_answered_later) return; /* connection_answered(), connection_open() come back here, or it still reads */
     bool may_linger = connection->state == CONNECTION_REQUEST || connection->state == CONNECTION_OPEN;
     if (has_answer && may_linger) {
         connection_linger(shard, connection, CLOSE_PEER_GONE);
     } else if (!has_answer && may_linger && connection->tls != NULL) {
         connection_linger(shard, connection, CLOSE_PEER_GONE);
         say_end(shard, connection); /* TLS ends in both directions */
-    } else if (!(has_answer && is_ending)) {
+    } else if (!(has_answer && is_ending(connection))) {
         connection_finish(shard, connection, CLOSE_PEER_GONE);
     }
 }
@@ -565,6 +583,9 @@ void connection_timer(struct shard *shard, struct connection *connection)
         break;
     case CONNECTION_ANSWERING:
         api_timer(shard, connection);
+        break;
+    case CONNECTION_SETTLING:
+        connection_settled(shard, connection);
         break;
     case CONNECTION_CLOSING:
     case CONNECTION_LINGERING:

@@ -1,6 +1,6 @@
 /* server/connection.h - one client from accept to reaped.
  *
- *   FREE -> [TLS ->] REQUEST -> JOINING -> OPEN -> CLOSING -> DRAINING -> FREE
+ *   FREE -> [TLS ->] REQUEST -> JOINING -> OPEN -> [SETTLING ->] CLOSING -> DRAINING -> FREE
  * REQUEST may answer and stay (no further request is taken while its answers wait for the client to read), or ask
  * others first and be ANSWERING meanwhile, or answer for the last time and go to LINGERING, as OPEN does after a broken
  * frame; any state but FREE may enter DRAINING. What a fan-out touches of a connection is not here but in the shard's
@@ -34,6 +34,7 @@ enum connection_state {
     CONNECTION_ANSWERING, /* a backend's request waits for other shards; what comes is held */
     CONNECTION_JOINING,   /* an upgrade waits for the component (a channel's home); what comes is held */
     CONNECTION_OPEN,      /* frames both ways */
+    CONNECTION_SETTLING,  /* the peer has said its last; what it has said before is still on its way back to it */
     CONNECTION_CLOSING,   /* our close frame is said; wait for the peer's, or for the timer */
     CONNECTION_LINGERING, /* all is said: once it is out, FIN; then wait for the peer's, or for the timer */
     CONNECTION_DRAINING,  /* nothing more is read or said; wait until no operation is under way */
@@ -54,8 +55,11 @@ enum outbox_mark {
 };
 
 struct connection {
-    struct timer timer;                 /* the state's deadline; OPEN: the next look at silence and outbox age */
-    struct frame_reader reader;         /* OPEN, CLOSING */
+    struct timer timer; /* the state's deadline; OPEN: the next look at silence and outbox age */
+    union {
+        struct frame_reader reader; /* OPEN, CLOSING */
+        uint16_t peer_code; /* SETTLING: of the peer's close frame, 0: it had none. Nothing is read any more */
+    };
     const struct component *component;  /* JOINING, OPEN; NULL once on_close was called */
     struct subscription *subscriptions; /* the latest first */
     union {
@@ -136,8 +140,13 @@ void connection_say_frame(struct shard *shard, struct connection *connection, en
 
 /* Ends it for this reason: with a close frame when the reason has a code and the connection is open, else at once. */
 void connection_close(struct shard *shard, struct connection *connection, enum close_reason reason);
-/* The peer's close frame has come: answers with its code (0: none was given) and closes. */
-void connection_peer_closed(struct shard *shard, struct connection *connection, uint16_t code);
+/* The peer says nothing more: its close frame has come (CLOSE_PEER_CLOSED, with its code or 0), or a frame that ends it
+ * for another reason. Closes once it has heard what of its own is still on its way: OPEN -> SETTLING, unless nothing
+ * is. */
+void connection_last_heard(struct shard *shard, struct connection *connection, enum close_reason reason,
+                           uint16_t code);
+/* SETTLING -> CLOSING: it has. */
+void connection_settled(struct shard *shard, struct connection *connection);
 /* The last answer over HTTP has been queued: send it, then FIN. */
 void connection_linger(struct shard *shard, struct connection *connection, enum close_reason reason);
 /* Nothing more can be said or understood: send what is sealed already, then FIN. */

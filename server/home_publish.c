@@ -90,7 +90,11 @@ static enum rc hand_out(struct shard *shard, struct channel *channel, struct mes
 
 static void note_published(struct shard *shard, const struct message *message)
 {
-    counter_add(&shard->counters, COUNTER_messages_published, 1);
+    uint32_t bytes = 0; /* of all forms; none: query_new_behind() */
+    for (enum form form = 0; form < FORMS_MAX; form++) {
+        bytes += message->frame_bytes[form];
+    }
+    if (bytes > 0) counter_add(&shard->counters, COUNTER_messages_published, 1);
     if (message->origin == ORIGIN_CLIENT) home_tell_client_event(shard, message);
 }
 

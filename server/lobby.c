@@ -11,6 +11,7 @@
 #include "server/app.h"
 #include "server/connection.h"
 #include "server/publish.h"
+#include "server/query.h"
 #include "server/request.h"
 #include "server/shard.h"
 #include "server/subscribe.h"
@@ -138,6 +139,24 @@ static void lobby_on_message(struct shard *shard, struct connection *connection,
     if (connection->state == CONNECTION_OPEN) throttle_count(shard, connection, payload->count);
 }
 
+/* With echo its own words come back to it, from the room's home; the answer to this comes behind them. Without memory
+ * it ends without them. */
+static bool lobby_has_unanswered(struct shard *shard, struct connection *connection)
+{
+    if (!shard->options->lobby_echo) return false;
+    const struct name *room = &connection->subscriptions->channel->name;
+    struct query *query = query_new_behind(&shard->counters, room);
+    if (query != NULL) query_ask(shard, shard_slot(shard, connection), QUERY_OF_ROOM, query);
+    return query != NULL;
+}
+
+void lobby_answered(struct shard *shard, struct query *query)
+{
+    struct connection *connection = &shard->connections[query->slot];
+    if (connection->life == query->serial) connection_settled(shard, connection);
+    query_free(&shard->counters, query);
+}
+
 static void lobby_on_error(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
     log_debug("shard %u, connection %u: %s", shard->index, shard_slot(shard, connection), close_reason_text(reason));
@@ -156,6 +175,7 @@ const struct component lobby = {
     .on_open = lobby_on_open,
     .on_message = lobby_on_message,
     .on_subscribed = lobby_on_subscribed,
+    .has_unanswered = lobby_has_unanswered,
     .on_refused = lobby_on_refused,
     .close_code = close_reason_code,
     .on_error = lobby_on_error,

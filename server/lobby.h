@@ -6,7 +6,12 @@
 
 #include "server/component.h"
 
+struct query;
+
 extern const struct component lobby;
+
+/* From a home: what a connection that ends has said is out. Takes over the query. */
+void lobby_answered(struct shard *shard, struct query *query);
 
 /* Can there be a room at this path, which lobby.serves? If not, *refusal_r says why: for its page as for its socket. */
 bool lobby_has_room(struct text path, struct refusal *refusal_r);

@@ -164,6 +164,12 @@ static void pusher_on_goodbye(struct shard *shard, struct connection *connection
     pusher_error(&command, code, "%s", close_reason_text(reason));
 }
 
+static bool pusher_has_unanswered(struct shard *shard, struct connection *connection)
+{
+    (void)shard;
+    return connection->pusher->asked > 0;
+}
+
 static void pusher_on_error(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
     log_debug("shard %u, channel connection %u: %s", shard->index, shard_slot(shard, connection),
@@ -321,6 +327,7 @@ const struct component pusher = {
     .on_subscribed = pusher_on_subscribed,
     .on_refused = pusher_on_refused,
     .on_message = pusher_on_message,
+    .has_unanswered = pusher_has_unanswered,
     .on_goodbye = pusher_on_goodbye,
     .close_code = close_reason_channel_code,
     .on_error = pusher_on_error,

@@ -24,6 +24,7 @@ struct pusher {
     uint32_t random;   /* of its socket id */
     uint16_t channels; /* it subscribes to, without those that sign-in brings along */
     uint16_t watches;  /* of its watchlist that no home has answered yet */
+    uint32_t asked;    /* of homes, that no home has answered yet */
     uint32_t events;   /* client events in the second that began at events_ms */
     uint64_t events_ms;
     uint32_t subscribes; /* in the window that began at subscribes_ms */

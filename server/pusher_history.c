@@ -11,7 +11,6 @@
 #include "server/history_page.h"
 #include "server/home_publish.h"
 #include "server/long_answer.h"
-#include "server/post.h"
 #include "server/publish.h"
 #include "server/query.h"
 
@@ -32,17 +31,9 @@
 static void ask(const struct command *command, struct query *query)
 {
     struct shard *shard = command->shard;
-    uint32_t home = hub_home(&shard->hub, &query->name);
-    query->asker = QUERY_OF_CLIENT;
-    query->shard = shard->index;
-    query->slot = shard_slot(shard, command->connection);
-    query->serial = command->connection->life;
-    if (home == shard->index) {
-        query_take(shard, query);
-        if (shard->deliveries_waiting > 0) connection_pause(shard, command->connection);
-    } else if (post_send(shard, home, LETTER_ASK, query) == RC_PENDING) {
-        connection_pause(shard, command->connection);
-    }
+    command->pusher->asked++;
+    enum rc rc = query_ask(shard, shard_slot(shard, command->connection), QUERY_OF_CLIENT, query);
+    if (rc == RC_PENDING) connection_pause(shard, command->connection);
 }
 
 /* ---- acknowledgements ---- */
@@ -90,7 +81,11 @@ void pusher_publish(const struct command *command, struct message *message)
 {
     struct shard *shard = command->shard;
     if (command->id.at == NULL) {
+        /* Its own echo is no answer: one behind it is asked for, so that it is waited for when the client closes. */
+        bool has_echo = !message->publisher.is_excluded;
+        struct query *behind = has_echo ? query_new_behind(&shard->counters, &message->channel) : NULL;
         if (publish(shard, message) == RC_PENDING) connection_pause(shard, command->connection);
+        if (behind != NULL) ask(command, behind);
         return;
     }
     struct query *query = query_new(QUERY_PUBLISH, &message->channel);
@@ -251,11 +246,17 @@ void pusher_answered(struct shard *shard, struct query *query)
 {
     struct connection *connection = &shard->connections[query->slot];
     struct command command = {.shard = shard, .connection = connection, .pusher = connection->pusher};
-    bool is_there = connection->life == query->serial && connection->state == CONNECTION_OPEN;
-    if (is_there && query->kind == QUERY_PUBLISH) published(&command, query);
+    bool is_open = connection->state == CONNECTION_OPEN || connection->state == CONNECTION_SETTLING;
+    bool is_there = connection->life == query->serial && is_open;
+    bool is_behind = query->key[0] == '\0'; /* nobody waits for its answer */
+    if (is_there) command.pusher->asked--;
+    if (is_there && query->kind == QUERY_PUBLISH && !is_behind) published(&command, query);
     if (is_there && query->kind == QUERY_HISTORY) {
         history_came(&command, query);
         long_answer_came(shard, connection);
+    }
+    if (is_there && connection->state == CONNECTION_SETTLING && command.pusher->asked == 0) {
+        connection_settled(shard, connection);
     }
     query_free(&shard->counters, query);
 }

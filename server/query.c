@@ -13,6 +13,7 @@
 #include "server/api.h"
 #include "server/history_page.h"
 #include "server/home_publish.h"
+#include "server/lobby.h"
 #include "server/post.h"
 #include "server/pusher.h"
 #include "server/shard.h"
@@ -30,6 +31,32 @@ struct query *query_new(enum query_kind kind, const struct name *name)
     *query = (struct query){.kind = kind, .name = *name};
     query->name.text = text;
     return query;
+}
+
+struct query *query_new_behind(struct counters *counters, const struct name *channel)
+{
+    static const uint32_t no_frames[FORMS_MAX];
+    struct query *query = query_new(QUERY_PUBLISH, channel);
+    struct message *message = query != NULL ? message_new(counters, channel, no_frames) : NULL;
+    if (message == NULL) {
+        query_free(counters, query);
+        return NULL;
+    }
+    message->origin = ORIGIN_SERVER;
+    query->message = message;
+    return query;
+}
+
+enum rc query_ask(struct shard *shard, uint32_t slot, enum query_asker asker, struct query *query)
+{
+    uint32_t home = hub_home(&shard->hub, &query->name);
+    query->asker = asker;
+    query->shard = shard->index;
+    query->slot = slot;
+    query->serial = shard->connections[slot].life;
+    if (home != shard->index) return post_send(shard, home, LETTER_ASK, query);
+    query_take(shard, query);
+    return shard->deliveries_waiting > 0 ? RC_PENDING : RC_OK;
 }
 
 void query_free(struct counters *counters, struct query *query)
@@ -218,9 +245,15 @@ void query_done(struct shard *shard, struct query *query, enum rc rc)
 
 void query_answered(struct shard *shard, struct query *query)
 {
-    if (query->asker == QUERY_OF_CLIENT) {
-        pusher_answered(shard, query);
-    } else {
+    switch (query->asker) {
+    case QUERY_OF_BACKEND:
         api_answered(shard, query);
+        break;
+    case QUERY_OF_CLIENT:
+        pusher_answered(shard, query);
+        break;
+    case QUERY_OF_ROOM:
+        lobby_answered(shard, query);
+        break;
     }
 }

@@ -30,6 +30,7 @@ enum query_kind {
 enum query_asker {
     QUERY_OF_BACKEND, /* api_answered() takes the answer */
     QUERY_OF_CLIENT,  /* pusher_answered() does */
+    QUERY_OF_ROOM,    /* lobby_answered() does */
 };
 
 /* What a call wants to know of a channel; bits. */
@@ -85,6 +86,12 @@ struct query {
 struct query *query_new(enum query_kind kind, const struct name *name);
 /* Accepts NULL. */
 void query_free(struct counters *counters, struct query *query);
+
+/* A publish of nothing: it is answered when all that was published to the channel before it, from the same shard, is
+ * out, and its answer comes behind that. NULL: out of memory. */
+struct query *query_new_behind(struct counters *counters, const struct name *channel);
+/* Asks the channel's home, from a connection of this shard. RC_PENDING: mailboxes are full, pause the connection. */
+enum rc query_ask(struct shard *shard, uint32_t slot, enum query_asker asker, struct query *query);
 
 /* 1 to QUERY_KEY_BYTES_MAX bytes, no control characters. */
 bool query_key_is_valid(struct text key);

@@ -62,11 +62,7 @@ static void take_control(struct shard *shard, struct connection *connection, enu
         break;
     case FRAME_CLOSE:
         reason = frame_close_read(payload, count, &code);
-        if (reason == CLOSE_PEER_CLOSED) {
-            connection_peer_closed(shard, connection, count == 0 ? 0 : code);
-        } else {
-            connection_close(shard, connection, reason);
-        }
+        connection_last_heard(shard, connection, reason, count == 0 ? 0 : code);
         break;
     default: /* a pong, asked for or not (RFC 6455 5.5.3): that it came is all it says */
         break;
@@ -138,7 +134,7 @@ static enum step receive_frame(struct shard *shard, struct connection *connectio
         receive_control(shard, connection, &event);
         break;
     case FRAME_EVENT_BAD:
-        connection_close(shard, connection, event.reason);
+        connection_last_heard(shard, connection, event.reason, 0);
         return STEP_WAIT;
     }
     return STEP_MORE;
@@ -156,12 +152,15 @@ static void receive(struct shard *shard, struct connection *connection, struct b
             step = request_receive(shard, connection, in) ? STEP_MORE : STEP_WAIT;
             break;
         case CONNECTION_OPEN:
-        case CONNECTION_CLOSING:
             step = receive_frame(shard, connection, in);
+            break;
+        case CONNECTION_CLOSING: /* nothing comes behind the peer's close frame */
+            step = connection->has_peer_closed ? STEP_WAIT : receive_frame(shard, connection, in);
             break;
         case CONNECTION_TLS:
         case CONNECTION_ANSWERING:
         case CONNECTION_JOINING:
+        case CONNECTION_SETTLING:
         case CONNECTION_LINGERING:
         case CONNECTION_DRAINING:
         case CONNECTION_FREE:

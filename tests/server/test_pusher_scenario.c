@@ -90,6 +90,43 @@ Test(pusher_scenario, a_client_event_without_data_is_passed_on_with_null, .timeo
     scenario_stop(&scenario);
 }
 
+/* ---- what is said last ---- */
+
+/* Goal: what was asked before the close frame is answered before the close, wherever the home is. */
+Test(pusher_scenario, who_closes_at_once_hears_its_acks_and_its_echo_first, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 18; seed++) {
+        char channel[64], room[64];
+        scenario_start(&scenario, seed, FLAGS("", "--shards", "3", "--lobby-echo"));
+        channel_name(&scenario, "private-", (uint32_t)seed % 3, 0, channel);
+        const char *public = channel_name(&scenario, "room-", (uint32_t)(seed + 1) % 3, 0, room);
+        struct channel_client *client = join(0);
+        channel_client_subscribe(client, channel);
+        channel_client_subscribe(client, public);
+        scenario_settle(&scenario);
+        for (uint32_t i = 0; i < 5; i++) {
+            char id[8];
+            snprintf(id, sizeof id, "%u", i);
+            channel_client_publish(client, channel, "client-a", "1", id);
+            channel_client_say(client,
+                               "{\"event\":\"pusher:ringcast_publish\",\"data\":{\"channel\":\"%s\",\"data\":\"x\"}}",
+                               public);
+        }
+        channel_client_ask_page(client, channel, "\"since\":0", 10, 1);
+        if (seed % 2) {
+            client_close(client->client, 1000);
+        } else {
+            client_frame(client->client, 3, "", 0);
+        }
+        scenario_settle(&scenario);
+        cr_expect_eq(client->client->code, seed % 2 ? 1000 : 1002);
+        cr_expect_eq(channel_client_count(client, "pusher_internal:ringcast_ack", NULL), 5, "seed %lu", seed);
+        cr_expect_eq(channel_client_count(client, "message", public), 5, "seed %lu", seed);
+        cr_expect_eq(channel_client_count(client, "pusher_internal:ringcast_history", NULL), 1, "seed %lu", seed);
+        scenario_stop(&scenario);
+    }
+}
+
 /* ---- what is refused ---- */
 
 #define TEN_X     "xxxxxxxxxx"

@@ -58,6 +58,47 @@ Test(scenario, with_echo_the_sender_hears_itself, .timeout = 30)
 
 /* Goal: with coalesce_ms messages wait and leave together, all of them and in order; what a client asks for does not
  * wait behind them. Method: the clock of the fake kernel moves only when nobody has anything to do. */
+/* Goal: wherever the room has its home, one who ends in the next breath hears all its words first. */
+Test(scenario, with_echo_the_sender_hears_its_last_words_before_the_close, .timeout = 60)
+{
+    static const struct {
+        uint8_t opcode;
+        const char *payload;
+        size_t count;
+        uint16_t code;
+    } ends[] = {
+        {FRAME_CLOSE, "\x03\xe8", 2, 1000},
+        {FRAME_CLOSE, "\x0f\xa1", 2, 4001},
+        {FRAME_CLOSE, "", 0, 1005},
+        {FRAME_CLOSE, "\x03", 1, 1002},
+        {3, "", 0, 1002},
+        {FRAME_TEXT, "\xff", 1, 1007},
+    };
+    for (uint64_t seed = 1; seed <= 36; seed++) {
+        uint32_t shards = 1 + (uint32_t)seed % 4;
+        char count[8], path[64];
+        snprintf(count, sizeof count, "%u", shards);
+        scenario_start(&scenario, seed, FLAGS("--shards", count, "--lobby-echo", "--mailbox-letters", "64"));
+        scenario_room(&scenario, (uint32_t)seed % 3 % shards, 0, path);
+        struct client *client = client_join(&scenario, 0, path, SEND_BUFFER);
+        struct client *other = client_join(&scenario, shards - 1, path, SEND_BUFFER);
+        scenario_settle(&scenario);
+        client_flood(client, seed % 2 ? 1 : 200);
+        size_t i = seed % (sizeof ends / sizeof ends[0]);
+        client_frame(client, ends[i].opcode, ends[i].payload, ends[i].count);
+        client_say(other, 0);
+        scenario_settle(&scenario);
+        cr_expect_eq(client->code, ends[i].code, "%u, seed %lu", client->code, seed);
+        uint32_t own = 0;
+        for (uint32_t k = 0; k < client->heard_count; k++) {
+            own += client->heard[k] >> SCENARIO_SERIAL_BITS == client->index;
+        }
+        cr_expect_eq(own, client->said, "%u of %u, seed %lu", own, client->said, seed);
+        client_check_heard_all(other, (struct client *[]){client, other}, 2);
+        scenario_stop(&scenario);
+    }
+}
+
 Test(scenario, coalesced_messages_leave_together_and_in_order, .timeout = 60)
 {
     for (uint64_t seed = 1; seed <= 10; seed++) {
