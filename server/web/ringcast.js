@@ -180,9 +180,13 @@ export class Ringcast extends Emitter {
     return this.#enter({ name: 'connecting' });
   }
 
+  /* The timer of a tab or machine that was suspended fires late, and before what lies in the socket is heard: that may
+   * be the answer, so it has one turn of the loop. */
   #giveUp(link) {
-    this.#lost(link, 1006, 'no answer');
-    link.socket.terminate?.();    /* npm's ws would wait for the answer to its close */
+    link.timer = setTimeout(() => {
+      this.#lost(link, 1006, 'no answer');
+      link.socket.terminate?.();    /* npm's ws would wait for the answer to its close */
+    }, 0);
   }
 
   /* One at a time, or whoever asks often enough would never learn that there is no answer. */

@@ -163,10 +163,12 @@ export class Channel extends Emitter {
   }
 
   /** The newest `limit` events with an offset below `before` (without it: of all), or the oldest ones above `since`.
-   * Resolves to { items, epoch, offset, more }: RingcastEvents, oldest first; the channel's newest offset; whether
-   * there are more in that direction. There may be fewer than `limit` (50 if not given, at most 1000). Waits for a
-   * connection. Rejects with a RingcastError, code 404: no history; code 503, retry true: not now; else as publish().
-   * With a TypeError or RangeError for what is no whole number, from 1 on for limit and before, from 0 for since.
+   * Resolves to { items, epoch, offset, more, complete }: RingcastEvents, oldest first; the channel's newest offset;
+   * whether there are more in that direction; with `since` false, if what followed it is not kept any more, so that
+   * something is missing before the first item, else true. There may be fewer than `limit` (50 if not given, at most
+   * 1000). Waits for a connection. Rejects with a RingcastError, code 404: no history; code 503, retry true: not now;
+   * else as publish(). With a TypeError or RangeError for what is no whole number, from 1 on for limit and before,
+   * from 0 for since.
    * A page that takes longer than twice pongTimeoutMs to arrive looks like a dead line: on slow ones ask for less. */
   async history({ before, since, limit } = {}) {
     checkNumber('limit', limit, 1);
@@ -348,7 +350,7 @@ export class Channel extends Emitter {
     this.#sendNext();
   }
 
-  _answered({ rid, error, code, items, epoch, offset, more }) {
+  _answered({ rid, error, code, items, epoch, offset, more, complete }) {
     const request = this.#requests.get(rid);
     if (request === undefined) return;    /* another channel's: each is asked */
     this.#requests.delete(rid);
@@ -357,6 +359,6 @@ export class Channel extends Emitter {
       return;
     }
     const events = items?.map((item) => new RingcastEvent(item.name, { epoch, ...item }, true)) ?? [];
-    request.resolve({ items: events, epoch, offset, more: more === true });
+    request.resolve({ items: events, epoch, offset, more: more === true, complete: complete !== false });
   }
 }
