@@ -227,6 +227,11 @@ bool post_may_sleep(struct shard *shard)
     return false;
 }
 
+bool post_is_late(const struct shard *shard)
+{
+    return ck_pr_load_uint(&shard->is_sleeping) && has_letters(shard);
+}
+
 void post_awake(struct shard *shard)
 {
     ck_pr_store_uint(&shard->is_sleeping, 0);

@@ -38,3 +38,5 @@ void post_ring_doorbells(struct shard *shard);
 /* May this shard sleep? Says first, visibly to all, that it does; call post_awake() afterwards. */
 bool post_may_sleep(struct shard *shard);
 void post_awake(struct shard *shard);
+/* Before that, when it has slept its time out: does a letter lie there that nobody has rung for? */
+bool post_is_late(const struct shard *shard);

@@ -82,9 +82,12 @@ static bool turn_sleep(struct shard *shard)
 {
     uint64_t ms = sleep_ms(shard);
     if (ms > 0 && !post_may_sleep(shard)) ms = 0;
+    uint64_t until_ms = shard->now_ms + ms;
     int error = ring_wait(shard->ring, ms);
-    if (ms > 0) post_awake(shard);
     read_clock(shard, ms);
+    bool is_over = ms > 0 && shard->now_ms >= until_ms;
+    if (is_over && post_is_late(shard)) counter_add(&shard->counters, COUNTER_wakeups_late, 1);
+    if (ms > 0) post_awake(shard);
     if (error != 0) server_fail(shard->server, error);
     return ms > 0;
 }
