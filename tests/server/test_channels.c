@@ -262,6 +262,50 @@ Test(channels, a_backend_can_leave_out_one_socket, .timeout = 30)
     }
 }
 
+/* Goal: a socket id cannot be made up from what others look like: its first number is nobody's but by chance. */
+Test(channels, a_socket_id_cannot_be_guessed, .timeout = 30)
+{
+    enum { CLIENTS = 60 };
+    static unsigned long first[CLIENTS];
+    struct channel_client *clients[CLIENTS];
+    char guessed[64], *body;
+    scenario_start(&scenario, 1, FLAGS("--shards", "2"));
+    struct api_client *backend = api_client_join(&scenario, 0, SEND_BUFFER);
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        clients[i] = channel_client_join(&scenario, i % 2, CHANNEL_APP_KEY, SEND_BUFFER);
+    }
+    scenario_settle(&scenario);
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        first[i] = strtoul(clients[i]->socket_id, NULL, 10);
+        cr_assert_gt(first[i], 0);
+        for (uint32_t k = 0; k < i; k++) {
+            cr_assert_neq(first[i], first[k], "%s and %s", clients[i]->socket_id, clients[k]->socket_id);
+        }
+    }
+    unsigned long large = 0;
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        large += first[i] > UINT32_MAX / 2;
+    }
+    cr_expect(large > 5 && large < CLIENTS - 5, "%lu of %d are in the upper half", large, CLIENTS);
+    subscribe(clients[0], "room");
+    scenario_settle(&scenario);
+    const char *second = strchr(clients[0]->socket_id, '.');
+    snprintf(guessed, sizeof guessed, "%lu%s", first[0] + 1, second);
+    const char *const left_out[] = {guessed, clients[0]->socket_id};
+    for (uint32_t i = 0; i < 2; i++) {
+        cr_assert_geq(asprintf(&body,
+                               "{\"name\":\"published\",\"channel\":\"room\",\"data\":\"%u\",\"socket_id\":\"%s\"}",
+                               i, left_out[i]),
+                      0);
+        api_client_post(backend, "/events", body);
+        free(body);
+        scenario_settle(&scenario);
+        api_client_last(backend, 200);
+    }
+    cr_expect_eq(channel_client_count(clients[0], "published", "room"), 1, "a wrong guess leaves nobody out");
+    scenario_stop(&scenario);
+}
+
 /* ---- rooms ---- */
 
 /* Goal: a room and the channel of its name are one: text goes both ways in one order, binary only to the room.

@@ -230,3 +230,34 @@ Test(pusher_scenario, a_subscription_beyond_a_limit_is_told_which, .timeout = 60
     }
     scenario_stop(&scenario);
 }
+
+/* Goal: what is told to a whole channel, or costs a home a page, is counted, and forgotten after ten seconds. */
+Test(pusher_scenario, who_asks_too_often_is_refused_for_ten_seconds, .timeout = 60)
+{
+    enum { CHANNELS_MAX = 3, ASKED_MAX = 2 * CHANNELS_MAX };
+    scenario_start(&scenario, 5, FLAGS("channels_max=3", "--shards", "2"));
+    struct channel_client *client = join(0), *reader = join(1);
+    for (uint32_t window = 0; window < 3; window++) {
+        for (uint32_t i = 0; i <= ASKED_MAX; i++) {
+            uint32_t refused = channel_client_count(client, "pusher:subscription_error", "room");
+            channel_client_subscribe(client, "room");
+            scenario_settle(&scenario);
+            cr_expect_eq(channel_client_is_in(client, "room"), i < ASKED_MAX, "the %uth, window %u", i + 1, window);
+            refused = channel_client_count(client, "pusher:subscription_error", "room") - refused;
+            cr_expect_eq(refused, i == ASKED_MAX, "the %uth, window %u", i + 1, window);
+            if (i < ASKED_MAX) channel_client_unsubscribe(client, "room");
+        }
+        scenario_pass(&scenario, 10000);
+    }
+    channel_client_subscribe(reader, "room");
+    scenario_settle(&scenario);
+    for (uint32_t i = 0; i <= ASKED_MAX; i++) {
+        channel_client_ask_page(reader, "room", "\"since\":0", 10, i);
+        scenario_settle(&scenario);
+        const struct heard_event *answer = channel_client_heard(reader, "pusher_internal:ringcast_history", NULL, i);
+        cr_assert_not_null(answer);
+        bool is_refused = strstr(answer->data, "too") != NULL && strstr(answer->data, "often") != NULL;
+        cr_expect_eq(is_refused, i >= ASKED_MAX - 1, "%u: %s", i, answer->data);
+    }
+    scenario_stop(&scenario);
+}

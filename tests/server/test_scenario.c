@@ -183,6 +183,41 @@ Test(scenario, a_full_mailbox_spills_pauses_the_speaker_and_loses_nothing, .time
     }
 }
 
+/* Goal: a home that cannot deliver takes no further request, so that what waits stays bounded by the letters it had in
+ * hand. Method: others flood it with publishes, each of which is a delivery to both of them. */
+Test(scenario, requests_stop_while_deliveries_wait, .timeout = 120)
+{
+    enum { SHARDS = 3, IN_HAND = 64 };
+    uint64_t most = 0;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        char room[64];
+        struct client *speakers[8], *readers[2];
+        scenario_start(&scenario, seed, FLAGS("--shards", "3", "--mailbox-letters", "256"));
+        scenario_room(&scenario, 0, 0, room);
+        for (uint32_t i = 0; i < 8; i++) {
+            speakers[i] = client_join(&scenario, 1 + i % 2, room, SEND_BUFFER);
+        }
+        for (uint32_t i = 0; i < 2; i++) {
+            readers[i] = client_join(&scenario, 1 + i, room, SEND_BUFFER);
+        }
+        scenario_settle(&scenario);
+        for (uint32_t i = 0; i < 8; i++) {
+            client_flood(speakers[i], 1500);
+        }
+        while (scenario_step(&scenario, 1)) {
+            uint64_t waiting = scenario.server.shards[0].deliveries_waiting;
+            if (waiting > most) most = waiting;
+            cr_assert_leq(waiting, IN_HAND * (SHARDS - 1), "seed %lu", seed);
+        }
+        scenario_settle(&scenario);
+        for (uint32_t i = 0; i < 2; i++) {
+            client_check_heard_all(readers[i], speakers, 8);
+        }
+        scenario_stop(&scenario);
+    }
+    cr_expect_gt(most, 0, "deliveries did wait");
+}
+
 /* Goal: no circle of full mailboxes stands still. Method: every shard is flooded with requests by all others. */
 Test(scenario, floods_in_all_directions_go_on, .timeout = 120)
 {

@@ -3,6 +3,7 @@
 #include "tests/support/store_log_case.h"
 
 #include <criterion/criterion.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -418,5 +419,32 @@ Test(store_log, keys_outlive_their_messages, .timeout = 60)
     cr_expect_eq(read->last, 50);
     cr_expect_eq(read->first, 51);
     case_free(read);
+    case_log_end();
+}
+
+/* ---- trying again ---- */
+
+static void run_elsewhere(const char *sql)
+{
+    char path[128];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/ringcast.db", case_dir);
+    cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+/* Goal: what a probe has begun it ends, also when it fails behind its BEGIN; else no later one could begin. */
+Test(store_log, a_probe_that_fails_half_way_leaves_no_transaction, .timeout = 30)
+{
+    case_log_begin();
+    run_elsewhere("CREATE TRIGGER no BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'no'); END");
+    for (uint32_t i = 0; i < 3; i++) {
+        cr_expect_eq(store_log_probe(case_log), RC_ESTORE);
+    }
+    run_elsewhere("DROP TRIGGER no"); /* which waits for a transaction of ours in vain */
+    cr_expect_eq(store_log_probe(case_log), RC_OK, "%s", store_log_reason(case_log));
+    case_log_append("room", 1, 3);
+    case_log_expect("room", CASE_MS, 1, 3, 3);
     case_log_end();
 }
