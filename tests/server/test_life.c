@@ -57,6 +57,34 @@ Test(life, a_slow_reader_is_closed_alone, .timeout = 60)
     }
 }
 
+/* Goal: what it costs to remember a message counts, so that tiny ones have their bound too. */
+Test(life, tiny_messages_make_a_reader_slow_by_what_they_cost_to_remember, .timeout = 60)
+{
+    enum { TINY = 1000, FRAME_BYTES = 10, LIMIT = 32 * 1024 };
+    cr_assert_lt(TINY * FRAME_BYTES, LIMIT / 2);
+    scenario_start(&scenario, 6,
+                   FLAGS("--shards", "1", "--outbox-bytes-max", "32KiB", "--message-bytes-max", "16KiB", "--ping-ms",
+                         "1h", "--outbox-age-ms-max", "1h"));
+    struct client *speaker = client_join(&scenario, 0, "/", SEND_BUFFER);
+    const struct client *reader = client_join(&scenario, 0, "/", SEND_BUFFER);
+    struct client *stuck = client_join(&scenario, 0, "/", 200);
+    scenario_settle(&scenario);
+    stuck->is_reading = false;
+    uint32_t said = 0;
+    while (said < TINY && scenario_counter(&scenario, COUNTER_outbox_bytes) / FRAME_BYTES + 40 >= said) {
+        client_say(speaker, 0);
+        scenario_settle(&scenario);
+        said++;
+    }
+    cr_expect(said > LIMIT / 200 && said < TINY, "after %u of them its outbox was cleared", said);
+    client_check_heard_all(reader, &speaker, 1);
+    stuck->is_reading = true;
+    client_read(stuck);
+    scenario_settle(&scenario);
+    cr_expect_eq(stuck->code, 1013);
+    scenario_stop(&scenario);
+}
+
 Test(life, one_who_never_reads_is_given_up_after_the_time_for_closing, .timeout = 30)
 {
     scenario_start(&scenario, 1,
