@@ -48,6 +48,7 @@ static void crowd_fini(struct crowd *crowd)
     hub_fini(&shard->hub);
     slot_list_fini(&shard->dirty);
     slot_queue_fini(&shard->crowd);
+    flush_chunk_free(shard->chunk);
     free(shard->outboxes);
     free(shard->active);
     free(crowd->subscriptions);
@@ -91,12 +92,12 @@ static enum rc crowd_new(struct crowd **crowd_r, const struct kind *kind, uint32
     crowd->shard.outboxes = calloc(subscribers, sizeof crowd->shard.outboxes[0]);
     crowd->subscriptions = calloc(subscribers, sizeof crowd->subscriptions[0]);
     crowd->shard.options = &crowd->options;
+    crowd->shard.chunk = flush_chunk_new();
     enum rc rc = slot_list_init(&crowd->shard.dirty, subscribers);
     if (rc == RC_OK) rc = slot_queue_init(&crowd->shard.crowd, subscribers);
     if (kind->is_cold) crowd->other = calloc(1, COLD_BYTES);
-    if (crowd->shard.outboxes == NULL || crowd->subscriptions == NULL || (kind->is_cold && crowd->other == NULL)) {
-        rc = RC_ENOMEM;
-    }
+    if (crowd->shard.outboxes == NULL || crowd->subscriptions == NULL || crowd->shard.chunk == NULL) rc = RC_ENOMEM;
+    if (kind->is_cold && crowd->other == NULL) rc = RC_ENOMEM;
     if (rc == RC_OK) rc = subscribe_all(crowd, kind->is_spread);
     if (rc != RC_OK) {
         crowd_fini(crowd);

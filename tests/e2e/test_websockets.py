@@ -21,10 +21,14 @@ class Server:
         port = re.search(r"http://127\.0\.0\.1:(\d+)", ready)
         if port is None:
             raise RuntimeError("the server did not start: " + self.process.communicate(timeout=WAIT_S)[1])
+        self.is_stopping = False
         self.url = f"ws://127.0.0.1:{port[1]}"
 
     def stop(self):
-        self.process.terminate()
+        """Once: a second signal ends it at once, with another exit status."""
+        if not self.is_stopping:
+            self.process.terminate()
+        self.is_stopping = True
 
     def check_end(self, test):
         _, stderr = self.process.communicate(timeout=WAIT_S)
