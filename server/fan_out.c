@@ -250,7 +250,9 @@ void fan_out_settle(struct shard *shard, struct channel *channel)
 void fan_out_settle_all(struct shard *shard)
 {
     for (uint32_t i = 0; i < shard->active_count; i++) {
-        settle(shard, shard->active[i]);
+        struct channel *channel = shard->active[i];
+        settle(shard, channel);
+        shard_drop_channel_if_unused(shard, channel); /* its last reader may have left with messages still to come */
     }
     shard->active_count = 0;
 }

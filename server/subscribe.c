@@ -118,7 +118,9 @@ void unsubscribe(struct shard *shard, struct connection *connection, struct subs
     struct join *join = subscription->join;
     struct roster *roster = channel->roster_at_home;
     enum form form = subscription->form;
-    fan_out_settle(shard, channel);
+    /* Its own last words may be among what arrived. A member's are not, for it does not hear itself; and when a crowd
+     * of members leaves, each one's going is told to those who are left: settling for each would be n times n. */
+    if (join == NULL) fan_out_settle(shard, channel);
     channel_unsubscribe(channel, subscription);
     forget(shard, connection, subscription, channel);
     if (join != NULL) {
