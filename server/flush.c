@@ -139,8 +139,8 @@ static void act_on_ends(struct shard *shard)
 
 /* ---- after a submit ---- */
 
-/* What waits behind the batch under way, with what it costs to remember it: a pong of two bytes is not free. Lists of
- * members that it asked for do not make a reader slow, within a bound. */
+/* What waits behind the batch under way, with what it costs to remember it: a pong of two bytes is not free. Long
+ * answers that it asked for do not make a reader slow, within a bound. */
 static bool is_too_slow(const struct shard *shard, const struct connection *connection, const struct outbox *outbox)
 {
     uint64_t long_bytes = connection->long_bytes;

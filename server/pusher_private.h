@@ -26,8 +26,8 @@ struct command {
     struct connection *connection;
     struct pusher *pusher;
     const struct payload *payload; /* all of it, as it came; NULL: an answer of a home */
-    struct text event;    /* its name */
-    struct text channel;  /* beside the data; at == NULL: none */
+    struct text event;             /* its name */
+    struct text channel;           /* beside the data; at == NULL: none */
     struct text id;       /* of a client event: its sender wants to hear that it was published; at == NULL: not */
     bool has_bad_channel; /* no string, or twice: for whoever has a use for it to tell */
     bool has_bad_id;

@@ -109,7 +109,7 @@ struct shard {
     uint64_t behind_count;              /* and messages that are not kept, but go out behind them */
     uint64_t behind_bytes;
     struct receipts *receipts; /* of publishes with a key; NULL: there was none yet */
-    struct channel **active; /* channels with messages that arrived this turn */
+    struct channel **active;   /* channels with messages that arrived this turn */
     uint32_t active_count;
     uint32_t active_capacity;
 

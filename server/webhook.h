@@ -13,8 +13,8 @@
  *            nobody else anything. Of each app at most WEBHOOK_APP_REQUESTS_MAX requests are under way, and as many
  *            descriptors in use.
  * Signature: X-Pusher-Key, and X-Pusher-Signature: the HMAC-SHA-256 of the body's exact bytes with the app's secret.
- * Network:   http_proxy, https_proxy and no_proxy in the environment hold as curl understands them; certificates are
- *            checked against those that the system trusts. */
+ * Network:   http_proxy, https_proxy and no_proxy in the environment hold as curl understands them, but not for this
+ *            machine, which no proxy stands before; certificates are checked against those that the system trusts. */
 #pragma once
 
 #include "core/counters.h"
