@@ -440,23 +440,6 @@ void connection_unchoke(struct shard *shard, struct connection *connection)
     if (may_start && connection_is_read(connection)) receive_start(shard, connection);
 }
 
-void connection_stop_clock(struct shard *shard, struct connection *connection)
-{
-    uint64_t until_ms = connection->handshake_ms;
-    timer_clear(&shard->timers, &connection->timer);
-    connection->handshake_ms = until_ms > shard->now_ms ? until_ms - shard->now_ms : 0;
-}
-
-void connection_start_clock(struct shard *shard, struct connection *connection)
-{
-    connection->handshake_ms += shard->now_ms;
-    if (shard->is_draining) {
-        request_expect(shard, connection); /* less, then */
-    } else {
-        timer_set(&shard->timers, &connection->timer, connection->handshake_ms);
-    }
-}
-
 void connection_resume(struct shard *shard, struct connection *connection)
 {
     connection->is_paused = false;

@@ -164,9 +164,6 @@ void connection_operation_done(struct shard *shard, struct connection *connectio
 /* TLS, ANSWERING: stops reading until the handshake has been gone on with, the answer is said; and reads again. */
 void connection_choke(struct shard *shard, struct connection *connection);
 void connection_unchoke(struct shard *shard, struct connection *connection);
-/* TLS: its clock stands while what it has sent waits for us, and goes on. */
-void connection_stop_clock(struct shard *shard, struct connection *connection);
-void connection_start_clock(struct shard *shard, struct connection *connection);
 /* Stops reading from it until the shard's letters have room again, or resumes. */
 void connection_pause(struct shard *shard, struct connection *connection);
 void connection_resume(struct shard *shard, struct connection *connection);

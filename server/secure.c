@@ -14,6 +14,7 @@
 #include "server/log.h"
 #include "server/long_answer.h"
 #include "server/receive.h"
+#include "server/request.h"
 #include "server/server.h"
 #include "server/shard.h"
 
@@ -153,6 +154,25 @@ static void open_records(struct shard *shard, struct connection *connection, str
 
 /* ---- handshakes ---- */
 
+/* Its clock stands while what it has sent waits for us, */
+static void stop_clock(struct shard *shard, struct connection *connection)
+{
+    uint64_t until_ms = connection->handshake_ms;
+    timer_clear(&shard->timers, &connection->timer);
+    connection->handshake_ms = until_ms > shard->now_ms ? until_ms - shard->now_ms : 0;
+}
+
+/* and goes on. */
+static void start_clock(struct shard *shard, struct connection *connection)
+{
+    connection->handshake_ms += shard->now_ms;
+    if (shard->is_draining) {
+        request_expect(shard, connection); /* less, then */
+    } else {
+        timer_set(&shard->timers, &connection->timer, connection->handshake_ms);
+    }
+}
+
 static void queue_handshake(struct shard *shard, struct connection *connection, const struct bytes *in)
 {
     if (span_append(&connection->held, in->at, (uint32_t)in->count) != RC_OK) {
@@ -163,7 +183,7 @@ static void queue_handshake(struct shard *shard, struct connection *connection, 
     if (connection->held->count > shard->options->head_bytes_max) connection_choke(shard, connection);
     if (connection->is_shaking) return;
     connection->is_shaking = true;
-    connection_stop_clock(shard, connection);
+    stop_clock(shard, connection);
     slot_queue_add(connection->tls != NULL ? &shard->shaking : &shard->hellos, shard_slot(shard, connection));
 }
 
@@ -210,7 +230,7 @@ static void shake(struct shard *shard, struct connection *connection)
         fail(shard, connection, result);
     }
     span_free(&held);
-    if (connection->state == CONNECTION_TLS) connection_start_clock(shard, connection);
+    if (connection->state == CONNECTION_TLS) start_clock(shard, connection);
     connection_unchoke(shard, connection);
     /* Its end may have come with its last flight, whatever state that has led to. */
     bool is_over = connection->state == CONNECTION_DRAINING || connection->state == CONNECTION_FREE;
