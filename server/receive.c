@@ -207,7 +207,8 @@ void receive_plain(struct shard *shard, struct connection *connection, struct by
         connection->is_taken_in = false;
     }
     /* What is put off is gone on with in its turn, and what comes meanwhile stands behind it. */
-    bool is_put_off = connection->state == CONNECTION_REQUEST && connection->held != NULL;
+    bool may_be_put_off = connection->state == CONNECTION_REQUEST || connection->state == CONNECTION_OPEN;
+    bool is_put_off = may_be_put_off && connection->held != NULL;
     if (in->count > 0 && (is_put_off || must_hold(shard, connection))) hold(shard, connection, in);
 }
 

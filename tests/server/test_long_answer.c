@@ -126,3 +126,29 @@ Test(long_answer, the_answers_of_a_shard_have_a_bound_and_all_have_their_turn, .
         end();
     }
 }
+
+/* Goal: what comes in the turn before a question is gone on with stands behind it. Method: so much before it that the
+ * turn ends in its midst. */
+Test(long_answer, nothing_is_lost_behind_a_question_that_waited, .timeout = 60)
+{
+    enum { QUESTIONS = 40 };
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        scenario_start(&scenario, seed, FLAGS("--shards", "1"));
+        begin(1);
+        struct channel_client *asker = channel_client_join(&scenario, 0, CHANNEL_APP_KEY, (size_t)1 << 20);
+        scenario_settle(&scenario);
+        channel_client_subscribe(asker, "news");
+        scenario_settle(&scenario);
+        for (uint32_t i = 2050 + fake_random(50); i > 0; i--) {
+            client_frame(asker->client, FRAME_PONG, "", 0);
+        }
+        for (uint32_t i = 0; i < QUESTIONS; i++) {
+            channel_client_ask_page(asker, "news", "\"since\":0", 50, i);
+        }
+        scenario_settle(&scenario);
+        uint32_t answers = channel_client_count(asker, "pusher_internal:ringcast_history", NULL);
+        cr_expect_eq(answers, QUESTIONS, "%u, seed %lu", answers, seed);
+        channel_client_unsubscribe(asker, "news");
+        end();
+    }
+}
