@@ -535,7 +535,11 @@ static void look(struct shard *shard, struct connection *connection)
 
 void connection_measured(struct shard *shard, struct connection *connection, int32_t unacked)
 {
-    if (connection->state != CONNECTION_OPEN || !is_pinged(connection)) return;
+    if (connection->state != CONNECTION_OPEN) return;
+    if (!is_pinged(connection)) { /* it was heard while the kernel was asked */
+        connection_set_timer(shard, connection);
+        return;
+    }
     bool is_moving = unacked > 0 && (connection->unacked == 0 || (uint32_t)unacked < connection->unacked);
     if (!is_moving) {
         connection_close(shard, connection, CLOSE_SILENT);

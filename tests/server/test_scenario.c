@@ -156,6 +156,55 @@ Test(scenario, coalescing_loses_nothing, .timeout = 120)
     }
 }
 
+/* ---- silence ---- */
+
+/* When the silence of the connection that was pinged and has not answered is judged; 0: there is none. */
+static uint64_t judged_at_ms(void)
+{
+    const struct shard *shard = &scenario.server.shards[0];
+    uint64_t at_ms = 0;
+    for (uint32_t i = 0; i < shard->slots_used; i++) {
+        const struct connection *connection = &shard->connections[i];
+        bool is_pinged = connection->state == CONNECTION_OPEN && connection->pinged_ms > connection->heard_ms;
+        if (is_pinged) at_ms = connection->pinged_ms + scenario.options.pong_ms_max;
+    }
+    return at_ms;
+}
+
+/* Goal: who is heard in the moment in which its silence is judged is looked at again. Method: its pong comes behind so
+ * much else that the turn ends before it, and its timer has run out. */
+Test(scenario, who_is_heard_while_its_silence_is_judged_is_looked_at_again, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        scenario_start(&scenario, seed, FLAGS("--shards", "1", "--ping-ms", "20s", "--pong-ms-max", "5s"));
+        struct client *mute = client_join(&scenario, 0, "/", SEND_BUFFER);
+        struct client *noisy = client_join(&scenario, 0, "/room/noise", SEND_BUFFER);
+        mute->is_mute = true;
+        scenario_settle(&scenario);
+        while (mute->pings == 0 || noisy->pings == 0) {
+            scenario_step(&scenario, 50);
+        }
+        while (scenario_step(&scenario, 0)) {
+        }
+        uint64_t at_ms = judged_at_ms();
+        cr_assert_gt(at_ms, fake_now_ms());
+        while (fake_now_ms() < at_ms - 1) {
+            scenario_step(&scenario, at_ms - 1 - fake_now_ms());
+        }
+        for (uint32_t i = 0; i < 3000; i++) {
+            client_frame(noisy, FRAME_PONG, "", 0);
+        }
+        client_frame(mute, FRAME_PONG, "", 0);
+        fake_kernel_stall(80); /* the wheel of timers is as coarse as that */
+        while (fake_now_ms() < at_ms + 60000) {
+            scenario_step(&scenario, 50); /* the noisy one reads in time */
+        }
+        cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_SILENT)), 1, "seed %lu", seed);
+        cr_expect_eq(noisy->code, 0);
+        scenario_stop(&scenario);
+    }
+}
+
 /* ---- floods ---- */
 
 Test(scenario, a_full_mailbox_spills_pauses_the_speaker_and_loses_nothing, .timeout = 60)
