@@ -487,9 +487,9 @@ static uint64_t stale_at_ms(struct shard *shard, const struct connection *connec
 {
     const struct outbox *outbox = shard_outbox(shard, connection);
     uint64_t age_ms_max = shard->options->outbox_age_ms_max;
-    /* What was asked for and is long may take its time, as long as it moves. */
-    if (outbox->marks & OUTBOX_LONG) return connection->heard_ms + age_ms_max;
     if (connection->unsent_ms > 0) return connection->unsent_ms + age_ms_max;
+    /* What was asked for and is long may take its time, as long as it moves. */
+    if (outbox->marks & OUTBOX_LONG) return shard->now_ms + age_ms_max;
     return outbox_is_empty(outbox) ? UINT64_MAX : outbox_made_ms(outbox) + age_ms_max;
 }
 
@@ -553,6 +553,7 @@ void connection_measured(struct shard *shard, struct connection *connection, int
 void connection_progressed(struct shard *shard, struct connection *connection)
 {
     connection->heard_ms = shard->now_ms;
+    if (shard_outbox(shard, connection)->marks & OUTBOX_LONG) connection->unsent_ms = shard->now_ms;
 }
 
 void connection_timer(struct shard *shard, struct connection *connection)

@@ -73,7 +73,8 @@ struct connection {
     struct tls *tls;          /* secure: made at the first byte */
     struct span *unsent;      /* secure: ciphertext that the socket has not taken */
     struct span *held;        /* bytes that came while JOINING or paused */
-    uint64_t unsent_ms;       /* since when something is unsent; 0: nothing is */
+    uint64_t unsent_ms;       /* secure: since when something is unsent; of long answers: when some of it went last;
+                                 0: nothing is */
     uint32_t unsent_at;       /* how much of it has gone */
     uint32_t unacked;         /* pinged: what the peer had not acknowledged at the last look; 0: there was none */
     uint64_t heard_ms;        /* when bytes came last, or went after they could not */

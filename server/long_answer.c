@@ -10,6 +10,7 @@
 #include "server/component.h"
 #include "server/connection.h"
 #include "server/receive.h"
+#include "server/secure.h"
 #include "server/shard.h"
 
 #include <assert.h>
@@ -110,6 +111,7 @@ void long_answer_say(struct shard *shard, struct connection *connection, struct 
     counter_add(&shard->counters, COUNTER_answers_bytes, bytes);
     connection->long_bytes += bytes;
     connection->long_left = outbox->bytes < UINT32_MAX ? (uint32_t)outbox->bytes : UINT32_MAX;
+    if (connection->unsent_ms == 0) connection->unsent_ms = shard->now_ms;
     outbox->marks |= OUTBOX_LONG;
 }
 
@@ -125,6 +127,7 @@ static void forget(struct shard *shard, struct connection *connection)
     counter_subtract(&shard->counters, COUNTER_answers_bytes, connection->long_bytes);
     connection->long_bytes = 0;
     connection->long_left = 0;
+    if (!secure_has_unsent(connection)) connection->unsent_ms = 0;
     shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_LONG;
 }
 

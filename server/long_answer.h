@@ -1,6 +1,7 @@
 /* server/long_answer.h - answers that are as long as they are: lists of members, what was missed, pages of history.
  *
- * A reader cannot be blamed for the length of what it asked for, so these do not count as what makes it slow. In
+ * A reader cannot be blamed for the length of what it asked for, so these do not count as what makes it slow; but one
+ * who takes nothing of them for outbox_age_ms_max is closed, whatever it says meanwhile. In
  * return one connection has one at a time: while its question is under way, or more than LONG_ANSWER_FREE_BYTES of
  * answers wait in its outbox, its next such question waits unread, and all behind it. And all that wait on a shard have
  * a bound (answers_bytes_max): beyond it questions wait unread too, and go on in their order as answers leave.

@@ -127,6 +127,35 @@ Test(long_answer, the_answers_of_a_shard_have_a_bound_and_all_have_their_turn, .
     }
 }
 
+/* Goal: that its pings are heard, or that its next question waits, is no sign that it takes anything. */
+Test(long_answer, who_takes_nothing_of_its_answer_ends_in_time_and_who_takes_some_does_not, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        scenario_start(&scenario, seed,
+                       (const char *const[]){"--app", CHANNEL_APP, "--history", "* ttl=10m", "--ping-ms", "1h",
+                                             "--outbox-age-ms-max", "30s", "--shards", "1", NULL});
+        begin(1);
+        for (uint32_t i = 0; i < 3; i++) {
+            strangers[i]->client->is_reading = false;
+            channel_client_recover(strangers[i], "news", NULL, &beginning);
+        }
+        channel_client_unsubscribe(strangers[1], "news");
+        channel_client_recover(strangers[1], "news", NULL, &beginning);
+        for (uint32_t round = 0; round < 6; round++) {
+            client_frame(strangers[0]->client, FRAME_PING, "", 0);
+            scenario_pass(&scenario, 15 * 1000);
+            strangers[2]->client->is_reading = true;
+            client_read(strangers[2]->client);
+            strangers[2]->client->is_reading = false;
+        }
+        cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_STALE_READER)), 2, "seed %lu", seed);
+        read_all();
+        cr_expect_eq(channel_client_count(strangers[2], "ev", "news"), EVENTS, "seed %lu", seed);
+        cr_expect_eq(scenario_counter(&scenario, COUNTER_answers_bytes), 0);
+        end();
+    }
+}
+
 /* Goal: what comes in the turn before a question is gone on with stands behind it. Method: so much before it that the
  * turn ends in its midst. */
 Test(long_answer, nothing_is_lost_behind_a_question_that_waited, .timeout = 60)
