@@ -157,8 +157,8 @@ static void say(struct shard *shard, struct connection *connection, struct batch
         uint64_t before = outbox->bytes;
         rc = append(outbox, &shard->counters, batch);
         counter_add(&shard->counters, COUNTER_outbox_bytes, outbox->bytes - before);
-        bool is_ahead = append == outbox_append_control && outbox->bytes > before;
-        if (is_ahead) long_answer_behind(shard, connection, outbox->bytes - before);
+        bool is_ahead = append == outbox_append_control; /* or in another's place, and shorter */
+        if (is_ahead) long_answer_behind(shard, connection, (int64_t)(outbox->bytes - before));
         batch_drop(&shard->counters, batch);
     }
     if (rc == RC_OK) {

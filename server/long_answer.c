@@ -115,10 +115,10 @@ void long_answer_say(struct shard *shard, struct connection *connection, struct 
     outbox->marks |= OUTBOX_LONG;
 }
 
-void long_answer_behind(struct shard *shard, struct connection *connection, uint64_t bytes)
+void long_answer_behind(struct shard *shard, struct connection *connection, int64_t bytes)
 {
     if (!(shard_outbox(shard, connection)->marks & OUTBOX_LONG)) return;
-    uint64_t left = connection->long_left + bytes;
+    int64_t left = connection->long_left + bytes;
     connection->long_left = left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
 }
 

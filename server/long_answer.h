@@ -29,8 +29,8 @@ void long_answer_came(struct shard *shard, struct connection *connection);
 
 /* Says an answer. As connection_say(). */
 void long_answer_say(struct shard *shard, struct connection *connection, struct batch *batch);
-/* A control frame went into the outbox ahead of an answer. */
-void long_answer_behind(struct shard *shard, struct connection *connection, uint64_t bytes);
+/* A control frame went into the outbox ahead of an answer, which has so many bytes more, or fewer, before it. */
+void long_answer_behind(struct shard *shard, struct connection *connection, int64_t bytes);
 /* So many bytes have left the outbox, which is marked OUTBOX_LONG; may be called while sends are queued. */
 void long_answer_went(struct connection *connection, uint64_t bytes);
 /* No send is queued: if the answers have left, the connection may ask on. */

@@ -156,6 +156,26 @@ Test(long_answer, who_takes_nothing_of_its_answer_ends_in_time_and_who_takes_som
     }
 }
 
+/* Goal: the answers to pings, of which a shorter one may take the place of a longer, do not count as an answer. */
+Test(long_answer, of_an_answer_that_has_left_nothing_waits, .timeout = 60)
+{
+    char payload[100] = {0};
+    scenario_start(&scenario, 1, FLAGS("--shards", "1"));
+    begin(1);
+    strangers[0]->client->is_reading = false;
+    channel_client_recover(strangers[0], "news", NULL, &beginning);
+    scenario_settle(&scenario);
+    for (uint32_t i = 0; i < OUTBOX_CONTROLS_MAX + 1; i++) {
+        client_frame(strangers[0]->client, FRAME_PING, payload, sizeof payload);
+    }
+    client_frame(strangers[0]->client, FRAME_PING, "", 0);
+    scenario_settle(&scenario);
+    read_all();
+    cr_expect_eq(channel_client_count(strangers[0], "ev", "news"), EVENTS);
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_answers_bytes), 0);
+    end();
+}
+
 /* Goal: what comes in the turn before a question is gone on with stands behind it. Method: so much before it that the
  * turn ends in its midst. */
 Test(long_answer, nothing_is_lost_behind_a_question_that_waited, .timeout = 60)
