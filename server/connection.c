@@ -59,8 +59,9 @@ void connection_accepted(struct shard *shard, uint32_t slot, bool is_secure)
     uint32_t life = (connection->life + 1) & OP_LIFE_MASK;
     assert(connection->state == CONNECTION_FREE);
     *connection = (struct connection){.life = life, .heard_ms = shard->now_ms, .is_secure = is_secure};
-    /* The slot's last connection may have left it in a list of dirty outboxes. */
-    shard->outboxes[slot] = (struct outbox){.marks = shard->outboxes[slot].marks & (OUTBOX_DIRTY | OUTBOX_CROWD)};
+    /* The slot's last connection may have left it in a list of dirty outboxes, or of those who wait to ask. */
+    uint16_t kept_marks = shard->outboxes[slot].marks & (OUTBOX_DIRTY | OUTBOX_CROWD | OUTBOX_ASKER);
+    shard->outboxes[slot] = (struct outbox){.marks = kept_marks};
     if (is_secure) shard->outboxes[slot].marks |= OUTBOX_SECURE;
     enter(shard, connection, is_secure ? CONNECTION_TLS : CONNECTION_REQUEST);
     if (slot >= shard->slots_used) shard->slots_used = slot + 1;

@@ -52,6 +52,7 @@ enum outbox_mark {
     OUTBOX_SECURE = 1 << 6,      /* goes out through server/secure */
     OUTBOX_CROWD = 1 << 7,       /* to be flushed when it is its turn among many */
     OUTBOX_LONG = 1 << 8,        /* a long answer stands in it, see server/long_answer.h */
+    OUTBOX_ASKER = 1 << 9,       /* in shard->askers, perhaps as the slot's last connection */
 };
 
 struct connection {

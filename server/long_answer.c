@@ -49,12 +49,23 @@ static bool put_back(struct shard *shard, struct connection *connection, const s
     return is_held;
 }
 
-/* It is read on in the next turn: this may be in the middle of something that its words would disturb. */
-static void go_on(struct shard *shard, struct connection *connection)
+/* It is read on in the next turn: this may be in the middle of something that its words would disturb. False: it does
+ * not wait, or for another reason. */
+static bool go_on(struct shard *shard, struct connection *connection)
 {
-    if (connection->state != CONNECTION_OPEN || !connection->is_choked || has_answer(connection)) return;
+    if (connection->state != CONNECTION_OPEN || !connection->is_choked || has_answer(connection)) return false;
     connection->is_choked = false;
     receive_later(shard, connection);
+    return true;
+}
+
+/* Each slot stands in the queue once, so that there is room: who finds its last connection there takes its place. */
+static void wait_for_others(struct shard *shard, struct connection *connection)
+{
+    struct outbox *outbox = shard_outbox(shard, connection);
+    if (outbox->marks & OUTBOX_ASKER) return;
+    outbox->marks |= OUTBOX_ASKER;
+    slot_queue_add(&shard->askers, shard_slot(shard, connection));
 }
 
 bool long_answer_may_ask(struct shard *shard, struct connection *connection, const struct payload *payload)
@@ -64,9 +75,7 @@ bool long_answer_may_ask(struct shard *shard, struct connection *connection, con
     if (!put_back(shard, connection, payload)) return false;
     counter_add(&shard->counters, COUNTER_questions_put_off, 1);
     connection_choke(shard, connection);
-    if (!waits_for_others) return false;
-    /* Full of those who have gone meanwhile: then it has its turn at once, and comes back here. */
-    if (!slot_queue_add(&shard->askers, shard_slot(shard, connection))) go_on(shard, connection);
+    if (waits_for_others) wait_for_others(shard, connection);
     return false;
 }
 
@@ -76,8 +85,9 @@ void long_answers_go_on(struct shard *shard)
     uint64_t expected = shard->answer_bytes > 0 ? shard->answer_bytes : 1;
     uint64_t used = counter_get(&shard->counters, COUNTER_answers_bytes) + shard->answers_asked * expected;
     while (askers->count > 0 && (used == 0 || used + expected <= shard->options->answers_bytes_max)) {
-        go_on(shard, &shard->connections[slot_queue_take(askers)]);
-        used += expected;
+        uint32_t slot = slot_queue_take(askers);
+        shard->outboxes[slot].marks &= (uint16_t)~OUTBOX_ASKER;
+        if (go_on(shard, &shard->connections[slot])) used += expected; /* who has gone meanwhile needs no room */
     }
 }
 

@@ -201,3 +201,51 @@ Test(long_answer, nothing_is_lost_behind_a_question_that_waited, .timeout = 60)
         end();
     }
 }
+
+/* They ask, wait for others' answers to leave, and are closed because they do not read something else. */
+static void let_some_pass(struct api_client *backend, uint32_t count)
+{
+    char data[EVENT_BYTES + 1];
+    memset(data, 'x', EVENT_BYTES);
+    data[EVENT_BYTES] = '\0';
+    struct channel_client *passers[64];
+    for (uint32_t i = 0; i < count; i++) {
+        passers[i] = channel_client_join(&scenario, 0, CHANNEL_APP_KEY, SMALL_BUFFER);
+    }
+    scenario_settle(&scenario);
+    for (uint32_t i = 0; i < count; i++) {
+        channel_client_subscribe(passers[i], "busy");
+        scenario_settle(&scenario);
+        passers[i]->client->is_reading = false;
+        channel_client_recover(passers[i], "news", NULL, &beginning);
+        channel_client_recover(passers[i], "news", NULL, &beginning);
+    }
+    for (uint32_t i = 0; i < EVENTS; i++) {
+        api_client_publish(backend, "busy", "ev", data);
+        scenario_settle(&scenario);
+    }
+    scenario_pass(&scenario, 6000); /* for their close frames, which they do not take either */
+}
+
+/* Goal: of those who wait for others' answers and end, none stands in the way of who stays. */
+Test(long_answer, who_waits_and_ends_leaves_room_in_the_queue, .timeout = 60)
+{
+    enum { ROUNDS = 6, AT_ONCE = 60 }; /* together more than the shard has slots */
+    scenario_start(&scenario, 1, FLAGS("--shards", "1", "--answers-bytes-max", "1MiB"));
+    begin(1);
+    struct api_client *backend = api_client_join(&scenario, 0, SEND_BUFFER);
+    for (uint32_t i = 0; i < STRANGERS; i++) {
+        strangers[i]->client->is_reading = false;
+        channel_client_recover(strangers[i], "news", NULL, &beginning);
+    }
+    scenario_settle(&scenario);
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        let_some_pass(backend, AT_ONCE);
+    }
+    cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_SLOW_READER)), ROUNDS * AT_ONCE);
+    read_all();
+    for (uint32_t i = 0; i < STRANGERS; i++) {
+        cr_expect_eq(channel_client_count(strangers[i], "ev", "news"), EVENTS);
+    }
+    end();
+}
