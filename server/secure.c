@@ -224,14 +224,17 @@ static void shake(struct shard *shard, struct connection *connection)
         counter_add(&shard->counters, COUNTER_tls_handshakes, 1);
         if (tls_is_resumed(connection->tls)) counter_add(&shard->counters, COUNTER_tls_resumed, 1);
         connection_secured(shard, connection);
+        connection_unchoke(shard, connection); /* before: what it says may stop it again, for other reasons */
         open_records(shard, connection, &in);
     } else if (result != TLS_MORE) {
         counter_add(&shard->counters, COUNTER_tls_failed, 1);
         fail(shard, connection, result);
     }
     span_free(&held);
-    if (connection->state == CONNECTION_TLS) start_clock(shard, connection);
-    connection_unchoke(shard, connection);
+    if (connection->state == CONNECTION_TLS) {
+        start_clock(shard, connection);
+        connection_unchoke(shard, connection);
+    }
     /* Its end may have come with its last flight, whatever state that has led to. */
     bool is_over = connection->state == CONNECTION_DRAINING || connection->state == CONNECTION_FREE;
     if (connection->has_ended && !is_over) connection_ended(shard, connection);

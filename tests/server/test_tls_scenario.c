@@ -38,13 +38,18 @@ static void start(uint64_t seed, const char *flag, const char *value)
                                     "--tls-key", key, flag, value, NULL});
 }
 
-static struct guest guest_connect(unsigned version)
+static struct guest guest_connect_as(struct tls_client_wish wish)
 {
     struct ring *ring = scenario.server.shards[0].ring;
     struct guest guest = {.socket = fake_connect_to(ring, SECURE_LISTENER, (size_t)1 << 20),
-                          .tls = tls_client_new((struct tls_client_wish){.version = version})};
+                          .tls = tls_client_new(wish)};
     cr_assert_not_null(guest.tls);
     return guest;
+}
+
+static struct guest guest_connect(unsigned version)
+{
+    return guest_connect_as((struct tls_client_wish){.version = version});
 }
 
 /* Sends what it has for the server. */
@@ -128,6 +133,49 @@ Test(tls_scenario, an_end_behind_the_last_flight_is_heard, .timeout = 60)
             if (i == 1) cr_expect_not_null(memmem(guest.heard, guest.heard_count, "200 OK", 6), "seed %lu", seed);
             stop(&guest, 1);
         }
+    }
+}
+
+/* Shakes hands up to its last flight, which waits to be sent. */
+static void guest_almost_open(struct guest *guest)
+{
+    guest_greet(guest);
+    while (guest->tls->out.count == 0) {
+        scenario_step(&scenario, 50);
+        guest_take(guest);
+    }
+}
+
+/* More than waits for a handshake stays in the socket; what is said behind the last flight is heard all the same.
+ * Method: a client of TLS 1.2 that comes again, behind whose flight the server has none. */
+Test(tls_scenario, much_behind_the_last_flight_is_heard, .timeout = 60)
+{
+    static const char asks[] = "GET /app/key?protocol=7 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+                               "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    static const uint8_t ping[] = {0x89, 0x84, 0, 0, 0, 0, 'l', 'a', 's', 't'};
+    static const uint8_t pongs[1000][6] = {[0 ... 999] = {0x8a, 0x80}}; /* nobody asked for them */
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        start(seed, "--app", "1:key:secret");
+        struct guest guests[2] = {guest_connect(12)};
+        guest_almost_open(&guests[0]);
+        guest_send(&guests[0]);
+        scenario_settle(&scenario);
+        guest_take(&guests[0]);
+        cr_assert_eq(tls_client_keep(guests[0].tls), 0);
+        guests[1] = guest_connect_as((struct tls_client_wish){.version = 12, .session = &guests[0].tls->session});
+        guest_almost_open(&guests[1]);
+        cr_assert(guests[1].tls->is_open, "it comes again");
+        cr_assert_gt(tls_client_write(guests[1].tls, (const uint8_t *)asks, strlen(asks)), 0);
+        for (int i = 0; i < 5; i++) {
+            cr_assert_eq(tls_client_write(guests[1].tls, pongs[0], sizeof pongs), (int)sizeof pongs);
+        }
+        cr_assert_gt(tls_client_write(guests[1].tls, ping, sizeof ping), 0);
+        guest_send(&guests[1]);
+        scenario_settle(&scenario);
+        guest_take(&guests[1]);
+        cr_expect_not_null(memmem(guests[1].heard, guests[1].heard_count, "last", 4), "seed %lu", seed);
+        stop(guests, 2);
     }
 }
 
