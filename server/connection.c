@@ -352,6 +352,8 @@ void connection_flushed(struct shard *shard, struct connection *connection)
         receive_later(shard, connection);
         return;
     }
+    bool is_answered_later = connection->state == CONNECTION_ANSWERING || connection->state == CONNECTION_JOINING;
+    if (is_answered_later) return; /* what has gone is the answer before */
     bool is_over = connection->has_ended || connection->has_peer_closed || connection->state == CONNECTION_LINGERING;
     if (is_over && secure_say_end(shard, connection)) return; /* comes back when that has gone too */
     if (connection->has_ended || connection->has_peer_closed) {

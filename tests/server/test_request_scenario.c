@@ -124,6 +124,34 @@ static void expect_open(uint64_t count)
     cr_expect_eq(scenario_counter(&scenario, COUNTER_connections_open), count);
 }
 
+/* Goal: that the answer before has left is no end for one that is still to come. Method: the client reads the rest of
+ * a page, asks a backend's question of another shard, and sends FIN, all in one breath. */
+Test(request_scenario, who_reads_asks_and_half_closes_at_once_is_answered, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        char name[64];
+        start(seed, FLAGS("--shards", "2", "--app", CHANNEL_APP));
+        struct api_client *client = api_client_join(&scenario, 0, 5000);
+        write_text(client, GET_PAGE);
+        client->client->is_reading = false;
+        scenario_settle(&scenario);
+        for (bool is_last = false; !is_last;) {
+            client->client->is_reading = true;
+            client_read(client->client);
+            client->client->is_reading = false;
+            is_last = scenario_counter(&scenario, COUNTER_outbox_bytes) <= 5000;
+            if (!is_last) scenario_settle(&scenario);
+        }
+        cr_assert_gt(scenario_counter(&scenario, COUNTER_outbox_bytes), 0);
+        api_client_publish(client, channel_name(&scenario, "room", 1, 0, name), "ev", "x");
+        fake_shutdown(client->client->socket);
+        client->client->is_reading = true;
+        scenario_settle(&scenario);
+        cr_expect_eq(client->answers_count, 2, "%u, seed %lu", client->answers_count, seed);
+        stop();
+    }
+}
+
 Test(request_scenario, between_two_requests_a_connection_has_a_time_of_its_own, .timeout = 60)
 {
     start(1, FLAGS("--shards", "1", "--guests"));

@@ -391,6 +391,15 @@ static void complete_shutdown(struct ring *ring, uint32_t index)
     fake_ring_complete(ring, (struct completion){.kind = OP_SHUTDOWN, .slot = index, .life = slot->shutdown_life});
 }
 
+static void complete_writable(struct ring *ring, uint32_t index)
+{
+    struct fake_slot *slot = &ring->slots[index];
+    if (!slot->is_awaiting || !fake_socket_is_writable(slot->socket)) return;
+    slot->is_awaiting = false;
+    fake_ring_complete(
+        ring, (struct completion){.kind = OP_WRITABLE, .slot = index, .life = slot->writable_life, .result = 4});
+}
+
 /* A bounded number of what has happened, from a random slot on; the rest at the next wait. */
 static void complete_events(struct ring *ring)
 {
@@ -402,14 +411,12 @@ static void complete_events(struct ring *ring)
     for (uint32_t i = 0; i < ring->slots_used && room > 0; i++) {
         uint32_t index = (first + i) % ring->slots_used;
         struct fake_slot *slot = &ring->slots[index];
+        if (first % 2 == 0) complete_writable(ring, index); /* else what comes is seen first */
         for (; slot->is_receiving && fake_socket_is_readable(slot->socket) && room > 0; room--) {
             complete_receive(ring, index);
         }
         if (slot->is_shutting && fake_random(3) == 0) complete_shutdown(ring, index);
-        if (!slot->is_awaiting || !fake_socket_is_writable(slot->socket)) continue;
-        slot->is_awaiting = false;
-        fake_ring_complete(
-            ring, (struct completion){.kind = OP_WRITABLE, .slot = index, .life = slot->writable_life, .result = 4});
+        complete_writable(ring, index);
     }
 }
 
