@@ -189,10 +189,13 @@ static bool takes_receive_bound(struct ring *ring)
     struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
     io_uring_prep_recv_multishot(sqe, pair[0], NULL, RECEIVE_BYTES_AT_ONCE, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->user_data = op_pack(OP_CANCEL, 0, 0); /* should it come later after all, nobody minds it */
     receive_buffers_show(&ring->buffers);
     while (has_more) {
         struct io_uring_cqe *cqe;
-        if (io_uring_submit_and_wait(&ring->uring, 1) < 0 || io_uring_peek_cqe(&ring->uring, &cqe) != 0) {
+        int result = io_uring_submit_and_wait(&ring->uring, 1);
+        if (result == -EINTR) continue;
+        if (result < 0 || io_uring_peek_cqe(&ring->uring, &cqe) != 0) {
             is_taken = false;
             break;
         }
