@@ -365,8 +365,8 @@ pageTest('small screens: one line of placeholder, targets for fingers, room besi
     const page = await openChat(browser(), `${server.url}/room/a-room-with-a-rather-long-name-indeed`, PHONE);
     await page.locator('#menu').click();
     const targets = await page.locator('.icon-button, #send').evaluateAll((all) => all
-      .map((element) => [element, element.getBoundingClientRect()]).filter(([, { width }]) => width > 0)
-      .filter(([, { width, height }]) => width < 44 || height < 44).map(([element]) => element.outerHTML.slice(0, 80)));
+      .filter(({ offsetWidth: width, offsetHeight: height }) => width > 0 && (width < 44 || height < 44))
+      .map((element) => element.outerHTML.slice(0, 80))); /* as laid out: a drawer still moves, by parts of pixels */
     assert.deepEqual(targets, []);
     await page.keyboard.press('Escape');
     assert.equal(await box(page).evaluate((text) => text.scrollHeight <= text.clientHeight), true);
