@@ -388,7 +388,7 @@ void connection_ended(struct shard *shard, struct connection *connection)
 
 void connection_finish(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
-    if (connection->state == CONNECTION_DRAINING || connection->state == CONNECTION_FREE) return;
+    if (connection_is_gone(connection)) return;
     uint32_t slot = shard_slot(shard, connection);
     enter(shard, connection, CONNECTION_DRAINING); /* first: leaving may come back here */
     leave(shard, connection, reason);
@@ -450,17 +450,12 @@ void connection_resume(struct shard *shard, struct connection *connection)
     connection_read_on(shard, connection);
 }
 
-static bool is_gone(const struct connection *connection)
-{
-    return connection->state == CONNECTION_FREE || connection->state == CONNECTION_DRAINING;
-}
-
 void connection_read_on(struct shard *shard, struct connection *connection)
 {
-    if (is_gone(connection)) return;
+    if (connection_is_gone(connection)) return;
     receive_held(shard, connection);
     /* What was held may have stopped it again, or ended it. */
-    if (is_gone(connection) || !connection_is_read(connection)) return;
+    if (connection_is_gone(connection) || !connection_is_read(connection)) return;
     if (!connection->is_receiving && !connection->has_ended) receive_start(shard, connection);
 }
 

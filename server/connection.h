@@ -109,6 +109,12 @@ struct connection {
 
 _Static_assert(sizeof(struct connection) == 192, "three cache lines");
 
+/* Has it ended, so that nothing more is read or said? */
+static inline bool connection_is_gone(const struct connection *connection)
+{
+    return connection->state == CONNECTION_DRAINING || connection->state == CONNECTION_FREE;
+}
+
 /* May bytes be taken from its socket now? */
 static inline bool connection_is_read(const struct connection *connection)
 {

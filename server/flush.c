@@ -102,16 +102,10 @@ static void end_later(struct shard *shard, uint32_t slot, enum flush_end_kind ki
     chunk->ends[chunk->ends_count++] = (struct flush_end){.slot = slot, .kind = kind};
 }
 
-/* An end acted on before this one may have taken it along. */
-static bool is_gone(const struct connection *connection)
-{
-    return connection->state == CONNECTION_DRAINING || connection->state == CONNECTION_FREE;
-}
-
 static void act_on_end(struct shard *shard, const struct flush_end *end)
 {
     struct connection *connection = &shard->connections[end->slot];
-    if (is_gone(connection)) return;
+    if (connection_is_gone(connection)) return; /* with an end that was acted on before */
     switch (end->kind) {
     case FLUSH_TOO_SLOW:
         connection_close(shard, connection, CLOSE_SLOW_READER);
@@ -195,7 +189,7 @@ static void go_on(struct shard *shard, const struct flush_send *send)
     }
     counter_add(&shard->counters, COUNTER_sends_short, 1);
     struct connection *connection = &shard->connections[send->slot];
-    if (is_gone(connection)) return;
+    if (connection_is_gone(connection)) return;
     if (send->result < 0 && send->result != -EAGAIN) {
         connection_finish(shard, connection, CLOSE_PEER_RESET);
     } else {

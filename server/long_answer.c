@@ -14,7 +14,6 @@
 #include "server/shard.h"
 
 #include <assert.h>
-#include <string.h>
 
 #define MASK_BIT   0x80
 #define MASK_BYTES 4

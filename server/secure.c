@@ -236,8 +236,7 @@ static void shake(struct shard *shard, struct connection *connection)
         connection_unchoke(shard, connection);
     }
     /* Its end may have come with its last flight, whatever state that has led to. */
-    bool is_over = connection->state == CONNECTION_DRAINING || connection->state == CONNECTION_FREE;
-    if (connection->has_ended && !is_over) connection_ended(shard, connection);
+    if (connection->has_ended && !connection_is_gone(connection)) connection_ended(shard, connection);
 }
 
 /* It has waited for its turn. Is anything computed now? */
