@@ -2,6 +2,11 @@
  * one long answer for a connection, and so many bytes of them for a shard; whoever reads gets all that it asked for.
  *
  * Method: that of tests/server/test_channels.c. */
+#include "core/batch.h"
+#include "server/component.h"
+#include "server/connection.h"
+#include "server/long_answer.h"
+#include "server/shard.h"
 #include "tests/support/api_client.h"
 
 #include <criterion/criterion.h>
@@ -174,6 +179,41 @@ Test(long_answer, of_an_answer_that_has_left_nothing_waits, .timeout = 60)
     cr_expect_eq(channel_client_count(strangers[0], "ev", "news"), EVENTS);
     cr_expect_eq(scenario_counter(&scenario, COUNTER_answers_bytes), 0);
     end();
+}
+
+static struct connection *who_has_something_waiting(struct shard *shard)
+{
+    for (uint32_t slot = 0; slot < shard->slots_used; slot++) {
+        if (shard->outboxes[slot].bytes > 0) return &shard->connections[slot];
+    }
+    return NULL;
+}
+
+/* Goal: LONG_ANSWER_BYTES_MAX of answers are excused, and what is more makes a reader slow as messages do. Method: no
+ * answer of a test is so long, hence zeros in no memory, said behind an answer that is under way. */
+Test(long_answer, answers_beyond_what_is_excused_make_a_reader_slow, .timeout = 60)
+{
+    static const uint8_t zeros[LONG_ANSWER_BYTES_MAX + 65536 + 1];
+    static const uint32_t below = 8192; /* of what else waits, and of what it costs to remember it */
+    for (uint32_t is_beyond = 0; is_beyond < 2; is_beyond++) {
+        scenario_start(&scenario, 1, FLAGS("--shards", "1"));
+        begin(1);
+        strangers[0]->client->is_reading = false;
+        channel_client_recover(strangers[0], "news", NULL, &beginning);
+        scenario_settle(&scenario);
+        struct shard *shard = &scenario.server.shards[0];
+        struct connection *connection = who_has_something_waiting(shard);
+        cr_assert_not_null(connection);
+        uint32_t count = is_beyond ? sizeof zeros : (uint32_t)sizeof zeros - below;
+        long_answer_say(shard, connection, batch_of_static(zeros, count, fake_now_ms()));
+        client_frame(strangers[0]->client, FRAME_PONG, "", 0); /* a turn */
+        scenario_pass(&scenario, 6000);                        /* for a close frame, which it does not take either */
+        cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_SLOW_READER)), is_beyond);
+        fake_reset(strangers[0]->client->socket);
+        scenario_settle(&scenario);
+        cr_expect_eq(scenario_counter(&scenario, COUNTER_answers_bytes), 0);
+        end();
+    }
 }
 
 /* Goal: what comes in the turn before a question is gone on with stands behind it. Method: so much before it that the
