@@ -45,7 +45,14 @@ export class OwnMessages {
     this.#enter(epoch);
     this.#offsets.add(offset);
     const [storedEpoch, ...entries] = this.#stored();
-    const known = storedEpoch === epoch ? entries : [];
-    remember('localStorage', this.#key, [epoch, ...[...known, [this.#person, offset]].slice(-OWN_MAX)]);
+    this.#store(epoch, [...storedEpoch === epoch ? entries : [], [this.#person, offset]]);
   }
+
+  /* What another window has published in that epoch while we wrote as well. */
+  addAgain(epoch, added) {
+    const [storedEpoch, ...entries] = this.#stored();
+    if (storedEpoch === epoch) this.#store(epoch, [...entries, ...added.filter(isEntry)]);
+  }
+
+  #store(epoch, entries) { remember('localStorage', this.#key, [epoch, ...entries.slice(-OWN_MAX)]); }
 }

@@ -325,9 +325,10 @@ export class Place {
     }
   }
 
-  /* Another window of ours has published. */
-  recallOwn() {
+  /* Another window has published; `added`: what of that we have undone. */
+  recallOwn(addedEpoch, added) {
     const { items, epoch } = this.thread;
+    if (added.length > 0) this.#own.addAgain(addedEpoch, added);
     this.#own.recall();
     for (const item of items) {
       if (!item.own && this.#own.has(epoch, item.offset)) this.thread.change(item, { own: true });

@@ -8,7 +8,7 @@ import { clockTime, dayName, hueOf, initialOf } from '/message.js';
 import { OwnMessages } from '/own.js';
 import { Place } from '/place.js';
 import { channelOf, roomName } from '/room_name.js';
-import { isText, isTextList, onElsewhere, recall, remember } from '/storage.js';
+import { isText, isTextList, listOf, onElsewhere, recall, remember, undone } from '/storage.js';
 
 const ROOMS_MAX = 20;           /* the one visited longest ago leaves first */
 const DIRECTS_MAX = 20;         /* the one that was silent longest */
@@ -108,6 +108,10 @@ function rememberDirects() {
     entries.set(peer, [peer, name, isListed(place) || entries.get(peer)?.[2] === true]);
     noted.set(place, stateOf(place));
   }
+  storeDirects(entries);
+}
+
+function storeDirects(entries) {
   const [invitations, others] = [false, true].map((is) => [...entries.values()].filter((entry) => entry[2] === is));
   remember('localStorage', directsKey(), [...invitations, ...others].slice(-DIRECTS_MAX - INVITATIONS_MAX));
 }
@@ -180,18 +184,38 @@ export function removePlace(place) {
   else remember('localStorage', directsKey(), storedDirects().filter(([peer]) => peer !== place.peer));
 }
 
+/* Makes another window's change again, if we wrote before we heard of it. What is in use here stays. */
+function redoRooms({ added, removed }) {
+  const isLeft = (name) => removed.includes(name) && !isInUse(rooms.get(name));
+  const stays = (name) => !isLeft(name) && !added.includes(name);
+  rememberRooms((names) => [...names.filter(stays), ...added.filter(isText)]);
+}
+
+function redoDirects({ added, removed }) {
+  const entries = new Map(storedDirects().map((entry) => [entry[0], entry]));
+  for (const [peer] of removed.filter(isEntry)) if (!isInUse(directs.get(peer))) entries.delete(peer);
+  for (const [peer, name, listed] of added.filter(isEntry)) {
+    entries.set(peer, [peer, name, listed !== false || entries.get(peer)?.[2] === true]);
+  }
+  storeDirects(entries);
+}
+
 /* What another window has added. */
-function listChanged(key) {
+function listChanged(key, oldValue, newValue) {
+  const change = undone(key, oldValue, newValue);
   if (key === 'rooms') {
+    if (change !== null) redoRooms(change);
     const names = storedRooms();
     for (const name of names) if (!rooms.has(name)) addRoom(name);
     for (const [name, room] of rooms) {
       if (rooms.size > ROOMS_MAX && name !== 'lobby' && !names.includes(name) && !isInUse(room)) dropPlace(room);
     }
   } else if (identity.id !== null && key === directsKey()) {
+    if (change !== null) redoDirects(change);
     addStoredDirects();
   } else if (key.startsWith('own ')) {
-    for (const room of rooms.values()) if (OwnMessages.keyOf(room.channelName) === key) room.recallOwn();
+    const room = [...rooms.values()].find(({ channelName }) => OwnMessages.keyOf(channelName) === key);
+    room?.recallOwn(listOf(newValue)[0], change?.added ?? []);
   } else {
     return;
   }

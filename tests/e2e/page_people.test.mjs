@@ -139,9 +139,46 @@ pageTest('two windows of one person share their lists', HISTORY, async (server) 
     for (const name of ['tea', 'coffee', 'Ben']) await page.locator('#side bdi', { hasText: name }).waitFor();
   }
   const three = await anotherWindow(one, server.url);
-  await direct(three, 'Ben').waitFor();
+  for (const name of ['tea', 'coffee', 'Ben']) await three.locator('#side bdi', { hasText: name }).waitFor();
   assert.deepEqual(await three.locator('#rooms bdi').allTextContents(), ['Lobby', 'coffee', 'tea']);
 });
+
+pageTest('two windows change a list at once: both changes stand, and what was changed again since is left alone',
+  HISTORY, async (server) => {
+    const page = await openChat(browser(), server.url, { name: 'Anna' });
+    /* Another window's change, which is heard of when ours is written over it. */
+    const hear = (key, before, after) => page.evaluate(([where, oldValue, newValue]) => {
+      dispatchEvent(new StorageEvent('storage', { key: where, oldValue, newValue }));
+    }, [key, before, after].map((value) => (typeof value === 'string' ? value : JSON.stringify(value))));
+    const stored = (key) => page.evaluate((where) => JSON.parse(localStorage[where]), key);
+    await newRoom(page, 'milk');
+    await newRoom(page, 'tea');
+    await hear('rooms', ['lobby', 'milk'], ['lobby', 'coffee']);
+    await page.locator('#rooms bdi', { hasText: 'coffee' }).waitFor();
+    assert.deepEqual(await stored('rooms'), ['lobby', 'tea', 'coffee']);
+    await hear('rooms', ['lobby', 'tea'], ['lobby']);
+    assert.deepEqual(await stored('rooms'), ['lobby', 'tea', 'coffee'], 'one is in it');
+
+    await openChat(browser(), `${server.url}/room/tea`, { name: 'Ben' });
+    await page.getByRole('button', { name: 'Write to Ben' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Ben' }).waitFor();
+    const key = `directs ${await idOf(page)}`;
+    const [ben] = await stored(key);
+    await hear(key, [], [['gaaaaaaaaaaaa', 'Cleo', true], [ben[0], 'Ben', false]]);
+    await direct(page, 'Cleo').waitFor();
+    assert.deepEqual(await stored(key), [ben, ['gaaaaaaaaaaaa', 'Cleo', true]]);
+
+    await choosePlace(page, 'tea');
+    await send(page, 'mine');
+    await message(page, 'mine', { state: 'sent' }).waitFor();
+    const own = await stored('own tea');
+    await hear('own tea', own.slice(0, 1), [own[0], [own[1][0], 1000]]);
+    assert.deepEqual(await stored('own tea'), [...own, [own[1][0], 1000]]);
+
+    await page.evaluate(() => { localStorage.rooms = '["lobby"]'; });    /* by somebody who knew of all */
+    await hear('rooms', ['lobby'], ['lobby', 'water']);
+    assert.deepEqual(await stored('rooms'), ['lobby']);
+  });
 
 /* ---- Who one is ----------------------------------------------------------------------------------------------- */
 
@@ -188,6 +225,7 @@ for (const isHelped of [true, false]) {
         else route.continue();
       });
       await server.kill();
+      if (isHelped) await stateIs(page, 'Disconnected');    /* or the first help is for the line that is dead */
       const next = await startServer(['--guests'], { port: server.port });
       try {
         for (let i = 0; isHelped && i < 3; i++) {
