@@ -2,7 +2,9 @@
  * loopback port and waits for its ready line. A server that a test leaves behind dies with the test process. */
 
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
 
 const READY = /listening on http:\/\/\S+:(\d+)/;
@@ -13,14 +15,39 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/* A port that was free a moment ago. */
-export async function freePort() {
-  const probe = net.createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
+/* Where the kernel takes none for those to whom any port is right: a test that listens on port 0, or an outgoing
+ * connection, could have a server's before it listens or while it starts again. Most servers of the machine are below
+ * the first of these, and so are all ports that browsers refuse. */
+const ports = (() => {
+  const [least, most] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').trim().split(/\s+/).map(Number);
+  const [below, above] = [{ first: 10_081, last: least - 1 }, { first: most + 1, last: 65_535 }];
+  const wider = below.last - below.first > above.last - above.first ? below : above;
+  return wider.last > wider.first ? wider : { first: 10_081, last: 65_535 };
+})();
+
+/* Another one each time; processes begin at random. */
+let nextPort = randomInt(ports.first, ports.last + 1);
+
+async function isFree(port) {
+  const probe = net.createServer();
+  try {
+    await once(probe.listen(port), 'listening');
+  } catch ({ code }) {
+    if (code === 'EADDRINUSE') return false;
+    throw new Error(`cannot listen on port ${port}: ${code}`);
+  }
   probe.close();
   await once(probe, 'close');
-  return port;
+  return true;
+}
+
+/* A port that was free a moment ago, and that no connection takes. */
+export async function freePort() {
+  for (;;) {
+    const port = nextPort;
+    nextPort = port < ports.last ? port + 1 : ports.first;
+    if (await isFree(port)) return port;
+  }
 }
 
 /* Starts the server with further arguments. Resolves once it listens; rejects, with what it wrote, when it ends before
