@@ -58,7 +58,7 @@ struct shard {
     struct day_clock day_clock; /* what messages that are kept are stamped with */
     uint64_t now_ms;            /* monotonic, read once a turn, without: */
     uint64_t lost_ms;           /* time in which the process stood still */
-    uint64_t catch_up_until_ms; /* no deadline is judged while completions are left, but for this long; 0: as usual */
+    uint64_t catch_up_until_ms; /* no deadline is judged while something comes, but for this long; 0: as usual */
     uint64_t woke_us;           /* monotonic, when the turn began */
     bool has_more;              /* the last turn left completions for the next */
     char date[32];              /* of HTTP answers, */

@@ -178,6 +178,7 @@ static void turn_take_completions(struct shard *shard)
         if (count % COMPLETIONS_A_LOOK == 0 && monotonic_us() - shard->woke_us > COMPLETIONS_US_MAX) is_over = true;
     }
     shard->has_more = is_over;
+    if (count == 0) shard->catch_up_until_ms = 0; /* the kernel too may give what it has in parts */
     receive_retry_starved(shard);
     uint64_t overflows = ring_overflows(shard->ring);
     uint64_t counted = counter_get(&shard->counters, COUNTER_cq_overflows);
@@ -210,7 +211,6 @@ static void turn_run_timers(struct shard *shard)
 {
     struct timer *timer;
     /* What was sent before its deadline may still lie in a socket. */
-    if (!shard->has_more) shard->catch_up_until_ms = 0;
     if (shard->now_ms < shard->catch_up_until_ms) return;
     run_roster_timers(shard);
     run_throttle_timers(shard);

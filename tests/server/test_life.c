@@ -273,6 +273,39 @@ Test(life, a_stall_of_the_process_moves_every_deadline, .timeout = 30)
     }
 }
 
+/* Goal: what lies in the sockets when the process goes on is heard before anybody's deadline is judged. Method: it
+ * stands still while it sleeps until a deadline; before the rest of the request lies more than a turn takes. */
+Test(life, what_came_during_a_stall_is_heard_before_deadlines_are_judged, .timeout = 30)
+{
+    enum { OTHERS = 5, FRAMES = 2000 };
+    static const char head[] = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        scenario_start(&scenario, seed, FLAGS("--shards", "1", "--ping-ms", "1h", "--handshake-ms-max", "10s"));
+        struct client *others[OTHERS];
+        for (uint32_t i = 0; i < OTHERS; i++) {
+            others[i] = client_join(&scenario, 0, "/", SEND_BUFFER);
+        }
+        scenario_settle(&scenario);
+        struct client *late = client_connect(&scenario, 0, SEND_BUFFER);
+        fake_write(late->socket, head, 20);
+        uint64_t due_ms = fake_now_ms() + 10000;
+        scenario_pass(&scenario, 9700);
+        client_frame(others[0], FRAME_PONG, "", 0); /* it sleeps anew: until the deadline */
+        scenario_settle(&scenario);
+        cr_assert_lt(fake_now_ms(), due_ms);
+        fake_kernel_stall(60 * 1000);
+        for (uint32_t i = 0; i < OTHERS * FRAMES; i++) {
+            client_frame(others[i % OTHERS], FRAME_PONG, "", 0);
+        }
+        fake_write(late->socket, head + 20, sizeof head - 21);
+        scenario_settle(&scenario);
+        cr_expect_eq(late->status, 101, "seed %lu: %u", seed, late->status);
+        cr_expect_gt(scenario_counter(&scenario, COUNTER_stalls), 0);
+        scenario_stop(&scenario);
+    }
+}
+
 /* ---- coming ---- */
 
 Test(life, words_said_before_the_101_are_kept_until_the_home_has_answered, .timeout = 30)
