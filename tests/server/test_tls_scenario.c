@@ -1,5 +1,7 @@
 /* tests/server/test_tls_scenario.c - a whole server on the fake kernel, and clients of its TLS address: which
  * handshakes are computed when, who is accepted meanwhile, and that the end of a connection is heard in every state. */
+#include "server/accept.h"
+#include "server/shard.h"
 #include "tests/support/scenario.h"
 #include "tests/support/tls_client.h"
 #include "tests/support/tls_server.h"
@@ -23,7 +25,8 @@ struct guest {
     bool was_answered; /* the server has sent something */
 };
 
-static void start(uint64_t seed, const char *flag, const char *value)
+/* With these flags, NULL-terminated. */
+static void start_with(uint64_t seed, const char *const flags[])
 {
     static struct made_certificate pair;
     static const char *certificate, *key;
@@ -33,9 +36,16 @@ static void start(uint64_t seed, const char *flag, const char *value)
         certificate = made_file(pair.certificate);
         key = made_file(pair.key);
     }
-    scenario_start(&scenario, seed,
-                   (const char *[]){"--shards", "1", "--tls-listen", "127.0.0.1:0", "--tls-cert", certificate,
-                                    "--tls-key", key, flag, value, NULL});
+    const char *all[20] = {"--shards",   "1",         "--tls-listen", "127.0.0.1:0",
+                           "--tls-cert", certificate, "--tls-key",    key};
+    for (size_t i = 0; flags[i] != NULL; i++)
+        all[8 + i] = flags[i];
+    scenario_start(&scenario, seed, all);
+}
+
+static void start(uint64_t seed, const char *flag, const char *value)
+{
+    start_with(seed, (const char *[]){flag, value, NULL});
 }
 
 static struct guest guest_connect_as(struct tls_client_wish wish)
@@ -232,6 +242,62 @@ Test(tls_scenario, begun_handshakes_come_first_and_newcomers_wait_unaccepted, .t
         cr_expect_eq(scenario_counter(&scenario, COUNTER_tls_handshakes), HERD);
         stop(guests, HERD);
     }
+}
+
+/* Method: one hello in a turn, and so many before the last flight that it comes, in pieces, while some wait. */
+Test(tls_scenario, who_has_begun_is_not_queued_behind_hellos, .timeout = 60)
+{
+    enum { BEHIND = 24 };
+    static struct guest guests[1 + BEHIND];
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        start(seed, "--tls-handshakes", "1");
+        const struct shard *shard = &scenario.server.shards[0];
+        guests[0] = guest_before_last_flight(seed % 2 == 0 ? 12 : 13, "");
+        for (size_t i = 1; i <= BEHIND; i++) {
+            guests[i] = guest_connect(13);
+            tls_client_handshake(guests[i].tls);
+        }
+        while (scenario_counter(&scenario, COUNTER_connections_accepted) < 1 + BEHIND) {
+            scenario_step(&scenario, 50);
+        }
+        for (size_t i = 1; i <= BEHIND; i++)
+            guest_send(&guests[i]);
+        while (shard->hellos.count < BEHIND / 2) {
+            scenario_step(&scenario, 50);
+        }
+        guest_send(&guests[0]);
+        while (scenario_counter(&scenario, COUNTER_tls_handshakes) == 0) {
+            scenario_step(&scenario, 50);
+        }
+        cr_expect_gt(shard->hellos.count, 0, "seed %lu", seed);
+        stop(guests, 1 + BEHIND);
+    }
+}
+
+/* Goal: a herd waits in the backlog of the kernel. Method: from several addresses more come in a turn than begin; each
+ * says the first byte of a hello, which is cheap to look at. */
+Test(tls_scenario, nobody_is_accepted_while_many_hellos_wait, .timeout = 60)
+{
+    enum { ADDRESSES = 3, CROWD = 2 * ACCEPT_HELLOS_MAX, LATE = 40 /* accepted, and their byte has not come */ };
+    static struct fake_socket *crowd[CROWD];
+    start_with(1, (const char *[]){"--tls-listen", "127.0.0.2:0", "--tls-listen", "127.0.0.3:0", "--connections-max",
+                                   "1000", "--tls-handshakes", "1", NULL});
+    const struct shard *shard = &scenario.server.shards[0];
+    for (size_t i = 0; i < CROWD; i++) {
+        crowd[i] = fake_connect_to(shard->ring, SECURE_LISTENER + i % ADDRESSES, 65536);
+        fake_write(crowd[i], (const uint8_t[]){MBEDTLS_SSL_MSG_HANDSHAKE}, 1);
+    }
+    uint32_t most = 0;
+    for (uint32_t full = 0; full < 60; full += shard->hellos.count >= ACCEPT_HELLOS_MAX) {
+        scenario_step(&scenario, 50);
+        if (shard->hellos.count > most) most = shard->hellos.count;
+    }
+    cr_expect_leq(most, ACCEPT_HELLOS_MAX + LATE, "%u waited", most);
+    for (size_t i = 0; i < CROWD; i++)
+        fake_reset(crowd[i]);
+    stop(NULL, 0);
+    for (size_t i = 0; i < CROWD; i++)
+        fake_socket_free(crowd[i]);
 }
 
 /* Nothing is computed for those who have given up before it was their turn. */
