@@ -66,6 +66,26 @@ Test(throttle, after_a_second_in_advance_messages_come_at_the_rate_given, .timeo
     }
 }
 
+Test(throttle, a_rest_gains_no_more_than_a_second, .timeout = 60)
+{
+    for (uint32_t is_bytes = 0; is_bytes < 2; is_bytes++) {
+        scenario_start(&scenario, 1,
+                       FLAGS("--shards", "1", "--room-messages-per-second", is_bytes ? "0" : "20",
+                             "--room-bytes-per-second", is_bytes ? "160" : "0"));
+        struct client *speaker = client_join(&scenario, 0, "/", SEND_BUFFER);
+        const struct client *reader = client_join(&scenario, 0, "/", SEND_BUFFER);
+        scenario_settle(&scenario);
+        client_say(speaker, 0);
+        scenario_pass(&scenario, 60000);
+        client_flood(speaker, 100);
+        run_until_idle();
+        cr_expect_eq(reader->heard_count, 1 + 20 + is_bytes, "%u",
+                     reader->heard_count); /* bytes are paid for after */
+        hang_up(speaker);
+        scenario_stop(&scenario);
+    }
+}
+
 /* Longer than the server waits for a pong, which stands unread behind what was said before it. */
 Test(throttle, who_waits_is_not_closed_loses_nothing_and_holds_up_nobody, .timeout = 120)
 {
