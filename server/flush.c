@@ -141,7 +141,7 @@ static bool is_too_slow(const struct shard *shard, const struct connection *conn
     if (long_bytes > LONG_ANSWER_BYTES_MAX) long_bytes = LONG_ANSWER_BYTES_MAX;
     uint32_t count = outbox_count(outbox);
     uint64_t entries_bytes = (count > 0 ? count - 1 : 0) * (sizeof(struct batch) + sizeof(struct batch *));
-    uint64_t bytes = outbox_behind_bytes(outbox) + entries_bytes + secure_unsent_behind(connection);
+    uint64_t bytes = outbox_behind_bytes(outbox) + entries_bytes;
     return bytes > shard->options->outbox_bytes_max + long_bytes;
 }
 

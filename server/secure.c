@@ -92,12 +92,6 @@ bool secure_has_unsent(const struct connection *connection)
     return unsent_bytes(connection) > 0;
 }
 
-uint32_t secure_unsent_behind(const struct connection *connection)
-{
-    uint32_t bytes = unsent_bytes(connection);
-    return bytes > SECURE_SCRATCH_BYTES ? bytes - SECURE_SCRATCH_BYTES : 0;
-}
-
 /* ---- what comes ---- */
 
 static void fail(struct shard *shard, struct connection *connection, enum tls_result result)

@@ -33,10 +33,9 @@ void secure_receive(struct shard *shard, struct connection *connection, struct b
 /* Once a turn, when what others were to get is sent: goes on with some of the handshakes that are due. */
 void secure_run_handshakes(struct shard *shard);
 
-/* Has the connection ciphertext that the socket has not taken yet? */
+/* Has the connection ciphertext that the socket has not taken yet? The server's flight of its handshake, or at most
+ * SECURE_SCRATCH_BYTES: a record and a few alerts. */
 bool secure_has_unsent(const struct connection *connection);
-/* How much of it waits behind the record under way: flights of a handshake, alerts. */
-uint32_t secure_unsent_behind(const struct connection *connection);
 /* What to send next: what is left from before, or a new record of what the outbox holds, which is taken out of it and
  * sealed into `scratch`, which has room for SECURE_SCRATCH_BYTES. RC_ENOENT: there is nothing. RC_ENOMEM: the session
  * can say nothing more; end the connection, but not while sends are queued. */

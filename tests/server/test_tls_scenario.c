@@ -1,7 +1,9 @@
 /* tests/server/test_tls_scenario.c - a whole server on the fake kernel, and clients of its TLS address: which
  * handshakes are computed when, who is accepted meanwhile, and that the end of a connection is heard in every state. */
+#include "core/span.h"
 #include "server/accept.h"
-#include "server/shard.h"
+#include "server/connection.h"
+#include "server/secure.h"
 #include "tests/support/scenario.h"
 #include "tests/support/tls_client.h"
 #include "tests/support/tls_server.h"
@@ -48,13 +50,17 @@ static void start(uint64_t seed, const char *flag, const char *value)
     start_with(seed, (const char *[]){flag, value, NULL});
 }
 
-static struct guest guest_connect_as(struct tls_client_wish wish)
+static struct guest guest_connect_through(size_t send_buffer, struct tls_client_wish wish)
 {
     struct ring *ring = scenario.server.shards[0].ring;
-    struct guest guest = {.socket = fake_connect_to(ring, SECURE_LISTENER, (size_t)1 << 20),
-                          .tls = tls_client_new(wish)};
+    struct guest guest = {.socket = fake_connect_to(ring, SECURE_LISTENER, send_buffer), .tls = tls_client_new(wish)};
     cr_assert_not_null(guest.tls);
     return guest;
+}
+
+static struct guest guest_connect_as(struct tls_client_wish wish)
+{
+    return guest_connect_through((size_t)1 << 20, wish);
 }
 
 static struct guest guest_connect(unsigned version)
@@ -317,4 +323,52 @@ Test(tls_scenario, who_has_gone_is_not_computed_for, .timeout = 60)
     cr_expect(guests[HERD / 2].was_answered);
     cr_expect_eq(scenario_counter(&scenario, COUNTER_connections_open), 1);
     stop(guests, HERD);
+}
+
+/* ---- readers who do not read ---- */
+
+static uint32_t most_unsent(void)
+{
+    const struct shard *shard = &scenario.server.shards[0];
+    uint32_t most = 0;
+    for (uint32_t slot = 0; slot < shard->slots_used; slot++) {
+        const struct connection *connection = &shard->connections[slot];
+        if (secure_has_unsent(connection) && connection->unsent->count > most) most = connection->unsent->count;
+    }
+    return most;
+}
+
+/* Goal: outside the outbox, where a slow reader has its bound, no more waits than a record; what the session says of
+ * itself has hardly a place in it. Method: a wish to shake hands again is answered with a warning. */
+Test(tls_scenario, who_does_not_read_has_one_record_unsent_whatever_it_asks_for, .timeout = 60)
+{
+    static const char asks[] = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        start(seed, "--ping-ms", "60s");
+        struct client *speaker = client_join(&scenario, 0, "/", 65536);
+        struct guest guest =
+            guest_connect_through(4096, (struct tls_client_wish){.version = 12, .renegotiates = true});
+        guest_almost_open(&guest);
+        guest_send(&guest);
+        scenario_settle(&scenario);
+        guest_take(&guest);
+        cr_assert(guest.tls->is_open);
+        cr_assert_gt(tls_client_write(guest.tls, (const uint8_t *)asks, strlen(asks)), 0);
+        guest_send(&guest);
+        scenario_settle(&scenario);
+        client_say(speaker, 40000);
+        scenario_settle(&scenario);
+        uint32_t most = most_unsent();
+        cr_assert_gt(most, 8192, "it is stuck in a record");
+        for (uint32_t i = 0; i < 200; i++) {
+            tls_client_renegotiate(guest.tls);
+            guest_send(&guest);
+            scenario_step(&scenario, 50);
+            if (most_unsent() > most) most = most_unsent();
+        }
+        cr_expect_leq(most, SECURE_SCRATCH_BYTES, "seed %lu: %u bytes", seed, most);
+        fake_reset(guest.socket);
+        stop(&guest, 1);
+    }
 }
