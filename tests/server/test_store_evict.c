@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define KIB       UINT64_C(1024)
 #define MIB       (1024 * KIB)
@@ -221,6 +223,24 @@ Test(store_evict, what_cannot_be_helped_is_let_be, .timeout = 60)
     cr_expect_leq(count("room"), 10);
     append("room", 101, ORIGIN_ROOM, 10, 101);
     commit();
+    case_log_end();
+}
+
+Test(store_evict, that_the_bound_is_reached_is_told_once, .timeout = 60)
+{
+    static char told[65536];
+    static const char words[] = "store_disk_bytes_max reached";
+    int file = memfd_create("stderr", 0);
+    cr_assert(file >= 0 && dup2(file, STDERR_FILENO) == STDERR_FILENO);
+    begin(64 * KIB);
+    for (uint64_t i = 1; i <= 100; i++)
+        append("room", i, ORIGIN_ROOM, TEXT_MAX, i);
+    commit();
+    cr_assert_gt(counter_get(&case_log_counters, COUNTER_store_evictions), 50);
+    cr_assert_geq(pread(file, told, sizeof told - 1, 0), 0);
+    const char *first = strstr(told, words);
+    cr_assert_not_null(first, "%s", told);
+    cr_expect_null(strstr(first + 1, words), "%s", told);
     case_log_end();
 }
 
