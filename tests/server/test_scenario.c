@@ -40,6 +40,30 @@ Test(scenario, a_message_reaches_everyone_else_in_its_room_once, .timeout = 60)
     }
 }
 
+/* Goal: a bell that nobody rang costs no more than the sleep, and is counted. Method: the sender does not see that the
+ * other sleeps. */
+Test(scenario, a_letter_that_nobody_rang_for_is_taken_after_the_sleep_and_counted, .timeout = 30)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        scenario_start(&scenario, seed, FLAGS("--shards", "2"));
+        struct client *speaker = client_join(&scenario, 0, "/", SEND_BUFFER);
+        const struct client *reader = client_join(&scenario, 1, "/", SEND_BUFFER);
+        scenario_settle(&scenario);
+        cr_assert_eq(scenario_counter(&scenario, COUNTER_wakeups_late), 0);
+        client_say(speaker, 0);
+        uint32_t *flag = &scenario.server.shards[1].is_sleeping;
+        do {
+            *flag = 0;
+            cr_assert(scenario_step(&scenario, 0));
+            *flag = 1;
+        } while (scenario_counter(&scenario, COUNTER_letters_sent) == 0);
+        scenario_pass(&scenario, 2000);
+        cr_expect_eq(reader->heard_count, 1, "seed %lu", seed);
+        cr_expect_eq(scenario_counter(&scenario, COUNTER_wakeups_late), 1, "seed %lu", seed);
+        scenario_stop(&scenario);
+    }
+}
+
 Test(scenario, with_echo_the_sender_hears_itself, .timeout = 30)
 {
     scenario_start(&scenario, 1, FLAGS("--shards", "2", "--lobby-echo"));
