@@ -51,7 +51,7 @@ static enum rc make_form(struct web_form *form, const char *path, struct text bo
     static const char encoding[] = "Content-Encoding: gzip\r\n";
     char digest[DIGEST_MD5_HEX_BYTES + 1];
     if (digest_md5_hex(body, digest) != RC_OK) return RC_ENOMEM;
-    snprintf(form->etag, sizeof form->etag, "\"%s%s\"", digest, is_zipped ? "-gz" : "");
+    snprintf(form->etag, sizeof form->etag, "\"%s\"", digest);
     int count = asprintf(&form->headers, "%sETag: %s\r\n%s%s%s", is_zipped ? encoding : "", form->etag,
                          has_forms ? "Vary: Accept-Encoding\r\n" : "",
                          is_for_all_origins(path) ? "Access-Control-Allow-Origin: *\r\n" : "", headers);

@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#define WEB_ETAG_BYTES (DIGEST_MD5_HEX_BYTES + 8) /* in quotes, with what tells the forms apart, and a zero */
+#define WEB_ETAG_BYTES (DIGEST_MD5_HEX_BYTES + 3) /* in quotes, and a zero */
 
 /* One way in which a page is sent. */
 struct web_form {
