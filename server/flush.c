@@ -137,7 +137,9 @@ static void act_on_ends(struct shard *shard)
  * answers that it asked for do not make a reader slow, within a bound. */
 static bool is_too_slow(const struct shard *shard, const struct connection *connection, const struct outbox *outbox)
 {
-    uint64_t long_bytes = connection->long_bytes;
+    uint64_t first_bytes = outbox->bytes - outbox_behind_bytes(outbox), long_bytes = connection->long_bytes;
+    uint64_t long_behind = connection->long_left > first_bytes ? connection->long_left - first_bytes : 0;
+    if (long_bytes > long_behind) long_bytes = long_behind; /* not those of the batch under way */
     if (long_bytes > LONG_ANSWER_BYTES_MAX) long_bytes = LONG_ANSWER_BYTES_MAX;
     uint32_t count = outbox_count(outbox);
     uint64_t entries_bytes = (count > 0 ? count - 1 : 0) * (sizeof(struct batch) + sizeof(struct batch *));

@@ -216,6 +216,25 @@ Test(long_answer, answers_beyond_what_is_excused_make_a_reader_slow, .timeout = 
     }
 }
 
+/* Goal: an answer that is under way does not wait, and excuses nothing of what does. */
+Test(long_answer, messages_behind_an_answer_under_way_make_a_reader_slow_as_ever, .timeout = 60)
+{
+    enum { MORE = 20 };
+    cr_assert(MORE * EVENT_BYTES > 65536 && MORE * EVENT_BYTES < MISSED_BYTES);
+    scenario_start(&scenario, 1, FLAGS("--shards", "1"));
+    begin(1);
+    struct api_client *backend = api_client_join(&scenario, 0, SEND_BUFFER);
+    strangers[0]->client->is_reading = false;
+    channel_client_recover(strangers[0], "news", NULL, &beginning);
+    scenario_settle(&scenario);
+    publish(backend, 10);
+    cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_SLOW_READER)), 0, "so much may wait");
+    publish(backend, MORE - 10);
+    scenario_pass(&scenario, 6000); /* for a close frame, which it does not take either */
+    cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_SLOW_READER)), 1);
+    end();
+}
+
 /* Goal: what comes in the turn before a question is gone on with stands behind it. Method: so much before it that the
  * turn ends in its midst. */
 Test(long_answer, nothing_is_lost_behind_a_question_that_waited, .timeout = 60)
