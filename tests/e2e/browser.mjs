@@ -2,6 +2,7 @@
  * Each window is a browser context of its own, so two windows share no storage, as two people would not. */
 
 import { chromium } from 'playwright-core';
+import { until } from './support.mjs';
 
 const SWITCHES = [
   '--no-sandbox',               /* the tests may run as root, where Chromium starts in no other way */
@@ -41,10 +42,31 @@ export async function openChat(browser, url, { name, ...contextOptions } = {}) {
   page.on('request', (request) => {
     if (new URL(request.url()).origin !== new URL(url).origin) page.problems.push(`request: ${request.url()}`);
   });
-  await page.goto(url);
-  await stateIs(page, 'Connected');
+  await enterChat(page, url);
   return page;
 }
+
+/* Opens the chat in an empty page, and waits until it is connected and, where there are guests, signed in: an
+ * invitation is told once, and not to somebody whose room is there already but whose sign-in is on its way.
+ * page.signIns counts the connections that were signed in. */
+export async function enterChat(page, url) {
+  page.signIns = 0;
+  page.on('websocket', (line) => line.on('framereceived', ({ payload }) => {
+    const text = payload.toString();
+    if (text.includes('subscription_succeeded') && text.includes('"#server-to-user-')) page.signIns += 1;
+  }));
+  await page.goto(url);
+  await stateIs(page, 'Connected');
+  const guests = await page.locator('meta[name="ringcast-guests"]').getAttribute('content');
+  if (guests === 'yes') await signedInAfter(page, 0);
+}
+
+export const signedInAfter = (page, count) => until(() => page.signIns > count, 'the page to sign in once more');
+
+/* From now on the page does not try again by itself, or not before half an hour: its delays are random below a
+ * ceiling of half a second to 30 s. Times 4000, also the longest is one that setTimeout() takes; with one of more than
+ * 2^31 ms it would not wait at all. */
+export const waitsLong = (page) => page.evaluate(() => { Math.random = () => 4000; });
 
 /* Waits until the page says this of its connection; the words are compared whole. */
 export async function stateIs(page, words, { timeout } = {}) {

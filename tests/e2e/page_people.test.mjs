@@ -3,7 +3,9 @@
  * page.test.mjs. */
 
 import assert from 'node:assert/strict';
-import { box, choosePlace, message, messageOf, newRoom, openChat, send, stateIs } from './browser.mjs';
+import {
+  box, choosePlace, enterChat, message, messageOf, newRoom, openChat, send, signedInAfter, stateIs, waitsLong,
+} from './browser.mjs';
 import { newGuest, post } from './guests.mjs';
 import { HISTORY, pageTests, rawClient } from './page.mjs';
 import { startServer } from './server.mjs';
@@ -29,8 +31,7 @@ const frame = (page) => page.evaluate(() => new Promise((resolve) => {
 async function anotherWindow(page, url = page.url()) {
   const other = await page.context().newPage();
   other.setDefaultTimeout(10_000);
-  await other.goto(url);
-  await stateIs(other, 'Connected');
+  await enterChat(other, url);
   return other;
 }
 
@@ -108,8 +109,10 @@ pageTest('a full list: invitations drive no conversation out, a chosen one the s
       const others = Array.from({ length: count }, (_, i) => [`gaaaaaaaaaa${i + 10}`.slice(0, 13), `Old ${i}`, true]);
       localStorage[key] = JSON.stringify([...JSON.parse(localStorage[key]), ...others]);
     }, [`directs ${annaId}`, DIRECTS_MAX - 2]);
+    const { signIns } = anna;
     await anna.reload();
     await messageOf(anna, 'hello Ben');
+    await signedInAfter(anna, signIns);    /* an invitation is told once */
     for (const name of ['Eve', 'Eva', 'Ewa']) await invite(name);
     await send(anna, 'still with you');
     await message(anna, 'still with you', { state: 'sent' }).waitFor();
@@ -195,12 +198,15 @@ pageTest('a server that no longer knows anybody: each person is one new guest, i
       await Promise.all(refused);
       await route.continue();
     });
+    const signIns = windows.map((page) => page.signIns);
     await server.kill();
+    for (const page of windows) await stateIs(page, 'Disconnected');    /* or the help is for the line that is dead */
     const next = await startServer(HISTORY, { port: server.port });
     try {
       for (const page of windows) await page.evaluate(() => dispatchEvent(new Event('online')));
       for (const page of windows) await stateIs(page, 'Connected');
       for (const page of windows) await page.getByText('2 people here').waitFor();
+      for (const [i, page] of windows.entries()) await signedInAfter(page, signIns[i]);
       assert.equal(asked, 1);
       await ben.getByRole('button', { name: 'Write to Anna' }).click();
       await send(ben, 'after the restart');
@@ -216,7 +222,8 @@ for (const isHelped of [true, false]) {
   pageTest(`a server with another key whose page cannot be fetched at first: the chat goes on ${how}`, ['--guests'],
     async (server) => {
       const page = await openChat(browser(), server.url, { name: 'Anna' });
-      await page.evaluate((ms) => { Math.random = () => ms; }, isHelped ? 1e6 : 0.01);
+      if (isHelped) await waitsLong(page);
+      else await page.evaluate(() => { Math.random = () => 0.01; });
       let refusals = 0;
       await page.route(server.url, (route) => {
         refusals += 1;
@@ -312,7 +319,7 @@ pageTest('a conversation is told that the other one has left', HISTORY, async (s
 pageTest('without a connection nobody is said to be here or typing', HISTORY, async (server) => {
   const page = await openChat(browser(), server.url, { name: 'Anna' });
   const ben = await openChat(browser(), server.url, { name: 'Ben' });
-  await page.evaluate(() => { Math.random = () => 1e6; });
+  await waitsLong(page);
   const dot = () => page.locator('#people .avatar').first()
     .evaluate((avatar) => getComputedStyle(avatar, '::after').backgroundColor);
   await page.getByText('2 people here').waitFor();

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import {
-  box, choosePlace, message, messageOf, newRoom, openChat, send, stateIs, textsAre, textsOf,
+  box, choosePlace, message, messageOf, newRoom, openChat, send, stateIs, textsAre, textsOf, waitsLong,
 } from './browser.mjs';
 import { HISTORY, nextMessage, pageTests, rawClient } from './page.mjs';
 import { startServer } from './server.mjs';
@@ -24,7 +24,7 @@ async function say(raw, count, word = 'message') {
 
 /* Kills the server; the page does not try again before reconnect(). */
 async function lose(server, page) {
-  await page.evaluate(() => { Math.random = () => 1e6; });
+  await waitsLong(page);
   await server.kill();
   await stateIs(page, 'Disconnected');
 }
@@ -157,10 +157,8 @@ pageTest('what was missed is counted once, whatever else comes before the histor
   page = await context.newPage();
   await page.goto(server.url);
   await held(page);
-  await page.evaluate(() => {
-    Math.random = () => 1e6;    /* it does not try again by itself, or nobody might see that it was gone */
-    globalThis.wire.cut();
-  });
+  await waitsLong(page);    /* or nobody might see that it was gone */
+  await page.evaluate(() => globalThis.wire.cut());
   await stateIs(page, 'Disconnected');
   await page.evaluate(() => dispatchEvent(new Event('online')));
   await held(page);

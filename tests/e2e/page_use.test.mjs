@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import {
-  box, choosePlace, message, messageOf, newRoom, openChat, send, stateIs, textsAre, textsOf,
+  box, choosePlace, message, messageOf, newRoom, openChat, send, stateIs, textsAre, textsOf, waitsLong,
 } from './browser.mjs';
 import { HISTORY, pageTests, rawClient } from './page.mjs';
 import { startServer } from './server.mjs';
@@ -266,7 +266,7 @@ pageTest('a message that the server refuses says so; it can be removed', NO_CLIE
 
 pageTest('without a connection the text stays, and Try now does not wait for the delay', [], async (server) => {
   const page = await openChat(browser(), server.url, { name: 'Anna' });
-  await page.evaluate(() => { Math.random = () => 1e6; });    /* a delay that no test sees the end of */
+  await waitsLong(page);
   await box(page).fill('half a sentence');
   await server.stop();
   await stateIs(page, 'Disconnected');
