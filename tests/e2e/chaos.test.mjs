@@ -34,6 +34,7 @@ const DEEDS = [
   (client) => { client.write(close(1000)); },
   (client) => { client.write(frame(3)); },
   (client) => { client.end(); return true; },
+  (client) => { client.end(); client.reset(); return true; },
   (client) => { client.reset(); return true; },
   (client) => { client.destroy(); return true; },
 ];

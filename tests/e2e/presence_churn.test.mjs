@@ -9,6 +9,7 @@ import assert from 'node:assert/strict';
 import WebSocket from 'ws';
 import { randomFrom, SEED, serverTest, sized, sleep, until, untilNobody, within } from './support.mjs';
 import { APP, appArgs, ask, backend, endpointAnswer } from './channels.mjs';
+import { resetSocket } from './raw.mjs';
 
 const SECONDS = sized(5, 120);
 const CLIENTS = 1000;
@@ -53,7 +54,7 @@ class Client {
     if (way === 0) this.socket.send(JSON.stringify({ event: 'pusher:unsubscribe', data: { channel: ROOM } }));
     else if (way === 1) this.socket.close(1000);
     else if (way === 2) this.socket.terminate();
-    else this.socket._socket.resetAndDestroy();
+    else resetSocket(this.socket._socket);
     if (way > 0) this.socket = null;
   }
 
