@@ -1,7 +1,8 @@
 /* core/presence.c - members in a dense array, and a chained hash table of their places in it.
  *
  * Every member keeps its part of the snapshot ready escaped, and the sums of these parts are kept: so a snapshot's
- * length is known at once, and to write it is to copy. Who leaves is replaced by the last of the array. */
+ * length is known at once, and to write it is to copy. Who leaves stays in the array, with no connection, until that is
+ * taken as a change; then the last of the array replaces it. */
 #include "core/presence.h"
 
 #include "core/json_text.h"
@@ -25,21 +26,30 @@ static const char snapshot_end[] = "}}";
 
 struct member {
     uint64_t hash;
-    uint64_t connections;
     char *texts; /* the id; the id as it stands in the snapshot, with its quotes; the info as it stands there */
     uint32_t id_bytes;
     uint32_t id_part_bytes;
     uint32_t info_part_bytes;
-    uint32_t next; /* in its chain: a place or PLACE_NONE */
+    uint32_t connections; /* none: has left, which is a change not taken yet */
+    uint32_t next;        /* in its chain: a place or PLACE_NONE */
+    uint32_t changed_before;
+    uint32_t changed_after; /* in the list of changes: places or PLACE_NONE */
+    bool is_changed : 1;    /* stands in it */
+    bool was_here : 1;      /* when its last change was taken */
+    bool is_other : 1;      /* than it was then: came back with another info */
 };
 
 struct presence {
     struct member *members;
-    uint32_t *chains; /* the first of each: a place or PLACE_NONE */
-    uint32_t count;
-    uint32_t capacity; /* of both; 0 or a power of two */
+    uint32_t *chains;  /* the first of each: a place or PLACE_NONE */
+    uint32_t used;     /* of the members' array */
+    uint32_t count;    /* of those who are here */
+    uint32_t capacity; /* of both arrays; 0 or a power of two */
     uint64_t connections;
-    uint64_t part_bytes; /* of all members: the id twice, the info once */
+    uint64_t part_bytes; /* of all who are here: the id twice, the info once */
+    uint32_t changed_first;
+    uint32_t changed_last; /* places or PLACE_NONE */
+    uint32_t gone;         /* the place of one who has left, whose change was taken last; or PLACE_NONE */
 };
 
 /* Users choose their ids: only a keyed hash keeps them from choosing long chains. */
@@ -56,13 +66,16 @@ static char *copy(char *to, const char *from, size_t count)
 
 struct presence *presence_new(void)
 {
-    return calloc(1, sizeof(struct presence));
+    struct presence *presence = malloc(sizeof *presence);
+    if (presence == NULL) return NULL;
+    *presence = (struct presence){.changed_first = PLACE_NONE, .changed_last = PLACE_NONE, .gone = PLACE_NONE};
+    return presence;
 }
 
 void presence_free(struct presence *presence)
 {
     if (presence == NULL) return;
-    for (uint32_t i = 0; i < presence->count; i++)
+    for (uint32_t i = 0; i < presence->used; i++)
         free(presence->members[i].texts);
     free(presence->members);
     free(presence->chains);
@@ -87,7 +100,6 @@ static bool member_init(struct member *member, struct text user_id, struct text 
     bool has_info = info.at != NULL;
     *member = (struct member){
         .hash = hash_of(user_id),
-        .connections = 1,
         .id_bytes = (uint32_t)user_id.count,
         .id_part_bytes = (uint32_t)json_text_bytes_twice(user_id) + 4,
         .info_part_bytes = has_info ? (uint32_t)json_text_bytes(info) : 4,
@@ -130,7 +142,7 @@ static uint32_t *link_to(struct presence *presence, uint32_t place)
 
 static uint32_t find(const struct presence *presence, struct text user_id)
 {
-    if (presence->count == 0) return PLACE_NONE;
+    if (presence->used == 0) return PLACE_NONE;
     uint64_t hash = hash_of(user_id);
     uint32_t place = *chain_of(presence, hash);
     while (place != PLACE_NONE) {
@@ -144,7 +156,7 @@ static uint32_t find(const struct presence *presence, struct text user_id)
 /* Makes room for one more. On RC_ENOMEM all is as before. */
 static enum rc grow(struct presence *presence)
 {
-    if (presence->count < presence->capacity) return RC_OK;
+    if (presence->used < presence->capacity) return RC_OK;
     uint32_t capacity = presence->capacity > 0 ? 2 * presence->capacity : CAPACITY_MIN;
     uint32_t *chains = malloc(capacity * sizeof *chains);
     if (chains == NULL) return RC_ENOMEM;
@@ -158,55 +170,185 @@ static enum rc grow(struct presence *presence)
     presence->members = members;
     presence->chains = chains;
     presence->capacity = capacity;
-    for (uint32_t i = 0; i < presence->count; i++)
+    for (uint32_t i = 0; i < presence->used; i++)
         link_member(presence, i);
+    return RC_OK;
+}
+
+/* ---- changes ---- */
+
+static struct text id_part(const struct member *member)
+{
+    return (struct text){member->texts + member->id_bytes, member->id_part_bytes};
+}
+
+static struct text info_part(const struct member *member)
+{
+    return (struct text){member->texts + member->id_bytes + member->id_part_bytes, member->info_part_bytes};
+}
+
+/* Where its place is written in the list of changes: from the one before, and from the one after. */
+static uint32_t *changed_link_to(struct presence *presence, const struct member *member)
+{
+    uint32_t before = member->changed_before;
+    return before != PLACE_NONE ? &presence->members[before].changed_after : &presence->changed_first;
+}
+
+static uint32_t *changed_link_back_to(struct presence *presence, const struct member *member)
+{
+    uint32_t after = member->changed_after;
+    return after != PLACE_NONE ? &presence->members[after].changed_before : &presence->changed_last;
+}
+
+static void note_change(struct presence *presence, uint32_t place)
+{
+    struct member *member = &presence->members[place];
+    if (member->is_changed) return;
+    member->is_changed = true;
+    member->changed_before = presence->changed_last;
+    member->changed_after = PLACE_NONE;
+    *changed_link_to(presence, member) = place;
+    presence->changed_last = place;
+}
+
+static void forget_change(struct presence *presence, struct member *member)
+{
+    *changed_link_to(presence, member) = member->changed_after;
+    *changed_link_back_to(presence, member) = member->changed_before;
+    member->is_changed = false;
+}
+
+/* The last of the array comes to this place. */
+static void move_last(struct presence *presence, uint32_t place)
+{
+    uint32_t last = --presence->used;
+    if (place == last) return;
+    struct member *member = &presence->members[place];
+    *link_to(presence, last) = place;
+    *member = presence->members[last];
+    if (!member->is_changed) return;
+    *changed_link_to(presence, member) = place;
+    *changed_link_back_to(presence, member) = place;
+}
+
+static void drop(struct presence *presence, uint32_t place)
+{
+    struct member *member = &presence->members[place];
+    assert(member->connections == 0 && !member->is_changed);
+    *link_to(presence, place) = member->next;
+    free(member->texts);
+    move_last(presence, place);
+}
+
+/* Whose change was taken last, and seen meanwhile. */
+static void drop_gone(struct presence *presence)
+{
+    if (presence->gone == PLACE_NONE) return;
+    drop(presence, presence->gone);
+    presence->gone = PLACE_NONE;
+}
+
+bool presence_take_change(struct presence *presence, struct presence_change *change_r)
+{
+    drop_gone(presence);
+    while (presence->changed_first != PLACE_NONE) {
+        uint32_t place = presence->changed_first;
+        struct member *member = &presence->members[place];
+        bool is_here = member->connections > 0, is_other = member->is_other;
+        *change_r = (struct presence_change){
+            .has_left = member->was_here && (!is_here || is_other),
+            .has_joined = is_here && (!member->was_here || is_other),
+            .user_id = member_id(member),
+            .id_part = id_part(member),
+            .info_part = info_part(member),
+        };
+        forget_change(presence, member);
+        member->was_here = is_here;
+        member->is_other = false;
+        if (!is_here) presence->gone = place;
+        if (change_r->has_left || change_r->has_joined) return true;
+        drop_gone(presence);
+    }
+    return false;
+}
+
+bool presence_has_changes(const struct presence *presence)
+{
+    return presence->changed_first != PLACE_NONE;
+}
+
+/* ---- joining and leaving ---- */
+
+static void count_in(struct presence *presence, struct member *member)
+{
+    member->connections = 1;
+    presence->count++;
+    presence->connections++;
+    presence->part_bytes += member_part_bytes(member);
+}
+
+static bool has_info(const struct member *member, const struct member *other)
+{
+    return text_equals(info_part(member), info_part(other));
+}
+
+/* One who left, which was not taken as a change yet, is here again. */
+static enum rc come_back(struct presence *presence, struct member *member, struct text user_id, struct text info)
+{
+    struct member again;
+    if (!member_init(&again, user_id, info)) return RC_ENOMEM;
+    if (has_info(member, &again)) {
+        free(again.texts);
+    } else {
+        free(member->texts);
+        member->texts = again.texts;
+        member->info_part_bytes = again.info_part_bytes;
+        member->is_other = true;
+    }
+    count_in(presence, member);
     return RC_OK;
 }
 
 enum rc presence_join(struct presence *presence, struct text user_id, struct text info)
 {
     assert(user_id.count <= TEXT_MAX && info.count <= TEXT_MAX);
+    drop_gone(presence);
     uint32_t place = find(presence, user_id);
     if (place != PLACE_NONE) {
-        presence->members[place].connections++;
+        struct member *member = &presence->members[place];
+        if (member->connections == 0) return come_back(presence, member, user_id, info);
+        member->connections++;
         presence->connections++;
         return RC_PENDING;
     }
     struct member member;
     if (grow(presence) != RC_OK || !member_init(&member, user_id, info)) return RC_ENOMEM;
-    presence->members[presence->count] = member;
-    link_member(presence, presence->count);
-    presence->count++;
-    presence->connections++;
-    presence->part_bytes += member_part_bytes(&member);
+    place = presence->used++;
+    presence->members[place] = member;
+    link_member(presence, place);
+    note_change(presence, place);
+    count_in(presence, &presence->members[place]);
     return RC_OK;
-}
-
-static void drop(struct presence *presence, uint32_t place)
-{
-    struct member *member = &presence->members[place];
-    presence->part_bytes -= member_part_bytes(member);
-    *link_to(presence, place) = member->next;
-    free(member->texts);
-    uint32_t last = --presence->count;
-    if (place == last) return;
-    *link_to(presence, last) = place;
-    *member = presence->members[last];
 }
 
 bool presence_leave(struct presence *presence, struct text user_id)
 {
+    drop_gone(presence);
     uint32_t place = find(presence, user_id);
-    assert(place != PLACE_NONE);
+    assert(place != PLACE_NONE && presence->members[place].connections > 0);
+    struct member *member = &presence->members[place];
     presence->connections--;
-    if (--presence->members[place].connections > 0) return false;
-    drop(presence, place);
+    if (--member->connections > 0) return false;
+    presence->count--;
+    presence->part_bytes -= member_part_bytes(member);
+    note_change(presence, place);
     return true;
 }
 
 bool presence_has(const struct presence *presence, struct text user_id)
 {
-    return find(presence, user_id) != PLACE_NONE;
+    uint32_t place = find(presence, user_id);
+    return place != PLACE_NONE && presence->members[place].connections > 0;
 }
 
 uint32_t presence_count(const struct presence *presence)
@@ -219,11 +361,21 @@ uint64_t presence_connections(const struct presence *presence)
     return presence->connections;
 }
 
+/* The next place from *index on of one who is here; NULL behind the last. */
+static const struct member *next_here(const struct presence *presence, uint32_t *index)
+{
+    while (*index < presence->used) {
+        const struct member *member = &presence->members[(*index)++];
+        if (member->connections > 0) return member;
+    }
+    return NULL;
+}
+
 bool presence_next(const struct presence *presence, uint32_t *index, struct text *user_id_r)
 {
-    if (*index >= presence->count) return false;
-    *user_id_r = member_id(&presence->members[(*index)++]);
-    return true;
+    const struct member *member = next_here(presence, index);
+    if (member != NULL) *user_id_r = member_id(member);
+    return member != NULL;
 }
 
 /* ---- the snapshot ---- */
@@ -246,23 +398,24 @@ static char *write_number(char *to, uint32_t number)
 
 static char *write_ids(const struct presence *presence, char *to)
 {
-    for (uint32_t i = 0; i < presence->count; i++) {
-        const struct member *member = &presence->members[i];
-        if (i > 0) *to++ = ',';
-        to = copy(to, member->texts + member->id_bytes, member->id_part_bytes);
+    uint32_t index = 0;
+    const struct member *member;
+    for (uint32_t written = 0; (member = next_here(presence, &index)) != NULL; written++) {
+        if (written > 0) *to++ = ',';
+        to = text_put(to, id_part(member));
     }
     return to;
 }
 
 static char *write_hash(const struct presence *presence, char *to)
 {
-    for (uint32_t i = 0; i < presence->count; i++) {
-        const struct member *member = &presence->members[i];
-        const char *id_part = member->texts + member->id_bytes;
-        if (i > 0) *to++ = ',';
-        to = copy(to, id_part, member->id_part_bytes);
+    uint32_t index = 0;
+    const struct member *member;
+    for (uint32_t written = 0; (member = next_here(presence, &index)) != NULL; written++) {
+        if (written > 0) *to++ = ',';
+        to = text_put(to, id_part(member));
         *to++ = ':';
-        to = copy(to, id_part + member->id_part_bytes, member->info_part_bytes);
+        to = text_put(to, info_part(member));
     }
     return to;
 }

@@ -1,11 +1,12 @@
 /* core/presence.h - the members of a presence channel, kept at its home: who is here, over all their connections.
  *
  * A user counts as one member, however many connections it has; the first one's info is the one that all are told,
- * while the user is here. Join, leave and the counts cost constant time; a snapshot costs time for each member and is
- * made once for all who join in a turn.
+ * while the user is here. Who comes and goes stands in a list of changes, each user once, until the change is taken to
+ * be told: one who leaves and comes back before that has changed nothing. Join, leave, a change and the counts cost
+ * constant time; a snapshot costs time for each member and is made once for all who join in a turn.
  * Threads:   one shard.
- * Memory:    a member costs its struct, its id, and id and info as they stand in the snapshot; the table doubles when
- *            it is full and never shrinks.
+ * Memory:    a member costs its struct, its id, and id and info as they stand in the snapshot, until it has left and
+ *            that was taken; the table doubles when it is full and never shrinks.
  * Bounds:    the caller's: it looks at presence_count() before it lets somebody join. */
 #pragma once
 
@@ -29,6 +30,19 @@ void presence_free(struct presence *presence);
 enum rc presence_join(struct presence *presence, struct text user_id, struct text info);
 /* One connection less. True: that was the last one, the member is gone. A user who is not here is our own bug. */
 bool presence_leave(struct presence *presence, struct text user_id);
+
+/* What has become of a user since its last change was taken. */
+struct presence_change {
+    bool has_left;   /* who was here then; */
+    bool has_joined; /* both: came back with another info */
+    struct text user_id;
+    struct text id_part;   /* the id, with quotes, and the info, as they stand in the snapshot, escaped; */
+    struct text info_part; /* null if there is none */
+};
+/* Takes one, who changed first comes first. False: there is none. Its texts live until the next join, leave or change
+ * taken. */
+bool presence_take_change(struct presence *presence, struct presence_change *change_r);
+bool presence_has_changes(const struct presence *presence);
 
 bool presence_has(const struct presence *presence, struct text user_id);
 /* How many members; how many connections they have. */

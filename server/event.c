@@ -24,7 +24,7 @@ static bool has_more_than_members(const struct event *event)
 
 static size_t data_bytes(const struct event *event)
 {
-    size_t bytes = json_text_bytes(event->data);
+    size_t bytes = event->is_data_escaped ? event->data.count : json_text_bytes(event->data);
     if (event->members == NULL) return bytes;
     size_t snapshot = presence_snapshot_bytes(event->members);
     return has_more_than_members(event) ? snapshot + bytes - strlen("{}") + strlen(",") : snapshot;
@@ -32,6 +32,7 @@ static size_t data_bytes(const struct event *event)
 
 static char *write_data(const struct event *event, char *to)
 {
+    if (event->is_data_escaped) return text_put(to, event->data);
     if (event->members == NULL) return json_text_write(to, event->data);
     to = presence_snapshot_write(event->members, to);
     if (!has_more_than_members(event)) return to;

@@ -8,6 +8,7 @@
 
 #include "core/text.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What a room's raw message is called as an event. */
@@ -23,7 +24,8 @@ struct presence;
 struct event {
     struct text name;
     struct text channel;             /* at == NULL: the event is of no channel */
-    struct text data;                /* decoded */
+    struct text data;                /* decoded, unless: */
+    bool is_data_escaped;            /* as it stands in the frame */
     const struct presence *members;  /* a channel's snapshot goes before what data, an object, has; NULL: data only */
     struct text user_id;             /* at == NULL: none is told */
     const struct position *position; /* in the channel's history; NULL: none */

@@ -1,7 +1,8 @@
 /* server/home.c - joining and leaving at a channel's home.
  *
- * Not obvious: members who join in one turn are answered at its end. Those who are there already are told of each at
- * once; those who join get one snapshot that has them all, made once, and nothing that came before it. */
+ * Not obvious: members who join in one turn are answered at its end. Those who are there already are told first who
+ * came and who went in this turn, all in one batch, and nothing of one who went and came back; then those who join get
+ * one snapshot that has them all, made once, and nothing that came before it. */
 #include "server/home.h"
 
 #include "core/channel.h"
@@ -99,6 +100,12 @@ static void answer(struct shard *shard, struct join *join)
     }
 }
 
+/* It is told at the end of the turn; at once, if there is no memory to remember that. */
+static void members_changed(struct shard *shard, struct roster *roster)
+{
+    if (!settle_later(shard, roster)) home_tell_members(shard, roster);
+}
+
 static bool is_member(const struct join *join)
 {
     return join->user_id.at != NULL;
@@ -127,7 +134,7 @@ static enum rc admit(struct shard *shard, struct roster *roster, struct join *jo
     join->roster = roster;
     join->is_online = was_online;
     if (!was_occupied && roster_subscribers(roster) > 0) home_tell_occupied(shard, roster, true);
-    if (member == RC_OK) home_tell_member_added(shard, roster, join->user_id, join->user_info);
+    if (member == RC_OK) members_changed(shard, roster);
     if (roster->type.is_user && !was_online && join->form == FORM_EVENT) home_tell_user(shard, roster, true);
     count_changed(shard, roster);
     return RC_OK;
@@ -137,11 +144,12 @@ static enum rc admit(struct shard *shard, struct roster *roster, struct join *jo
 static void dismiss(struct shard *shard, struct roster *roster, uint32_t from, enum form form, struct text user_id)
 {
     roster_remove(roster, from, form);
-    if (user_id.at != NULL && presence_leave(roster->presence, user_id)) {
-        home_tell_member_removed(shard, roster, user_id);
-    }
+    if (user_id.at != NULL && presence_leave(roster->presence, user_id)) members_changed(shard, roster);
     if (form == FORM_WATCH) return;
-    if (roster_subscribers(roster) == 0) home_tell_occupied(shard, roster, false);
+    if (roster_subscribers(roster) == 0) {
+        home_tell_members(shard, roster); /* backends hear of the last member before they hear that it was the last */
+        home_tell_occupied(shard, roster, false);
+    }
     if (roster->type.is_user && roster->counts[FORM_EVENT] == 0) home_tell_user(shard, roster, false);
     count_changed(shard, roster);
     if (roster->log == NULL || roster_subscribers(roster) > 0) return;
@@ -168,6 +176,7 @@ static void greet(struct shard *shard, struct roster *roster, struct join *join,
 static void greet_now(struct shard *shard, struct roster *roster, struct join *join)
 {
     struct message *greeting = NULL;
+    home_tell_members(shard, roster); /* before a snapshot that has them */
     enum rc rc = join->form == FORM_EVENT ? home_greeting(shard, roster, join, &greeting) : RC_OK;
     greet(shard, roster, join, rc, greeting);
     if (greeting != NULL) message_drop(&shard->counters, greeting);
@@ -263,6 +272,7 @@ static void greet_joiners(struct shard *shard, struct roster *roster)
             if (greeting != NULL) message_drop(&shard->counters, greeting);
             made_for = join->recover;
             members = presence_count(roster->presence);
+            home_tell_members(shard, roster); /* who is not in this one is told of to those who had the last */
             rc = home_greeting(shard, roster, join, &greeting);
             is_recovered = join->is_recovered;
         }
@@ -274,6 +284,7 @@ static void greet_joiners(struct shard *shard, struct roster *roster)
 
 static void settle(struct shard *shard, struct roster *roster)
 {
+    home_tell_members(shard, roster);
     greet_joiners(shard, roster);
     tell_count(shard, roster);
 }
@@ -285,7 +296,8 @@ void home_settle(struct shard *shard)
         struct roster *roster = shard->settling[i];
         settle(shard, roster); /* marked as settling meanwhile, so that it cannot go */
         roster->is_settling = false;
-        if (roster->joiners != NULL) settle_later(shard, roster);
+        bool has_changes = roster->presence != NULL && presence_has_changes(roster->presence);
+        if (has_changes || roster->joiners != NULL) settle_later(shard, roster);
         home_drop_if_unused(shard, roster->channel);
     }
     shard->settling_count = 0;

@@ -28,60 +28,54 @@ static void tell_backend(struct shard *shard, const struct roster *roster, enum 
         &(struct webhook_event){.kind = kind, .channel = name_text(name), .user_id = user_id, .count = count});
 }
 
-static void publish_event(struct shard *shard, const struct roster *roster, const char *name, struct text data)
+static void publish_event(struct shard *shard, const struct roster *roster, const struct event *event)
 {
-    struct event event = {.name = text_of(name), .data = data};
-    struct message *message = event_message(&shard->counters, &roster->channel->name, &event);
+    struct message *message = event_message(&shard->counters, &roster->channel->name, event);
     if (message != NULL) {
         home_deliver(shard, roster->channel, message);
     } else {
-        log_error("out of memory: a channel's subscribers were not told %s", name);
+        log_error("out of memory: a channel's subscribers were not told %.*s", (int)event->name.count,
+                  event->name.at);
     }
 }
 
 /* ---- members ---- */
 
-/* {"user_id":"42"} or {"user_id":"42","user_info":{...}}; the caller frees. */
-static char *member_data(struct text user_id, const struct text *user_info, size_t *bytes_r)
+/* {"user_id":"42"} or {"user_id":"42","user_info":{...}}, escaped as it stands in a frame. */
+static char *put_member(char *to, const struct presence_change *member, bool has_info)
 {
-    static const char none[] = "null";
-    size_t most = json_text_bytes(user_id) + (user_info != NULL ? user_info->count : 0) + 64;
-    char *data = malloc(most);
-    if (data == NULL) return NULL;
-    char *to = text_put(data, text_of("{\"user_id\":\""));
-    to = json_text_write(to, user_id);
-    to = text_put(to, text_of("\""));
-    if (user_info != NULL) {
-        struct text info = user_info->at != NULL ? *user_info : text_of(none);
-        to = text_put(text_put(to, text_of(",\"user_info\":")), info);
-    }
-    *bytes_r = (size_t)(text_put(to, text_of("}")) - data);
-    return data;
+    to = text_put(text_put(to, text_of("{\\\"user_id\\\":")), member->id_part);
+    if (has_info) to = text_put(text_put(to, text_of(",\\\"user_info\\\":")), member->info_part);
+    return text_put(to, text_of("}"));
 }
 
-static void tell_member(struct shard *shard, struct roster *roster, const char *event, struct text user_id,
-                        const struct text *user_info)
+static void tell_member(struct shard *shard, const struct roster *roster, const char *name,
+                        const struct presence_change *member, bool has_info)
 {
-    size_t bytes;
-    char *data = member_data(user_id, user_info, &bytes);
+    char *data = malloc(member->id_part.count + member->info_part.count + 64);
     if (data == NULL) {
-        log_error("out of memory: a channel's subscribers were not told %s", event);
+        log_error("out of memory: a channel's subscribers were not told %s", name);
         return;
     }
-    publish_event(shard, roster, event, (struct text){data, bytes});
+    struct event event = {.name = text_of(name), .is_data_escaped = true};
+    event.data = text_between(data, put_member(data, member, has_info));
+    publish_event(shard, roster, &event);
     free(data);
 }
 
-void home_tell_member_added(struct shard *shard, struct roster *roster, struct text user_id, struct text user_info)
+void home_tell_members(struct shard *shard, struct roster *roster)
 {
-    tell_member(shard, roster, "pusher_internal:member_added", user_id, &user_info);
-    tell_backend(shard, roster, WEBHOOK_member_added, user_id, 0);
-}
-
-void home_tell_member_removed(struct shard *shard, struct roster *roster, struct text user_id)
-{
-    tell_member(shard, roster, "pusher_internal:member_removed", user_id, NULL);
-    tell_backend(shard, roster, WEBHOOK_member_removed, user_id, 0);
+    struct presence_change change;
+    while (roster->presence != NULL && presence_take_change(roster->presence, &change)) {
+        if (change.has_left) {
+            tell_member(shard, roster, "pusher_internal:member_removed", &change, false);
+            tell_backend(shard, roster, WEBHOOK_member_removed, change.user_id, 0);
+        }
+        if (change.has_joined) {
+            tell_member(shard, roster, "pusher_internal:member_added", &change, true);
+            tell_backend(shard, roster, WEBHOOK_member_added, change.user_id, 0);
+        }
+    }
 }
 
 /* ---- counts ---- */
@@ -98,7 +92,8 @@ void home_tell_count(struct shard *shard, struct roster *roster)
     uint32_t count = roster_subscribers(roster);
     int bytes = snprintf(data, sizeof data, "{\"subscription_count\":%u}", count);
     if (shard_app(shard, roster->channel->name.app)->subscription_counts) {
-        publish_event(shard, roster, "pusher_internal:subscription_count", (struct text){data, (size_t)bytes});
+        struct event event = {.name = text_of("pusher_internal:subscription_count"), .data = {data, (size_t)bytes}};
+        publish_event(shard, roster, &event);
     }
     tell_backend(shard, roster, WEBHOOK_subscription_count, (struct text){0}, count);
 }

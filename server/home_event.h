@@ -19,9 +19,8 @@ struct shard;
  * (join->is_recovered: all of it). A user's channel has no greeting. RC_ENOMEM; NULL in *greeting_r: nothing. */
 enum rc home_greeting(struct shard *shard, struct roster *roster, struct join *join, struct message **greeting_r);
 
-/* A member came or went. */
-void home_tell_member_added(struct shard *shard, struct roster *roster, struct text user_id, struct text user_info);
-void home_tell_member_removed(struct shard *shard, struct roster *roster, struct text user_id);
+/* The members who came and went since this was called last: none of those who came back meanwhile. */
+void home_tell_members(struct shard *shard, struct roster *roster);
 /* The first subscriber came, the last one left. */
 void home_tell_occupied(struct shard *shard, const struct roster *roster, bool is_occupied);
 /* How many subscribers there are now. */

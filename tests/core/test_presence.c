@@ -1,5 +1,6 @@
 /* tests/core/test_presence.c - members of a presence channel: counted once, told to others, gone with the last
- * connection. Snapshots are compared with texts written by hand and with those of a naive model. */
+ * connection. Changes that are taken must lead from what was told before to who is here. Snapshots are compared with
+ * texts written by hand and with those of a naive model. */
 #include "core/presence.h"
 
 #include "core/name.h"
@@ -8,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* free() it. Written into a block of exactly the size promised. */
 static struct text snapshot_of(const struct presence *presence)
@@ -143,6 +145,88 @@ Test(presence, the_texts_are_copied, .timeout = 5)
     presence_free(presence);
 }
 
+/* "-42" left, "+42[1]" joined, each user's behind the other's: what all changes taken now say. */
+static const char *changes_of(struct presence *presence)
+{
+    static char text[200];
+    struct presence_change change;
+    text[0] = '\0';
+    while (presence_take_change(presence, &change)) {
+        size_t at = strlen(text);
+        int id = (int)change.user_id.count;
+        if (change.has_left) at += (size_t)snprintf(text + at, sizeof text - at, "-%.*s ", id, change.user_id.at);
+        if (!change.has_joined) continue;
+        snprintf(text + at, sizeof text - at, "+%.*s%.*s ", id, change.user_id.at, (int)change.info_part.count,
+                 change.info_part.at);
+    }
+    return text;
+}
+
+Test(presence, a_change_is_what_became_of_a_user_since_the_last_was_taken, .timeout = 5)
+{
+    /* What happens, by a letter for each: "a1" joins a with info 1, "a-" leaves, "|" takes what is there. */
+    static const struct {
+        const char *acts, *changes;
+    } rows[] = {
+        {"", ""},
+        {"a1", "+a[1] "},
+        {"a1|", ""},
+        {"a1b2", "+a[1] +b[2] "},
+        {"a1a2", "+a[1] "},
+        {"a1a-", ""},
+        {"a1a-a2", "+a[2] "},
+        {"a1a-b1", "+b[1] "},
+        {"a1|a-", "-a "},
+        {"a1|a-|", ""},
+        {"a1|a-|a1", "+a[1] "},
+        {"a1|a-a1", ""},
+        {"a1|a-a2", "-a +a[2] "},
+        {"a1|a-a2a-", "-a "},
+        {"a1|a-a2|", ""},
+        {"a1|a-a2|a-a2", ""},
+        {"a1|a2a-", ""},
+        {"a1b1c1|a-c-b-", "-a -c -b "},
+        {"a1b1c1|b-d1a-", "-b +d[1] -a "},
+        {"a1b1c1|c-a-c1", "-a "},
+        {"a1b1c1d1|a-d-b-a1", "-d -b "},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct presence *presence = presence_new();
+        for (const char *at = rows[i].acts; *at != '\0'; at += *at == '|' ? 1 : 2) {
+            char id[] = {at[0], '\0'}, info[] = {'[', at[1], ']', '\0'};
+            if (*at == '|') {
+                changes_of(presence);
+            } else if (at[1] == '-') {
+                leave(presence, id);
+            } else {
+                join(presence, id, info);
+            }
+        }
+        if (rows[i].changes[0] != '\0') cr_expect(presence_has_changes(presence));
+        cr_expect_str_eq(changes_of(presence), rows[i].changes, "row %zu: %s", i, rows[i].acts);
+        cr_expect_not(presence_has_changes(presence));
+        presence_free(presence);
+    }
+}
+
+Test(presence, who_has_left_is_in_no_snapshot_though_it_was_not_taken, .timeout = 5)
+{
+    struct presence *presence = presence_new();
+    uint32_t index = 0;
+    struct text user_id;
+    join(presence, "1", "[1]");
+    join(presence, "2", "[2]");
+    changes_of(presence);
+    cr_expect(leave(presence, "1"));
+    cr_expect_not(presence_has(presence, text_of("1")));
+    cr_expect(snapshot_is(presence, "{\\\"presence\\\":{\\\"ids\\\":[\\\"2\\\"],\\\"hash\\\":{\\\"2\\\":[2]},"
+                                    "\\\"count\\\":1}}"));
+    cr_expect(presence_next(presence, &index, &user_id));
+    cr_expect(text_is(user_id, "2"));
+    cr_expect_not(presence_next(presence, &index, &user_id));
+    presence_free(presence);
+}
+
 Test(presence, leaving_without_being_here_is_our_bug, .timeout = 5, .signal = SIGABRT)
 {
     struct presence *presence = presence_new();
@@ -165,6 +249,7 @@ struct model {
         struct text info; /* of this stay */
         uint32_t connections;
         bool is_seen;
+        bool is_told; /* as one who is here, by the changes taken */
     } users[USERS];
     uint32_t count;
     uint64_t connections;
@@ -314,6 +399,22 @@ static void compare_with_model(struct model *model, const struct presence *prese
     free((char *)wanted.at);
 }
 
+/* Each change is one for who was told otherwise; after them all is told as it is. */
+static void model_take_changes(struct model *model, struct presence *presence)
+{
+    struct presence_change change;
+    while (presence_take_change(presence, &change)) {
+        size_t user = strtoul(change.user_id.at, NULL, 10);
+        cr_assert(user < USERS && text_equals(change.user_id, model->users[user].id));
+        cr_assert(change.has_left || change.has_joined);
+        cr_assert_eq(change.has_left, model->users[user].is_told);
+        cr_assert_eq(change.has_joined, model->users[user].connections > 0);
+        model->users[user].is_told = change.has_joined;
+    }
+    for (size_t i = 0; i < USERS; i++)
+        cr_assert_eq(model->users[i].is_told, model->users[i].connections > 0);
+}
+
 /* The crowd grows and shrinks in waves, so that the array is full, nearly empty and all between. */
 Test(presence, any_joins_and_leaves_are_as_in_the_model, .timeout = 60)
 {
@@ -330,7 +431,9 @@ Test(presence, any_joins_and_leaves_are_as_in_the_model, .timeout = 60)
         else if (model.users[user].connections > 0)
             model_leave(&model, presence, user);
         if (step % 200 == 0) compare_with_model(&model, presence);
+        if (random() % 100 == 0) model_take_changes(&model, presence);
     }
+    model_take_changes(&model, presence);
     compare_with_model(&model, presence);
     presence_free(presence);
     model_fini(&model);
