@@ -153,6 +153,7 @@ static void say(struct shard *shard, struct connection *connection, struct batch
 {
     struct outbox *outbox = shard_outbox(shard, connection);
     enum rc rc = RC_ENOMEM;
+    bool is_long = batch != NULL && batch->count > FLUSH_LONG_BYTES;
     assert(!flush_is_queueing(shard));
     if (batch != NULL) {
         uint64_t before = outbox->bytes;
@@ -162,10 +163,12 @@ static void say(struct shard *shard, struct connection *connection, struct batch
         if (is_ahead) long_answer_behind(shard, connection, (int64_t)(outbox->bytes - before));
         batch_drop(&shard->counters, batch);
     }
-    if (rc == RC_OK) {
-        flush_later(shard, shard_slot(shard, connection));
-    } else {
+    if (rc != RC_OK) {
         connection_finish(shard, connection, CLOSE_NO_MEMORY);
+    } else if (is_long) {
+        flush_later_behind(shard, shard_slot(shard, connection));
+    } else {
+        flush_later(shard, shard_slot(shard, connection));
     }
 }
 

@@ -201,7 +201,8 @@ static void fan_out(struct shard *shard, struct channel *channel, const struct r
     if (run->form == FORM_WATCH) channel->watch_told += run->frames;
     uint32_t excluded = mark_excluded(shard, run);
     uint64_t given = 0;
-    bool is_crowd = audience->count >= FLUSH_CROWD_MIN || shard->options->coalesce_ms > 0;
+    bool is_crowd = audience->count >= FLUSH_CROWD_MIN || shard->options->coalesce_ms > 0 ||
+                    (uint64_t)audience->count * run->bytes > FLUSH_CROWD_BYTES;
     for (uint32_t i = 0; i < audience->count; i++) {
         if (i + PREFETCH_AHEAD < audience->count) {
             __builtin_prefetch(&shard->outboxes[audience->slots[i + PREFETCH_AHEAD]], 1);

@@ -80,16 +80,26 @@ void flush_later(struct shard *shard, uint32_t slot)
     slot_list_add(&shard->dirty, slot);
 }
 
-void flush_later_in_crowd(struct shard *shard, uint32_t slot)
+static void join_crowd(struct shard *shard, uint32_t slot, uint64_t due_ms)
 {
     struct outbox *outbox = &shard->outboxes[slot];
     if (outbox->marks & OUTBOX_DIRTY) return;
-    if (shard->crowd.count == 0) shard->crowd_due_ms = shard->now_ms + shard->options->coalesce_ms;
+    if (shard->crowd.count == 0 || due_ms < shard->crowd_due_ms) shard->crowd_due_ms = due_ms;
     if (!slot_queue_add(&shard->crowd, slot)) { /* full of places that stand for nothing any more */
         flush_later(shard, slot);
         return;
     }
     outbox->marks |= OUTBOX_DIRTY | OUTBOX_CROWD;
+}
+
+void flush_later_in_crowd(struct shard *shard, uint32_t slot)
+{
+    join_crowd(shard, slot, shard->now_ms + shard->options->coalesce_ms);
+}
+
+void flush_later_behind(struct shard *shard, uint32_t slot)
+{
+    join_crowd(shard, slot, shard->now_ms);
 }
 
 /* ---- what is put off until no send is queued ---- */
@@ -182,8 +192,8 @@ static void go_on(struct shard *shard, const struct flush_send *send)
     struct outbox *outbox = &shard->outboxes[send->slot];
     if (outbox->marks & OUTBOX_LONG) long_answer_settle(shard, &shard->connections[send->slot]);
     if (send->result >= 0 && (uint32_t)send->result == send->asked) {
-        if (!outbox_is_empty(outbox)) {
-            flush_later(shard, send->slot);
+        if (!outbox_is_empty(outbox)) { /* it takes several sends, and others have their turn between them */
+            flush_later_behind(shard, send->slot);
         } else if (outbox->marks & OUTBOX_WATCHED) {
             connection_flushed(shard, &shard->connections[send->slot]);
         }
@@ -317,7 +327,7 @@ static void flush_outbox(struct shard *shard, uint32_t slot)
 static void flush_dirty(struct shard *shard)
 {
     while (shard->dirty.count > 0) {
-        /* Flushing makes others dirty: a close is said, a large outbox takes several sends. They come next round. */
+        /* Flushing makes others dirty, to whom a close is told. They come next round. */
         struct slot_list round = shard->dirty;
         shard->dirty = shard->flushing;
         for (uint32_t i = 0; i < round.count; i++) {
@@ -332,11 +342,11 @@ static void flush_dirty(struct shard *shard)
     }
 }
 
-/* The next chunk of the crowd. */
+/* The next chunk of the crowd, and no more than one submit. */
 static void flush_some_of_crowd(struct shard *shard)
 {
     struct slot_queue *crowd = &shard->crowd;
-    for (uint32_t i = 0; i < CHUNK_SENDS && crowd->count > 0; i++) {
+    for (uint32_t i = 0; i < CHUNK_SENDS && crowd->count > 0 && !is_chunk_full(shard); i++) {
         if (crowd->count > PREFETCH_AHEAD) {
             __builtin_prefetch(&shard->outboxes[slot_queue_at(crowd, PREFETCH_AHEAD)], 1);
         }
@@ -363,5 +373,5 @@ void flush_unblock(struct shard *shard, struct connection *connection)
     struct outbox *outbox = shard_outbox(shard, connection);
     outbox->marks &= (uint16_t)~OUTBOX_BLOCKED;
     connection_progressed(shard, connection);
-    flush_later(shard, shard_slot(shard, connection));
+    flush_later_behind(shard, shard_slot(shard, connection)); /* many may have been, and have much to say */
 }

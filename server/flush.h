@@ -10,8 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FLUSH_CROWD_MIN 512  /* readers that get the same, from which on they are a crowd */
-#define FLUSH_CROWD_US  3000 /* so old is a turn when it stops serving crowds: who is of none waits no longer */
+#define FLUSH_CROWD_MIN   512           /* readers that get the same, from which on they are a crowd; */
+#define FLUSH_CROWD_BYTES (1024 * 1024) /* or fewer, who get more than this together */
+#define FLUSH_CROWD_US    3000 /* so old is a turn when it stops serving crowds: who is of none waits no longer */
+#define FLUSH_LONG_BYTES  (64 * 1024) /* what is longer is served as a crowd is */
 
 struct connection;
 struct outbox;
@@ -28,6 +30,8 @@ void flush_later(struct shard *shard, uint32_t slot);
 /* Puts the outbox of one of many readers into the queue of those to flush when others have had their turn, and after
  * coalesce_ms. */
 void flush_later_in_crowd(struct shard *shard, uint32_t slot);
+/* Puts an outbox that takes long into the same queue, without coalesce_ms. */
+void flush_later_behind(struct shard *shard, uint32_t slot);
 
 /* Sends what dirty outboxes hold, as far as the sockets take it: all of the list, of the queue a part, until
  * FLUSH_CROWD_US. Closes slow readers. */

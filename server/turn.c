@@ -29,6 +29,7 @@
 #define COMPLETIONS_PER_TURN_MAX 4096 /* then others have their turn: letters, timers, sends; and after */
 #define COMPLETIONS_US_MAX       1500 /* this, looked at every so many completions: */
 #define COMPLETIONS_A_LOOK       128
+#define FRAMES_A_LOOK            128
 #define FRAMES_PER_TURN_MAX      2048 /* or requests: a completion may hold hundreds, and each has work behind it */
 #define TIMERS_PER_TURN_MAX      1024
 #define SLEEP_MS_MAX             1000
@@ -170,12 +171,16 @@ static void turn_take_completions(struct shard *shard)
 {
     struct completion completion;
     uint32_t count = 0;
-    uint64_t frames_max = frames_and_requests(shard) + FRAMES_PER_TURN_MAX;
+    uint64_t frames = frames_and_requests(shard), frames_max = frames + FRAMES_PER_TURN_MAX;
+    uint64_t frames_seen = frames;
     bool is_over = false;
     while (!is_over && ring_next(shard->ring, &completion)) {
         take_completion(shard, &completion);
-        is_over = ++count == COMPLETIONS_PER_TURN_MAX || frames_and_requests(shard) >= frames_max;
-        if (count % COMPLETIONS_A_LOOK == 0 && monotonic_us() - shard->woke_us > COMPLETIONS_US_MAX) is_over = true;
+        frames = frames_and_requests(shard);
+        is_over = ++count == COMPLETIONS_PER_TURN_MAX || frames >= frames_max;
+        if (count % COMPLETIONS_A_LOOK != 0 && frames - frames_seen < FRAMES_A_LOOK) continue;
+        frames_seen = frames;
+        if (monotonic_us() - shard->woke_us > COMPLETIONS_US_MAX) is_over = true;
     }
     shard->has_more = is_over;
     if (count == 0) shard->catch_up_until_ms = 0; /* the kernel too may give what it has in parts */

@@ -115,3 +115,58 @@ Test(flush, slow_members_in_a_crowd_tell_another_crowd_of_the_same_readers, .tim
         scenario_stop(&scenario);
     }
 }
+
+/* ---- what takes long ---- */
+
+/* Goal: one who is not concerned does not wait for what takes long, so no turn takes long. Method: each byte that is
+ * sent takes its time, and a turn with 10 MB in it would be one of more than 20 ms. */
+Test(flush, a_long_message_to_a_few_hundred_is_sent_in_several_turns, .timeout = 60)
+{
+    enum { READERS = 200 };
+    static struct channel_client *readers[READERS];
+    scenario_start(&scenario, 1, FLAGS("--shards", "1"));
+    struct api_client *backend = api_client_join(&scenario, 0, SEND_BUFFER);
+    for (uint32_t i = 0; i < READERS; i++) {
+        readers[i] = channel_client_join(&scenario, 0, CHANNEL_APP_KEY, SEND_BUFFER);
+    }
+    scenario_settle(&scenario);
+    for (uint32_t i = 0; i < READERS; i++) {
+        channel_client_subscribe(readers[i], "news");
+    }
+    scenario_settle(&scenario);
+    fake_sends_take(3);
+    uint64_t over_before = scenario_counter(&scenario, COUNTER_turns_over_20ms);
+    publish(backend, "news", 48 * 1024);
+    for (uint32_t i = 0; i < READERS; i++) {
+        cr_expect_eq(channel_client_count(readers[i], "ev", "news"), 1);
+    }
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_turns_over_20ms), over_before);
+    scenario_stop(&scenario);
+}
+
+/* The same of long answers: all join at once, and each gets the list of all. */
+Test(flush, lists_of_members_for_many_who_join_at_once_are_sent_in_several_turns, .timeout = 60)
+{
+    enum { MEMBERS = 60 };
+    static struct channel_client *members[MEMBERS];
+    char channel_data[2200], user_info[2000];
+    memset(user_info, 'i', sizeof user_info - 1);
+    user_info[sizeof user_info - 1] = '\0';
+    scenario_start(&scenario, 1, FLAGS("--shards", "1"));
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        members[i] = channel_client_join(&scenario, 0, CHANNEL_APP_KEY, SEND_BUFFER);
+    }
+    scenario_settle(&scenario);
+    fake_sends_take(8);
+    uint64_t over_before = scenario_counter(&scenario, COUNTER_turns_over_20ms);
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        snprintf(channel_data, sizeof channel_data, "{\"user_id\":\"m%u\",\"user_info\":\"%s\"}", i, user_info);
+        channel_client_subscribe_with(members[i], "presence-all", channel_data);
+    }
+    scenario_settle(&scenario);
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        cr_expect(channel_client_is_in(members[i], "presence-all"));
+    }
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_turns_over_20ms), over_before);
+    scenario_stop(&scenario);
+}

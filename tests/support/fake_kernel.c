@@ -17,6 +17,7 @@
 static struct ring *rings[RINGS_MAX];
 static uint32_t rings_count;
 static uint64_t now_ms, random_state, random_ids;
+static uint64_t busy_ns, sent_byte_ns;
 static int64_t day_off_ms;
 static uint64_t begin_ms = BEGIN_MS;
 
@@ -40,7 +41,17 @@ uint64_t monotonic_ms(void)
 uint64_t monotonic_us(void)
 {
     static uint64_t looks;
-    return now_ms * 1000 + LOOK_US * looks++;
+    return now_ms * 1000 + busy_ns / 1000 + LOOK_US * looks++;
+}
+
+void fake_sends_take(uint64_t byte_ns)
+{
+    sent_byte_ns = byte_ns;
+}
+
+void fake_has_sent(size_t bytes)
+{
+    busy_ns += bytes * sent_byte_ns;
 }
 
 uint64_t realtime_ms(void)
@@ -136,6 +147,7 @@ void fake_kernel_init(uint64_t seed)
     has_key = true;
     rings_count = 0;
     now_ms = begin_ms;
+    busy_ns = sent_byte_ns = 0;
     begin_ms = BEGIN_MS;
     fake_kernel_run_also(NULL, NULL);
     random_state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;

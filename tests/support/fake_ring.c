@@ -76,6 +76,7 @@ static void submit_send(struct ring *ring, const struct asked *asked)
     assert(slot->socket != NULL);
     int32_t result = fake_socket_send(slot->socket, asked->bytes, asked->count);
     slot->was_sent_to = false;
+    if (result > 0) fake_has_sent((size_t)result);
     if (result == (int32_t)asked->count) return;
     ring->failures[ring->failures_count++] = (struct send_failure){.index = asked->life, .result = result};
 }

@@ -53,6 +53,9 @@ void fake_ring_complete(struct ring *ring, struct completion completion);
 /* Would a wait return at once? */
 bool fake_ring_has_events(const struct ring *ring);
 
+/* So many bytes have gone into a socket. */
+void fake_has_sent(size_t bytes);
+
 /* A new ring stands in a list, whose index makes its descriptor. */
 void fake_kernel_add(struct ring *ring);
 struct ring *fake_kernel_ring(int descriptor);
