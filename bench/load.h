@@ -178,6 +178,7 @@ void load_api_fini(struct load *load);
 bool load_api_publish(struct load *load, uint32_t publisher, struct text payload);
 void load_api_take(struct load *load, uint32_t slot, struct bytes *in);
 void load_api_ended(struct load *load, uint32_t slot);
+void load_api_shut(struct load *load, uint32_t slot);
 
 /* load_apart.c: those that come and go, and those that read slowly. */
 bool load_apart_init(struct load *load);

@@ -22,6 +22,7 @@ struct load_api {
     uint32_t slot;
     bool is_busy;         /* an answer is to come */
     bool is_over;         /* the last answer has come: the server closes */
+    bool is_shutting;     /* our own close is under way, and would hit the next connection in this place */
     uint64_t close_at_ns; /* if it has not by then */
     uint32_t words_count;
     char words[WORDS_BYTES_MAX];
@@ -110,7 +111,8 @@ static void close_late(struct load *load, struct load_api *api)
 {
     if (clock_ns() < api->close_at_ns) return;
     load_ring_shutdown(&load->ring, api->slot);
-    api->close_at_ns = UINT64_MAX; /* once: the next one in its place must live */
+    api->close_at_ns = UINT64_MAX; /* once */
+    api->is_shutting = true;
 }
 
 bool load_api_publish(struct load *load, uint32_t publisher, struct text payload)
@@ -119,7 +121,7 @@ bool load_api_publish(struct load *load, uint32_t publisher, struct text payload
     const struct load_options *options = load->options;
     struct load_api *api = &load->apis[publisher];
     if (api->is_over) close_late(load, api);
-    if (api->is_busy || api->is_over) return false;
+    if (api->is_busy || api->is_over || api->is_shutting) return false;
     struct text body = write_body(load, publisher, payload);
     size_t count = pusher_write_request(head, options->host, options->app_id, options->app_key, options->app_secret,
                                         realtime_s(), body);
@@ -138,6 +140,11 @@ void load_api_take(struct load *load, uint32_t slot, struct bytes *in)
     if (result == HPE_OK || api->is_over || load->status != LOAD_OK) return;
     load_fail(load, LOAD_OFFENCE, "what comes from the HTTP API is no answer to a request: %s",
               llhttp_get_error_reason(&api->parser));
+}
+
+void load_api_shut(struct load *load, uint32_t slot)
+{
+    api_of(load, slot)->is_shutting = false;
 }
 
 void load_api_ended(struct load *load, uint32_t slot)

@@ -286,6 +286,9 @@ void load_connection_event(struct load *load, const struct load_event *event)
     case LOAD_RECEIVED:
         on_received(load, event);
         break;
+    case LOAD_SHUT:
+        load_api_shut(load, event->slot);
+        break;
     case LOAD_DOORBELL:
         break; /* it has woken us */
     }

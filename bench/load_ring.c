@@ -139,8 +139,7 @@ void load_ring_shutdown(struct load_ring *ring, uint32_t slot)
 {
     struct io_uring_sqe *sqe = take_sqe(ring);
     io_uring_prep_shutdown(sqe, (int)slot, SHUT_RDWR);
-    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    address_to(sqe, LOAD_DOORBELL, slot); /* a failed one: it had ended already */
+    address_to(sqe, LOAD_SHUT, slot);
 }
 
 int load_ring_descriptor(const struct load_ring *ring)

@@ -14,6 +14,7 @@ enum load_event_kind {
     LOAD_CONNECTED, /* result 0, or -errno */
     LOAD_RECEIVED,  /* result > 0: bytes, 0: end of the stream, < 0: -errno; without more, ask again */
     LOAD_SENT,      /* result: bytes that went, all or as many as before an error; or -errno */
+    LOAD_SHUT,      /* after load_ring_shutdown(): it no more looks at the slot */
     LOAD_DOORBELL,  /* another thread's ring wants this one to wake up; or nothing at all */
 };
 
@@ -57,7 +58,8 @@ void load_ring_receive_some(struct load_ring *ring, uint32_t slot, uint32_t byte
 /* Completes when all went or the connection failed. At most one send to a slot at a time. */
 void load_ring_send(struct load_ring *ring, uint32_t slot, const void *bytes, size_t count);
 
-/* Ends a connection in both directions; its receive then completes with the end of the stream. */
+/* Ends a connection in both directions; its receive then completes with the end of the stream. The kernel looks at the
+ * slot at any time until LOAD_SHUT: what is adopted there before may be shut down instead. */
 void load_ring_shutdown(struct load_ring *ring, uint32_t slot);
 
 /* By which other rings ring this one's doorbell; a constant that other threads may read. */

@@ -25,6 +25,7 @@ const CLOSED = {
   'HTTP/1.1 without a length': { head: 'HTTP/1.1 200 OK\r\n', endsAfterMs: 0 },
   'Connection: close': { head: CLOSE, endsAfterMs: 0 },
   'Connection: close, and the end comes late': { head: CLOSE, endsAfterMs: 20 },
+  'Connection: close, and the end comes just when we give it up': { head: CLOSE, endsAfterMs: 100 },
   'Connection: close, and the end never comes': { head: CLOSE },
 };
 
