@@ -299,9 +299,20 @@ const struct http_request *http_reader_head(struct http_reader *reader)
     return &reader->request;
 }
 
+/* Has so little come that it may become a HEAD, and nothing else that we know? */
+static bool begins_as_head(const struct http_reader *reader)
+{
+    const uint8_t *at = reader->buffer, *end = at + reader->head_bytes;
+    while (at < end && (*at == '\r' || *at == '\n'))
+        at++; /* RFC 9112 2.2 */
+    size_t count = (size_t)(end - at);
+    return reader->rc == RC_MORE && count > 0 && count <= strlen("HEAD") && memcmp(at, "HEAD", count) == 0;
+}
+
 bool http_reader_is_head(const struct http_reader *reader)
 {
-    return reader->has_method && reader->parser.method == HTTP_HEAD;
+    if (!reader->has_method) return begins_as_head(reader);
+    return reader->parser.method == HTTP_HEAD;
 }
 
 unsigned http_reader_status(const struct http_reader *reader)

@@ -70,7 +70,8 @@ static inline bool http_reader_has_body(const struct http_reader *reader)
 {
     return reader->has_body;
 }
-/* Is it a HEAD, as far as it has come? Then no answer to it has a body, not even one that refuses the rest of it. */
+/* Is it a HEAD, as far as it has come, be it one letter? Then no answer to it has a body, not even one that refuses the
+ * rest of it. */
 bool http_reader_is_head(const struct http_reader *reader);
 /* Has nothing of a request come yet? */
 static inline bool http_reader_is_fresh(const struct http_reader *reader)

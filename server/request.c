@@ -368,3 +368,14 @@ bool request_receive(struct shard *shard, struct connection *connection, struct 
     }
     return rc == RC_OK;
 }
+
+void request_refuse(struct shard *shard, struct connection *connection, struct bytes *in, unsigned status,
+                    const char *sentence)
+{
+    if (!make_reader(shard, connection)) {
+        connection_finish(shard, connection, CLOSE_NO_MEMORY);
+        return;
+    }
+    http_reader_feed(connection->http, in); /* be it good or not: is it a HEAD? */
+    answer_refuse(shard, connection, status, sentence, NULL);
+}

@@ -12,6 +12,10 @@ struct shard;
 /* Eats from `in` and answers a request that is complete. True: there may be more to do with what is left. */
 bool request_receive(struct shard *shard, struct connection *connection, struct bytes *in);
 
+/* Eats from `in`, where a request begins that cannot be served here, whatever it is, and refuses it. */
+void request_refuse(struct shard *shard, struct connection *connection, struct bytes *in, unsigned status,
+                    const char *sentence);
+
 /* Do answers wait for the client to read them? Then no further request is taken. */
 bool request_must_wait(struct shard *shard, const struct connection *connection);
 /* Sets the timer for a whole request to come, or for a handshake of TLS. */

@@ -7,7 +7,6 @@
 #include "core/tsan.h"
 #include "net/ring.h"
 #include "net/tls.h"
-#include "server/answer.h"
 #include "server/clock.h"
 #include "server/connection.h"
 #include "server/flush.h"
@@ -94,7 +93,8 @@ bool secure_has_unsent(const struct connection *connection)
 
 /* ---- what comes ---- */
 
-static void fail(struct shard *shard, struct connection *connection, enum tls_result result)
+/* What is left of its bytes in `in` was not understood. */
+static void fail(struct shard *shard, struct connection *connection, enum tls_result result, struct bytes *in)
 {
     log_debug("connection %u.%u: TLS: %s", shard_slot(shard, connection), connection->life,
               tls_reason(connection->tls));
@@ -106,7 +106,7 @@ static void fail(struct shard *shard, struct connection *connection, enum tls_re
         secure_free(connection);
         shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_SECURE;
         connection->reason = CLOSE_NOT_TLS;
-        answer_refuse(shard, connection, 400, "This address speaks TLS: connect with https:// or wss://", NULL);
+        request_refuse(shard, connection, in, 400, "This address speaks TLS: connect with https:// or wss://");
         break;
     case TLS_NO_MEMORY:
         connection_finish(shard, connection, CLOSE_NO_MEMORY);
@@ -138,7 +138,7 @@ static void open_records(struct shard *shard, struct connection *connection, str
         flush_unsent(shard, connection);
         if (result == TLS_MORE) return;
         if (result != TLS_OK) {
-            fail(shard, connection, result);
+            fail(shard, connection, result, in);
             return;
         }
         struct bytes plain = bytes_of(shard->plain, count);
@@ -222,7 +222,7 @@ static void shake(struct shard *shard, struct connection *connection)
         open_records(shard, connection, &in);
     } else if (result != TLS_MORE) {
         counter_add(&shard->counters, COUNTER_tls_failed, 1);
-        fail(shard, connection, result);
+        fail(shard, connection, result, &in);
     }
     span_free(&held);
     if (connection->state == CONNECTION_TLS) {

@@ -384,7 +384,11 @@ Test(http, the_head_is_known_before_its_body_and_after_a_bad_one, .timeout = 5)
         {"HEAD /p HTTP/1.1\r\n" HOST "\r\n", RC_OK, true, false, true},
         {"HEAD /p HTTP/1.1\r\nA b\r\n", RC_EPROTO, false, false, true},
         {"HEADS /p HTTP/1.1\r\n", RC_EPROTO, false, false, false},
-        {"HEA", RC_MORE, false, false, false},
+        {"H", RC_MORE, false, false, true},
+        {"\r\nHEAD", RC_MORE, false, false, true},
+        {"GE", RC_MORE, false, false, false},
+        {"\r\n", RC_MORE, false, false, false},
+        {"HEX", RC_EPROTO, false, false, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char input[200];

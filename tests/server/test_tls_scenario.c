@@ -212,6 +212,38 @@ Test(tls_scenario, a_hello_that_drips_ends_in_time, .timeout = 60)
     stop(&guest, 1);
 }
 
+/* ---- no TLS at all ---- */
+
+/* The answer in plain text is one to HTTP: to a HEAD it has no body, however TCP cuts the request. */
+Test(tls_scenario, plain_requests_are_told_of_tls_and_a_head_without_a_body, .timeout = 60)
+{
+    static const struct {
+        const char *request;
+        size_t first; /* so much of it comes alone */
+        bool has_body;
+    } rows[] = {
+        {"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", 25, false}, {"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", 6, false},
+        {"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", 1, false},  {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 24, true},
+        {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 1, true},    {"\x80\x2e\x01\x03\x01 of SSL 2", 5, true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char answer[1024];
+        start(i + 1, NULL, NULL);
+        struct guest guest = guest_connect(13);
+        fake_write(guest.socket, rows[i].request, rows[i].first);
+        scenario_settle(&scenario);
+        fake_write(guest.socket, rows[i].request + rows[i].first, strlen(rows[i].request) - rows[i].first);
+        scenario_settle(&scenario);
+        size_t count = fake_read(guest.socket, answer, sizeof answer);
+        const char *end = memmem(answer, count, "\r\n\r\n", 4);
+        cr_assert_not_null(end, "%zu", i);
+        cr_expect_not_null(memmem(answer, count, "400 Bad Request", 15), "%zu", i);
+        cr_expect_eq(end + 4 < answer + count, rows[i].has_body, "%zu", i);
+        cr_expect_eq(memmem(answer, count, "This address speaks TLS", 23) != NULL, rows[i].has_body, "%zu", i);
+        stop(&guest, 1);
+    }
+}
+
 /* ---- a herd ---- */
 
 static size_t count_answered(struct guest *guests)
