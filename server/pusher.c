@@ -2,6 +2,7 @@
 #include "server/pusher_private.h"
 
 #include "core/batch.h"
+#include "core/channel.h"
 #include "core/channel_type.h"
 #include "net/query_string.h"
 #include "net/upgrade.h"
@@ -164,10 +165,27 @@ static void pusher_on_goodbye(struct shard *shard, struct connection *connection
     pusher_error(&command, code, "%s", close_reason_text(reason));
 }
 
+static bool has_pending(const struct connection *connection)
+{
+    const struct subscription *subscription = connection->subscriptions;
+    while (subscription != NULL && !subscription->is_pending) {
+        subscription = subscription->next;
+    }
+    return subscription != NULL;
+}
+
 static bool pusher_has_unanswered(struct shard *shard, struct connection *connection)
 {
     (void)shard;
-    return connection->pusher->asked > 0;
+    const struct pusher *pusher_of = connection->pusher;
+    return pusher_of->asked > 0 || pusher_of->watches > 0 || has_pending(connection);
+}
+
+void pusher_heard_answer(struct shard *shard, struct connection *connection)
+{
+    if (connection->state == CONNECTION_SETTLING && !pusher_has_unanswered(shard, connection)) {
+        connection_settled(shard, connection);
+    }
 }
 
 static void pusher_on_error(struct shard *shard, struct connection *connection, enum close_reason reason)
@@ -307,6 +325,7 @@ static void pusher_on_subscribed(struct shard *shard, struct connection *connect
     } else if (channel_type_of(name_text(&join->channel)).is_user) {
         pusher_signed_in(&command);
     }
+    pusher_heard_answer(shard, connection);
 }
 
 static void pusher_on_refused(struct shard *shard, struct connection *connection, const struct join *join)
@@ -317,6 +336,7 @@ static void pusher_on_refused(struct shard *shard, struct connection *connection
     } else {
         pusher_subscribe_refused(&command, join);
     }
+    pusher_heard_answer(shard, connection);
 }
 
 const struct component pusher = {

@@ -255,8 +255,6 @@ void pusher_answered(struct shard *shard, struct query *query)
         history_came(&command, query);
         long_answer_came(shard, connection);
     }
-    if (is_there && connection->state == CONNECTION_SETTLING && command.pusher->asked == 0) {
-        connection_settled(shard, connection);
-    }
+    if (is_there) pusher_heard_answer(shard, connection);
     query_free(&shard->counters, query);
 }

@@ -41,6 +41,9 @@ void pusher_error(const struct command *command, unsigned code, const char *form
 /* Says an event; `channel` with at == NULL: of no channel. */
 void pusher_say(const struct command *command, const char *event, struct text channel, struct text data);
 
+/* A home has answered, and the client was told: if it has closed and this was the last answer, it ends. */
+void pusher_heard_answer(struct shard *shard, struct connection *connection);
+
 /* The connection's socket id; `memory` holds it. */
 struct text pusher_socket_id(const struct shard *shard, const struct connection *connection,
                              char memory[SOCKET_ID_BYTES_MAX]);

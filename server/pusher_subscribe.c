@@ -60,7 +60,7 @@ static void refuse(const struct command *command, struct text channel, const str
     int count = snprintf(data, sizeof data, "{\"type\":\"%s\",\"error\":\"%s\",\"status\":%u}", refusal->type,
                          refusal->text, refusal->status);
     pusher_say(command, "pusher:subscription_error", channel, (struct text){data, (size_t)count});
-    if (command->connection->state != CONNECTION_OPEN) return; /* there was no memory to say it */
+    if (command->connection->component == NULL) return; /* there was no memory to say it */
     int shown = channel.count <= NAME_BYTES_MAX ? (int)channel.count : 0;
     pusher_error(command, CODE_NONE, "%s (channel %.*s)", refusal->text, shown, channel.at);
 }

@@ -169,12 +169,12 @@ static void watch_all(const struct command *command, yyjson_val *watchlist)
     command->pusher->watches++;
     yyjson_arr_foreach(watchlist, index, count, id)
     {
-        if (index == WATCHLIST_MAX || command->connection->state != CONNECTION_OPEN) break;
+        if (index == WATCHLIST_MAX || command->connection->component == NULL) break;
         subscribe_to_user(command, json_text(id), FORM_WATCH);
     }
-    if (command->connection->state != CONNECTION_OPEN) return;
+    if (command->connection->component == NULL) return;
     pusher_watching(command, NULL);
-    if (count > WATCHLIST_MAX && command->connection->state == CONNECTION_OPEN) {
+    if (count > WATCHLIST_MAX && command->connection->component != NULL) {
         pusher_error(command, CODE_WATCHLIST, "The watchlist is too long: the first %d of it are watched",
                      WATCHLIST_MAX);
     }
@@ -187,7 +187,7 @@ void pusher_signed_in(const struct command *command)
     yyjson_val *watchlist;
     command->pusher->user->is_signed_in = true;
     say_success(command);
-    if (command->connection->state != CONNECTION_OPEN || !command->pusher->app->watchlist) return;
+    if (command->connection->component == NULL || !command->pusher->app->watchlist) return;
     if (json_read(command->pusher->user->data, &document, NULL) != RC_OK) { /* it was read before: no memory */
         connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
         return;

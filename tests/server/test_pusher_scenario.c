@@ -261,3 +261,41 @@ Test(pusher_scenario, who_asks_too_often_is_refused_for_ten_seconds, .timeout = 
     }
     scenario_stop(&scenario);
 }
+
+/* ---- what is asked last ---- */
+
+/* Whoever asks and closes in the next breath hears the answers first, wherever the homes are: to subscriptions that are
+ * granted and refused, and to a sign-in with what it brings along. */
+Test(pusher_scenario, what_was_asked_before_the_close_frame_is_answered_first, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 16; seed++) {
+        char shards[8], name[64];
+        uint32_t count = 1 + (uint32_t)seed % 4;
+        snprintf(shards, sizeof shards, "%u", count);
+        scenario_start(&scenario, seed, FLAGS("watchlist=yes members_max=1", "--shards", shards));
+        struct channel_client *first = join(0);
+        channel_client_subscribe_as(first, "presence-full", "ann");
+        scenario_settle(&scenario);
+        struct channel_client *client = join((uint32_t)(seed / 4) % count);
+        for (uint32_t home = 0; home < count; home++) {
+            channel_client_subscribe(client, channel_name(&scenario, "room-", home, 0, name));
+            channel_client_subscribe_as(client, channel_name(&scenario, "presence-", home, 0, name), "bob");
+        }
+        channel_client_subscribe_as(client, "presence-full", "bob");
+        channel_client_sign_in(client, "bob", "[\"ann\",\"eve\"]");
+        client_close(client->client, 1000);
+        scenario_settle(&scenario);
+        for (uint32_t home = 0; home < count; home++) {
+            cr_expect(channel_client_is_in(client, channel_name(&scenario, "room-", home, 0, name)), "seed %lu",
+                      seed);
+            channel_name(&scenario, "presence-", home, 0, name);
+            cr_expect(channel_client_is_in(client, name), "seed %lu", seed);
+        }
+        cr_expect_eq(channel_client_count(client, "pusher:subscription_error", "presence-full"), 1, "seed %lu", seed);
+        cr_expect_eq(channel_client_count(client, "pusher:error", NULL), 1, "seed %lu", seed);
+        cr_expect_eq(channel_client_count(client, "pusher:signin_success", NULL), 1, "seed %lu", seed);
+        cr_expect_eq(channel_client_count(client, "pusher_internal:watchlist_events", NULL), 1, "seed %lu", seed);
+        cr_expect_eq(client->client->code, 1000, "seed %lu", seed);
+        scenario_stop(&scenario);
+    }
+}
