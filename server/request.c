@@ -241,9 +241,19 @@ bool request_must_wait(struct shard *shard, const struct connection *connection)
     return shard_outbox(shard, connection)->bytes > ANSWERS_BYTES_MAX || is_blocked(shard, connection);
 }
 
+/* Has some of a request come, and not all? */
+static bool has_begun(const struct connection *connection)
+{
+    return connection->http != NULL && !http_reader_is_fresh(connection->http);
+}
+
 void request_await(struct shard *shard, struct connection *connection)
 {
     bool is_waiting = is_blocked(shard, connection);
+    if (!is_waiting && has_begun(connection)) { /* it came behind those whose answers have gone now */
+        request_expect(shard, connection);
+        return;
+    }
     if (is_waiting) shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
     uint64_t ms = is_waiting ? shard->options->outbox_age_ms_max : shard->options->keep_alive_ms;
     if (shard->is_draining && !is_waiting) ms = DRAIN_REQUEST_MS;
@@ -276,14 +286,13 @@ static void hang_up(struct shard *shard, struct connection *connection, enum clo
 
 void request_timer(struct shard *shard, struct connection *connection)
 {
-    bool has_begun = connection->http != NULL && !http_reader_is_fresh(connection->http);
     if (!outbox_is_empty(shard_outbox(shard, connection)) || secure_has_unsent(connection)) {
         connection_finish(shard, connection, CLOSE_STALE_READER);
-    } else if (shard->is_draining && has_begun) {
+    } else if (shard->is_draining && has_begun(connection)) {
         refuse_while_draining(shard, connection);
     } else if (shard->is_draining) {
         hang_up(shard, connection, drain_reason(shard));
-    } else if (connection->http != NULL && !has_begun) {
+    } else if (connection->http != NULL && !has_begun(connection)) {
         hang_up(shard, connection, CLOSE_HTTP_DONE); /* it was kept for another request */
     } else if (connection->tls != NULL) {
         hang_up(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);

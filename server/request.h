@@ -21,7 +21,7 @@ bool request_must_wait(struct shard *shard, const struct connection *connection)
 /* Sets the timer for a whole request to come, or for a handshake of TLS. */
 void request_expect(struct shard *shard, struct connection *connection);
 /* Sets the timer between two requests: until the next one begins, or, while answers wait, until the client has read
- * some of them. */
+ * some of them. One that has begun has its own time once they have gone. */
 void request_await(struct shard *shard, struct connection *connection);
 /* The socket has taken a part of an answer: the client reads, which is a sign of life. Also LINGERING. */
 void request_has_been_read(struct shard *shard, struct connection *connection);

@@ -184,6 +184,29 @@ Test(request_scenario, between_two_requests_a_connection_has_a_time_of_its_own, 
     stop();
 }
 
+/* Also when it began before the answer in front of it had gone. */
+Test(request_scenario, a_request_that_has_begun_has_no_time_to_be_idle, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        start(seed, FLAGS("--shards", "1"));
+        struct api_client *client = api_client_join(&scenario, 0, 500);
+        client->client->is_reading = false;
+        write_text(client, GET_PAGE "GET / HT");
+        scenario_settle(&scenario);
+        client->client->is_reading = true;
+        while (client->answers_count == 0) {
+            client_read(client->client);
+            scenario_step(&scenario, 0);
+        }
+        scenario_pass(&scenario, 9000);
+        expect_open(1);
+        scenario_pass(&scenario, 2000);
+        expect_open(0);
+        cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_HANDSHAKE_TIMEOUT)), 1);
+        stop();
+    }
+}
+
 /* ---- before and behind an upgrade ---- */
 
 #define UPGRADE                                                                  \
