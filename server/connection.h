@@ -177,14 +177,3 @@ void connection_pause(struct shard *shard, struct connection *connection);
 void connection_resume(struct shard *shard, struct connection *connection);
 /* What kept it from being read is over: takes what is held, and reads, unless something else keeps it. */
 void connection_read_on(struct shard *shard, struct connection *connection);
-
-/* Its timer ran out. */
-void connection_timer(struct shard *shard, struct connection *connection);
-/* So many bytes sent to it are not acknowledged (ring_ask_unacked()), or -errno. */
-void connection_measured(struct shard *shard, struct connection *connection, int32_t unacked);
-/* Its socket takes bytes again: the peer has acknowledged some, and lives. */
-void connection_progressed(struct shard *shard, struct connection *connection);
-/* Sets the timer for what comes first: a look at silence, or the outbox's age. Over HTTP, where it is called when a
- * socket has taken some of an answer and not all: that the client read is a sign of life, from which its time begins
- * anew. */
-void connection_set_timer(struct shard *shard, struct connection *connection);

@@ -4,6 +4,7 @@
 #include "net/ring.h"
 #include "server/clock.h"
 #include "server/connection.h"
+#include "server/deadline.h"
 #include "server/long_answer.h"
 #include "server/secure.h"
 #include "server/shard.h"
@@ -166,7 +167,7 @@ static void block(struct shard *shard, struct connection *connection, struct out
     if (is_too_slow(shard, connection, outbox)) {
         connection_close(shard, connection, CLOSE_SLOW_READER);
     } else {
-        connection_set_timer(shard, connection);
+        deadline_set(shard, connection);
     }
 }
 
@@ -372,6 +373,6 @@ void flush_unblock(struct shard *shard, struct connection *connection)
 {
     struct outbox *outbox = shard_outbox(shard, connection);
     outbox->marks &= (uint16_t)~OUTBOX_BLOCKED;
-    connection_progressed(shard, connection);
+    deadline_progressed(shard, connection);
     flush_later_behind(shard, shard_slot(shard, connection)); /* many may have been, and have much to say */
 }

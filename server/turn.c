@@ -7,6 +7,7 @@
 #include "server/channel_log.h"
 #include "server/clock.h"
 #include "server/connection.h"
+#include "server/deadline.h"
 #include "server/drain.h"
 #include "server/fan_out.h"
 #include "server/flush.h"
@@ -145,7 +146,7 @@ static void take_completion(struct shard *shard, struct completion *completion)
         break;
     case OP_UNACKED:
         connection = connection_of(shard, completion);
-        if (connection != NULL) connection_measured(shard, connection, completion->result);
+        if (connection != NULL) deadline_measured(shard, connection, completion->result);
         break;
     case OP_SHUTDOWN:
         connection = connection_of(shard, completion);
@@ -225,7 +226,7 @@ static void turn_run_timers(struct shard *shard)
         if (timer == &shard->accept_timer) {
             accept_timer(shard);
         } else {
-            connection_timer(shard, (struct connection *)((char *)timer - offsetof(struct connection, timer)));
+            deadline_passed(shard, (struct connection *)((char *)timer - offsetof(struct connection, timer)));
         }
     }
 }

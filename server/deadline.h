@@ -1,0 +1,19 @@
+/* server/deadline.h - when a connection's time is up: a request or a goodbye that does not come, silence, an outbox that
+ * is too old, a reader that takes nothing. Threads: the shard's. */
+#pragma once
+
+#include <stdint.h>
+
+struct connection;
+struct shard;
+
+/* Sets the timer for what comes first: a look at silence, or the outbox's age. Over HTTP, where it is called when a
+ * socket has taken some of an answer and not all: that the client read is a sign of life, from which its time begins
+ * anew. */
+void deadline_set(struct shard *shard, struct connection *connection);
+/* Its timer ran out. */
+void deadline_passed(struct shard *shard, struct connection *connection);
+/* So many bytes sent to it are not acknowledged (ring_ask_unacked()), or -errno. */
+void deadline_measured(struct shard *shard, struct connection *connection, int32_t unacked);
+/* Its socket takes bytes again: the peer has acknowledged some, and lives. */
+void deadline_progressed(struct shard *shard, struct connection *connection);
