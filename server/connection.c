@@ -129,6 +129,7 @@ void connection_open(struct shard *shard, struct connection *connection)
     free_reader(connection);
     if (connection->state == CONNECTION_DRAINING) return;
     enter(shard, connection, CONNECTION_OPEN);
+    connection->pinged_ms = 0; /* it was moved_ms */
     frame_reader_init(&connection->reader, (uint32_t)shard->options->message_bytes_max);
     counter_add(&shard->counters, COUNTER_handshakes_done, 1);
     deadline_set(shard, connection);
@@ -328,7 +329,11 @@ void connection_linger(struct shard *shard, struct connection *connection, enum 
     leave(shard, connection, reason);
     enter(shard, connection, CONNECTION_LINGERING);
     shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
-    timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->close_ms_max);
+    if (flush_is_blocked(shard, connection)) {
+        deadline_of_reader(shard, connection);
+    } else {
+        timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->close_ms_max);
+    }
     connection_unchoke(shard, connection); /* what comes is thrown away: unread, it would be a reset of our answer */
 }
 

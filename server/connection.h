@@ -74,16 +74,17 @@ struct connection {
     struct tls *tls;          /* secure: made at the first byte */
     struct span *unsent;      /* secure: ciphertext that the socket has not taken */
     struct span *held;        /* bytes that came while JOINING or paused */
-    uint64_t unsent_ms;       /* secure: since when something is unsent; of long answers: when some of it went last;
-                                 0: nothing is */
+    uint64_t unsent_ms;       /* secure, or a long answer waits: since when, or when the peer last took something of
+                                 it; 0: nothing waits */
     uint32_t unsent_at;       /* how much of it has gone */
-    uint32_t unacked;         /* pinged: what the peer had not acknowledged at the last look; 0: there was none */
+    uint32_t unacked;         /* what the peer had not acknowledged at the last look; 0: there was none */
     uint64_t heard_ms;        /* when bytes came last, or went after they could not */
     uint32_t long_bytes;      /* of long answers in its outbox, since the last of them left; */
     uint32_t long_left;       /* all bytes of the outbox up to the end of the last */
     union {
         uint64_t pinged_ms;    /* when our last ping went out; 0: none yet */
         uint64_t handshake_ms; /* TLS: until when it has time; while its handshake is due, how much it has left */
+        uint64_t moved_ms;     /* REQUEST, LINGERING, blocked: when the peer was last seen to take something */
     };
     uint32_t life; /* which use of the slot; 24 bits */
     enum connection_state state : 8;

@@ -1,4 +1,8 @@
-/* server/deadline.c - what the timer of a connection stands for in each state, and what silence is. */
+/* server/deadline.c - what the timer of a connection stands for in each state; silence, and readers that stand still.
+ *
+ * Not obvious: the kernel calls a socket writable only when a good part of its buffer, which may be megabytes, is free
+ * again. On a slow line that is after minutes. So before a peer is judged the kernel is asked how much it has
+ * acknowledged, now and then, as any of it is a sign of life. */
 #include "server/deadline.h"
 
 #include "core/batch.h"
@@ -10,6 +14,66 @@
 #include "server/request.h"
 #include "server/server.h"
 #include "server/shard.h"
+
+#define LOOKS 4 /* at how far a reader has come, in the time that it has to take something */
+
+/* ---- readers of answers and of last words ---- */
+
+static uint64_t reader_ms_max(const struct shard *shard, const struct connection *connection)
+{
+    bool is_answer = connection->http != NULL; /* else a close frame, and what stood before it */
+    return is_answer ? shard->options->outbox_age_ms_max : shard->options->close_ms_max;
+}
+
+/* The next look. */
+static void look_at_reader_later(struct shard *shard, struct connection *connection)
+{
+    uint64_t most_ms = reader_ms_max(shard, connection);
+    uint64_t end_ms = connection->moved_ms + most_ms, next_ms = shard->now_ms + most_ms / LOOKS;
+    timer_set(&shard->timers, &connection->timer, next_ms < end_ms ? next_ms : end_ms);
+}
+
+void deadline_of_reader(struct shard *shard, struct connection *connection)
+{
+    connection->moved_ms = shard->now_ms;
+    connection->unacked = 0;
+    look_at_reader_later(shard, connection);
+}
+
+/* Notes what is not acknowledged now. Is it less than at the last look? */
+static bool has_taken_some(struct connection *connection, int32_t unacked)
+{
+    uint32_t before = connection->unacked;
+    connection->unacked = unacked > 0 ? (uint32_t)unacked : 0;
+    return unacked > 0 && (uint32_t)unacked < before;
+}
+
+static void judge_reader(struct shard *shard, struct connection *connection, int32_t unacked)
+{
+    if (!flush_is_blocked(shard, connection)) return; /* it has read meanwhile, and what follows has its own time */
+    if (has_taken_some(connection, unacked)) connection->moved_ms = shard->now_ms;
+    if (shard->now_ms < connection->moved_ms + reader_ms_max(shard, connection)) {
+        look_at_reader_later(shard, connection);
+    } else {
+        bool is_last = connection->state == CONNECTION_LINGERING;
+        connection_finish(shard, connection, is_last ? connection->reason : CLOSE_STALE_READER);
+    }
+}
+
+static void ask_unacked(struct shard *shard, const struct connection *connection)
+{
+    ring_ask_unacked(shard->ring, shard_slot(shard, connection), connection->life);
+}
+
+/* False: nothing waits for it to read. */
+static bool ask_how_far(struct shard *shard, const struct connection *connection)
+{
+    bool is_blocked = flush_is_blocked(shard, connection);
+    if (is_blocked) ask_unacked(shard, connection);
+    return is_blocked;
+}
+
+/* ---- open ---- */
 
 static bool is_pinged(const struct connection *connection)
 {
@@ -43,16 +107,18 @@ static uint64_t stale_at_ms(struct shard *shard, const struct connection *connec
 
 void deadline_set(struct shard *shard, struct connection *connection)
 {
-    if (connection->state != CONNECTION_OPEN) {
-        request_has_been_read(shard, connection); /* the others' deadlines stand already */
-        return;
-    }
+    if (connection->state == CONNECTION_REQUEST) request_await(shard, connection);
+    if (connection->state == CONNECTION_LINGERING) deadline_of_reader(shard, connection);
+    if (connection->state != CONNECTION_OPEN) return; /* the others' deadlines stand already */
     uint64_t silence_ms = silence_at_ms(shard, connection);
     uint64_t stale_ms = stale_at_ms(shard, connection);
     /* A pong does not touch the timer: after it the next ping may be due before this one's time is over. */
     uint64_t ping_ms = shard->now_ms + shard->options->ping_ms;
+    uint64_t look_ms = shard->now_ms + shard->options->outbox_age_ms_max / LOOKS;
     uint64_t first_ms = silence_ms < stale_ms ? silence_ms : stale_ms;
-    timer_set(&shard->timers, &connection->timer, first_ms < ping_ms ? first_ms : ping_ms);
+    if (ping_ms < first_ms) first_ms = ping_ms;
+    if (connection->unsent_ms > 0 && look_ms < first_ms) first_ms = look_ms;
+    timer_set(&shard->timers, &connection->timer, first_ms);
 }
 
 static void ping(struct shard *shard, struct connection *connection)
@@ -64,38 +130,53 @@ static void ping(struct shard *shard, struct connection *connection)
     connection_say_control(shard, connection, batch_of_static(frame, sizeof frame, shard->now_ms));
 }
 
-/* An open connection's timer: is it silent, is its outbox too old? Both move on without touching the timer. */
+/* Is it silent, is its outbox too old? Both move on without touching the timer. */
+static void judge(struct shard *shard, struct connection *connection, bool is_moving)
+{
+    if (stale_at_ms(shard, connection) <= shard->now_ms) {
+        connection_close(shard, connection, CLOSE_STALE_READER);
+        return;
+    }
+    bool is_silent = silence_at_ms(shard, connection) <= shard->now_ms;
+    if (is_silent && is_pinged(connection) && !is_moving) {
+        connection_close(shard, connection, CLOSE_SILENT);
+        return;
+    }
+    if (is_silent && is_pinged(connection)) {
+        connection->pinged_ms = shard->now_ms - shard->options->pong_ms_max / 2; /* the next look */
+    } else if (is_silent) {
+        ping(shard, connection);
+    }
+    deadline_set(shard, connection);
+}
+
+/* An open connection's timer. The ping may lie behind much else on a slow line, and what waits may be going: then
+ * deadline_measured() judges. */
 static void look(struct shard *shard, struct connection *connection)
 {
     if (!connection_is_read(connection)) connection->heard_ms = shard->now_ms; /* it is we who do not listen */
-    if (stale_at_ms(shard, connection) <= shard->now_ms) {
-        connection_close(shard, connection, CLOSE_STALE_READER);
-    } else if (silence_at_ms(shard, connection) > shard->now_ms) {
-        deadline_set(shard, connection);
-    } else if (is_pinged(connection)) {
-        /* The ping may lie behind much else on a slow line: deadline_measured() judges. */
-        ring_ask_unacked(shard->ring, shard_slot(shard, connection), connection->life);
+    bool is_silent = is_pinged(connection) && silence_at_ms(shard, connection) <= shard->now_ms;
+    bool is_going = connection->unsent_ms > 0 && flush_is_blocked(shard, connection);
+    if (is_silent || is_going) {
+        ask_unacked(shard, connection);
     } else {
-        ping(shard, connection);
-        deadline_set(shard, connection);
+        judge(shard, connection, false);
     }
+}
+
+static void measure_open(struct shard *shard, struct connection *connection, int32_t unacked)
+{
+    bool is_first = connection->unacked == 0;
+    bool has_taken = has_taken_some(connection, unacked);
+    if (has_taken && connection->unsent_ms > 0) connection->unsent_ms = shard->now_ms;
+    judge(shard, connection, has_taken || (is_first && unacked > 0));
 }
 
 void deadline_measured(struct shard *shard, struct connection *connection, int32_t unacked)
 {
-    if (connection->state != CONNECTION_OPEN) return;
-    if (!is_pinged(connection)) { /* it was heard while the kernel was asked */
-        deadline_set(shard, connection);
-        return;
-    }
-    bool is_moving = unacked > 0 && (connection->unacked == 0 || (uint32_t)unacked < connection->unacked);
-    if (!is_moving) {
-        connection_close(shard, connection, CLOSE_SILENT);
-        return;
-    }
-    connection->unacked = (uint32_t)unacked;
-    connection->pinged_ms = shard->now_ms - shard->options->pong_ms_max / 2; /* the next look */
-    deadline_set(shard, connection);
+    bool is_over_http = connection->state == CONNECTION_REQUEST || connection->state == CONNECTION_LINGERING;
+    if (is_over_http) judge_reader(shard, connection, unacked);
+    if (connection->state == CONNECTION_OPEN) measure_open(shard, connection, unacked);
 }
 
 void deadline_progressed(struct shard *shard, struct connection *connection)
@@ -111,7 +192,7 @@ void deadline_passed(struct shard *shard, struct connection *connection)
     case CONNECTION_DRAINING:
         break;
     case CONNECTION_REQUEST:
-        request_timer(shard, connection);
+        if (!ask_how_far(shard, connection)) request_timer(shard, connection);
         break;
     case CONNECTION_TLS:
     case CONNECTION_JOINING:
@@ -123,8 +204,10 @@ void deadline_passed(struct shard *shard, struct connection *connection)
     case CONNECTION_SETTLING:
         connection_settled(shard, connection);
         break;
-    case CONNECTION_CLOSING:
     case CONNECTION_LINGERING:
+        if (!ask_how_far(shard, connection)) connection_finish(shard, connection, connection->reason);
+        break;
+    case CONNECTION_CLOSING:
         connection_finish(shard, connection, connection->reason);
         break;
     case CONNECTION_OPEN:

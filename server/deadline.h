@@ -1,5 +1,5 @@
-/* server/deadline.h - when a connection's time is up: a request or a goodbye that does not come, silence, an outbox that
- * is too old, a reader that takes nothing. Threads: the shard's. */
+/* server/deadline.h - when a connection's time is up: a request or a goodbye that does not come, silence, an outbox
+ * that is too old, a reader that takes nothing. Threads: the shard's. */
 #pragma once
 
 #include <stdint.h>
@@ -7,10 +7,14 @@
 struct connection;
 struct shard;
 
-/* Sets the timer for what comes first: a look at silence, or the outbox's age. Over HTTP, where it is called when a
- * socket has taken some of an answer and not all: that the client read is a sign of life, from which its time begins
- * anew. */
+/* Sets the timer for what comes first: a look at silence, or the outbox's age. Over HTTP and for last words, where it
+ * is called when a socket has taken some of them and not all: that the peer read is a sign of life, from which its
+ * time begins anew. */
 void deadline_set(struct shard *shard, struct connection *connection);
+/* REQUEST or LINGERING, and the socket does not take all that waits: the peer has time to take something of it from
+ * now on, and again from each time that it does: outbox_age_ms_max for answers over HTTP, close_ms_max for a close
+ * frame and what stands before it. */
+void deadline_of_reader(struct shard *shard, struct connection *connection);
 /* Its timer ran out. */
 void deadline_passed(struct shard *shard, struct connection *connection);
 /* So many bytes sent to it are not acknowledged (ring_ask_unacked()), or -errno. */

@@ -369,6 +369,11 @@ void flush_outboxes(struct shard *shard)
     flush_dirty(shard); /* what that has closed, or filled a socket of */
 }
 
+bool flush_is_blocked(struct shard *shard, const struct connection *connection)
+{
+    return (shard_outbox(shard, connection)->marks & OUTBOX_BLOCKED) != 0 || secure_has_unsent(connection);
+}
+
 void flush_unblock(struct shard *shard, struct connection *connection)
 {
     struct outbox *outbox = shard_outbox(shard, connection);

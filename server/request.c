@@ -9,7 +9,9 @@
 #include "server/app.h"
 #include "server/component.h"
 #include "server/connection.h"
+#include "server/deadline.h"
 #include "server/drain.h"
+#include "server/flush.h"
 #include "server/guest.h"
 #include "server/lobby.h"
 #include "server/pusher.h"
@@ -230,15 +232,9 @@ void request_expect(struct shard *shard, struct connection *connection)
     set_timer(shard, connection, shard->is_draining && ms > most_ms ? most_ms : ms);
 }
 
-/* Has the socket not taken all that it was given? */
-static bool is_blocked(struct shard *shard, const struct connection *connection)
-{
-    return (shard_outbox(shard, connection)->marks & OUTBOX_BLOCKED) != 0 || secure_has_unsent(connection);
-}
-
 bool request_must_wait(struct shard *shard, const struct connection *connection)
 {
-    return shard_outbox(shard, connection)->bytes > ANSWERS_BYTES_MAX || is_blocked(shard, connection);
+    return shard_outbox(shard, connection)->bytes > ANSWERS_BYTES_MAX || flush_is_blocked(shard, connection);
 }
 
 /* Has some of a request come, and not all? */
@@ -249,32 +245,21 @@ static bool has_begun(const struct connection *connection)
 
 void request_await(struct shard *shard, struct connection *connection)
 {
-    bool is_waiting = is_blocked(shard, connection);
-    if (!is_waiting && has_begun(connection)) { /* it came behind those whose answers have gone now */
+    if (flush_is_blocked(shard, connection)) {
+        shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
+        deadline_of_reader(shard, connection);
+    } else if (has_begun(connection)) { /* it came behind those whose answers have gone now */
         request_expect(shard, connection);
-        return;
+    } else {
+        set_timer(shard, connection, shard->is_draining ? DRAIN_REQUEST_MS : shard->options->keep_alive_ms);
     }
-    if (is_waiting) shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
-    uint64_t ms = is_waiting ? shard->options->outbox_age_ms_max : shard->options->keep_alive_ms;
-    if (shard->is_draining && !is_waiting) ms = DRAIN_REQUEST_MS;
-    set_timer(shard, connection, ms);
 }
 
 void request_stop(struct shard *shard, struct connection *connection)
 {
-    if (connection->is_judged || is_blocked(shard, connection)) return; /* the time that it has stands */
+    if (connection->is_judged || flush_is_blocked(shard, connection)) return; /* the time that it has stands */
     uint64_t ms = connection->state == CONNECTION_TLS ? DRAIN_TLS_MS : DRAIN_REQUEST_MS;
     timer_set(&shard->timers, &connection->timer, connection->heard_ms + ms);
-}
-
-void request_has_been_read(struct shard *shard, struct connection *connection)
-{
-    if (connection->state == CONNECTION_REQUEST) {
-        request_await(shard, connection);
-    } else if (connection->state == CONNECTION_LINGERING) {
-        bool is_answer = connection->http != NULL; /* else a close frame, and what stood before it */
-        set_timer(shard, connection, is_answer ? shard->options->outbox_age_ms_max : shard->options->close_ms_max);
-    }
 }
 
 /* With a FIN, which the client reads behind all answers. */

@@ -161,6 +161,30 @@ Test(long_answer, who_takes_nothing_of_its_answer_ends_in_time_and_who_takes_som
     }
 }
 
+/* Goal: any progress counts, be the socket writable or not. Method: it takes less than half of what fits into it. */
+Test(long_answer, who_takes_little_of_its_answer_takes_some, .timeout = 60)
+{
+    scenario_start(&scenario, 1,
+                   (const char *const[]){"--app", CHANNEL_APP, "--history", "* ttl=10m", "--ping-ms", "1h",
+                                         "--outbox-age-ms-max", "30s", "--shards", "1", NULL});
+    begin(1);
+    for (uint32_t i = 0; i < 2; i++) {
+        strangers[i]->client->is_reading = false;
+        channel_client_recover(strangers[i], "news", NULL, &beginning);
+    }
+    char piece[30];
+    for (uint32_t i = 0; i < 65; i++) {
+        fake_read(strangers[0]->client->socket, piece, sizeof piece);
+        scenario_pass(&scenario, 1000);
+    }
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_subscriptions), 1);
+    scenario_pass(&scenario, 40000);
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_subscriptions), 0);
+    cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_STALE_READER)), 2);
+    scenario_pass(&scenario, 15 * 60 * 1000);
+    scenario_stop(&scenario);
+}
+
 /* Goal: the answers to pings, of which a shorter one may take the place of a longer, do not count as an answer. */
 Test(long_answer, of_an_answer_that_has_left_nothing_waits, .timeout = 60)
 {

@@ -124,6 +124,40 @@ static void expect_open(uint64_t count)
     cr_expect_eq(scenario_counter(&scenario, COUNTER_connections_open), count);
 }
 
+/* Takes a little now and then, for that many seconds: less than half of what fits into the socket, so that it does not
+ * become writable. */
+static void sip(struct api_client *client, uint32_t seconds)
+{
+    char piece[30];
+    for (uint32_t i = 0; i < seconds; i++) {
+        fake_read(client->client->socket, piece, sizeof piece);
+        scenario_pass(&scenario, 1000);
+    }
+}
+
+/* Goal: any progress of a reader counts, in every state that an answer is read in, be the socket writable or not; and
+ * one that stands still ends in the time that it has. */
+Test(request_scenario, a_line_that_is_slow_and_moves_is_not_cut, .timeout = 60)
+{
+    static const char *const requests[] = {GET_PAGE, GET_LAST, GET_PAGE};
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        bool is_half_closed = seed % 3 == 2;
+        start(seed, FLAGS("--shards", "1", "--outbox-age-ms-max", "30s"));
+        struct api_client *client = api_client_join(&scenario, 0, 5000);
+        client->client->is_reading = false;
+        write_text(client, requests[seed % 3]);
+        scenario_settle(&scenario);
+        if (is_half_closed) fake_shutdown(client->client->socket);
+        sip(client, 65);
+        expect_open(1);
+        scenario_pass(&scenario, 21000);
+        expect_open(1);
+        scenario_pass(&scenario, 19000); /* from the look that saw the last progress */
+        expect_open(0);
+        stop();
+    }
+}
+
 /* Goal: that the answer before has left is no end for one that is still to come. Method: the client reads the rest of
  * a page, asks a backend's question of another shard, and sends FIN, all in one breath. */
 Test(request_scenario, who_reads_asks_and_half_closes_at_once_is_answered, .timeout = 60)
