@@ -154,7 +154,6 @@ static void judge(struct shard *shard, struct connection *connection, bool is_mo
  * deadline_measured() judges. */
 static void look(struct shard *shard, struct connection *connection)
 {
-    if (!connection_is_read(connection)) connection->heard_ms = shard->now_ms; /* it is we who do not listen */
     bool is_silent = is_pinged(connection) && silence_at_ms(shard, connection) <= shard->now_ms;
     bool is_going = connection->unsent_ms > 0 && flush_is_blocked(shard, connection);
     if (is_silent || is_going) {
@@ -166,6 +165,9 @@ static void look(struct shard *shard, struct connection *connection)
 
 static void measure_open(struct shard *shard, struct connection *connection, int32_t unacked)
 {
+    /* It is we who do not listen: its pong would lie unread. That our ping has arrived says as much. */
+    bool is_there = !connection_is_read(connection) && unacked <= 0;
+    if (is_there) connection->heard_ms = shard->now_ms;
     bool is_first = connection->unacked == 0;
     bool has_taken = has_taken_some(connection, unacked);
     if (has_taken && connection->unsent_ms > 0) connection->unsent_ms = shard->now_ms;

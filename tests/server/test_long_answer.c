@@ -185,6 +185,65 @@ Test(long_answer, who_takes_little_of_its_answer_takes_some, .timeout = 60)
     scenario_stop(&scenario);
 }
 
+/* Goal: who is not read, as its question waits, is pinged all the same: one that has gone is noticed, by the kernel's
+ * word that nothing arrives, and one that is there stays, though its pong is not read either. */
+Test(long_answer, who_waits_for_others_and_is_gone_is_noticed, .timeout = 60)
+{
+    enum { ANSWERED = 5 };
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        scenario_start(&scenario, seed,
+                       (const char *const[]){"--app",
+                                             CHANNEL_APP,
+                                             "--history",
+                                             "* ttl=10m",
+                                             "--shards",
+                                             "1",
+                                             "--answers-bytes-max",
+                                             "1MiB",
+                                             "--outbox-age-ms-max",
+                                             "1h",
+                                             "--ping-ms",
+                                             "20s",
+                                             "--pong-ms-max",
+                                             "5s",
+                                             "--replay-bytes-max",
+                                             "512KiB",
+                                             "--message-bytes-max",
+                                             "32KiB",
+                                             "--outbox-bytes-max",
+                                             "64KiB",
+                                             NULL});
+        begin(1);
+        for (uint32_t i = 0; i < STRANGERS; i++) {
+            if (i < ANSWERED || i >= STRANGERS - 2) strangers[i]->client->is_reading = false;
+            channel_client_recover(strangers[i], "news", NULL, &beginning);
+            if (i == ANSWERED - 1) scenario_settle(&scenario);
+        }
+        scenario_settle(&scenario);
+        uint32_t waiting = scenario.server.shards[0].askers.count;
+        cr_assert_eq(waiting, STRANGERS - ANSWERED, "%u wait, seed %lu", waiting, seed);
+        uint64_t open = scenario_counter(&scenario, COUNTER_connections_open);
+        fake_reset(strangers[STRANGERS - 1]->client->socket);
+        char piece[10];
+        for (uint32_t second = 0; second < 60; second++) {
+            for (uint32_t i = 0; i < ANSWERED; i++) {
+                fake_read(strangers[i]->client->socket, piece, sizeof piece);
+            }
+            scenario_pass(&scenario, 1000);
+        }
+        cr_expect_eq(scenario_counter(&scenario, COUNTER_connections_open), open - 2, "seed %lu", seed);
+        cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_SILENT)), 1, "seed %lu", seed);
+        for (uint32_t i = 0; i < ANSWERED; i++) {
+            fake_reset(strangers[i]->client->socket);
+        }
+        scenario_settle(&scenario);
+        for (uint32_t i = ANSWERED; i < STRANGERS - 2; i++) {
+            cr_expect_eq(channel_client_count(strangers[i], "ev", "news"), EVENTS, "seed %lu", seed);
+        }
+        end();
+    }
+}
+
 /* Goal: the answers to pings, of which a shorter one may take the place of a longer, do not count as an answer. */
 Test(long_answer, of_an_answer_that_has_left_nothing_waits, .timeout = 60)
 {
