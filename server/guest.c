@@ -142,7 +142,11 @@ static struct guest_refusal judge(const struct shard *shard, const struct connec
     if (!shard->server->has_guests) {
         return (struct guest_refusal){404, "Guests are off: whoever runs this server can let them in (--guests)"};
     }
-    if (shard_app(shard, APP_OF_ROOMS)->tls_only && !request_has_tls(connection, http)) {
+    enum close_reason reason = request_judge_app(shard_app(shard, APP_OF_ROOMS), connection, http);
+    if (reason == CLOSE_APP_DISABLED) {
+        return (struct guest_refusal){403, "The guests' app, the first one, is not enabled (enabled=yes)"};
+    }
+    if (reason == CLOSE_TLS_ONLY) {
         return (struct guest_refusal){403, "Guests are let in over TLS only: connect with https://"};
     }
     if (http->method != HTTP_METHOD_POST) return (struct guest_refusal){405, "Only POST is answered here"};

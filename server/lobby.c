@@ -91,9 +91,10 @@ static enum rc lobby_on_open(struct shard *shard, struct connection *connection,
     char memory[ROOM_BYTES_MAX];
     struct text name;
     if (!room_name(request->path, memory, &name, refusal_r)) return RC_EINVAL;
-    if (shard_app(shard, APP_OF_ROOMS)->tls_only && !request_has_tls(connection, request)) {
+    enum close_reason reason = request_judge_app(shard_app(shard, APP_OF_ROOMS), connection, request);
+    if (reason != CLOSE_NONE) {
         connection_open(shard, connection); /* a browser tells its page of closes, not of refusals */
-        connection_close(shard, connection, CLOSE_TLS_ONLY);
+        connection_close(shard, connection, reason);
         return RC_OK;
     }
     struct join_wish wish = {.channel = name_of(APP_OF_ROOMS, name), .form = FORM_RAW};

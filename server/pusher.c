@@ -107,9 +107,8 @@ static enum close_reason judge(struct shard *shard, const struct connection *con
     if (key.count == 0 || memchr(key.at, '/', key.count) != NULL) return CLOSE_NO_PATH;
     struct app *app = app_of_key(&shard->server->options->app, key);
     if (app == NULL) return CLOSE_NO_APP;
-    if (!app->enabled) return CLOSE_APP_DISABLED;
-    if (app->tls_only && !request_has_tls(connection, request)) return CLOSE_TLS_ONLY;
-    enum close_reason reason = check_version(request);
+    enum close_reason reason = request_judge_app(app, connection, request);
+    if (reason == CLOSE_NONE) reason = check_version(request);
     if (reason != CLOSE_NONE) return reason;
     /* Counted first: many may come in at once, on all shards. */
     if (ck_pr_faa_64(&app->connections, 1) >= app->connections_max && app->connections_max > 0) {

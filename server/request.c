@@ -77,9 +77,17 @@ struct batch *request_upgrade_answer(struct shard *shard, const struct connectio
 
 /* ---- requests ---- */
 
-bool request_has_tls(const struct connection *connection, const struct http_request *request)
+/* Does the client speak TLS, to us or, as it says, to a proxy in front? */
+static bool has_tls(const struct connection *connection, const struct http_request *request)
 {
     return connection->is_secure || text_is_nocase(http_request_header(request, "x-forwarded-proto"), "https");
+}
+
+enum close_reason request_judge_app(const struct app *app, const struct connection *connection,
+                                    const struct http_request *request)
+{
+    if (!app->enabled) return CLOSE_APP_DISABLED;
+    return app->tls_only && !has_tls(connection, request) ? CLOSE_TLS_ONLY : CLOSE_NONE;
 }
 
 static void refuse_while_draining(struct shard *shard, struct connection *connection)
@@ -147,11 +155,13 @@ static const struct web_page *find_page(const struct shard *shard, const struct 
         *refusal_r = (struct refusal){404, "Nothing is here: the chat is off (--page=no, --rooms=no)."};
         return NULL;
     }
-    if (shard_app(shard, APP_OF_ROOMS)->tls_only && !request_has_tls(connection, request)) {
-        *refusal_r = (struct refusal){403, "The chat is here over TLS only: connect with https://."};
-        return NULL;
-    }
-    return page;
+    enum close_reason reason = request_judge_app(shard_app(shard, APP_OF_ROOMS), connection, request);
+    if (reason == CLOSE_NONE) return page;
+    *refusal_r =
+        (struct refusal){403, reason == CLOSE_APP_DISABLED
+                                  ? "The chat is closed: its app, the first one, is not enabled (enabled=yes)."
+                                  : "The chat is here over TLS only: connect with https://."};
+    return NULL;
 }
 
 /* A page; or what a path that has none is told, also when a body comes along. */

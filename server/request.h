@@ -1,8 +1,11 @@
 /* server/request.h - what comes before frames: HTTP requests, for the page or for a WebSocket. */
 #pragma once
 
+#include "core/close_reason.h"
+
 #include <stdbool.h>
 
+struct app;
 struct batch;
 struct bytes;
 struct connection;
@@ -28,8 +31,9 @@ void request_stop(struct shard *shard, struct connection *connection);
 /* No request came in time, no whole one, or the answers to earlier ones were not read. */
 void request_timer(struct shard *shard, struct connection *connection);
 
-/* Does the client speak TLS, to us or, as it says, to a proxy in front? */
-bool request_has_tls(const struct connection *connection, const struct http_request *request);
+/* May the client of this request come in to the app? CLOSE_NONE, or why nobody may, or none without TLS. */
+enum close_reason request_judge_app(const struct app *app, const struct connection *connection,
+                                    const struct http_request *request);
 
 /* The 101 answer to the request that the connection is about; NULL: out of memory. */
 struct batch *request_upgrade_answer(struct shard *shard, const struct connection *connection);

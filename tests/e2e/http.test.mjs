@@ -161,6 +161,25 @@ serverTest('tls_only covers the rooms, guests and page of the first app', TLS_ON
   }
 });
 
+const OFF = ['--guests', '--app', `${APP.id}:${APP.key}:${APP.secret} enabled=no`];
+serverTest('enabled=no covers the rooms, guests and page of the first app', OFF, async (server) => {
+  for (const path of ['/', '/room/tea', '/chat.js']) {
+    const { status, body } = await ask(server, get(path));
+    assert.equal(status, 403, path);
+    assert.match(body.toString(), /not enabled \(enabled=yes\)/);
+  }
+  const POST = { 'Content-Type': 'application/json', 'Content-Length': '2' };
+  const { status, body } = await ask(server, `${request('POST /guests HTTP/1.1', POST)}{}`, { stays: true });
+  assert.equal(status, 403);
+  assert.match(body.toString(), /not enabled \(enabled=yes\)/);
+  for (const path of ['/ringcast.js', '/up']) {
+    assert.equal((await ask(server, get(path), { stays: true })).status, 200);
+  }
+  for (const path of ['/', '/room/tea', `/app/${APP.key}`]) {
+    assert.equal((await (await connect(server, path)).ended).code, 4003, path);
+  }
+});
+
 const SUBPROTOCOLS = [...appArgs(), '--subprotocol', 'chat.v2', '--subprotocol', 'chat.v1'];
 serverTest('with --subprotocol, rooms agree to the first that is wanted, channels to none', SUBPROTOCOLS,
   async (server) => {
