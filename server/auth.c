@@ -5,6 +5,8 @@
 
 _Static_assert(AUTH_BYTES_MAX == APP_TOKEN_BYTES_MAX + 1 + DIGEST_HMAC_HEX_BYTES + 1, "an auth fits");
 
+const char auth_no_memory[] = "The server is out of memory: try again";
+
 /* What is signed. */
 struct pieces {
     struct text items[5];
@@ -36,9 +38,7 @@ static const char *check(const struct app *app, struct text auth, struct pieces 
     if (auth.count == 0) return "Auth info is required: ask your backend for it and send it as auth";
     if (colon == NULL) return "Auth value is invalid: should be of format 'key:signature'";
     if (!text_is(text_between(auth.at, colon), app->key)) return "Invalid key in auth data: it is another app's";
-    if (digest_hmac_hex(text_of(app->secret), pieces.items, pieces.count, expected) != RC_OK) {
-        return "The server is out of memory: try again";
-    }
+    if (digest_hmac_hex(text_of(app->secret), pieces.items, pieces.count, expected) != RC_OK) return auth_no_memory;
     struct text signature = text_between(colon + 1, auth.at + auth.count);
     if (digest_equals(signature, text_of(expected))) return NULL;
     return pieces.wrong;

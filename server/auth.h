@@ -10,7 +10,9 @@
 
 #define AUTH_BYTES_MAX (APP_TOKEN_BYTES_MAX + 1 + 64 + 1) /* of an auth, with its closing zero */
 
-/* NULL: it is valid. Otherwise a static sentence that says what is wrong, without telling what would be right. */
+/* NULL: it is valid. auth_no_memory: that could not be found out. Otherwise a static sentence that says what is wrong,
+ * without telling what would be right. */
+extern const char auth_no_memory[];
 const char *auth_check_channel(const struct app *app, struct text auth, struct text socket_id, struct text channel,
                                struct text channel_data);
 const char *auth_check_user(const struct app *app, struct text auth, struct text socket_id, struct text user_data);

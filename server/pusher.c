@@ -83,7 +83,8 @@ static enum close_reason check_version(const struct http_request *request)
 {
     struct query_string query;
     uint64_t number;
-    if (query_string_read(&query, request->query) != RC_OK) return CLOSE_BAD_VERSION;
+    enum rc rc = query_string_read(&query, request->query);
+    if (rc != RC_OK) return rc == RC_ENOMEM ? CLOSE_NO_MEMORY : CLOSE_BAD_VERSION;
     enum close_reason reason = CLOSE_NONE;
     struct text version = query_string_get(&query, "protocol");
     if (version.at != NULL && !text_is_number(version, &number)) {
@@ -231,7 +232,12 @@ static void take_with_data(struct command *command, void (*take)(const struct co
         return;
     }
     if (yyjson_is_str(command->data)) {
-        if (json_read(json_text(command->data), &document, &reason) != RC_OK) {
+        enum rc rc = json_read(json_text(command->data), &document, &reason);
+        if (rc == RC_ENOMEM) {
+            connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
+            return;
+        }
+        if (rc != RC_OK) {
             pusher_error(command, CODE_NONE, "Invalid message: its data is a string that holds no JSON (%s)", reason);
             return;
         }
@@ -306,6 +312,10 @@ static void pusher_on_message(struct shard *shard, struct connection *connection
     yyjson_doc *document;
     const char *reason;
     enum rc rc = json_read((struct text){(const char *)payload->bytes, payload->count}, &document, &reason);
+    if (rc == RC_ENOMEM) {
+        connection_close(shard, connection, CLOSE_NO_MEMORY);
+        return;
+    }
     if (rc != RC_OK) {
         pusher_error(&command, CODE_NONE, "Invalid message: %s", reason);
         return;

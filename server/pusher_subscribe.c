@@ -91,7 +91,9 @@ static void identity_free(struct identity *identity)
 static struct refusal_text read_identity(const struct app *app, struct text channel_data, struct identity *identity)
 {
     yyjson_val *id, *info;
-    if (json_read(channel_data, &identity->document, NULL) != RC_OK) return auth_error("channel_data is no JSON");
+    enum rc rc = json_read(channel_data, &identity->document, NULL);
+    if (rc == RC_ENOMEM) return no_memory;
+    if (rc != RC_OK) return auth_error("channel_data is no JSON");
     yyjson_val *root = yyjson_doc_get_root(identity->document);
     if (!yyjson_is_obj(root)) return auth_error("channel_data is no JSON object");
     if (json_member(root, "user_id", &id) != RC_OK) return auth_error("channel_data needs one user_id");
@@ -100,7 +102,7 @@ static struct refusal_text read_identity(const struct app *app, struct text chan
         return auth_error("user_id in channel_data has to be a string of 1 to 128 bytes without control characters, "
                           "or a number");
     }
-    enum rc rc = json_member(root, "user_info", &info);
+    rc = json_member(root, "user_info", &info);
     if (rc == RC_EPROTO) return auth_error("channel_data has two user_info");
     if (rc == RC_ENOENT) return granted;
     size_t bytes;
@@ -218,7 +220,9 @@ static struct refusal_text check_auth(const struct command *command, struct aske
         return auth_error("auth and channel_data have to be strings, each once");
     }
     struct text socket_id = pusher_socket_id(command->shard, command->connection, memory);
-    return auth_error(auth_check_channel(command->pusher->app, auth, socket_id, asked->channel, asked->channel_data));
+    const char *wrong =
+        auth_check_channel(command->pusher->app, auth, socket_id, asked->channel, asked->channel_data);
+    return wrong == auth_no_memory ? no_memory : auth_error(wrong);
 }
 
 /* Is the answer a list of members, or perhaps what was missed? */

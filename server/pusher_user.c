@@ -150,7 +150,9 @@ void pusher_sign_in(const struct command *command)
     }
     struct text socket_id = pusher_socket_id(command->shard, command->connection, memory);
     const char *wrong = auth_check_user(command->pusher->app, auth, socket_id, user_data);
-    if (wrong != NULL) {
+    if (wrong == auth_no_memory) {
+        connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
+    } else if (wrong != NULL) {
         fail(command, wrong);
     } else {
         take_user_data(command, user_data);
