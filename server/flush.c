@@ -4,6 +4,7 @@
 #include "net/ring.h"
 #include "server/clock.h"
 #include "server/connection.h"
+#include "server/crowd.h"
 #include "server/deadline.h"
 #include "server/long_answer.h"
 #include "server/secure.h"
@@ -85,6 +86,7 @@ static void join_crowd(struct shard *shard, uint32_t slot, uint64_t due_ms)
 {
     struct outbox *outbox = &shard->outboxes[slot];
     if (outbox->marks & OUTBOX_DIRTY) return;
+    if (shard->crowd.count == 0) shard->crowd_since_ms = due_ms;
     if (shard->crowd.count == 0 || due_ms < shard->crowd_due_ms) shard->crowd_due_ms = due_ms;
     if (!slot_queue_add(&shard->crowd, slot)) { /* full of places that stand for nothing any more */
         flush_later(shard, slot);
@@ -362,11 +364,13 @@ static void flush_some_of_crowd(struct shard *shard)
 void flush_outboxes(struct shard *shard)
 {
     flush_dirty(shard);
-    if (shard->crowd.count == 0 || shard->now_ms < shard->crowd_due_ms) return;
-    do {
-        flush_some_of_crowd(shard);
-    } while (shard->crowd.count > 0 && monotonic_us() - shard->woke_us < FLUSH_CROWD_US);
-    flush_dirty(shard); /* what that has closed, or filled a socket of */
+    if (shard->crowd.count > 0 && shard->now_ms >= shard->crowd_due_ms) {
+        do {
+            flush_some_of_crowd(shard);
+        } while (shard->crowd.count > 0 && monotonic_us() - shard->woke_us < FLUSH_CROWD_US);
+        flush_dirty(shard); /* what that has closed, or filled a socket of */
+    }
+    crowd_judge(shard);
 }
 
 bool flush_is_blocked(struct shard *shard, const struct connection *connection)

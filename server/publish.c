@@ -4,6 +4,7 @@
 
 #include "core/channel.h"
 #include "core/message.h"
+#include "server/crowd.h"
 #include "server/fan_out.h"
 #include "server/home_publish.h"
 #include "server/post.h"
@@ -12,8 +13,10 @@
 enum rc publish(struct shard *shard, struct message *message)
 {
     uint32_t home = hub_home(&shard->hub, &message->channel);
-    if (home == shard->index) return home_publish(shard, message, NULL);
-    return post_send(shard, home, LETTER_PUBLISH, message);
+    bool must_wait = crowd_must_wait(shard, message);
+    enum rc rc =
+        home == shard->index ? home_publish(shard, message, NULL) : post_send(shard, home, LETTER_PUBLISH, message);
+    return must_wait ? RC_PENDING : rc;
 }
 
 void publish_deliver(struct shard *shard, struct message *message)

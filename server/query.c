@@ -54,9 +54,15 @@ enum rc query_ask(struct shard *shard, uint32_t slot, enum query_asker asker, st
     query->shard = shard->index;
     query->slot = slot;
     query->serial = shard->connections[slot].life;
-    if (home != shard->index) return post_send(shard, home, LETTER_ASK, query);
-    query_take(shard, query);
-    return shard->deliveries_waiting > 0 ? RC_PENDING : RC_OK;
+    bool must_wait = query->message != NULL && crowd_must_wait(shard, query->message);
+    enum rc rc = RC_OK;
+    if (home != shard->index) {
+        rc = post_send(shard, home, LETTER_ASK, query);
+    } else {
+        query_take(shard, query);
+        if (shard->deliveries_waiting > 0) rc = RC_PENDING;
+    }
+    return must_wait ? RC_PENDING : rc;
 }
 
 void query_free(struct counters *counters, struct query *query)

@@ -202,6 +202,7 @@ static void end(struct shard *shard)
         connection_finish(shard, &shard->connections[slot], CLOSE_SERVER_STOP);
     }
     fan_out_settle_all(shard); /* that members left was told to those who left after them */
+    crowd_give_up(shard);
     trim_end(&shard->trim);
 }
 

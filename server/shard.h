@@ -18,6 +18,7 @@
 #include "core/trim.h"
 #include "server/channel_log.h"
 #include "server/connection.h"
+#include "server/crowd.h"
 #include "server/day_clock.h"
 #include "server/flush.h"
 #include "server/options.h"
@@ -68,17 +69,20 @@ struct shard {
     uint32_t slots_max;
     struct connection *connections;
     struct outbox *outboxes;
-    uint32_t slots_used;       /* slots from here on were never used */
-    struct slot_list dirty;    /* outboxes to flush this turn */
-    struct slot_queue crowd;   /* outboxes of large audiences, flushed a part in each turn, */
-    uint64_t crowd_due_ms;     /* from then on */
-    struct slot_list flushing; /* empty; changes places with dirty in each round of a flush */
-    struct slot_list starved;  /* receives to start again: there was no buffer */
-    struct slot_list paused;   /* connections not read from while letters wait */
-    struct slot_queue askers;  /* connections whose question waits for others' long answers to leave */
-    uint32_t answers_asked;    /* questions under way whose answer may be long; */
-    uint64_t answer_bytes;     /* each is thought to be so long */
-    struct flush_chunk *chunk; /* the sends of one submit */
+    uint32_t slots_used;           /* slots from here on were never used */
+    struct slot_list dirty;        /* outboxes to flush this turn */
+    struct slot_queue crowd;       /* outboxes of large audiences, flushed a part in each turn, */
+    uint64_t crowd_due_ms;         /* from then on; */
+    uint64_t crowd_since_ms;       /* since then there is somebody in it who is due, */
+    bool is_crowd_late;            /* for too long */
+    uint64_t crowds_late_since_ms; /* this shard's or another's; 0: none is */
+    struct slot_list flushing;     /* empty; changes places with dirty in each round of a flush */
+    struct slot_list starved;      /* receives to start again: there was no buffer */
+    struct slot_list paused;       /* connections not read from while letters wait, or crowds */
+    struct slot_queue askers;      /* connections whose question waits for others' long answers to leave */
+    uint32_t answers_asked;        /* questions under way whose answer may be long; */
+    uint64_t answer_bytes;         /* each is thought to be so long */
+    struct flush_chunk *chunk;     /* the sends of one submit */
 
     struct trim trim;    /* gives memory back to the kernel, */
     uint64_t trim_at_ms; /* the next time then */
@@ -160,10 +164,12 @@ const struct app *shard_app(const struct shard *shard, uint16_t index);
 /* Queues an event for the app's webhook; the event's app is filled in here. A queue that is full is counted. */
 void shard_tell_webhook(struct shard *shard, uint16_t app, struct webhook_event *event);
 
-/* Letters of ours wait already: more would only wait longer, so what can be refused is. */
+/* Letters of ours wait already, or crowds: more would only wait longer, so what can be refused is. */
 static inline bool shard_is_overloaded(const struct shard *shard)
 {
-    return shard->letters_waiting > shard->options->mailbox_letters;
+    bool is_late =
+        shard->crowds_late_since_ms != 0 && shard->now_ms > shard->crowds_late_since_ms + CROWD_OVERLOAD_MS;
+    return is_late || shard->letters_waiting > shard->options->mailbox_letters;
 }
 
 static inline uint32_t shard_slot(const struct shard *shard, const struct connection *connection)

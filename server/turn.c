@@ -7,6 +7,7 @@
 #include "server/channel_log.h"
 #include "server/clock.h"
 #include "server/connection.h"
+#include "server/crowd.h"
 #include "server/deadline.h"
 #include "server/drain.h"
 #include "server/fan_out.h"
@@ -37,7 +38,7 @@
 #define LATE_MS_MAX              100  /* a clock that moved on further than was asked for: the process stood still */
 #define CATCH_UP_MS_MAX          1000 /* for what came meanwhile to be heard, before deadlines are judged again */
 #define TRIM_PAUSE_MS            2    /* between two steps of a pass */
-#define LETTERS_RETRY_MS         1    /* nobody tells us when a full mailbox has room again */
+#define LETTERS_RETRY_MS         1    /* nobody tells us when a full mailbox has room again, or a crowd is served */
 
 /* ---- waking up ---- */
 
@@ -47,7 +48,7 @@ static uint64_t sleep_ms(struct shard *shard)
                          shard->shaking.count + shard->hellos.count > 0;
     if (has_left_over || shard->starved.count > 0) return 0;
     if (shard->settling_count > 0) return 0; /* closing slow readers tells members that they left */
-    if (shard->letters_waiting > 0) return LETTERS_RETRY_MS;
+    if (shard->letters_waiting > 0 || shard->paused.count > 0) return LETTERS_RETRY_MS;
     uint64_t wake_at_ms = timer_wheel_wake_at_ms(&shard->timers);
     uint64_t roster_at_ms = timer_wheel_wake_at_ms(&shard->roster_timers);
     uint64_t throttle_at_ms = timer_wheel_wake_at_ms(&shard->throttle_timers);
@@ -272,6 +273,7 @@ bool turn_run(struct shard *shard)
 {
     bool is_calm = turn_sleep(shard); /* the only place that sleeps */
     turn_take_completions(shard);     /* bytes in -> frames -> messages -> letters */
+    crowd_look(shard);                /* may those who publish to crowds be read? */
     post_retry(shard);                /* letters of ours that found a mailbox full */
     post_take_letters(shard);         /* of other shards: into order, or to our subscribers */
     channel_log_take_answers(shard);  /* what the store has committed -> to its readers */

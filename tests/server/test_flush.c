@@ -170,3 +170,48 @@ Test(flush, lists_of_members_for_many_who_join_at_once_are_sent_in_several_turns
     cr_expect_eq(scenario_counter(&scenario, COUNTER_turns_over_20ms), over_before);
     scenario_stop(&scenario);
 }
+
+/* ---- more than can be sent ---- */
+
+/* Goal: what a few publish faster than a crowd can be told waits in their sockets, not here; what goes to a few passes,
+ * nobody is closed, and nothing is lost. Method: a message takes 40 ms to reach all. */
+Test(flush, who_publishes_faster_than_a_crowd_can_be_served_waits, .timeout = 60)
+{
+    enum { READERS = 512, PUBLISHERS = 4, MESSAGES = 120, BYTES = 2000 };
+    static const uint64_t all_bytes = (uint64_t)READERS * PUBLISHERS * MESSAGES * BYTES;
+    static struct client *readers[READERS], *publishers[PUBLISHERS];
+    uint64_t most = 0;
+    scenario_start(&scenario, 1, FLAGS("--shards", "1", "--connections-max", "600"));
+    for (uint32_t i = 0; i < READERS; i++) {
+        readers[i] = client_join(&scenario, 0, "/room/all", SEND_BUFFER);
+        if (i % 100 == 0) scenario_settle(&scenario);
+    }
+    for (uint32_t i = 0; i < PUBLISHERS; i++) {
+        publishers[i] = client_join(&scenario, 0, "/room/all", SEND_BUFFER);
+    }
+    struct client *one = client_join(&scenario, 0, "/room/few", SEND_BUFFER);
+    struct client *other = client_join(&scenario, 0, "/room/few", SEND_BUFFER);
+    scenario_settle(&scenario);
+    fake_sends_take(40);
+    for (uint32_t i = 0; i < PUBLISHERS * MESSAGES; i++) {
+        client_say(publishers[i % PUBLISHERS], BYTES);
+    }
+    uint32_t passed = 0;
+    uint64_t paused = 0;
+    while (scenario_step(&scenario, 50)) {
+        uint64_t waiting = scenario_counter(&scenario, COUNTER_outbox_bytes);
+        if (waiting > most) most = waiting;
+        if (other->heard_count < one->said || scenario_counter(&scenario, COUNTER_receives_paused) == paused)
+            continue;
+        paused = scenario_counter(&scenario, COUNTER_receives_paused);
+        if (readers[0]->heard_count < PUBLISHERS * MESSAGES) passed++;
+        client_say(one, 0);
+    }
+    client_check_heard_all(readers[0], publishers, PUBLISHERS);
+    client_check_heard_all(readers[READERS - 1], publishers, PUBLISHERS);
+    client_check_heard_all(other, &one, 1);
+    cr_expect_gt(scenario_counter(&scenario, COUNTER_crowds_late), 0);
+    cr_expect_gt(passed, 1);
+    cr_expect_lt(most, all_bytes / 4);
+    scenario_stop(&scenario);
+}

@@ -34,7 +34,7 @@ static bool has_key;
 
 uint64_t monotonic_ms(void)
 {
-    return now_ms;
+    return now_ms + busy_ns / 1000000;
 }
 
 /* Each look at it takes a while, so that what stops after some time does. */

@@ -40,8 +40,8 @@ uint64_t fake_now_ms(void);
 
 /* The time of day is so far from where it should be; 0 at the beginning. */
 void fake_set_day(int64_t off_ms);
-/* Each byte that is sent takes so long of the shard's microseconds, as copying and encrypting would; nothing, unless
- * this is called. */
+/* Each byte that is sent takes so long on the shards' clocks, as copying and encrypting would; nothing, unless this is
+ * called. */
 void fake_sends_take(uint64_t byte_ns);
 /* The whole process stands still for so long. */
 void fake_kernel_stall(uint64_t ms);
