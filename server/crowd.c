@@ -3,8 +3,6 @@
 
 #include "core/channel.h"
 #include "core/message.h"
-#include "server/flush.h"
-#include "server/server.h"
 #include "server/shard.h"
 
 #include <ck_pr.h>
@@ -15,9 +13,9 @@ static void set_late(struct shard *shard, bool is_late)
     shard->is_crowd_late = is_late;
     if (is_late) {
         counter_add(&shard->counters, COUNTER_crowds_late, 1);
-        ck_pr_inc_uint(&shard->server->crowds_late);
+        ck_pr_inc_uint(shard->crowds_late);
     } else {
-        ck_pr_dec_uint(&shard->server->crowds_late);
+        ck_pr_dec_uint(shard->crowds_late);
     }
 }
 
@@ -33,7 +31,7 @@ void crowd_give_up(struct shard *shard)
 
 void crowd_look(struct shard *shard)
 {
-    if (ck_pr_load_uint(&shard->server->crowds_late) == 0) {
+    if (ck_pr_load_uint(shard->crowds_late) == 0) {
         shard->crowds_late_since_ms = 0;
     } else if (shard->crowds_late_since_ms == 0) {
         shard->crowds_late_since_ms = shard->now_ms;
@@ -54,6 +52,6 @@ bool crowd_must_wait(struct shard *shard, const struct message *message)
 {
     if (shard->crowds_late_since_ms == 0) return false;
     const struct channel *channel = hub_find(&shard->hub, &message->channel);
-    uint64_t readers = channel != NULL ? (uint64_t)channel_count(channel) * shard->server->homes_count : 0;
-    return readers >= FLUSH_CROWD_MIN || readers * longest_frame(message) > FLUSH_CROWD_BYTES;
+    uint64_t readers = channel != NULL ? (uint64_t)channel_count(channel) * shard->hub.homes : 0;
+    return readers >= CROWD_READERS_MIN || readers * longest_frame(message) > CROWD_BYTES_MIN;
 }

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CROWD_READERS_MIN 512           /* who get the same, from which on they are a crowd; */
+#define CROWD_BYTES_MIN   (1024 * 1024) /* or fewer, who get more than this together */
 #define CROWD_LATE_MS     20
 #define CROWD_OVERLOAD_MS 1000
 

@@ -7,6 +7,7 @@
 
 #include "core/batch.h"
 #include "core/message.h"
+#include "server/crowd.h"
 #include "server/flush.h"
 #include "server/log.h"
 #include "server/pusher.h"
@@ -201,8 +202,8 @@ static void fan_out(struct shard *shard, struct channel *channel, const struct r
     if (run->form == FORM_WATCH) channel->watch_told += run->frames;
     uint32_t excluded = mark_excluded(shard, run);
     uint64_t given = 0;
-    bool is_crowd = audience->count >= FLUSH_CROWD_MIN || shard->options->coalesce_ms > 0 ||
-                    (uint64_t)audience->count * run->bytes > FLUSH_CROWD_BYTES;
+    bool is_crowd = audience->count >= CROWD_READERS_MIN || shard->options->coalesce_ms > 0 ||
+                    (uint64_t)audience->count * run->bytes > CROWD_BYTES_MIN;
     for (uint32_t i = 0; i < audience->count; i++) {
         if (i + PREFETCH_AHEAD < audience->count) {
             __builtin_prefetch(&shard->outboxes[audience->slots[i + PREFETCH_AHEAD]], 1);

@@ -10,10 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FLUSH_CROWD_MIN   512           /* readers that get the same, from which on they are a crowd; */
-#define FLUSH_CROWD_BYTES (1024 * 1024) /* or fewer, who get more than this together */
-#define FLUSH_CROWD_US    3000 /* so old is a turn when it stops serving crowds: who is of none waits no longer */
-#define FLUSH_LONG_BYTES  (64 * 1024) /* what is longer is served as a crowd is */
+#define FLUSH_CROWD_US   3000 /* so old is a turn when it stops serving crowds: who is of none waits no longer */
+#define FLUSH_LONG_BYTES (64 * 1024) /* what is longer is served as a crowd is */
 
 struct connection;
 struct outbox;

@@ -120,6 +120,7 @@ enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, c
         .server = server,
         .options = server->options,
         .door = index < server->homes_count ? &server->public_door : &server->control_door,
+        .crowds_late = &server->crowds_late,
         .signal_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
     shard->slots_max = shard->door->slots_max;

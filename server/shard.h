@@ -75,6 +75,7 @@ struct shard {
     uint64_t crowd_due_ms;         /* from then on; */
     uint64_t crowd_since_ms;       /* since then there is somebody in it who is due, */
     bool is_crowd_late;            /* for too long */
+    uint32_t *crowds_late;         /* atomic: how many shards are, of all */
     uint64_t crowds_late_since_ms; /* this shard's or another's; 0: none is */
     struct slot_list flushing;     /* empty; changes places with dirty in each round of a flush */
     struct slot_list starved;      /* receives to start again: there was no buffer */
