@@ -82,7 +82,7 @@ serverTest('pings without end whose pongs nobody reads hardly grow the outbox', 
   });
 
 /* Closing a member tells the others, of whom some are to be closed in the same flush. The exact order that once sent
- * twice is in tests/server/test_flush.c. */
+ * twice is in tests/server/scenario/test_flush.c. */
 for (const coalesce of ['0', '100ms']) {
   tlsTest(`members who stop reading are closed together, coalescing for ${coalesce}`, {
     args: [...appArgs('event_bytes_max=64KiB'), '--outbox-bytes-max', '128KiB', '--close-ms-max', '500ms',

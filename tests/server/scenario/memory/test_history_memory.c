@@ -1,5 +1,5 @@
-/* tests/server/test_history_memory.c - the crowd of tests/server/test_history_scenario.c while allocations fail:
- * nothing is left behind, and who is told that it got all got all.
+/* tests/server/scenario/memory/test_history_memory.c - the crowd of tests/server/scenario/test_history_scenario.c while
+ * allocations fail: nothing is left behind, and who is told that it got all got all.
  *
  * Method: that of tests/support/scarce.h. */
 #include "tests/support/api_client.h"

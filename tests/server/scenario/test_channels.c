@@ -1,8 +1,8 @@
-/* tests/server/test_channels.c - what subscribers of channels hear on a whole server with a fake kernel: all of it,
- * in one order, from their success on.
+/* tests/server/scenario/test_channels.c - what subscribers of channels hear on a whole server with a fake kernel: all
+ * of it, in one order, from their success on.
  *
- * Method: that of tests/server/test_scenario.c, with clients of tests/support/channel_client.h, which assert by
- * themselves what every client may rely on. */
+ * Method: that of tests/server/scenario/test_scenario.c, with clients of tests/support/channel_client.h, which assert
+ * by themselves what every client may rely on. */
 #include "net/frame.h"
 #include "tests/support/api_client.h"
 

@@ -1,8 +1,8 @@
-/* tests/server/test_flush.c - the end of a turn on a whole server with a fake kernel: closing one reader tells others,
- * and nobody's outbox changes while its send is queued.
+/* tests/server/scenario/test_flush.c - the end of a turn on a whole server with a fake kernel: closing one reader tells
+ * others, and nobody's outbox changes while its send is queued.
  *
- * Method: that of tests/server/test_channels.c. The fake kernel refuses a second send to a slot in one submit; that the
- * members hear of each other's end in order is asserted by the clients themselves. */
+ * Method: that of tests/server/scenario/test_channels.c. The fake kernel refuses a second send to a slot in one submit;
+ * that the members hear of each other's end in order is asserted by the clients themselves. */
 #include "tests/support/api_client.h"
 
 #include <criterion/criterion.h>

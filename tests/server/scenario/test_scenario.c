@@ -1,5 +1,5 @@
-/* tests/server/test_scenario.c - a whole server of several shards on a fake kernel: what its clients hear, whoever
- * runs when.
+/* tests/server/scenario/test_scenario.c - a whole server of several shards on a fake kernel: what its clients hear,
+ * whoever runs when.
  *
  * Method: tests/support/fake_kernel.h. Every scenario ends in scenario_stop(), which checks that no message, channel,
  * subscription, byte or connection is left. A failure names the seed, which repeats it. */

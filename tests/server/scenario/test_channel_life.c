@@ -1,7 +1,7 @@
-/* tests/server/test_channel_life.c - channels and time, on a whole server with a fake kernel: what cache channels
- * remember, how often numbers are told, how fast clients may speak, silence, the drain.
+/* tests/server/scenario/test_channel_life.c - channels and time, on a whole server with a fake kernel: what cache
+ * channels remember, how often numbers are told, how fast clients may speak, silence, the drain.
  *
- * Method: that of tests/server/test_channels.c. */
+ * Method: that of tests/server/scenario/test_channels.c. */
 #include "net/frame.h"
 #include "tests/support/api_client.h"
 

@@ -1,7 +1,7 @@
-/* tests/server/test_pusher_scenario.c - what clients of all makes send, and what they make of an answer, a row for
- * each, on a whole server with a fake kernel.
+/* tests/server/scenario/test_pusher_scenario.c - what clients of all makes send, and what they make of an answer, a row
+ * for each, on a whole server with a fake kernel.
  *
- * Method: that of tests/server/test_channels.c. */
+ * Method: that of tests/server/scenario/test_channels.c. */
 #include "tests/support/channel_client.h"
 
 #include <criterion/criterion.h>

@@ -1,7 +1,7 @@
-/* tests/server/test_guest_scenario.c - guests ask over HTTP on a whole server with a fake kernel: they get what the
- * protocol says and nothing else, and what one is granted the clients of its channels can use.
+/* tests/server/scenario/test_guest_scenario.c - guests ask over HTTP on a whole server with a fake kernel: they get
+ * what the protocol says and nothing else, and what one is granted the clients of its channels can use.
  *
- * Method: that of tests/server/test_api_scenario.c; its clients write unsigned requests here. */
+ * Method: that of tests/server/scenario/test_api_scenario.c; its clients write unsigned requests here. */
 #include "net/digest.h"
 #include "server/guest_token.h"
 #include "tests/support/api_client.h"

@@ -1,5 +1,5 @@
-/* tests/server/test_channel_memory.c - clients of channels on a whole server with a fake kernel while allocations
- * fail: nothing is left behind, and who is still connected knows the members that there are.
+/* tests/server/scenario/memory/test_channel_memory.c - clients of channels on a whole server with a fake kernel while
+ * allocations fail: nothing is left behind, and who is still connected knows the members that there are.
  *
  * Method: that of tests/support/scarce.h, and log_write() wrapped too: what the server says it could not tell may be
  * missing, and nothing else. So are json_read() and digest_hmac_hex(), whose libraries' memory is not. */

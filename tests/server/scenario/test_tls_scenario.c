@@ -1,4 +1,4 @@
-/* tests/server/test_tls_scenario.c - a whole server on the fake kernel, and clients of its TLS address: which
+/* tests/server/scenario/test_tls_scenario.c - a whole server on the fake kernel, and clients of its TLS address: which
  * handshakes are computed when, who is accepted meanwhile, and that the end of a connection is heard in every state. */
 #include "core/span.h"
 #include "server/accept.h"

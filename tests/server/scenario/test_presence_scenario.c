@@ -1,7 +1,7 @@
-/* tests/server/test_presence_scenario.c - members of presence channels on a whole server with a fake kernel: whoever
- * comes and goes when, in the end everybody knows the same members, and they are those who are there.
+/* tests/server/scenario/test_presence_scenario.c - members of presence channels on a whole server with a fake kernel:
+ * whoever comes and goes when, in the end everybody knows the same members, and they are those who are there.
  *
- * Method: that of tests/server/test_channels.c. */
+ * Method: that of tests/server/scenario/test_channels.c. */
 #include "tests/support/api_client.h"
 
 #include <criterion/criterion.h>

@@ -1,7 +1,7 @@
-/* tests/server/test_user_scenario.c - users who sign in, what backends tell them, and who watches whom, on a whole
- * server with a fake kernel.
+/* tests/server/scenario/test_user_scenario.c - users who sign in, what backends tell them, and who watches whom, on a
+ * whole server with a fake kernel.
  *
- * Method: that of tests/server/test_channels.c. */
+ * Method: that of tests/server/scenario/test_channels.c. */
 #include "net/json.h"
 #include "tests/support/api_client.h"
 

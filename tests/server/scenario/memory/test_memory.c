@@ -1,5 +1,5 @@
-/* tests/server/test_memory.c - a whole server on the fake kernel while allocations fail: who loses something is
- * closed and knows it, everybody else goes on, and nothing is left behind.
+/* tests/server/scenario/memory/test_memory.c - a whole server on the fake kernel while allocations fail: who loses
+ * something is closed and knows it, everybody else goes on, and nothing is left behind.
  *
  * Method: that of tests/support/scarce.h. Mailboxes are large, for a letter that cannot even be spilled ends the
  * process on purpose. */

@@ -1,7 +1,7 @@
-/* tests/server/test_life.c - coming, staying and going of clients on a whole server with a fake kernel: slow readers,
- * silent ones, limits, the clock, the drain.
+/* tests/server/scenario/test_life.c - coming, staying and going of clients on a whole server with a fake kernel: slow
+ * readers, silent ones, limits, the clock, the drain.
  *
- * Method: that of tests/server/test_scenario.c. */
+ * Method: that of tests/server/scenario/test_scenario.c. */
 #include "net/frame.h"
 #include "tests/support/scenario.h"
 

@@ -1,7 +1,7 @@
-/* tests/server/test_api_scenario.c - backends that publish and ask, on a whole server with a fake kernel: each call
- * is answered once and in its order, whatever the homes do meanwhile, and numbers are exact.
+/* tests/server/scenario/test_api_scenario.c - backends that publish and ask, on a whole server with a fake kernel: each
+ * call is answered once and in its order, whatever the homes do meanwhile, and numbers are exact.
  *
- * Method: that of tests/server/test_channels.c, with backends of tests/support/api_client.h. */
+ * Method: that of tests/server/scenario/test_channels.c, with backends of tests/support/api_client.h. */
 #include "tests/support/api_client.h"
 
 #include <criterion/criterion.h>

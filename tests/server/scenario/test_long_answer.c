@@ -1,7 +1,8 @@
-/* tests/server/test_long_answer.c - what waits for those who ask and do not read, on a whole server with a fake kernel:
- * one long answer for a connection, and so many bytes of them for a shard; whoever reads gets all that it asked for.
+/* tests/server/scenario/test_long_answer.c - what waits for those who ask and do not read, on a whole server with a
+ * fake kernel: one long answer for a connection, and so many bytes of them for a shard;
+ * whoever reads gets all that it asked for.
  *
- * Method: that of tests/server/test_channels.c. */
+ * Method: that of tests/server/scenario/test_channels.c. */
 #include "core/batch.h"
 #include "server/component.h"
 #include "server/connection.h"

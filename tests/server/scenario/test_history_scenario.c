@@ -1,5 +1,5 @@
-/* tests/server/test_history_scenario.c - history, resuming and acknowledgements on a whole server with a fake kernel
- * and a fake store: nothing is lost that was promised, nothing comes twice, and all ends.
+/* tests/server/scenario/test_history_scenario.c - history, resuming and acknowledgements on a whole server with a fake
+ * kernel and a fake store: nothing is lost that was promised, nothing comes twice, and all ends.
  *
  * Method: the crowd of tests/support/history_crowd.h, which asserts by itself what it may rely on as events come, over
  * several lives of a server on one store. Bounds are small, so that windows, the store and both answer. */
