@@ -1,7 +1,7 @@
 /* server/certificates.c - reading, renewing and watching certificate files. */
 #include "server/certificates.h"
 
-#include "net/tls.h"
+#include "net/tls/tls.h"
 #include "server/clock.h"
 #include "server/log.h"
 #include "server/secure.h"

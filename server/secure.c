@@ -6,7 +6,7 @@
 #include "core/span.h"
 #include "core/tsan.h"
 #include "net/ring.h"
-#include "net/tls.h"
+#include "net/tls/tls.h"
 #include "server/clock.h"
 #include "server/connection.h"
 #include "server/flush.h"

@@ -5,7 +5,7 @@
 #include "net/listener.h"
 #include "net/refusal.h"
 #include "net/ring.h"
-#include "net/tls.h"
+#include "net/tls/tls.h"
 #include "server/accept.h"
 #include "server/app.h"
 #include "server/channel_log.h"

@@ -11,7 +11,7 @@
  * sees reads behind it. */
 #pragma once
 
-#include "net/tls.h"
+#include "net/tls/tls.h"
 #include "tests/support/tls_client.h"
 
 struct tls_link {

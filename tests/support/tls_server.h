@@ -2,7 +2,7 @@
  * context with it. */
 #pragma once
 
-#include "net/tls.h"
+#include "net/tls/tls.h"
 #include "tests/support/tls_certificate.h"
 #include "tests/support/tls_link.h"
 

@@ -1,4 +1,4 @@
-/* tests/net/test_tls_files.c - certificates and keys that are wrong in every usual way: each refusal names the file
+/* tests/net/tls/test_tls_files.c - certificates and keys that are wrong in every usual way: each refusal names the file
  * and the cause. And when they expire. */
 #include "tests/support/tls_server.h"
 

@@ -1,4 +1,4 @@
-/* net/tls.h - TLS 1.2 and 1.3 with mbedTLS 3.6, over memory: ciphertext in, plaintext out, and back.
+/* net/tls/tls.h - TLS 1.2 and 1.3 with mbedTLS 3.6, over memory: ciphertext in, plaintext out, and back.
  *
  * No sockets, no files but those named for certificates, no threads. Nothing of mbedTLS shows here, so that how a
  * session keeps its memory can change behind this header.

@@ -1,4 +1,4 @@
-/* tests/net/test_tls_memory.c - what a session holds, and sessions for which there is no memory.
+/* tests/net/tls/test_tls_memory.c - what a session holds, and sessions for which there is no memory.
  *
  * The program is linked with --wrap for these calls, which concerns its own objects and static libraries, mbedTLS
  * among them. The client's buffers come from reallocarray(), which counts but does not fail. */
@@ -91,7 +91,7 @@ static void start(struct tls_ticket_keys *keys)
     }
 }
 
-/* net/tls.h tells these figures. The client's memory goes before the count. */
+/* net/tls/tls.h tells these figures. The client's memory goes before the count. */
 Test(tls_memory, an_idle_session_holds_what_the_header_says, .timeout = 10)
 {
     static const size_t most[] = {36 * 1024 + 512, 41 * 1024 + 512};

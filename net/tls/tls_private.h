@@ -1,9 +1,9 @@
-/* net/tls_private.h - what the files net/tls*.c know of each other. Only they include this, and mbedTLS' headers of
+/* net/tls/tls_private.h - what the files of net/tls know of each other. Only they include this, and mbedTLS' headers of
  * TLS, certificates and keys. */
 #pragma once
 
 #include "core/text.h"
-#include "net/tls.h"
+#include "net/tls/tls.h"
 
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>

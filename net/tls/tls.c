@@ -1,11 +1,11 @@
-/* net/tls.c - sessions: mbedTLS between a cursor over the caller's bytes and the caller's output.
+/* net/tls/tls.c - sessions: mbedTLS between a cursor over the caller's bytes and the caller's output.
  *
  * mbedTLS asks for exactly the bytes of the record it is at, so what is left of the input after a handshake belongs
  * to tls_read(). It sends an alert on its own for some errors and not for others; here every failure gets one. Some
  * members of mbedTLS' session are used though they are private, for there is no other way: read are the state (are the
  * tickets out; was a certificate shown, or the session resumed?), and the record or message that holds an alert of
  * the peer; set are the keys of what we send while TLS 1.3 waits for the client's last flight. */
-#include "net/tls_private.h"
+#include "net/tls/tls_private.h"
 
 #include <assert.h>
 #include <mbedtls/ecp.h>

@@ -1,9 +1,9 @@
-/* net/tls_context.c - what the sessions of one thread share: suites, certificates, randomness; and ticket keys, which
- * all threads share.
+/* net/tls/tls_context.c - what the sessions of one thread share: suites, certificates, randomness; and ticket keys,
+ * which all threads share.
  *
  * mbedTLS picks the suite of TLS 1.2 in our order, that of TLS 1.3 in the client's. Its lock around ticket keys does
  * not cover mbedtls_ssl_ticket_rotate(), so the lock is ours. */
-#include "net/tls_private.h"
+#include "net/tls/tls_private.h"
 
 #include <assert.h>
 #include <mbedtls/platform_util.h>

@@ -1,5 +1,5 @@
-/* tests/net/test_tls_broken.c - what a server of TLS may get to see: other protocols, old versions, cut, changed and
- * random bytes, renegotiation. The session ends with a reason and, where the peer speaks TLS, with an alert; the
+/* tests/net/tls/test_tls_broken.c - what a server of TLS may get to see: other protocols, old versions, cut, changed
+ * and random bytes, renegotiation. The session ends with a reason and, where the peer speaks TLS, with an alert; the
  * sanitizers watch. */
 #include "tests/support/tls_server.h"
 

@@ -1,5 +1,5 @@
-/* tests/net/test_tls_context.c - what contexts decide: the certificate for a name, whether a client has to show one,
- * and whose sessions are taken up again. */
+/* tests/net/tls/test_tls_context.c - what contexts decide: the certificate for a name, whether a client has to show
+ * one, and whose sessions are taken up again. */
 #include "tests/support/tls_server.h"
 
 #include <criterion/criterion.h>

@@ -1,8 +1,8 @@
-/* net/tls_files.c - certificates and keys: read, judged, kept as text for the contexts to parse.
+/* net/tls/tls_files.c - certificates and keys: read, judged, kept as text for the contexts to parse.
  *
  * Whoever reads a refusal here has a server that does not start, or a renewal that did not work: each names the file,
  * what is wrong with it and what to do. */
-#include "net/tls_private.h"
+#include "net/tls/tls_private.h"
 
 #include "core/tsan.h"
 
@@ -196,7 +196,7 @@ static enum rc check_key(mbedtls_pk_context *key, const struct tls_pem *pem, str
 
 /* ---- judging ---- */
 
-/* What is offered for signatures (net/tls_context.c), and what browsers ask for. */
+/* What is offered for signatures (net/tls/tls_context.c), and what browsers ask for. */
 static const mbedtls_x509_crt_profile profile = {
     MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256) | MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA384) |
         MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA512),

@@ -1,5 +1,5 @@
-/* tests/net/test_tls.c - sessions: an mbedTLS client against ours, over memory. Handshakes of both versions, records
- * of every length, endings, and everything that can be wrong with what comes. */
+/* tests/net/tls/test_tls.c - sessions: an mbedTLS client against ours, over memory. Handshakes of both versions,
+ * records of every length, endings, and everything that can be wrong with what comes. */
 #include "tests/support/tls_server.h"
 
 #include <criterion/criterion.h>
