@@ -4,9 +4,9 @@
 #include "net/listener.h"
 #include "net/ring.h"
 #include "server/connection.h"
-#include "server/log.h"
 #include "server/server.h"
 #include "server/shard.h"
+#include "server/system/log.h"
 
 #include <ck_pr.h>
 #include <errno.h>

@@ -3,9 +3,9 @@
 
 #include "core/batch.h"
 #include "net/http.h"
-#include "server/clock.h"
 #include "server/connection.h"
 #include "server/shard.h"
+#include "server/system/clock.h"
 
 #include <stdio.h>
 

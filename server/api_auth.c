@@ -2,7 +2,7 @@
 #include "server/api_private.h"
 
 #include "net/digest.h"
-#include "server/clock.h"
+#include "server/system/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>

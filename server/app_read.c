@@ -4,8 +4,8 @@
  * without an equals sign. Of the credentials errors show nothing but an ID that is one. */
 #include "server/app.h"
 #include "server/options_row.h"
-#include "server/random_word.h"
 #include "server/setting.h"
+#include "server/system/random_word.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,10 +2,10 @@
 #include "server/certificates.h"
 
 #include "net/tls/tls.h"
-#include "server/clock.h"
-#include "server/log.h"
 #include "server/secure.h"
 #include "server/server.h"
+#include "server/system/clock.h"
+#include "server/system/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>

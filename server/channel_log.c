@@ -6,17 +6,17 @@
 #include "core/message.h"
 #include "core/receipts.h"
 #include "core/roster.h"
-#include "server/clock.h"
 #include "server/event.h"
 #include "server/history_rule.h"
 #include "server/home.h"
 #include "server/home_event.h"
 #include "server/home_publish.h"
-#include "server/log.h"
 #include "server/query.h"
-#include "server/random_word.h"
 #include "server/shard.h"
 #include "server/store.h"
+#include "server/system/clock.h"
+#include "server/system/log.h"
+#include "server/system/random_word.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -6,10 +6,10 @@
 #include "core/roster.h"
 #include "server/history_rule.h"
 #include "server/home.h"
-#include "server/log.h"
 #include "server/server.h"
 #include "server/shard.h"
 #include "server/store.h"
+#include "server/system/log.h"
 
 #include <stdlib.h>
 

@@ -13,7 +13,6 @@
 #include "server/deadline.h"
 #include "server/drain.h"
 #include "server/flush.h"
-#include "server/log.h"
 #include "server/long_answer.h"
 #include "server/receive.h"
 #include "server/request.h"
@@ -21,6 +20,7 @@
 #include "server/server.h"
 #include "server/shard.h"
 #include "server/subscribe.h"
+#include "server/system/log.h"
 
 #include <assert.h>
 #include <ck_pr.h>

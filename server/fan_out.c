@@ -9,9 +9,9 @@
 #include "core/message.h"
 #include "server/crowd.h"
 #include "server/flush.h"
-#include "server/log.h"
 #include "server/pusher.h"
 #include "server/shard.h"
+#include "server/system/log.h"
 
 #include <assert.h>
 #include <stdlib.h>

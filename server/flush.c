@@ -2,13 +2,13 @@
 #include "server/flush.h"
 
 #include "net/ring.h"
-#include "server/clock.h"
 #include "server/connection.h"
 #include "server/crowd.h"
 #include "server/deadline.h"
 #include "server/long_answer.h"
 #include "server/secure.h"
 #include "server/shard.h"
+#include "server/system/clock.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
 
 #include "net/digest.h"
 #include "server/app.h"
-#include "server/random_word.h"
+#include "server/system/random_word.h"
 
 _Static_assert(GUEST_TOKEN_BYTES == GUEST_ID_BYTES + 1 + DIGEST_HMAC_HEX_BYTES, "a token is as long as its parts");
 

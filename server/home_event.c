@@ -10,9 +10,9 @@
 #include "server/app.h"
 #include "server/event.h"
 #include "server/home_publish.h"
-#include "server/log.h"
 #include "server/shard.h"
 #include "server/socket_id.h"
+#include "server/system/log.h"
 #include "server/webhook.h"
 
 #include <stdio.h>

@@ -13,11 +13,11 @@
 #include "server/history_rule.h"
 #include "server/home.h"
 #include "server/home_event.h"
-#include "server/log.h"
 #include "server/post.h"
 #include "server/pusher.h"
 #include "server/query.h"
 #include "server/shard.h"
+#include "server/system/log.h"
 
 #define INVITATIONS_MAX 20 /* to one guest, within: */
 #define INVITATIONS_MS  10000

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "core/rc.h"
-#include "server/cgroup.h"
 #include "server/options.h"
+#include "server/system/cgroup.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -10,10 +10,10 @@
 #include "server/certificates.h"
 #include "server/guest.h"
 #include "server/limits.h"
-#include "server/log.h"
 #include "server/options.h"
-#include "server/output.h"
 #include "server/server.h"
+#include "server/system/log.h"
+#include "server/system/output.h"
 #include "server/web.h"
 
 #include <errno.h>

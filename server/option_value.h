@@ -5,7 +5,7 @@
 
 #include "core/rc.h"
 #include "server/address.h"
-#include "server/log.h"
+#include "server/system/log.h"
 
 #include <stdbool.h>
 #include <stddef.h>

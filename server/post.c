@@ -11,13 +11,13 @@
 #include "net/ring.h"
 #include "server/home.h"
 #include "server/home_publish.h"
-#include "server/log.h"
 #include "server/publish.h"
 #include "server/pusher.h"
 #include "server/query.h"
 #include "server/server.h"
 #include "server/shard.h"
 #include "server/subscribe.h"
+#include "server/system/log.h"
 
 #include <ck_pr.h>
 #include <stdlib.h>

@@ -6,9 +6,9 @@
 #include "core/channel_type.h"
 #include "net/query_string.h"
 #include "net/upgrade.h"
-#include "server/log.h"
 #include "server/request.h"
 #include "server/server.h"
+#include "server/system/log.h"
 
 #include <ck_pr.h>
 #include <stdarg.h>

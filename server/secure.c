@@ -7,15 +7,15 @@
 #include "core/tsan.h"
 #include "net/ring.h"
 #include "net/tls/tls.h"
-#include "server/clock.h"
 #include "server/connection.h"
 #include "server/flush.h"
-#include "server/log.h"
 #include "server/long_answer.h"
 #include "server/receive.h"
 #include "server/request.h"
 #include "server/server.h"
 #include "server/shard.h"
+#include "server/system/clock.h"
+#include "server/system/log.h"
 
 #include <ck_pr.h>
 

@@ -6,9 +6,9 @@
 #include "server/certificates.h"
 #include "server/guest.h"
 #include "server/history_rule.h"
-#include "server/log.h"
 #include "server/post.h"
 #include "server/store.h"
+#include "server/system/log.h"
 #include "server/webhook.h"
 
 #include <ck_pr.h>

@@ -19,9 +19,9 @@
 #include "server/channel_log.h"
 #include "server/connection.h"
 #include "server/crowd.h"
-#include "server/day_clock.h"
 #include "server/flush.h"
 #include "server/options.h"
+#include "server/system/day_clock.h"
 
 #include <pthread.h>
 #include <semaphore.h>

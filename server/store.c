@@ -9,11 +9,11 @@
 #include "core/name_filter.h"
 #include "net/refusal.h"
 #include "server/app.h"
-#include "server/clock.h"
-#include "server/doorbell.h"
-#include "server/log.h"
 #include "server/store_log.h"
 #include "server/store_work.h"
+#include "server/system/clock.h"
+#include "server/system/doorbell.h"
+#include "server/system/log.h"
 
 #include <assert.h>
 #include <pthread.h>

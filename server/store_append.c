@@ -6,10 +6,10 @@
 #include "net/frame.h"
 #include "net/json.h"
 #include "server/history_rule.h"
-#include "server/log.h"
 #include "server/store.h"
 #include "server/store_log.h"
 #include "server/store_private.h"
+#include "server/system/log.h"
 
 /* What a frame says, as long as the document lives. */
 struct parts {

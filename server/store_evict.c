@@ -7,10 +7,10 @@
  * it one could push its messages out by the history rule's own bounds as well. */
 #include "core/counters.h"
 #include "core/message.h"
-#include "server/log.h"
 #include "server/store_log.h"
 #include "server/store_private.h"
 #include "server/store_schema.h"
+#include "server/system/log.h"
 
 #include <fcntl.h>
 #include <stdio.h>

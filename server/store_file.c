@@ -1,12 +1,12 @@
 /* server/store_file.c - opening, with a clear sentence for whatever may stand in the way. */
 #include "server/store_file.h"
 
-#include "server/log.h"
 #include "server/store_end.h"
 #include "server/store_opening.h"
 #include "server/store_schema.h"
 #include "server/store_unsynced.h"
 #include "server/store_wal.h"
+#include "server/system/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

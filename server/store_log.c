@@ -2,8 +2,8 @@
 #include "server/store_log.h"
 
 #include "server/history_rule.h"
-#include "server/log.h"
 #include "server/store_private.h"
+#include "server/system/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>

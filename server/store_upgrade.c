@@ -1,7 +1,7 @@
 /* server/store_upgrade.c - versions of the database: which one it has, and the steps from each to the next. */
-#include "server/log.h"
 #include "server/store_opening.h"
 #include "server/store_schema.h"
+#include "server/system/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

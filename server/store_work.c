@@ -2,10 +2,10 @@
 #include "server/store_work.h"
 
 #include "core/message.h"
-#include "server/clock.h"
-#include "server/log.h"
 #include "server/store.h"
 #include "server/store_log.h"
+#include "server/system/clock.h"
+#include "server/system/log.h"
 
 #include <stdatomic.h>
 

@@ -4,7 +4,7 @@
 
 #include "core/counters.h"
 #include "core/rc.h"
-#include "server/day_clock.h"
+#include "server/system/day_clock.h"
 
 #include <stdint.h>
 

@@ -4,9 +4,9 @@
 
 #include "core/mailbox.h"
 #include "net/refusal.h"
-#include "server/clock.h"
-#include "server/doorbell.h"
-#include "server/log.h"
+#include "server/system/clock.h"
+#include "server/system/doorbell.h"
+#include "server/system/log.h"
 #include "server/webhook_item.h"
 #include "server/webhook_post.h"
 #include "server/webhook_queue.h"

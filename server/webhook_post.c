@@ -6,8 +6,8 @@
 #include "server/webhook_post.h"
 
 #include "net/digest.h"
-#include "server/doorbell.h"
-#include "server/log.h"
+#include "server/system/doorbell.h"
+#include "server/system/log.h"
 
 #include <assert.h>
 #include <curl/curl.h>

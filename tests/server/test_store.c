@@ -14,7 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "server/clock.h"
+#include "server/system/clock.h"
 
 #define SHARDS_MOST 4
 

@@ -1,8 +1,8 @@
 /* tests/server/test_store_crash.c - the store when things break: the process is killed, nothing can be written,
  * another program writes. What was acknowledged is there afterwards, and what was refused is not. */
 #include "core/message.h"
-#include "server/clock.h"
 #include "server/store.h"
+#include "server/system/clock.h"
 #include "tests/support/store_case.h"
 
 #include <criterion/criterion.h>

@@ -2,8 +2,8 @@
  *
  * Method: jobs run as the store's thread runs them, with its upkeep between them. */
 #include "core/message.h"
-#include "server/clock.h"
 #include "server/store_work.h"
+#include "server/system/clock.h"
 #include "tests/support/store_log_case.h"
 
 #include <criterion/criterion.h>

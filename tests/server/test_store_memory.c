@@ -4,8 +4,8 @@
  * Method: the program is linked with --wrap for malloc, calloc and realloc, which concerns our own code; SQLite gets
  * an allocator that fails likewise. What yyjson allocates does not fail. */
 #include "core/message.h"
-#include "server/log.h"
 #include "server/store_log.h"
+#include "server/system/log.h"
 #include "tests/support/scarce.h"
 #include "tests/support/store_case.h"
 

@@ -1,6 +1,6 @@
 /* tests/support/fake_kernel.c - time, chance, and whose turn it is; listeners that are no sockets. */
 #include "net/listener.h"
-#include "server/clock.h"
+#include "server/system/clock.h"
 #include "tests/support/fake_ring.h"
 
 #include <assert.h>

@@ -1,6 +1,7 @@
 /* tests/support/fake_kernel.h - a kernel for tests: rings, sockets, listeners and a clock, all in memory.
  *
- * Linked in place of net/ring.c, net/listener.c and server/clock.c, it lets a whole server run without the real one.
+ * Linked in place of net/ring.c, net/listener.c and server/system/clock.c,
+ * it lets a whole server run without the real one.
  * Not obvious: shards keep their threads, but only one runs at a time. A thread that waits in its ring stands still
  * until fake_kernel_step() chooses it; so a seed decides every interleaving of turns, every cut of a stream, every
  * buffer that is missing, and the same seed does it all again. The clock moves only when nobody has anything to do.

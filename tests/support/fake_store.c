@@ -6,9 +6,9 @@
 #include "core/name.h"
 #include "core/name_filter.h"
 #include "server/app.h"
-#include "server/clock.h"
 #include "server/history_rule.h"
 #include "server/store.h"
+#include "server/system/clock.h"
 #include "tests/support/fake_kernel.h"
 
 #include <assert.h>

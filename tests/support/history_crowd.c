@@ -3,7 +3,7 @@
 
 #include "net/frame.h"
 #include "server/channel_log.h"
-#include "server/log.h"
+#include "server/system/log.h"
 #include "tests/support/fake_store.h"
 
 #include <criterion/criterion.h>

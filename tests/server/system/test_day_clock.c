@@ -1,7 +1,7 @@
-/* tests/server/test_day_clock.c - a clock that is set, drifts and leaps, and what is believed of it. The machine's
- * clocks are the test's own. */
-#include "server/clock.h"
-#include "server/day_clock.h"
+/* tests/server/system/test_day_clock.c - a clock that is set, drifts and leaps, and what is believed of it. The
+ * machine's clocks are the test's own. */
+#include "server/system/clock.h"
+#include "server/system/day_clock.h"
 
 #include <criterion/criterion.h>
 

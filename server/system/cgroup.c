@@ -1,5 +1,5 @@
-/* server/cgroup.c - from /proc/self/cgroup to the files of limits, of each group and those above it. */
-#include "server/cgroup.h"
+/* server/system/cgroup.c - from /proc/self/cgroup to the files of limits, of each group and those above it. */
+#include "server/system/cgroup.h"
 
 #include <limits.h>
 #include <stdbool.h>

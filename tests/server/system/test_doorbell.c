@@ -1,7 +1,7 @@
-/* tests/server/test_doorbell.c - a sleeper is woken, and does not spin where it cannot sleep. */
-#include "server/doorbell.h"
+/* tests/server/system/test_doorbell.c - a sleeper is woken, and does not spin where it cannot sleep. */
+#include "server/system/doorbell.h"
 
-#include "server/clock.h"
+#include "server/system/clock.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

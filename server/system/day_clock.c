@@ -1,7 +1,7 @@
-/* server/day_clock.c - two clocks, and which of them is right. */
-#include "server/day_clock.h"
+/* server/system/day_clock.c - two clocks, and which of them is right. */
+#include "server/system/day_clock.h"
 
-#include "server/clock.h"
+#include "server/system/clock.h"
 
 #define FOLLOW_MS  60000 /* so far the time of day may be off without being doubted */
 #define BELIEVE_MS 10000 /* how long it must be further off */

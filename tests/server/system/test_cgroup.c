@@ -1,5 +1,5 @@
-/* tests/server/test_cgroup.c - limits of control groups, read from files as the kernel has them. */
-#include "server/cgroup.h"
+/* tests/server/system/test_cgroup.c - limits of control groups, read from files as the kernel has them. */
+#include "server/system/cgroup.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* tests/server/test_output.c - what is said never waits longer than one wants: the timeout is the assertion. */
-#include "server/output.h"
+/* tests/server/system/test_output.c - what is said never waits longer than one wants: the timeout is the assertion. */
+#include "server/system/output.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* server/clock.h - the clock of timeouts, and the time of day. */
+/* server/system/clock.h - the clock of timeouts, and the time of day. */
 #pragma once
 
 #include <stdint.h>

@@ -1,7 +1,7 @@
-/* server/output.c - a descriptor of our own that does not block, for one text. */
-#include "server/output.h"
+/* server/system/output.c - a descriptor of our own that does not block, for one text. */
+#include "server/system/output.h"
 
-#include "server/clock.h"
+#include "server/system/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>

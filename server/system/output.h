@@ -1,5 +1,5 @@
-/* server/output.h - saying something on stdout or stderr without ever waiting longer than one wants for who reads it: a
- * pipe that nobody empties, a terminal that was stopped.
+/* server/system/output.h - saying something on stdout or stderr without ever waiting longer than one wants for who
+ * reads it: a pipe that nobody empties, a terminal that was stopped.
  *
  * Any thread. O_NONBLOCK is not set on the descriptor, which others share: pipes and terminals are opened once more for
  * the moment. Where that is not permitted, a write is cut to what a pipe that has room takes at once. */

@@ -1,5 +1,5 @@
-/* tests/server/test_log_line.c - a line of the log has its form whatever it is made of. */
-#include "server/log_line.h"
+/* tests/server/system/test_log_line.c - a line of the log has its form whatever it is made of. */
+#include "server/system/log_line.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
-/* server/log_line.h - what a line of the log looks like. For server/log.c; no clock, no output, no state. */
+/* server/system/log_line.h - what a line of the log looks like. For server/system/log.c; no clock,
+ * no output, no state. */
 #pragma once
 
-#include "server/log.h"
+#include "server/system/log.h"
 
 #include <stddef.h>
 #include <time.h>

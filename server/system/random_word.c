@@ -1,5 +1,5 @@
-/* server/random_word.c - letters and digits from the kernel's randomness. */
-#include "server/random_word.h"
+/* server/system/random_word.c - letters and digits from the kernel's randomness. */
+#include "server/system/random_word.h"
 
 #include <stdlib.h>
 

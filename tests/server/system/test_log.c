@@ -1,6 +1,6 @@
-/* tests/server/test_log.c - the log says what happened, in whole harmless lines, and holds up nobody who may not
+/* tests/server/system/test_log.c - the log says what happened, in whole harmless lines, and holds up nobody who may not
  * wait. Each test is a process of its own, so stderr can be put where the test can read it. */
-#include "server/log.h"
+#include "server/system/log.h"
 
 #include <criterion/criterion.h>
 #include <criterion/hooks.h>

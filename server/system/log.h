@@ -1,4 +1,4 @@
-/* server/log.h - one line for each thing worth telling, on stderr:
+/* server/system/log.h - one line for each thing worth telling, on stderr:
  *
  *     2026-11-23T15:44:00.123Z info  shard 2: text
  *

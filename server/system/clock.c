@@ -1,5 +1,5 @@
-/* server/clock.c - the kernel's clocks; alone in its file, so that tests can put their own in its place. */
-#include "server/clock.h"
+/* server/system/clock.c - the kernel's clocks; alone in its file, so that tests can put their own in its place. */
+#include "server/system/clock.h"
 
 #include <time.h>
 

@@ -1,4 +1,4 @@
-/* server/random_word.h - words of chance, for what nobody may guess: keys, secrets, the ids of guests. */
+/* server/system/random_word.h - words of chance, for what nobody may guess: keys, secrets, the ids of guests. */
 #pragma once
 
 #include <stddef.h>

@@ -1,5 +1,6 @@
-/* server/log_line.c - one line of the log: time, level, thread, and a text in which nothing is dangerous any more. */
-#include "server/log_line.h"
+/* server/system/log_line.c - one line of the log: time, level, thread,
+ * and a text in which nothing is dangerous any more. */
+#include "server/system/log_line.h"
 
 #include <stdint.h>
 #include <stdio.h>

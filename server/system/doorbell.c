@@ -1,5 +1,5 @@
-/* server/doorbell.c - a flag, an eventfd, and the fences between. */
-#include "server/doorbell.h"
+/* server/system/doorbell.c - a flag, an eventfd, and the fences between. */
+#include "server/system/doorbell.h"
 
 #include <ck_pr.h>
 #include <errno.h>

@@ -1,11 +1,12 @@
-/* server/log.c - a queue for each thread, one thread that writes them all, and nobody but that one waits for stderr.
+/* server/system/log.c - a queue for each thread, one thread that writes them all,
+ * and nobody but that one waits for stderr.
  *
  * A queue is a ring of lines with one sender (its thread) and one receiver (the log thread). `sent` and `taken` only
  * grow: the release store of `sent` publishes the line before it, the release store of `taken` gives the place back.
  */
-#include "server/log.h"
-#include "server/log_line.h"
-#include "server/output.h"
+#include "server/system/log.h"
+#include "server/system/log_line.h"
+#include "server/system/output.h"
 
 #include <assert.h>
 #include <errno.h>

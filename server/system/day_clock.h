@@ -1,5 +1,5 @@
-/* server/day_clock.h - the time of day by which messages are stamped and forgotten: a clock that leaps is not believed
- * at once.
+/* server/system/day_clock.h - the time of day by which messages are stamped and forgotten: a clock that leaps is not
+ * believed at once.
  *
  * Time goes by the monotonic clock. Where the machine's clock is a little elsewhere (up to a minute), that is followed.
  * When it is further off it may be a glitch, which would stamp messages with another year, or forget all that is kept:
@@ -18,5 +18,5 @@ struct day_clock {
     bool has_other; /* if there is one */
 };
 
-/* Milliseconds since 1970. now_ms: monotonic, as server/clock.h has it, at the beginning of a turn perhaps. */
+/* Milliseconds since 1970. now_ms: monotonic, as server/system/clock.h has it, at the beginning of a turn perhaps. */
 uint64_t day_clock_ms(struct day_clock *clock, uint64_t now_ms);

@@ -1,4 +1,4 @@
-/* server/cgroup.h - what the control groups of this process let it have, of both versions.
+/* server/system/cgroup.h - what the control groups of this process let it have, of both versions.
  *
  * Sources: Documentation/admin-guide/cgroup-v2.rst (cpu.max, memory.max), cgroup-v1/memory.rst
  * (memory.limit_in_bytes), scheduler/sched-bwc.rst (cpu.cfs_quota_us, cpu.cfs_period_us). The controllers are looked
