@@ -5,7 +5,7 @@
 #include "net/http_request.h"
 #include "net/query_string.h"
 #include "server/answer.h"
-#include "server/app.h"
+#include "server/config/app.h"
 #include "server/connection.h"
 #include "server/query.h"
 #include "server/shard.h"

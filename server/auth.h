@@ -6,7 +6,7 @@
 #pragma once
 
 #include "core/text.h"
-#include "server/app.h"
+#include "server/config/app.h"
 
 #define AUTH_BYTES_MAX (APP_TOKEN_BYTES_MAX + 1 + 64 + 1) /* of an auth, with its closing zero */
 

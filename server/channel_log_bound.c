@@ -4,7 +4,7 @@
 #include "core/channel.h"
 #include "core/name_filter.h"
 #include "core/roster.h"
-#include "server/history_rule.h"
+#include "server/config/history_rule.h"
 #include "server/home.h"
 #include "server/server.h"
 #include "server/shard.h"

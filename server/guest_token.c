@@ -2,7 +2,7 @@
 #include "server/guest_token.h"
 
 #include "net/digest.h"
-#include "server/app.h"
+#include "server/config/app.h"
 #include "server/system/random_word.h"
 
 _Static_assert(GUEST_TOKEN_BYTES == GUEST_ID_BYTES + 1 + DIGEST_HMAC_HEX_BYTES, "a token is as long as its parts");

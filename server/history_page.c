@@ -6,7 +6,7 @@
 #include "core/roster.h"
 #include "core/span.h"
 #include "server/channel_log.h"
-#include "server/history_rule.h"
+#include "server/config/history_rule.h"
 #include "server/home.h"
 #include "server/query.h"
 #include "server/shard.h"

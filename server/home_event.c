@@ -7,7 +7,7 @@
 #include "core/presence.h"
 #include "core/roster.h"
 #include "net/frame.h"
-#include "server/app.h"
+#include "server/config/app.h"
 #include "server/event.h"
 #include "server/home_publish.h"
 #include "server/shard.h"

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/rc.h"
-#include "server/options.h"
+#include "server/config/options.h"
 #include "server/system/cgroup.h"
 
 #include <stddef.h>

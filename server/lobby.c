@@ -8,7 +8,7 @@
 #include "net/base64.h"
 #include "net/query_string.h"
 #include "net/utf8.h"
-#include "server/app.h"
+#include "server/config/app.h"
 #include "server/connection.h"
 #include "server/publish.h"
 #include "server/query.h"

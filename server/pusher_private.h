@@ -3,7 +3,7 @@
 
 #include "core/join.h"
 #include "net/json.h"
-#include "server/app.h"
+#include "server/config/app.h"
 #include "server/connection.h"
 #include "server/event.h"
 #include "server/pusher.h"

@@ -2,10 +2,10 @@
 #include "server/server.h"
 
 #include "net/listener.h"
-#include "server/address.h"
 #include "server/certificates.h"
+#include "server/config/address.h"
+#include "server/config/history_rule.h"
 #include "server/guest.h"
-#include "server/history_rule.h"
 #include "server/post.h"
 #include "server/store.h"
 #include "server/system/log.h"

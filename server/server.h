@@ -4,7 +4,7 @@
 #pragma once
 
 #include "core/mailbox.h"
-#include "server/options.h"
+#include "server/config/options.h"
 #include "server/shard.h"
 
 #include <stdint.h>

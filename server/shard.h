@@ -17,10 +17,10 @@
 #include "core/timer_wheel.h"
 #include "core/trim.h"
 #include "server/channel_log.h"
+#include "server/config/options.h"
 #include "server/connection.h"
 #include "server/crowd.h"
 #include "server/flush.h"
-#include "server/options.h"
 #include "server/system/day_clock.h"
 
 #include <pthread.h>

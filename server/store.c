@@ -8,7 +8,7 @@
 #include "core/name.h"
 #include "core/name_filter.h"
 #include "net/refusal.h"
-#include "server/app.h"
+#include "server/config/app.h"
 #include "server/store_log.h"
 #include "server/store_work.h"
 #include "server/system/clock.h"

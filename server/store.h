@@ -31,7 +31,7 @@
 #include "core/position.h"
 #include "core/rc.h"
 #include "core/receipts.h"
-#include "server/options.h"
+#include "server/config/options.h"
 
 #include <stdbool.h>
 #include <stdint.h>

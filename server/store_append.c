@@ -5,7 +5,7 @@
 #include "core/message.h"
 #include "net/frame.h"
 #include "net/json.h"
-#include "server/history_rule.h"
+#include "server/config/history_rule.h"
 #include "server/store.h"
 #include "server/store_log.h"
 #include "server/store_private.h"

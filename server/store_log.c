@@ -1,7 +1,7 @@
 /* server/store_log.c - opening, statements, transactions. */
 #include "server/store_log.h"
 
-#include "server/history_rule.h"
+#include "server/config/history_rule.h"
 #include "server/store_private.h"
 #include "server/system/log.h"
 

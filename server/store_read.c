@@ -1,8 +1,8 @@
 /* server/store_read.c - what a channel has kept: frames made again from the decoded texts. */
 #include "core/counters.h"
 #include "core/message.h"
+#include "server/config/history_rule.h"
 #include "server/event.h"
-#include "server/history_rule.h"
 #include "server/store.h"
 #include "server/store_log.h"
 #include "server/store_private.h"

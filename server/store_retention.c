@@ -6,7 +6,7 @@
 #include "core/counters.h"
 #include "core/history.h"
 #include "core/message.h"
-#include "server/history_rule.h"
+#include "server/config/history_rule.h"
 #include "server/store.h"
 #include "server/store_log.h"
 #include "server/store_private.h"

@@ -10,7 +10,7 @@
 #pragma once
 
 #include "core/timer_wheel.h"
-#include "server/options.h"
+#include "server/config/options.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,7 +3,7 @@
 
 #include "core/channel_type.h"
 #include "net/utf8.h"
-#include "server/app.h"
+#include "server/config/app.h"
 
 _Static_assert(sizeof CHANNEL_USER_PREFIX + USER_ID_BYTES_MAX <= NAME_BYTES_MAX, "every user has a channel");
 

@@ -9,7 +9,7 @@
 #include "core/text.h"
 #include "net/digest.h"
 #include "net/http_request.h"
-#include "server/options.h"
+#include "server/config/options.h"
 
 #include <stdbool.h>
 

@@ -20,8 +20,8 @@
 #include "core/counters.h"
 #include "core/rc.h"
 #include "core/text.h"
-#include "server/app.h"
-#include "server/options.h"
+#include "server/config/app.h"
+#include "server/config/options.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
 #include "server/web.h"
 
 #include "net/http.h"
-#include "server/options.h"
+#include "server/config/options.h"
 #include "server/web_files.h"
 
 #include <criterion/criterion.h>

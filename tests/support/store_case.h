@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/counters.h"
-#include "server/history_rule.h"
+#include "server/config/history_rule.h"
 #include "server/store.h"
 
 #define CASE_MS UINT64_C(1700000000000) /* "now", unless a test says another time */

@@ -1,10 +1,10 @@
-/* server/history_rule.h - which channels keep what was published, and how much of it: the option --history.
+/* server/config/history_rule.h - which channels keep what was published, and how much of it: the option --history.
  *
  * Threads: read at start and never changed; any thread may look. */
 #pragma once
 
 #include "core/text.h"
-#include "server/option_value.h"
+#include "server/config/option_value.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,7 +19,7 @@ extern const struct option_type option_type_client_events;
 struct history_rule {
     char *pattern; /* 1 to NAME_BYTES_MAX characters of channels' names, and '*' for any run of them, or none */
 #define HISTORY_SETTING(type, name, ...) option_##type name;
-#include "server/history_setting.def"
+#include "server/config/history_setting.def"
 #undef HISTORY_SETTING
 };
 

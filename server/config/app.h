@@ -1,4 +1,4 @@
-/* server/app.h - an application: its credentials, its switches and limits.
+/* server/config/app.h - an application: its credentials, its switches and limits.
  *
  * Nothing of one app is visible to another: channel names carry the app's index (core/name.h), so do users, which are
  * channels too, and a socket named by a backend only counts where it subscribes.
@@ -6,7 +6,7 @@
 #pragma once
 
 #include "core/text.h"
-#include "server/option_value.h"
+#include "server/config/option_value.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +20,7 @@ struct setting_table;
 
 enum webhook_kind {
 #define WEBHOOK(name, is_default) WEBHOOK_##name,
-#include "server/webhook.def"
+#include "server/config/webhook.def"
 #undef WEBHOOK
     WEBHOOK_KINDS_MAX
 };
@@ -35,7 +35,7 @@ struct app {
     char *key;      /* as it stands in /app/KEY: the same, also unlike all others */
     char *secret;   /* signs; never logged, never sent. 1 to 128 printable characters without blank */
 #define APP_SETTING(type, name, ...) option_##type name;
-#include "server/app_setting.def"
+#include "server/config/app_setting.def"
 #undef APP_SETTING
     uint64_t connections; /* atomic: channel connections that are open, over all shards */
 };

@@ -1,4 +1,4 @@
-/* server/options.h - what the operator decides, from the table options.def.
+/* server/config/options.h - what the operator decides, from the table options.def.
  *
  * A default gives way to the environment (RINGCAST_SHARDS=4), the environment to a flag (--shards 4). A list given in
  * one place replaces the list of the place before; a flag given again adds to a list and otherwise overrides. Values
@@ -8,10 +8,10 @@
 #pragma once
 
 #include "core/rc.h"
-#include "server/app.h"
-#include "server/history_rule.h"
-#include "server/option_value.h"
-#include "server/origin.h"
+#include "server/config/app.h"
+#include "server/config/history_rule.h"
+#include "server/config/option_value.h"
+#include "server/config/origin.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@
 enum option_id {
 #define OPTION_GROUP(title)
 #define OPTION(type, name, ...) OPTION_##name,
-#include "server/options.def"
+#include "server/config/options.def"
 #undef OPTION
 #undef OPTION_GROUP
     OPTIONS_COUNT
@@ -34,7 +34,7 @@ enum option_source { OPTION_DEFAULT, OPTION_ENVIRONMENT, OPTION_FLAG };
 struct options {
 #define OPTION_GROUP(title)
 #define OPTION(type, name, ...) option_##type name;
-#include "server/options.def"
+#include "server/config/options.def"
 #undef OPTION
 #undef OPTION_GROUP
     enum option_source sources[OPTIONS_COUNT];

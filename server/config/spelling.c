@@ -1,5 +1,5 @@
-/* server/spelling.c - the nearest name by Levenshtein's distance. */
-#include "server/spelling.h"
+/* server/config/spelling.c - the nearest name by Levenshtein's distance. */
+#include "server/config/spelling.h"
 
 #include <assert.h>
 #include <ctype.h>

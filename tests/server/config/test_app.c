@@ -1,6 +1,6 @@
-/* tests/server/test_app.c - an app has the credentials and settings that were given, or one line says what to give,
- * and never with the secret in it. */
-#include "server/options.h"
+/* tests/server/config/test_app.c - an app has the credentials and settings that were given, or one line says what to
+ * give, and never with the secret in it. */
+#include "server/config/options.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

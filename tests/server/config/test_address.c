@@ -1,5 +1,5 @@
-/* tests/server/test_address.c - addresses are read strictly and written the way they are read. */
-#include "server/address.h"
+/* tests/server/config/test_address.c - addresses are read strictly and written the way they are read. */
+#include "server/config/address.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* server/spelling.h - what a misspelled name most likely meant, for errors that ask "did you mean ...?".
+/* server/config/spelling.h - what a misspelled name most likely meant, for errors that ask "did you mean ...?".
  *
  * Start-up only: it compares with every name there is. Nothing is allocated here. */
 #pragma once

@@ -1,6 +1,6 @@
-/* server/options.c - defaults, environment and flags into one struct; every error names its cure. */
-#include "server/options_row.h"
-#include "server/spelling.h"
+/* server/config/options.c - defaults, environment and flags into one struct; every error names its cure. */
+#include "server/config/option_row.h"
+#include "server/config/spelling.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -19,7 +19,7 @@ const struct option_row option_rows[OPTIONS_COUNT] = {
 #define OPTION_GROUP(title)
 #define OPTION(type_, name_, ...) \
     [OPTION_##name_] = OPTION_ROW(&option_type_##type_, #name_, offsetof(struct options, name_), __VA_ARGS__),
-#include "server/options.def"
+#include "server/config/options.def"
 #undef OPTION
 #undef OPTION_GROUP
 };

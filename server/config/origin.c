@@ -1,5 +1,5 @@
-/* server/origin.c - an origin taken apart, judged, and put together as a browser would. */
-#include "server/origin.h"
+/* server/config/origin.c - an origin taken apart, judged, and put together as a browser would. */
+#include "server/config/origin.h"
 
 #include "core/text.h"
 #include "net/http_request.h"

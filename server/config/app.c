@@ -1,7 +1,7 @@
-/* server/app.c - finding an app, and what --help says of them. There are few: a walk is as quick as a table. */
-#include "server/app.h"
+/* server/config/app.c - finding an app, and what --help says of them. There are few: a walk is as quick as a table. */
+#include "server/config/app.h"
 
-#include "server/setting.h"
+#include "server/config/setting.h"
 
 #include <assert.h>
 
@@ -23,7 +23,7 @@ const char *webhook_kind_name(enum webhook_kind kind)
 {
     static const char *const names[WEBHOOK_KINDS_MAX] = {
 #define WEBHOOK(name, is_default) [WEBHOOK_##name] = #name,
-#include "server/webhook.def"
+#include "server/config/webhook.def"
 #undef WEBHOOK
     };
     assert(kind < WEBHOOK_KINDS_MAX);

@@ -1,5 +1,5 @@
-/* tests/server/test_spelling.c - a slip finds the name it meant, and anything else finds none. */
-#include "server/spelling.h"
+/* tests/server/config/test_spelling.c - a slip finds the name it meant, and anything else finds none. */
+#include "server/config/spelling.h"
 
 #include <criterion/criterion.h>
 

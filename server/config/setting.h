@@ -1,4 +1,4 @@
-/* server/setting.h - settings: words "name=value" behind the name of what they are for, read by a table of rows.
+/* server/config/setting.h - settings: words "name=value" behind the name of what they are for, read by a table of rows.
  *
  * Apps have some (app_setting.def), rules of history too (history_setting.def). A name may have '-' for '_'; of a
  * setting that is given twice the last one counts. No error shows a word without an equals sign, since that may be

@@ -1,5 +1,5 @@
-/* server/options_help.c - what --help shows, from the same table. */
-#include "server/options_row.h"
+/* server/config/options_help.c - what --help shows, from the same table. */
+#include "server/config/option_row.h"
 
 #include <string.h>
 
@@ -49,7 +49,7 @@ void options_help(FILE *out)
     fprintf(out, "ringcast %s - instant messages over WebSocket\n\nUsage: ringcast [OPTION]...\n", RINGCAST_VERSION);
 #define OPTION_GROUP(title)      fprintf(out, "\n%s\n", (title));
 #define OPTION(type, name_, ...) show_row(out, &option_rows[OPTION_##name_]);
-#include "server/options.def"
+#include "server/config/options.def"
 #undef OPTION
 #undef OPTION_GROUP
     app_help(out);

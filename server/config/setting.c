@@ -1,8 +1,8 @@
-/* server/setting.c - defaults and words "name=value" into whatever has settings; every error names its cure. */
-#include "server/setting.h"
+/* server/config/setting.c - defaults and words "name=value" into whatever has settings; every error names its cure. */
+#include "server/config/setting.h"
 
-#include "server/options_row.h"
-#include "server/spelling.h"
+#include "server/config/option_row.h"
+#include "server/config/spelling.h"
 
 #include <assert.h>
 #include <string.h>

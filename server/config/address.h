@@ -1,4 +1,4 @@
-/* server/address.h - socket addresses as people write them: 127.0.0.1:8080, [::1]:8080, *:8080.
+/* server/config/address.h - socket addresses as people write them: 127.0.0.1:8080, [::1]:8080, *:8080.
  *
  * Numbers only: names are never looked up, so reading an address never waits. Plain values, no memory to give back;
  * any thread may call. */

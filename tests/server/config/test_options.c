@@ -1,5 +1,6 @@
-/* tests/server/test_options.c - what the operator gives is what the server gets, or one line says what to give. */
-#include "server/options.h"
+/* tests/server/config/test_options.c - what the operator gives is what the server gets,
+ * or one line says what to give. */
+#include "server/config/options.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -545,19 +546,19 @@ Test(options, help_names_every_option_within_100_columns, .timeout = 10)
             *at = '-';                                                                       \
         expect_row(help, flag, text);                                                        \
     }
-#include "server/options.def"
+#include "server/config/options.def"
 #undef OPTION
 #undef OPTION_GROUP
     const char *settings = strstr(help, "\nApp settings\n");
     cr_assert(settings != NULL);
 #define APP_SETTING(type, name, default_, min, max, unit, text) expect_row(settings, "  " #name "=" unit " ", text);
-#include "server/app_setting.def"
+#include "server/config/app_setting.def"
 #undef APP_SETTING
     settings = strstr(help, "\nHistory settings\n");
     cr_assert(settings != NULL);
 #define HISTORY_SETTING(type, name, default_, min, max, unit, text) \
     expect_row(settings, "  " #name "=" unit " ", text);
-#include "server/history_setting.def"
+#include "server/config/history_setting.def"
 #undef HISTORY_SETTING
     cr_expect(strstr(help, "RINGCAST_MESSAGE_BYTES_MAX") != NULL);
     cr_expect(strstr(help, "[64KiB]") != NULL);

@@ -1,10 +1,10 @@
-/* server/option_value.h - the types of options: how each is kept, read from text and given back.
+/* server/config/option_value.h - the types of options: how each is kept, read from text and given back.
  *
  * A new type is a typedef option_<type> here and an object option_type_<type>. Start-up only; one thread. */
 #pragma once
 
 #include "core/rc.h"
-#include "server/address.h"
+#include "server/config/address.h"
 #include "server/system/log.h"
 
 #include <stdbool.h>

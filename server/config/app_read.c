@@ -1,10 +1,10 @@
-/* server/app_read.c - apps from text, "ID:KEY:SECRET name=value ...".
+/* server/config/app_read.c - apps from text, "ID:KEY:SECRET name=value ...".
  *
- * Whoever puts a blank into a secret makes a setting of its end: that is why server/setting.c never shows a word
+ * Whoever puts a blank into a secret makes a setting of its end: that is why server/config/setting.c never shows a word
  * without an equals sign. Of the credentials errors show nothing but an ID that is one. */
-#include "server/app.h"
-#include "server/options_row.h"
-#include "server/setting.h"
+#include "server/config/app.h"
+#include "server/config/option_row.h"
+#include "server/config/setting.h"
 #include "server/system/random_word.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 static const struct option_row rows[] = {
 #define APP_SETTING(type_, name_, ...) \
     OPTION_ROW(&option_type_##type_, #name_, offsetof(struct app, name_), __VA_ARGS__),
-#include "server/app_setting.def"
+#include "server/config/app_setting.def"
 #undef APP_SETTING
 };
 
@@ -170,7 +170,7 @@ const struct option_type option_type_app_list = {
 enum {
 #define WEBHOOK(name, is_default) | (is_default) << WEBHOOK_##name
     WEBHOOKS_DEFAULT = 0
-#include "server/webhook.def"
+#include "server/config/webhook.def"
 #undef WEBHOOK
 };
 
@@ -183,7 +183,7 @@ static const struct {
     {"all", ((UINT32_C(1) << WEBHOOK_KINDS_MAX) - 1) & ~(UINT32_C(1) << WEBHOOK_room_message)}, /* of the protocol */
     {"none", 0},
 #define WEBHOOK(name, is_default) {#name, UINT32_C(1) << WEBHOOK_##name},
-#include "server/webhook.def"
+#include "server/config/webhook.def"
 #undef WEBHOOK
 };
 #define WEBHOOK_WORDS (sizeof webhook_words / sizeof webhook_words[0])
@@ -192,7 +192,7 @@ static enum rc refuse_webhook(struct text word, struct option_error *error)
 {
     static const char names[] =
 #define WEBHOOK(name, is_default) " " #name
-#include "server/webhook.def"
+#include "server/config/webhook.def"
 #undef WEBHOOK
         ;
     return option_refuse(error, "\"%.*s\" is no webhook event; give default, all, none or, with commas between,%s",

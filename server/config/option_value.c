@@ -1,5 +1,5 @@
-/* server/option_value.c - values of options from text: strict, so that a slip is told and not guessed around. */
-#include "server/option_value.h"
+/* server/config/option_value.c - values of options from text: strict, so that a slip is told and not guessed around. */
+#include "server/config/option_value.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
-/* server/history_rule.c - rules of history from text, and the one that fits a channel. */
-#include "server/history_rule.h"
+/* server/config/history_rule.c - rules of history from text, and the one that fits a channel. */
+#include "server/config/history_rule.h"
 
 #include "core/name.h"
-#include "server/options_row.h"
-#include "server/setting.h"
+#include "server/config/option_row.h"
+#include "server/config/setting.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 static const struct option_row rows[] = {
 #define HISTORY_SETTING(type_, name_, ...) \
     OPTION_ROW(&option_type_##type_, #name_, offsetof(struct history_rule, name_), __VA_ARGS__),
-#include "server/history_setting.def"
+#include "server/config/history_setting.def"
 #undef HISTORY_SETTING
 };
 

@@ -1,5 +1,5 @@
-/* server/address.c - socket addresses from and to text, without asking any name service. */
-#include "server/address.h"
+/* server/config/address.c - socket addresses from and to text, without asking any name service. */
+#include "server/config/address.h"
 
 #include <arpa/inet.h>
 #include <stdint.h>

@@ -1,9 +1,10 @@
-/* server/options_row.h - tables of options as rows, for the files that read and show them; nobody else needs it. */
+/* server/config/option_row.h - tables of options as rows, for the files that read and show them;
+ * nobody else needs it. */
 #pragma once
 
-#include "server/options.h"
+#include "server/config/options.h"
 
-/* A row of options.def, or of a table of settings (server/setting.h). */
+/* A row of options.def, or of a table of settings (server/config/setting.h). */
 struct option_row {
     const char *name; /* message_bytes_max */
     const char *value_default;
