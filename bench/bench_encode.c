@@ -6,7 +6,7 @@
 #include "core/counters.h"
 #include "core/message.h"
 #include "net/frame.h"
-#include "server/event.h"
+#include "server/protocol/event.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,9 +6,9 @@
 #include "core/channel_type.h"
 #include "core/message.h"
 #include "net/json.h"
-#include "server/event.h"
-#include "server/socket_id.h"
-#include "server/user.h"
+#include "server/protocol/event.h"
+#include "server/protocol/socket_id.h"
+#include "server/protocol/user.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
 #include "core/channel_type.h"
 #include "core/message.h"
 #include "server/history_page.h"
+#include "server/protocol/user.h"
 #include "server/server.h"
-#include "server/user.h"
 
 #include <ck_pr.h>
 #include <stdio.h>

@@ -6,13 +6,13 @@
 #include "core/channel_type.h"
 #include "core/json_text.h"
 #include "core/name.h"
-#include "server/auth.h"
-#include "server/event.h"
 #include "server/guest_token.h"
+#include "server/protocol/auth.h"
+#include "server/protocol/event.h"
+#include "server/protocol/socket_id.h"
+#include "server/protocol/user.h"
 #include "server/publish.h"
 #include "server/shard.h"
-#include "server/socket_id.h"
-#include "server/user.h"
 
 #define DIRECT_EVENT       "ringcast-direct"
 #define GUEST_NAME_BYTES   160

@@ -8,10 +8,10 @@
 #include "core/roster.h"
 #include "net/frame.h"
 #include "server/config/app.h"
-#include "server/event.h"
 #include "server/home_publish.h"
+#include "server/protocol/event.h"
+#include "server/protocol/socket_id.h"
 #include "server/shard.h"
-#include "server/socket_id.h"
 #include "server/system/log.h"
 #include "server/webhook.h"
 

@@ -8,7 +8,7 @@
 #include "core/roster.h"
 #include "net/frame.h"
 #include "server/channel_log.h"
-#include "server/event.h"
+#include "server/protocol/event.h"
 #include "server/shard.h"
 
 #include <stdio.h>

@@ -5,8 +5,8 @@
 #include "server/limits.h"
 
 #include "core/letter.h"
+#include "server/protocol/socket_id.h"
 #include "server/server.h"
-#include "server/socket_id.h"
 
 #include <sched.h>
 #include <stdio.h>

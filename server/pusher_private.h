@@ -5,11 +5,11 @@
 #include "net/json.h"
 #include "server/config/app.h"
 #include "server/connection.h"
-#include "server/event.h"
+#include "server/protocol/event.h"
+#include "server/protocol/socket_id.h"
+#include "server/protocol/user.h"
 #include "server/pusher.h"
 #include "server/shard.h"
-#include "server/socket_id.h"
-#include "server/user.h"
 
 #define CODE_NONE         0 /* told as null: an error that has no code of its own */
 #define CODE_UNAUTHORIZED 4009

@@ -7,7 +7,7 @@
 #include "core/channel.h"
 #include "core/channel_type.h"
 #include "core/json_text.h"
-#include "server/auth.h"
+#include "server/protocol/auth.h"
 #include "server/subscribe.h"
 
 #include <stdio.h>

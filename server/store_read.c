@@ -2,7 +2,7 @@
 #include "core/counters.h"
 #include "core/message.h"
 #include "server/config/history_rule.h"
-#include "server/event.h"
+#include "server/protocol/event.h"
 #include "server/store.h"
 #include "server/store_log.h"
 #include "server/store_private.h"

@@ -4,7 +4,7 @@
 #include "core/message.h"
 #include "net/frame.h"
 #include "net/json.h"
-#include "server/event.h"
+#include "server/protocol/event.h"
 
 #include <criterion/criterion.h>
 #include <ftw.h>

@@ -1,5 +1,5 @@
-/* server/auth.h - is a client allowed what it asks for? Signatures that an app's backend gave it (HMAC-SHA-256); and
- * the same made here, for clients that have no backend.
+/* server/protocol/auth.h - is a client allowed what it asks for? Signatures that an app's backend gave it
+ * (HMAC-SHA-256); and the same made here, for clients that have no backend.
  *
  * auth is "KEY:SIGNATURE"; what is signed are pieces with a colon between: socket id, channel, and channel_data if
  * there is any; for sign-in socket id, "::user::" and user_data. Compared in constant time. */

@@ -1,5 +1,5 @@
-/* tests/server/test_event.c - events are frames byte for byte, and what points into a frame points right. */
-#include "server/event.h"
+/* tests/server/protocol/test_event.c - events are frames byte for byte, and what points into a frame points right. */
+#include "server/protocol/event.h"
 
 #include "core/batch.h"
 #include "core/counters.h"

@@ -1,8 +1,8 @@
-/* tests/server/test_auth.c - only what the app's secret made of exactly these pieces lets a client in.
+/* tests/server/protocol/test_auth.c - only what the app's secret made of exactly these pieces lets a client in.
  *
  * Method: the computed examples of the Pusher protocol, cross-checked with the official SDKs; then each piece wrong
  * by itself. */
-#include "server/auth.h"
+#include "server/protocol/auth.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
-/* tests/server/test_socket_id.c - a socket id says where its connection is, and only what looks like one is one. */
-#include "server/socket_id.h"
+/* tests/server/protocol/test_socket_id.c - a socket id says where its connection is,
+ * and only what looks like one is one. */
+#include "server/protocol/socket_id.h"
 
 #include <criterion/criterion.h>
 #include <regex.h>

@@ -1,5 +1,5 @@
-/* server/auth.c - "KEY:SIGNATURE" of pieces by an app's secret: made, and compared with what came. */
-#include "server/auth.h"
+/* server/protocol/auth.c - "KEY:SIGNATURE" of pieces by an app's secret: made, and compared with what came. */
+#include "server/protocol/auth.h"
 
 #include "net/digest.h"
 

@@ -1,5 +1,5 @@
-/* server/user.c - the names of users' channels. */
-#include "server/user.h"
+/* server/protocol/user.c - the names of users' channels. */
+#include "server/protocol/user.h"
 
 #include "core/channel_type.h"
 #include "net/utf8.h"

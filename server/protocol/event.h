@@ -1,4 +1,4 @@
-/* server/event.h - events of the Pusher protocol, written as text frames.
+/* server/protocol/event.h - events of the Pusher protocol, written as text frames.
  *
  *     {"event":"NAME","channel":"CHANNEL","data":"DATA","user_id":"USER","offset":43,"epoch":"k3x9ab2m"}
  *

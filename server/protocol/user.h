@@ -1,4 +1,4 @@
-/* server/user.h - users, who are channels: "#server-to-user-ID". */
+/* server/protocol/user.h - users, who are channels: "#server-to-user-ID". */
 #pragma once
 
 #include "core/name.h"

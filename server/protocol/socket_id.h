@@ -1,4 +1,5 @@
-/* server/socket_id.h - the name of a channel connection that clients and backends know: "1804289383.52776558133248".
+/* server/protocol/socket_id.h - the name of a channel connection that clients and backends know:
+ * "1804289383.52776558133248".
  *
  * The first number is random and not 0: signatures are over the whole text, so nobody guesses one. The second says
  * where the connection is (shard, slot, life), so that a backend's socket_id finds it without a table. */

@@ -1,5 +1,5 @@
-/* server/event.c - measuring and writing event frames. */
-#include "server/event.h"
+/* server/protocol/event.c - measuring and writing event frames. */
+#include "server/protocol/event.h"
 
 #include "core/batch.h"
 #include "core/json_text.h"

@@ -1,5 +1,6 @@
-/* server/socket_id.c - shard (8 bits), slot (20) and life (24) in one number of 52 bits, which every language holds. */
-#include "server/socket_id.h"
+/* server/protocol/socket_id.c - shard (8 bits), slot (20) and life (24) in one number of 52 bits,
+ * which every language holds. */
+#include "server/protocol/socket_id.h"
 
 #include <stdio.h>
 
