@@ -13,7 +13,7 @@
 #include "server/protocol/socket_id.h"
 #include "server/shard.h"
 #include "server/system/log.h"
-#include "server/webhook.h"
+#include "server/webhook/webhook.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include "server/post.h"
 #include "server/store.h"
 #include "server/system/log.h"
-#include "server/webhook.h"
+#include "server/webhook/webhook.h"
 
 #include <ck_pr.h>
 #include <stdio.h>

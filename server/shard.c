@@ -17,7 +17,7 @@
 #include "server/system/clock.h"
 #include "server/system/log.h"
 #include "server/turn.h"
-#include "server/webhook.h"
+#include "server/webhook/webhook.h"
 
 #include <assert.h>
 #include <ck_pr.h>

@@ -22,7 +22,7 @@
 #include "server/system/clock.h"
 #include "server/system/log.h"
 #include "server/throttle.h"
-#include "server/webhook.h"
+#include "server/webhook/webhook.h"
 
 #include <ck_pr.h>
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* server/webhook.h - tells backends what happens in their channels: signed POST requests from a thread of its own.
+/* server/webhook/webhook.h - tells backends what happens in their channels:
+ * signed POST requests from a thread of its own.
  *
  * Threads:   one webhook thread, with libcurl; any number of senders, each of which is one thread and has a number.
  *            A sender never waits: its events go through a lock-free queue of its own (CK ring, SPSC). Without an app

@@ -1,8 +1,9 @@
-/* server/webhook_queue.c - a list of delayed events, one of waiting events for each app, and bodies made of them.
+/* server/webhook/webhook_queue.c - a list of delayed events, one of waiting events for each app,
+ * and bodies made of them.
  *
  * All delays are equally long, so the list of delayed events is in the order in which they end; a table finds the one
  * that a return cancels. The table's hash is keyed (core/name.h), since clients choose the names. */
-#include "server/webhook_queue.h"
+#include "server/webhook/webhook_queue.h"
 
 #include "core/name.h"
 

@@ -1,4 +1,4 @@
-/* server/webhook_queue.h - which events go into which request, and when: delays, cancellation, batches, bounds.
+/* server/webhook/webhook_queue.h - which events go into which request, and when: delays, cancellation, batches, bounds.
  *
  * An event rests in one of three places until it is done: delayed (channel_vacated and member_removed), waiting for
  * its app's next request, or in a request. Knows neither sockets nor clocks: time is passed in.
@@ -12,7 +12,7 @@
 #include "core/counters.h"
 #include "core/rc.h"
 #include "core/timer_wheel.h"
-#include "server/webhook_item.h"
+#include "server/webhook/webhook_item.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,7 +30,7 @@ struct webhook_request {
     const struct app *app;
     uint32_t events;
     size_t body_bytes;
-    /* The next ones are server/webhook_post.c's: */
+    /* The next ones are server/webhook/webhook_post.c's: */
     struct webhook_request *next; /* of those that are due again */
     struct timer retry;
     struct curl_slist *headers;

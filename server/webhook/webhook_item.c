@@ -1,5 +1,5 @@
-/* server/webhook_item.c - copies events and writes them down, both from one table of their texts. */
-#include "server/webhook_item.h"
+/* server/webhook/webhook_item.c - copies events and writes them down, both from one table of their texts. */
+#include "server/webhook/webhook_item.h"
 
 #include "core/json_text.h"
 

@@ -1,4 +1,4 @@
-/* server/webhook_post.h - posts requests with libcurl: connections, signatures, timeouts, tries and pauses.
+/* server/webhook/webhook_post.h - posts requests with libcurl: connections, signatures, timeouts, tries and pauses.
  *
  * Of each app one new request at a time is under way, so that a receiver gets events in their order and a slow one
  * fuller requests instead of more of them. A request that fails leaves that place, pauses, and is tried again beside
@@ -11,7 +11,7 @@
 
 #include "core/counters.h"
 #include "core/rc.h"
-#include "server/webhook_queue.h"
+#include "server/webhook/webhook_queue.h"
 
 #include <stdbool.h>
 #include <stdint.h>

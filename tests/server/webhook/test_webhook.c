@@ -1,8 +1,8 @@
-/* tests/server/test_webhook.c - the webhook thread against receivers on loopback that answer as a test wants. What is
- * waited for has no limit of its own but the test's. */
+/* tests/server/webhook/test_webhook.c - the webhook thread against receivers on loopback that answer as a test wants.
+ * What is waited for has no limit of its own but the test's. */
 #include "net/digest.h"
-#include "server/webhook.h"
-#include "server/webhook_post.h"
+#include "server/webhook/webhook.h"
+#include "server/webhook/webhook_post.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>

@@ -1,17 +1,17 @@
-/* server/webhook_item.h - a copied event on its way through the webhook thread, and its JSON.
+/* server/webhook/webhook_item.h - a copied event on its way through the webhook thread, and its JSON.
  *
  * Threads:   made by a sender, then the webhook thread's.
  * Ownership: one piece of memory with the texts behind it; free() gives it back. The app stays its list's. */
 #pragma once
 
-#include "server/webhook.h"
+#include "server/webhook/webhook.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 struct webhook_item {
     struct webhook_event event; /* its texts point into `bytes` */
-    /* The rest is server/webhook_queue.c's: */
+    /* The rest is server/webhook/webhook_queue.c's: */
     struct webhook_item *next;     /* in the list of those that are delayed or those that wait */
     struct webhook_item *previous; /* only while delayed */
     struct webhook_item *chained;  /* in the table of delayed ones */

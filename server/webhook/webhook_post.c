@@ -1,9 +1,9 @@
-/* server/webhook_post.c - for each app a few places for requests under way, over one curl multi handle.
+/* server/webhook/webhook_post.c - for each app a few places for requests under way, over one curl multi handle.
  *
  * A place keeps its curl handle; connections belong to the multi handle and are reused by all of them. A request is
  * in exactly one of three places: under way, pausing in the timer wheel, or in its app's list of those that are due
  * again and wait for a place. */
-#include "server/webhook_post.h"
+#include "server/webhook/webhook_post.h"
 
 #include "net/digest.h"
 #include "server/system/doorbell.h"

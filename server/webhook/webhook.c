@@ -1,15 +1,15 @@
-/* server/webhook.c - the webhook thread: senders' queues in, requests out. It sleeps in libcurl, which polls the
- * doorbell's descriptor beside its sockets. */
-#include "server/webhook.h"
+/* server/webhook/webhook.c - the webhook thread: senders' queues in, requests out. It sleeps in libcurl, which polls
+ * the doorbell's descriptor beside its sockets. */
+#include "server/webhook/webhook.h"
 
 #include "core/mailbox.h"
 #include "net/refusal.h"
 #include "server/system/clock.h"
 #include "server/system/doorbell.h"
 #include "server/system/log.h"
-#include "server/webhook_item.h"
-#include "server/webhook_post.h"
-#include "server/webhook_queue.h"
+#include "server/webhook/webhook_item.h"
+#include "server/webhook/webhook_post.h"
+#include "server/webhook/webhook_queue.h"
 
 #include <assert.h>
 #include <ck_pr.h>

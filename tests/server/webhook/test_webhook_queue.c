@@ -1,6 +1,7 @@
-/* tests/server/test_webhook_queue.c - which events come in which request, at which time; no sockets, no clock. */
+/* tests/server/webhook/test_webhook_queue.c - which events come in which request, at which time;
+ * no sockets, no clock. */
 #include "net/digest.h"
-#include "server/webhook_queue.h"
+#include "server/webhook/webhook_queue.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
