@@ -5,7 +5,7 @@
 #include "server/api_private.h"
 #include "server/post.h"
 #include "server/server.h"
-#include "server/store.h"
+#include "server/store/store.h"
 
 #include <assert.h>
 #include <stdio.h>

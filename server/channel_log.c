@@ -13,7 +13,7 @@
 #include "server/protocol/event.h"
 #include "server/query.h"
 #include "server/shard.h"
-#include "server/store.h"
+#include "server/store/store.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"
 #include "server/system/random_word.h"

@@ -8,7 +8,7 @@
 #include "server/home.h"
 #include "server/server.h"
 #include "server/shard.h"
-#include "server/store.h"
+#include "server/store/store.h"
 #include "server/system/log.h"
 
 #include <stdlib.h>

@@ -14,7 +14,7 @@
 #include "server/query.h"
 #include "server/server.h"
 #include "server/shard.h"
-#include "server/store.h"
+#include "server/store/store.h"
 
 #include <stdlib.h>
 

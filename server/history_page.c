@@ -10,7 +10,7 @@
 #include "server/home.h"
 #include "server/query.h"
 #include "server/shard.h"
-#include "server/store.h"
+#include "server/store/store.h"
 
 #include <stdio.h>
 

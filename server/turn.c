@@ -18,7 +18,7 @@
 #include "server/secure.h"
 #include "server/server.h"
 #include "server/shard.h"
-#include "server/store.h"
+#include "server/store/store.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"
 #include "server/throttle.h"

@@ -51,7 +51,7 @@ function check_include() {
     only("^mbedtls/(ssl|x509|pk)[^/]*\\.h$", "^net/tls/", "net/tls/")
     only("^net/tls/tls_private\\.h$", "^net/tls/", "net/tls/")
     only("^llhttp\\.h$", "^net/http\\.", "net/http.*")
-    only("^sqlite3[^/]*\\.h$", "^server/store", "server/store*")
+    only("^sqlite3[^/]*\\.h$", "^server/store/", "server/store/")
     only("^yyjson\\.h$", "^net/json\\.h$", "net/json.h")
     only("^(pthread|threads)\\.h$", "^(net|server)/|^core/owner\\.h$", "core/owner.h in core")
 }

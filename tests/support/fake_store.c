@@ -7,7 +7,7 @@
 #include "core/name_filter.h"
 #include "server/config/app.h"
 #include "server/config/history_rule.h"
-#include "server/store.h"
+#include "server/store/store.h"
 #include "server/system/clock.h"
 #include "tests/support/fake_kernel.h"
 

@@ -1,4 +1,4 @@
-/* tests/support/fake_store.h - server/store.h again, in memory: linked in place of server/store.c.
+/* tests/support/fake_store.h - server/store/store.h again, in memory: linked in place of server/store/store.c.
  *
  * It runs on the fake kernel besides the shards: the seed chooses when it takes jobs, how many of each shard make a
  * transaction, and which of them fail. Like the real one it sleeps until a shard wakes it, and wakes shards by their

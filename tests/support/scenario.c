@@ -3,7 +3,7 @@
 
 #include "core/bytes.h"
 #include "net/frame.h"
-#include "server/store.h"
+#include "server/store/store.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

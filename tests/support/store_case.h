@@ -3,7 +3,7 @@
 
 #include "core/counters.h"
 #include "server/config/history_rule.h"
-#include "server/store.h"
+#include "server/store/store.h"
 
 #define CASE_MS UINT64_C(1700000000000) /* "now", unless a test says another time */
 

@@ -2,7 +2,7 @@
  * no thread, and time is passed in. */
 #pragma once
 
-#include "server/store_log.h"
+#include "server/store/store_log.h"
 #include "tests/support/store_case.h"
 
 extern struct store_log *case_log;

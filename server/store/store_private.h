@@ -1,0 +1,189 @@
+/* server/store/store_private.h - what the files of the durable log share: the database, its statements,
+ * its channels. */
+#pragma once
+
+#include "core/name.h"
+#include "core/position.h"
+#include "core/receipts.h"
+#include "server/store/store_file.h"
+
+#include <assert.h>
+#include <stdint.h>
+
+#define STORE_CHANNELS   1024      /* remembered, so that a busy channel is neither looked up nor saved every time */
+#define STORE_NUMBER_MAX INT64_MAX /* of numbers in SQLite */
+
+struct counters;
+struct history_rule;
+struct message;
+struct store_job;
+
+/* As store_channel_load() reads them. */
+#define STORE_CHANNEL_COLUMNS \
+    "id, epoch, last, last_ms, ttl_ms, count, bytes, sweep_ms, whole_from, is_room, eviction"
+
+enum store_statement {
+#define STORE_SQL(name, text) STORE_SQL_##name,
+#include "server/store/store_sql.def"
+#undef STORE_SQL
+    STORE_STATEMENTS_MAX
+};
+
+/* A row of the table, as it will be after the transaction. */
+struct store_channel {
+    int64_t id;
+    char epoch[EPOCH_BYTES + 1];
+    uint64_t last;
+    uint64_t last_ms;
+    uint64_t ttl_ms;
+    uint64_t count;
+    uint64_t bytes;
+    uint64_t sweep_ms;
+    uint64_t sweep_ms_saved; /* as it stands in the table */
+    uint64_t whole_from;
+    bool is_room;
+    uint64_t first_ms;       /* time of the oldest message that is kept; known of rooms alone */
+    uint64_t eviction_saved; /* as it stands in the table */
+};
+
+/* One of the channels used lately, at the place that its name's hash gives it. */
+struct store_slot {
+    struct store_channel channel; /* first: see store_channel_changed() */
+    struct name name;             /* of `text`; text == NULL: the slot is free */
+    char text[NAME_BYTES_MAX];
+    bool is_changed;         /* and not yet saved */
+    bool is_listed;          /* in the list of slots that were changed in this transaction */
+    struct store_slot *next; /* in that list */
+};
+
+/* Of the database's bytes. */
+struct store_bound {
+    uint64_t bytes_max;     /* 0: none */
+    uint64_t log_bytes_max; /* what of SQLite's log counts: another program that reads can make it grow without end */
+    bool is_told;           /* that it is reached */
+};
+
+struct store_log {
+    struct store_file file;
+    struct store_bound bound;
+    struct counters *counters;
+    sqlite3_stmt *statements[STORE_STATEMENTS_MAX];
+    struct store_slot *changed; /* list */
+    bool is_astray;             /* its files were not those any more that were opened */
+    const char *trouble;
+    char reason[512];
+    struct store_slot slots[STORE_CHANNELS];
+};
+
+/* ---- server/store/store_log.c: statements. Parameters stay bound, and texts must live,
+ * until the statement ran. ---- */
+
+/* Notes why SQLite refused; RC_ESTORE. */
+enum rc store_log_failed(struct store_log *log, int code);
+
+/* Runs a statement without rows. RC_OK or RC_ESTORE. */
+enum rc store_run(struct store_log *log, enum store_statement statement);
+/* RC_OK: the next row stands in the statement. RC_ENOENT: there are no more; it is reset. RC_ESTORE: also. */
+enum rc store_step(struct store_log *log, enum store_statement statement);
+/* Before its last row was seen. */
+void store_reset(struct store_log *log, enum store_statement statement);
+
+/* Binding fails only for what is too big for SQLite, and then NULL is bound, which the table refuses. */
+static inline void store_bind_number(struct store_log *log, enum store_statement statement, int at, uint64_t number)
+{
+    if (number > STORE_NUMBER_MAX) number = STORE_NUMBER_MAX;
+    sqlite3_bind_int64(log->statements[statement], at, (int64_t)number);
+}
+
+/* The keys of a channel's publishes stand under its number, those of clients under the same below zero: each kind is
+ * read and cut by itself, and however many there are of one, the other's are found at once. */
+static inline void store_bind_keys(struct store_log *log, enum store_statement statement, int at,
+                                   const struct store_channel *channel, enum receipt_owner owner)
+{
+    int64_t number = owner == RECEIPT_OF_CLIENT ? -channel->id : channel->id;
+    sqlite3_bind_int64(log->statements[statement], at, number);
+}
+
+static inline void store_bind_text(struct store_log *log, enum store_statement statement, int at, struct text text)
+{
+    sqlite3_bind_text64(log->statements[statement], at, text.at, text.count, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+static inline uint64_t store_number(const struct store_log *log, enum store_statement statement, int at)
+{
+    return (uint64_t)sqlite3_column_int64(log->statements[statement], at);
+}
+
+/* Lives until the next step. at == NULL: NULL, or out of memory. */
+static inline struct text store_text(const struct store_log *log, enum store_statement statement, int at)
+{
+    const char *text = (const char *)sqlite3_column_text(log->statements[statement], at);
+    return (struct text){.at = text, .count = (size_t)sqlite3_column_bytes(log->statements[statement], at)};
+}
+
+/* ---- server/store/store_channel.c: channels. A pointer is good until another one is asked for. ---- */
+
+/* RC_OK, RC_ENOENT or RC_ESTORE. */
+enum rc store_channel_find(struct store_log *log, const struct store_job *job, struct store_channel **channel_r);
+/* Of which there is none yet; the new one has no epoch. RC_OK or RC_ESTORE. */
+enum rc store_channel_make(struct store_log *log, const struct store_job *job, struct store_channel **channel_r);
+/* From store_channel_find() or store_channel_make(), and changed since. */
+void store_channel_changed(struct store_log *log, struct store_channel *channel);
+/* Before a commit. */
+enum rc store_channels_save(struct store_log *log);
+/* After a rollback, and when rows were changed here. */
+void store_channels_forget(struct store_log *log);
+
+void store_channel_load(const struct store_log *log, enum store_statement row, struct store_channel *channel_r);
+enum rc store_channel_save(struct store_log *log, struct store_channel *channel);
+
+/* ---- server/store/store_evict.c ---- */
+
+/* Where the channel stands among those that lose messages when the database is full. */
+uint64_t store_eviction(const struct store_channel *channel);
+/* Before a message is added to the channel: who published it? RC_OK or RC_ESTORE. */
+enum rc store_evict_note(struct store_log *log, struct store_channel *channel, const struct message *message);
+
+/* ---- server/store/store_retention.c ---- */
+
+/* What a channel may keep, */
+struct store_bounds {
+    uint64_t count;
+    uint64_t bytes;
+    uint64_t least;      /* messages that these two leave */
+    uint64_t expired_ms; /* and published then or earlier: gone */
+    uint64_t ahead_ms;   /* what was published later than that is ahead of the clock */
+};
+
+/* The front of a log that is to go. */
+struct store_front {
+    uint64_t rows;
+    uint64_t bytes;
+    uint64_t offset;  /* of its last message, */
+    uint64_t time_ms; /* and its time */
+    uint64_t next_ms; /* time of the first that stays; STORE_NUMBER_MAX: it is not known to be there */
+};
+
+/* By time alone. */
+struct store_bounds store_bounds_of_time(uint64_t now_ms, uint64_t ttl_ms);
+
+/* The messages at the channel's front that are not within the bounds; no further than that many. */
+enum rc store_measure_front(struct store_log *log, const struct store_channel *channel,
+                            const struct store_bounds *bounds, uint32_t rows_max, struct store_front *front);
+/* Deletes the messages at the channel's front that are not within the bounds, at most so many. */
+enum rc store_cut_front(struct store_log *log, struct store_channel *channel, const struct store_bounds *bounds,
+                        uint32_t rows_max, struct store_front *front);
+enum rc store_delete_channel(struct store_log *log, const struct store_channel *channel);
+
+/* What was published then or earlier is expired. */
+static inline uint64_t store_expired_ms(uint64_t now_ms, uint64_t ttl_ms)
+{
+    return now_ms > ttl_ms ? now_ms - ttl_ms : 0;
+}
+
+/* When a channel of which nothing is left is forgotten: its epoch lives as long as its keys. */
+uint64_t store_forget_at_ms(uint64_t last_ms, uint64_t ttl_ms);
+
+/* After an append to the channel: brings its log within the rule, if it is beyond by more than a sixteenth. */
+enum rc store_trim(struct store_log *log, struct store_channel *channel, const struct history_rule *rule,
+                   uint64_t now_ms);

@@ -1,0 +1,406 @@
+/* tests/server/store/test_store_file.c - opening the database: what is made, what is refused, in which words, and that
+ * what is refused stays as it was. */
+#include "server/store/store_log.h"
+#include "tests/support/store_case.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct store_log *store_log;
+static struct counters counters;
+static char reason[512];
+
+static enum rc open_synced(const char *data_dir, bool is_synced)
+{
+    reason[0] = '\0';
+    return store_log_open(&store_log, &counters, data_dir, is_synced, reason, sizeof reason);
+}
+
+static enum rc open_log(const char *data_dir)
+{
+    return open_synced(data_dir, true);
+}
+
+/* Both words of the reason: what, and the cure. */
+static void expect_refused(const char *data_dir, const char *what, const char *cure)
+{
+    cr_expect_eq(open_log(data_dir), RC_EINVAL);
+    cr_expect(strstr(reason, what) != NULL, "%s: no '%s'", reason, what);
+    cr_expect(strstr(reason, cure) != NULL, "%s: no '%s'", reason, cure);
+}
+
+static const char *path_of(const char *name)
+{
+    static char path[2][128];
+    static int turn;
+    turn = !turn;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", case_dir, name);
+    return path[turn];
+}
+
+static void write_file(const char *name, const void *bytes, size_t count)
+{
+    int descriptor = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    cr_assert(descriptor >= 0 && write(descriptor, bytes, count) == (ssize_t)count);
+    close(descriptor);
+}
+
+/* The caller's to free(). */
+static char *read_file(const char *name, size_t *count_r)
+{
+    int descriptor = open(path_of(name), O_RDONLY);
+    struct stat status;
+    cr_assert(descriptor >= 0 && fstat(descriptor, &status) == 0);
+    char *bytes = malloc((size_t)status.st_size + 1);
+    cr_assert_eq(read(descriptor, bytes, (size_t)status.st_size), status.st_size);
+    close(descriptor);
+    *count_r = (size_t)status.st_size;
+    return bytes;
+}
+
+static bool exists(const char *name)
+{
+    struct stat status;
+    return lstat(path_of(name), &status) == 0;
+}
+
+static mode_t mode_of(const char *path)
+{
+    struct stat status;
+    cr_assert_eq(stat(path, &status), 0);
+    return status.st_mode & 0777;
+}
+
+/* Makes a database of ours with some messages and closes it. */
+static void make_log(uint32_t messages)
+{
+    cr_assert_eq(open_log(case_dir), RC_OK, "%s", reason);
+    cr_assert_eq(store_log_begin(store_log, true), RC_OK);
+    for (uint64_t offset = 1; offset <= messages; offset++) {
+        struct store_job *job = case_append("room", offset, "{\"text\":\"a message of usual length, more or less\"}");
+        cr_assert_eq(store_log_append(store_log, job, CASE_MS), RC_OK);
+        case_free(job);
+    }
+    cr_assert_eq(store_log_commit(store_log), RC_OK);
+    store_log_close(store_log);
+}
+
+static void run_sql(const char *name, const char *sql)
+{
+    sqlite3 *db;
+    cr_assert_eq(sqlite3_open(path_of(name), &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+static void expect_file_refused_and_kept(const char *what, const char *cure)
+{
+    size_t before_count, after_count;
+    char *before = read_file("ringcast.db", &before_count);
+    expect_refused(case_dir, what, cure);
+    char *after = read_file("ringcast.db", &after_count);
+    cr_expect(before_count == after_count && memcmp(before, after, before_count) == 0, "it was written to");
+    cr_expect(!exists("ringcast.db-journal"));
+    cr_expect(!exists("ringcast.db.new"));
+    free(before);
+    free(after);
+}
+
+/* ---- what is made ---- */
+
+Test(store_file, makes_directory_and_database_for_its_user_alone, .timeout = 60)
+{
+    char dir[128];
+    case_begin();
+    snprintf(dir, sizeof dir, "%s/data", case_dir);
+    umask(0);
+    cr_assert_eq(open_log(dir), RC_OK, "%s", reason);
+    cr_expect_eq(mode_of(dir), 0700);
+    cr_expect_eq(mode_of(path_of("data/ringcast.db")), 0600);
+    cr_expect_eq(mode_of(path_of("data/ringcast.db-wal")), 0600);
+    cr_expect_eq(mode_of(path_of("data/lock")), 0600);
+    store_log_close(store_log);
+    cr_expect(!exists("data/ringcast.db-wal"), "a proper end leaves one file");
+    cr_assert_eq(open_log(dir), RC_OK, "%s", reason);
+    store_log_close(store_log);
+    case_end();
+}
+
+Test(store_file, the_database_says_what_it_is, .timeout = 60)
+{
+    case_begin();
+    make_log(1);
+    cr_expect_eq(case_query("PRAGMA application_id"), 0x52434c47);
+    cr_expect_eq(case_query("PRAGMA user_version"), 2);
+    cr_expect_eq(case_query("SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
+    case_end();
+}
+
+/* A start that was killed leaves the new one unfinished; an empty file is like none. */
+Test(store_file, an_unfinished_new_database_is_made_again, .timeout = 60)
+{
+    case_begin();
+    write_file("ringcast.db.new", "half of it", 10);
+    write_file("ringcast.db.new-journal", "and this", 8);
+    write_file("ringcast.db", "", 0);
+    make_log(3);
+    cr_expect_eq(case_query("SELECT count(*) FROM message"), 3);
+    cr_expect(!exists("ringcast.db.new"));
+    case_end();
+}
+
+Test(store_file, others_read_while_it_is_open, .timeout = 60)
+{
+    case_begin();
+    make_log(3);
+    cr_assert_eq(open_log(case_dir), RC_OK);
+    cr_assert_eq(store_log_begin(store_log, true), RC_OK);
+    struct store_job *job = case_append("room", 4, "x");
+    cr_assert_eq(store_log_append(store_log, job, CASE_MS), RC_OK);
+    cr_expect_eq(case_query("SELECT count(*) FROM message"), 3);
+    cr_assert_eq(store_log_commit(store_log), RC_OK);
+    cr_expect_eq(case_query("SELECT count(*) FROM message"), 4);
+    case_free(job);
+    store_log_close(store_log);
+    case_end();
+}
+
+/* ---- what is refused ---- */
+
+Test(store_file, a_directory_that_cannot_be_is_refused, .timeout = 60)
+{
+    char dir[128];
+    case_begin();
+    write_file("file", "x", 1);
+    snprintf(dir, sizeof dir, "%s/none/data", case_dir);
+    expect_refused(dir, "cannot be made: No such file", "make its parent first");
+    snprintf(dir, sizeof dir, "%s/file", case_dir);
+    expect_refused(dir, "Not a directory", "must be a directory");
+    snprintf(dir, sizeof dir, "%s/file/data", case_dir);
+    expect_refused(dir, "cannot be made", "Not a directory");
+    expect_refused("/proc/ringcast", "cannot be made", "/proc/ringcast");
+    expect_refused("/proc", "cannot be written", "writable");
+    case_end();
+}
+
+Test(store_file, a_directory_with_the_name_of_an_uri_is_a_directory, .timeout = 60)
+{
+    case_begin();
+    cr_assert_eq(chdir(case_dir), 0);
+    cr_assert_eq(open_log("file:data?mode=memory"), RC_OK, "%s", reason);
+    cr_expect(exists("file:data?mode=memory/ringcast.db"));
+    store_log_close(store_log);
+    cr_assert_eq(chdir("/"), 0);
+    case_end();
+}
+
+/* SQLite takes 512 characters, the kernel 4096: whatever is wrong is said whole, with the cure at its end. */
+Test(store_file, a_path_that_sqlite_does_not_take_is_refused_in_a_whole_sentence, .timeout = 60)
+{
+    char path[4000];
+    case_begin();
+    size_t used = (size_t)snprintf(path, sizeof path, "%s", case_dir);
+    for (; used < 480; used += 40) {
+        snprintf(path + used, sizeof path - used, "/%039d", 7);
+        cr_assert_eq(mkdir(path, 0700), 0);
+    }
+    expect_refused(path, "and SQLite takes no more than", "choose a shorter one");
+    cr_expect_eq(strchr(reason, '\0')[-1], 'e', "%s", reason);
+    memset(path + used, 'x', 600);
+    path[used + 600] = '\0';
+    expect_refused(path, "cannot be made", strerror(ENAMETOOLONG));
+    case_end();
+}
+
+Test(store_file, a_second_user_is_told_of_the_first, .timeout = 60)
+{
+    char process[64];
+    case_begin();
+    cr_assert_eq(open_log(case_dir), RC_OK, "%s", reason);
+    struct store_log *first = store_log;
+    snprintf(process, sizeof process, "used by another ringcast, process %ld:", (long)getpid());
+    expect_refused(case_dir, process, "stop it");
+    pid_t child = fork();
+    if (child == 0) _exit(open_log(case_dir) == RC_EINVAL && strstr(reason, process) != NULL ? 0 : 1);
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_expect_eq(status, 0);
+    store_log_close(first);
+    cr_expect_eq(open_log(case_dir), RC_OK, "%s", reason);
+    store_log_close(store_log);
+    case_end();
+}
+
+Test(store_file, files_of_others_are_refused_and_left_alone, .timeout = 60)
+{
+    char text[4096];
+    memset(text, 'x', sizeof text);
+    case_begin();
+    write_file("ringcast.db", "hello\n", 6);
+    expect_file_refused_and_kept("is no database", "move the file away");
+    write_file("ringcast.db", text, sizeof text);
+    expect_file_refused_and_kept("is no database", "choose another --data-dir");
+    unlink(path_of("ringcast.db"));
+    run_sql("ringcast.db", "CREATE TABLE mine (a)");
+    expect_file_refused_and_kept("is the database of another program", "choose another --data-dir");
+    run_sql("ringcast.db", "PRAGMA application_id = 1234; PRAGMA user_version = 2");
+    expect_file_refused_and_kept("is the database of another program", "move the file away");
+    unlink(path_of("ringcast.db"));
+    cr_assert_eq(mkdir(path_of("ringcast.db"), 0700), 0);
+    expect_refused(case_dir, "ringcast.db cannot be read", "directory");
+    case_end();
+}
+
+Test(store_file, a_newer_version_is_refused_and_left_alone, .timeout = 60)
+{
+    case_begin();
+    make_log(3);
+    run_sql("ringcast.db", "PRAGMA user_version = 7");
+    expect_file_refused_and_kept("is of a newer ringcast: it has version 7, this one knows up to 2",
+                                 "start the newer");
+    run_sql("ringcast.db", "PRAGMA user_version = 0");
+    expect_file_refused_and_kept("has version 0, which no ringcast makes", "restore it");
+    case_end();
+}
+
+/* Goal: the version is what SQLite says, not what stands in the file.
+ * Method: a newer program that was killed has left it in the log. */
+Test(store_file, a_newer_version_in_the_log_is_refused_and_left_alone, .timeout = 60)
+{
+    case_begin();
+    make_log(3);
+    pid_t child = fork();
+    if (child == 0) {
+        sqlite3 *db;
+        sqlite3_open(path_of("ringcast.db"), &db);
+        _exit(sqlite3_exec(db, "PRAGMA user_version = 7", NULL, NULL, NULL));
+    }
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
+    for (int round = 0; round < 2; round++)
+        expect_file_refused_and_kept("is of a newer ringcast: it has version 7", "start the newer ringcast");
+    cr_expect_eq(case_query("PRAGMA user_version"), 7);
+    case_end();
+}
+
+Test(store_file, a_log_without_its_database_is_refused, .timeout = 60)
+{
+    case_begin();
+    write_file("ringcast.db-wal", "frames", 6);
+    expect_refused(case_dir, "is missing, but its log", "put the database back");
+    cr_expect(exists("ringcast.db-wal"));
+    cr_expect(!exists("ringcast.db"));
+    case_end();
+}
+
+/* Cut in the middle; garbage where the schema is, where messages are; a table missing. */
+Test(store_file, a_corrupt_database_is_refused, .timeout = 60)
+{
+    char garbage[4096];
+    memset(garbage, 0x5a, sizeof garbage);
+    for (int damage = 0; damage < 4; damage++) {
+        case_begin();
+        make_log(2000);
+        int descriptor = open(path_of("ringcast.db"), O_RDWR);
+        struct stat status;
+        cr_assert_eq(fstat(descriptor, &status), 0);
+        if (damage == 0) cr_assert_eq(ftruncate(descriptor, status.st_size / 2 / 4096 * 4096), 0);
+        if (damage == 1) cr_assert_eq(pwrite(descriptor, garbage, sizeof garbage - 100, 100), sizeof garbage - 100);
+        if (damage == 2) cr_assert_eq(pwrite(descriptor, garbage, sizeof garbage, status.st_size - 8192), 4096);
+        close(descriptor);
+        if (damage == 3) run_sql("ringcast.db", "DROP TABLE key");
+        expect_refused(case_dir, damage == 3 ? "no such table" : "corrupt", damage == 3 ? "ringcast.db" : "backup");
+        case_end();
+    }
+}
+
+/* ---- commits that are not synced ---- */
+
+static void read_epoch(char epoch_r[EPOCH_BYTES + 1])
+{
+    struct store_job *read = case_read("room");
+    cr_assert_eq(store_log_begin(store_log, false), RC_OK);
+    cr_assert_eq(store_log_read(store_log, read, CASE_MS), RC_OK);
+    cr_assert_eq(store_log_commit(store_log), RC_OK);
+    cr_expect_str_eq(case_offsets(read), "1 2 3");
+    cr_expect_eq(strlen(read->epoch), EPOCH_BYTES);
+    memcpy(epoch_r, read->epoch, sizeof read->epoch);
+    case_free(read);
+    counter_add(&case_counters, COUNTER_messages_live, counter_get(&counters, COUNTER_messages_live));
+    counters = (struct counters){0};
+}
+
+/* Opens the log, reads its epoch, closes it. */
+static void look(bool is_synced, char epoch_r[EPOCH_BYTES + 1])
+{
+    cr_assert_eq(open_synced(case_dir, is_synced), RC_OK, "%s", reason);
+    cr_expect_eq(exists("unsynced"), !is_synced);
+    read_epoch(epoch_r);
+    store_log_close(store_log);
+    cr_expect(!exists("unsynced"), "who ends properly has synced all");
+}
+
+/* As by SIGKILL. */
+static void open_and_die(bool is_synced)
+{
+    pid_t child = fork();
+    if (child == 0) _exit(open_synced(case_dir, is_synced) == RC_OK ? 0 : 1);
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
+    cr_expect_eq(exists("unsynced"), !is_synced);
+}
+
+Test(store_file, epochs_outlive_the_process_whether_synced_or_not, .timeout = 60)
+{
+    for (int before = 0; before < 2; before++) {
+        for (int after = 0; after < 2; after++) {
+            char epoch[EPOCH_BYTES + 1];
+            case_begin();
+            make_log(3);
+            open_and_die(before);
+            look(after, epoch);
+            cr_expect_str_eq(epoch, "epoch001");
+            case_end();
+        }
+    }
+}
+
+/* Goal: offsets that a power cut has taken back are given again in another epoch only.
+ * Method: the mark is of another start of the machine, as after a power cut, or empty, as made by somebody's touch. */
+Test(store_file, epochs_end_with_the_machine_when_commits_were_not_synced, .timeout = 60)
+{
+    static const char other[] = "01234567-89ab-cdef-0123-456789abcdef";
+    for (size_t length = 0; length < sizeof other; length += 12) {
+        for (int is_synced = 0; is_synced < 2; is_synced++) {
+            char first[EPOCH_BYTES + 1], second[EPOCH_BYTES + 1];
+            case_begin();
+            make_log(3);
+            write_file("unsynced", other, length);
+            look(is_synced, first);
+            cr_expect_str_neq(first, "epoch001");
+            look(is_synced, second);
+            cr_expect_str_eq(first, second, "once is enough");
+            case_end();
+        }
+    }
+}
+
+Test(store_file, a_mark_that_cannot_be_written_is_refused, .timeout = 60)
+{
+    case_begin();
+    make_log(3);
+    cr_assert_eq(mkdir(path_of("unsynced"), 0700), 0);
+    cr_expect_eq(open_synced(case_dir, false), RC_EINVAL);
+    cr_expect(strstr(reason, "unsynced cannot be written: Is a directory") != NULL, "%s", reason);
+    case_end();
+}
