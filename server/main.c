@@ -14,7 +14,7 @@
 #include "server/server.h"
 #include "server/system/log.h"
 #include "server/system/output.h"
-#include "server/web.h"
+#include "server/web/web.h"
 
 #include <errno.h>
 #include <signal.h>

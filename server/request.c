@@ -19,7 +19,7 @@
 #include "server/secure.h"
 #include "server/server.h"
 #include "server/shard.h"
-#include "server/web.h"
+#include "server/web/web.h"
 
 #include <stdlib.h>
 

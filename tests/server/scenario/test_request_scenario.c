@@ -1,6 +1,6 @@
 /* tests/server/scenario/test_request_scenario.c - HTTP on the fake kernel: those who do not wait for answers, who read
  * slowly or never, who stay idle, and who hang up at once. */
-#include "server/web.h"
+#include "server/web/web.h"
 #include "tests/support/api_client.h"
 
 #include <criterion/criterion.h>

@@ -1,9 +1,9 @@
-/* tests/server/test_web.c - the embedded page is served whole, with the headers that keep it safe. */
-#include "server/web.h"
+/* tests/server/web/test_web.c - the embedded page is served whole, with the headers that keep it safe. */
+#include "server/web/web.h"
 
 #include "net/http.h"
 #include "server/config/options.h"
-#include "server/web_files.h"
+#include "server/web/web_files.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
-/* server/web.c - the embedded files, and the chat page filled in. */
-#include "server/web.h"
+/* server/web/web.c - the embedded files, and the chat page filled in. */
+#include "server/web/web.h"
 
-#include "server/web_files.h"
+#include "server/web/web_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* server/web.h - the chat page and what it is made of: the files of server/web, embedded in the program.
+/* server/web/web.h - the chat page and what it is made of: the files of server/web, embedded in the program.
  *
  * Bodies are made once at start and shared by all shards; connections send them from where they lie. Files are
  * compressed when the program is built; the chat page, which is filled in at start, is not. Each has an ETag, a strong
