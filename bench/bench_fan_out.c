@@ -11,7 +11,7 @@
 #include "bench/clock.h"
 #include "core/message.h"
 #include "server/fan_out.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include "core/batch.h"
 #include "net/ring.h"
 #include "server/flush.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 #include "tests/support/fake_ring.h"
 
 #include <stdio.h>

@@ -5,7 +5,7 @@
  * Bounds:    the ring holds letters_max - 1 letters. What does not fit waits in the sender's spill list, in order,
  *            and the sender is told, so that it stops taking in what causes letters. Never spins, drops or blocks.
  * Wake-up:   not here. Sending is a plain store; a fence and the look at the receiver's sleep flag come once a
- *            turn (server/post.c). */
+ *            turn (server/shard/post.c). */
 #pragma once
 
 #include "core/letter.h"

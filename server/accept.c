@@ -5,7 +5,7 @@
 #include "net/ring.h"
 #include "server/connection.h"
 #include "server/server.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 #include "server/system/log.h"
 
 #include <ck_pr.h>

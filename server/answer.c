@@ -4,7 +4,7 @@
 #include "core/batch.h"
 #include "net/http.h"
 #include "server/connection.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 #include "server/system/clock.h"
 
 #include <stdio.h>

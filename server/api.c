@@ -3,8 +3,8 @@
 
 #include "net/http.h"
 #include "server/api_private.h"
-#include "server/post.h"
 #include "server/server.h"
+#include "server/shard/post.h"
 #include "server/store/store.h"
 
 #include <assert.h>

@@ -8,7 +8,7 @@
 #include "server/config/app.h"
 #include "server/connection.h"
 #include "server/query.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 
 #define API_JSON ANSWER_JSON /* SDKs compare it to the letter */
 #define API_TEXT ANSWER_TEXT

@@ -12,7 +12,7 @@
 #include "server/home_publish.h"
 #include "server/protocol/event.h"
 #include "server/query.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 #include "server/store/store.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"

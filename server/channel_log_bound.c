@@ -7,7 +7,7 @@
 #include "server/config/history_rule.h"
 #include "server/home.h"
 #include "server/server.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 #include "server/store/store.h"
 #include "server/system/log.h"
 

@@ -13,7 +13,7 @@
 #include "server/home_publish.h"
 #include "server/query.h"
 #include "server/server.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 #include "server/store/store.h"
 
 #include <stdlib.h>

@@ -18,7 +18,7 @@
 #include "server/request.h"
 #include "server/secure.h"
 #include "server/server.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 #include "server/subscribe.h"
 #include "server/system/log.h"
 

@@ -13,7 +13,7 @@
 #include "server/flush.h"
 #include "server/request.h"
 #include "server/server.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 
 #define LOOKS 4 /* at how far a reader has come, in the time that it has to take something */
 

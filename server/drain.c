@@ -5,7 +5,7 @@
 #include "server/connection.h"
 #include "server/request.h"
 #include "server/server.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 
 #define SLICE          512 /* connections told in one turn */
 #define OTHERS_WAIT_MS 20  /* how often to look whether the other shards are done */

@@ -7,10 +7,10 @@
 
 #include "core/batch.h"
 #include "core/message.h"
-#include "server/crowd.h"
 #include "server/flush.h"
 #include "server/pusher.h"
-#include "server/shard.h"
+#include "server/shard/crowd.h"
+#include "server/shard/shard.h"
 #include "server/system/log.h"
 
 #include <assert.h>

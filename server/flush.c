@@ -3,11 +3,11 @@
 
 #include "net/ring.h"
 #include "server/connection.h"
-#include "server/crowd.h"
 #include "server/deadline.h"
 #include "server/long_answer.h"
 #include "server/secure.h"
-#include "server/shard.h"
+#include "server/shard/crowd.h"
+#include "server/shard/shard.h"
 #include "server/system/clock.h"
 
 #include <assert.h>

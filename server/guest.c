@@ -9,7 +9,7 @@
 #include "server/guest_private.h"
 #include "server/request.h"
 #include "server/server.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 
 #define BODY_BYTES_MAX 4096 /* a token, a socket id, a channel, a name */
 #define NO_STORE       "Cache-Control: no-store\r\n"

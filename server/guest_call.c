@@ -12,7 +12,7 @@
 #include "server/protocol/socket_id.h"
 #include "server/protocol/user.h"
 #include "server/publish.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 
 #define DIRECT_EVENT       "ringcast-direct"
 #define GUEST_NAME_BYTES   160

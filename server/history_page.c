@@ -9,7 +9,7 @@
 #include "server/config/history_rule.h"
 #include "server/home.h"
 #include "server/query.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 #include "server/store/store.h"
 
 #include <stdio.h>

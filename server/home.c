@@ -16,8 +16,8 @@
 #include "server/config/history_rule.h"
 #include "server/home_event.h"
 #include "server/home_publish.h"
-#include "server/post.h"
-#include "server/shard.h"
+#include "server/shard/post.h"
+#include "server/shard/shard.h"
 #include "server/subscribe.h"
 
 #include <assert.h>

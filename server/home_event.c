@@ -11,7 +11,7 @@
 #include "server/home_publish.h"
 #include "server/protocol/event.h"
 #include "server/protocol/socket_id.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 #include "server/system/log.h"
 #include "server/webhook/webhook.h"
 

@@ -9,7 +9,7 @@
 #include "net/frame.h"
 #include "server/channel_log.h"
 #include "server/protocol/event.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 
 #include <stdio.h>
 

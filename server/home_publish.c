@@ -12,11 +12,11 @@
 #include "server/fan_out.h"
 #include "server/home.h"
 #include "server/home_event.h"
-#include "server/post.h"
 #include "server/protocol/event.h"
 #include "server/pusher.h"
 #include "server/query.h"
-#include "server/shard.h"
+#include "server/shard/post.h"
+#include "server/shard/shard.h"
 #include "server/system/log.h"
 
 #define INVITATIONS_MAX 20 /* to one guest, within: */

@@ -13,7 +13,7 @@
 #include "server/publish.h"
 #include "server/query.h"
 #include "server/request.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 #include "server/subscribe.h"
 #include "server/throttle.h"
 

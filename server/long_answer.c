@@ -11,7 +11,7 @@
 #include "server/connection.h"
 #include "server/receive.h"
 #include "server/secure.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 
 #include <assert.h>
 

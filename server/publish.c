@@ -4,11 +4,11 @@
 
 #include "core/channel.h"
 #include "core/message.h"
-#include "server/crowd.h"
 #include "server/fan_out.h"
 #include "server/home_publish.h"
-#include "server/post.h"
-#include "server/shard.h"
+#include "server/shard/crowd.h"
+#include "server/shard/post.h"
+#include "server/shard/shard.h"
 
 enum rc publish(struct shard *shard, struct message *message)
 {

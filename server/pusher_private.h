@@ -9,7 +9,7 @@
 #include "server/protocol/socket_id.h"
 #include "server/protocol/user.h"
 #include "server/pusher.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 
 #define CODE_NONE         0 /* told as null: an error that has no code of its own */
 #define CODE_UNAUTHORIZED 4009

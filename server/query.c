@@ -14,9 +14,9 @@
 #include "server/history_page.h"
 #include "server/home_publish.h"
 #include "server/lobby.h"
-#include "server/post.h"
 #include "server/pusher.h"
-#include "server/shard.h"
+#include "server/shard/post.h"
+#include "server/shard/shard.h"
 
 #include <assert.h>
 #include <stdio.h>

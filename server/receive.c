@@ -13,7 +13,7 @@
 #include "server/pusher.h"
 #include "server/request.h"
 #include "server/secure.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 #include "server/throttle.h"
 
 #include <errno.h>

@@ -18,7 +18,7 @@
 #include "server/receive.h"
 #include "server/secure.h"
 #include "server/server.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 #include "server/web/web.h"
 
 #include <stdlib.h>

@@ -13,7 +13,7 @@
 #include "server/receive.h"
 #include "server/request.h"
 #include "server/server.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"
 

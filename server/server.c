@@ -6,7 +6,7 @@
 #include "server/config/address.h"
 #include "server/config/history_rule.h"
 #include "server/guest.h"
-#include "server/post.h"
+#include "server/shard/post.h"
 #include "server/store/store.h"
 #include "server/system/log.h"
 #include "server/webhook/webhook.h"

@@ -5,7 +5,7 @@
 
 #include "core/mailbox.h"
 #include "server/config/options.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -53,7 +53,7 @@ struct server {
     struct tls_ticket_keys *ticket_keys; /* of all shards */
     struct counters counters;            /* the main thread's */
     uint32_t stage;                      /* atomic: enum server_stage */
-    uint32_t crowds_late;                /* atomic: shards whose crowds are late (server/crowd.h) */
+    uint32_t crowds_late;                /* atomic: shards whose crowds are late (server/shard/crowd.h) */
     int ring_error;                      /* atomic: errno that a shard's ring gave up with, 0: none has */
     bool has_guests;                     /* server/guest.h: they may sign in */
     struct door public_door;

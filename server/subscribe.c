@@ -12,8 +12,8 @@
 #include "server/fan_out.h"
 #include "server/home.h"
 #include "server/long_answer.h"
-#include "server/post.h"
-#include "server/shard.h"
+#include "server/shard/post.h"
+#include "server/shard/shard.h"
 
 /* ---- a connection's list ---- */
 

@@ -5,7 +5,7 @@
 #include "net/ring.h"
 #include "server/connection.h"
 #include "server/receive.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 
 #include <stddef.h>
 #include <stdlib.h>

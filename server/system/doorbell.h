@@ -1,7 +1,7 @@
 /* server/system/doorbell.h - wakes a thread that sleeps on a descriptor; costs a system call only while it does.
  *
  * Not obvious: how the thread falls asleep. It says so, fences and looks at its queues once more; whoever queues for
- * it fences and looks whether it sleeps. One of the two always sees the other (server/post.c does the same). */
+ * it fences and looks whether it sleeps. One of the two always sees the other (server/shard/post.c does the same). */
 #pragma once
 
 #include "core/rc.h"

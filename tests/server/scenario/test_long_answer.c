@@ -7,7 +7,7 @@
 #include "server/component.h"
 #include "server/connection.h"
 #include "server/long_answer.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 #include "tests/support/api_client.h"
 
 #include <criterion/criterion.h>

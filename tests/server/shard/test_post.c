@@ -1,12 +1,12 @@
-/* tests/server/test_post.c - falling asleep while a letter comes: it is seen, or its bell is heard.
+/* tests/server/shard/test_post.c - falling asleep while a letter comes: it is seen, or its bell is heard.
  *
  * Method: two shards' ends of the post without rings. One thread sends a letter and rings, the other looks whether it
  * may sleep, both from a start in common; what is stored by one and not yet seen by the other is the matter of a few
  * nanoseconds, so it is tried often, with the two a little apart in ever other ways. */
 #include "net/ring.h"
-#include "server/post.h"
 #include "server/server.h"
-#include "server/shard.h"
+#include "server/shard/post.h"
+#include "server/shard/shard.h"
 
 #include "core/mailbox.h"
 

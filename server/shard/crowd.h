@@ -1,4 +1,4 @@
-/* server/crowd.h - whose messages wait while crowds are behind.
+/* server/shard/crowd.h - whose messages wait while crowds are behind.
  *
  * A shard serves a crowd in slices (server/flush.h). Is it not through for CROWD_LATE_MS, then more for crowds would
  * only make outboxes longer: until no shard is late, whoever publishes to a crowd is not read, and TCP tells it to

@@ -1,4 +1,4 @@
-/* server/post.h - letters between shards: sending, taking, waking.
+/* server/shard/post.h - letters between shards: sending, taking, waking.
  *
  * A letter goes into its mailbox at once; the doorbell of a sleeping receiver is rung once a turn. When a mailbox is
  * full, letters wait in a spill list and the sender stops taking in what would cause more: it pauses the publishing

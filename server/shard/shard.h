@@ -1,7 +1,7 @@
-/* server/shard.h - what one thread owns: a ring, the connections that came in on it, its view of the channels.
+/* server/shard/shard.h - what one thread owns: a ring, the connections that came in on it, its view of the channels.
  *
  * Threads:   everything here is the shard's thread's own, but for what says otherwise. Other shards reach it through
- *            mailboxes (server/post.h), the main thread through server->stage and the shard's signal descriptor.
+ *            mailboxes (server/shard/post.h), the main thread through server->stage and the shard's signal descriptor.
  * Memory:    arrays are indexed by slot and reserved for slots_max; memory is touched as connections come. */
 #pragma once
 
@@ -19,8 +19,8 @@
 #include "server/channel_log.h"
 #include "server/config/options.h"
 #include "server/connection.h"
-#include "server/crowd.h"
 #include "server/flush.h"
+#include "server/shard/crowd.h"
 #include "server/system/day_clock.h"
 
 #include <pthread.h>

@@ -1,9 +1,9 @@
-/* server/post.c - the sending and the taking side of all mailboxes of one shard.
+/* server/shard/post.c - the sending and the taking side of all mailboxes of one shard.
  *
  * Not obvious: a sender may look at a sleep flag just before the receiver sets it. Both sides therefore fence between
  * their own store and their look at the other's (store-load, which no store or load of its own gives): the sender
  * between letter and flag, the receiver between flag and mailboxes. One of the two always sees the other. */
-#include "server/post.h"
+#include "server/shard/post.h"
 
 #include "core/join.h"
 #include "core/mailbox.h"
@@ -15,7 +15,7 @@
 #include "server/pusher.h"
 #include "server/query.h"
 #include "server/server.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 #include "server/subscribe.h"
 #include "server/system/log.h"
 

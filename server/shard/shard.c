@@ -1,5 +1,5 @@
-/* server/shard.c - making a shard, running its thread, taking it apart. */
-#include "server/shard.h"
+/* server/shard/shard.c - making a shard, running its thread, taking it apart. */
+#include "server/shard/shard.h"
 
 #include "core/memory.h"
 #include "net/listener.h"

@@ -1,9 +1,9 @@
-/* server/crowd.c - one number that all shards share, and what a shard has seen of it. */
-#include "server/crowd.h"
+/* server/shard/crowd.c - one number that all shards share, and what a shard has seen of it. */
+#include "server/shard/crowd.h"
 
 #include "core/channel.h"
 #include "core/message.h"
-#include "server/shard.h"
+#include "server/shard/shard.h"
 
 #include <ck_pr.h>
 
