@@ -1,14 +1,14 @@
 /* bench/bench_flush.c - outboxes to sockets: what a turn's sends cost before the kernel has its part.
  *
- * The real server/flush.c over the tests' ring in memory (tests/support), whose sockets take all and copy it. What
- * that itself costs is told too, flush/N/ring: the same sends without outboxes. Every connection has the same
+ * The real server/connection/flush.c over the tests' ring in memory (tests/support), whose sockets take all and copy
+ * it. What that itself costs is told too, flush/N/ring: the same sends without outboxes. Every connection has the same
  * batches, as after one fan-out: one goes from where it lies, several are joined on the way. An operation is a send.
  */
 #include "bench/bench.h"
 #include "bench/clock.h"
 #include "core/batch.h"
 #include "net/ring.h"
-#include "server/flush.h"
+#include "server/connection/flush.h"
 #include "server/shard/shard.h"
 #include "tests/support/fake_ring.h"
 
@@ -18,7 +18,7 @@
 #define SENDS       (UINT64_C(1) << 21) /* of a run */
 #define BATCH_BYTES 66                  /* a text of 64 bytes */
 #define BATCHES_MAX 3
-#define CHUNK_SENDS 256 /* as server/flush.c submits them */
+#define CHUNK_SENDS 256 /* as server/connection/flush.c submits them */
 
 struct crowd {
     struct shard shard;

@@ -3,7 +3,7 @@
 
 #include "core/batch.h"
 #include "net/http.h"
-#include "server/connection.h"
+#include "server/connection/connection.h"
 #include "server/shard/shard.h"
 #include "server/system/clock.h"
 

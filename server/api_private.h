@@ -6,7 +6,7 @@
 #include "net/query_string.h"
 #include "server/answer.h"
 #include "server/config/app.h"
-#include "server/connection.h"
+#include "server/connection/connection.h"
 #include "server/query.h"
 #include "server/shard/shard.h"
 

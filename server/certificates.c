@@ -2,7 +2,7 @@
 #include "server/certificates.h"
 
 #include "net/tls/tls.h"
-#include "server/secure.h"
+#include "server/connection/secure.h"
 #include "server/server.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"

@@ -1,8 +1,8 @@
 /* server/drain.c - closing all connections without keeping any of them waiting for the others. */
 #include "server/drain.h"
 
-#include "server/accept.h"
-#include "server/connection.h"
+#include "server/connection/accept.h"
+#include "server/connection/connection.h"
 #include "server/request.h"
 #include "server/server.h"
 #include "server/shard/shard.h"

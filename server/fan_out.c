@@ -7,7 +7,7 @@
 
 #include "core/batch.h"
 #include "core/message.h"
-#include "server/flush.h"
+#include "server/connection/flush.h"
 #include "server/pusher.h"
 #include "server/shard/crowd.h"
 #include "server/shard/shard.h"

@@ -5,7 +5,7 @@
 #include "net/http.h"
 #include "net/upgrade.h"
 #include "server/answer.h"
-#include "server/connection.h"
+#include "server/connection/connection.h"
 #include "server/guest_private.h"
 #include "server/request.h"
 #include "server/server.h"

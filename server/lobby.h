@@ -4,7 +4,7 @@
  * A room is the channel of that name, the lobby the channel "lobby". */
 #pragma once
 
-#include "server/component.h"
+#include "server/connection/component.h"
 
 struct query;
 

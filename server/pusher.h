@@ -8,7 +8,7 @@
  * ask for. */
 #pragma once
 
-#include "server/component.h"
+#include "server/connection/component.h"
 
 #include <stdint.h>
 

@@ -4,7 +4,7 @@
 #include "core/join.h"
 #include "net/json.h"
 #include "server/config/app.h"
-#include "server/connection.h"
+#include "server/connection/connection.h"
 #include "server/protocol/event.h"
 #include "server/protocol/socket_id.h"
 #include "server/protocol/user.h"

@@ -4,7 +4,7 @@
 #include "core/channel.h"
 #include "core/channel_type.h"
 #include "core/json_text.h"
-#include "server/long_answer.h"
+#include "server/connection/long_answer.h"
 #include "server/protocol/auth.h"
 #include "server/subscribe.h"
 

@@ -1,8 +1,8 @@
 /* server/shard/crowd.h - whose messages wait while crowds are behind.
  *
- * A shard serves a crowd in slices (server/flush.h). Is it not through for CROWD_LATE_MS, then more for crowds would
- * only make outboxes longer: until no shard is late, whoever publishes to a crowd is not read, and TCP tells it to
- * wait; what goes to a few passes. Backends are answered 503 when that lasts for CROWD_OVERLOAD_MS.
+ * A shard serves a crowd in slices (server/connection/flush.h). Is it not through for CROWD_LATE_MS, then more for
+ * crowds would only make outboxes longer: until no shard is late, whoever publishes to a crowd is not read, and TCP
+ * tells it to wait; what goes to a few passes. Backends are answered 503 when that lasts for CROWD_OVERLOAD_MS.
  * Threads: each function is the shard's own; the number of shards that are late is shared by all. */
 #pragma once
 

@@ -18,8 +18,8 @@
 #include "core/trim.h"
 #include "server/channel_log.h"
 #include "server/config/options.h"
-#include "server/connection.h"
-#include "server/flush.h"
+#include "server/connection/connection.h"
+#include "server/connection/flush.h"
 #include "server/shard/crowd.h"
 #include "server/system/day_clock.h"
 

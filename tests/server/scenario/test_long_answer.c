@@ -4,9 +4,9 @@
  *
  * Method: that of tests/server/scenario/test_channels.c. */
 #include "core/batch.h"
-#include "server/component.h"
-#include "server/connection.h"
-#include "server/long_answer.h"
+#include "server/connection/component.h"
+#include "server/connection/connection.h"
+#include "server/connection/long_answer.h"
 #include "server/shard/shard.h"
 #include "tests/support/api_client.h"
 

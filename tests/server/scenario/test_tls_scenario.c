@@ -1,9 +1,9 @@
 /* tests/server/scenario/test_tls_scenario.c - a whole server on the fake kernel, and clients of its TLS address: which
  * handshakes are computed when, who is accepted meanwhile, and that the end of a connection is heard in every state. */
 #include "core/span.h"
-#include "server/accept.h"
-#include "server/connection.h"
-#include "server/secure.h"
+#include "server/connection/accept.h"
+#include "server/connection/connection.h"
+#include "server/connection/secure.h"
 #include "tests/support/scenario.h"
 #include "tests/support/tls_client.h"
 #include "tests/support/tls_server.h"

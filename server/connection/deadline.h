@@ -1,5 +1,5 @@
-/* server/deadline.h - when a connection's time is up: a request or a goodbye that does not come, silence, an outbox
- * that is too old, a reader that takes nothing. Threads: the shard's. */
+/* server/connection/deadline.h - when a connection's time is up: a request or a goodbye that does not come, silence, an
+ * outbox that is too old, a reader that takes nothing. Threads: the shard's. */
 #pragma once
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* server/connection.h - one client from accept to reaped.
+/* server/connection/connection.h - one client from accept to reaped.
  *
  *   FREE -> [TLS ->] REQUEST -> JOINING -> OPEN -> [SETTLING ->] CLOSING -> DRAINING -> FREE
  * REQUEST may answer and stay (no further request is taken while its answers wait for the client to read), or ask
@@ -49,9 +49,9 @@ enum outbox_mark {
     OUTBOX_WATCHED = 1 << 3,     /* connection_flushed() wants to know when it is empty */
     OUTBOX_NO_MEMORY = 1 << 4,   /* lost a message for want of memory: close it */
     OUTBOX_PASSED_OVER = 1 << 5, /* during one fan-out: EXCLUDED, and a reader of the channel */
-    OUTBOX_SECURE = 1 << 6,      /* goes out through server/secure */
+    OUTBOX_SECURE = 1 << 6,      /* goes out through server/connection/secure */
     OUTBOX_CROWD = 1 << 7,       /* to be flushed when it is its turn among many */
-    OUTBOX_LONG = 1 << 8,        /* a long answer stands in it, see server/long_answer.h */
+    OUTBOX_LONG = 1 << 8,        /* a long answer stands in it, see server/connection/long_answer.h */
     OUTBOX_ASKER = 1 << 9,       /* in shard->askers, perhaps as the slot's last connection */
 };
 
@@ -94,7 +94,8 @@ struct connection {
     bool is_shutting : 1;         /* a SHUTDOWN is under way */
     bool is_paused : 1;           /* not read from: it causes letters that find their mailbox full */
     bool is_choked : 1;       /* not read from: it sends on and on while it is ANSWERING, in TLS, or does not read;
-                                 OPEN: what is held begins with a question that waits, see server/long_answer.h */
+                                 OPEN: what is held begins with a question that waits,
+                                 see server/connection/long_answer.h */
     bool is_starved : 1;      /* in shard->starved: its receive found no buffer, or it may be read on */
     bool has_ended : 1;       /* the peer sent its FIN: nothing more will come */
     bool has_peer_closed : 1; /* the peer's close frame has come */

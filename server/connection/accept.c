@@ -1,9 +1,9 @@
-/* server/accept.c - one accept for each listener, and what to do when it ends. */
-#include "server/accept.h"
+/* server/connection/accept.c - one accept for each listener, and what to do when it ends. */
+#include "server/connection/accept.h"
 
 #include "net/listener.h"
 #include "net/ring.h"
-#include "server/connection.h"
+#include "server/connection/connection.h"
 #include "server/server.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"

@@ -1,4 +1,5 @@
-/* server/receive.h - socket bytes -> HTTP request -> frames -> messages: the reading half of a connection. */
+/* server/connection/receive.h - socket bytes -> HTTP request -> frames -> messages:
+ * the reading half of a connection. */
 #pragma once
 
 struct bytes;

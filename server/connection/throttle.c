@@ -1,10 +1,10 @@
-/* server/throttle.c - one bucket for messages and one for bytes, each kept as the time at which it is full again (the
- * generic cell rate algorithm, ITU-T I.371). */
-#include "server/throttle.h"
+/* server/connection/throttle.c - one bucket for messages and one for bytes, each kept as the time at which it is full
+ * again (the generic cell rate algorithm, ITU-T I.371). */
+#include "server/connection/throttle.h"
 
 #include "net/ring.h"
-#include "server/connection.h"
-#include "server/receive.h"
+#include "server/connection/connection.h"
+#include "server/connection/receive.h"
 #include "server/shard/shard.h"
 
 #include <stddef.h>

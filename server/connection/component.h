@@ -1,4 +1,4 @@
-/* server/component.h - a protocol: what is done with what clients say.
+/* server/connection/component.h - a protocol: what is done with what clients say.
  *
  * The four calls are those of a Ratchet application. A component is chosen by the URL's path when a client asks for a
  * WebSocket; adding a protocol means a file that implements this and a row in server/request.c.

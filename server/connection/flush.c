@@ -1,11 +1,11 @@
-/* server/flush.c - outboxes to sockets, a chunk of sends at a time. */
-#include "server/flush.h"
+/* server/connection/flush.c - outboxes to sockets, a chunk of sends at a time. */
+#include "server/connection/flush.h"
 
 #include "net/ring.h"
-#include "server/connection.h"
-#include "server/deadline.h"
-#include "server/long_answer.h"
-#include "server/secure.h"
+#include "server/connection/connection.h"
+#include "server/connection/deadline.h"
+#include "server/connection/long_answer.h"
+#include "server/connection/secure.h"
 #include "server/shard/crowd.h"
 #include "server/shard/shard.h"
 #include "server/system/clock.h"

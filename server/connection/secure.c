@@ -1,5 +1,5 @@
-/* server/secure.c - opening what comes, sealing what goes, and when handshakes are computed. */
-#include "server/secure.h"
+/* server/connection/secure.c - opening what comes, sealing what goes, and when handshakes are computed. */
+#include "server/connection/secure.h"
 
 #include "core/batch.h"
 #include "core/bytes.h"
@@ -7,10 +7,10 @@
 #include "core/tsan.h"
 #include "net/ring.h"
 #include "net/tls/tls.h"
-#include "server/connection.h"
-#include "server/flush.h"
-#include "server/long_answer.h"
-#include "server/receive.h"
+#include "server/connection/connection.h"
+#include "server/connection/flush.h"
+#include "server/connection/long_answer.h"
+#include "server/connection/receive.h"
 #include "server/request.h"
 #include "server/server.h"
 #include "server/shard/shard.h"

@@ -1,16 +1,16 @@
-/* server/long_answer.c - one long answer for a connection, and so many bytes of them for a shard.
+/* server/connection/long_answer.c - one long answer for a connection, and so many bytes of them for a shard.
  *
  * Not obvious: how long an answer will be is known when it comes, so a question under way counts as the longest that
  * came lately. */
-#include "server/long_answer.h"
+#include "server/connection/long_answer.h"
 
 #include "core/batch.h"
 #include "core/span.h"
 #include "net/frame.h"
-#include "server/component.h"
-#include "server/connection.h"
-#include "server/receive.h"
-#include "server/secure.h"
+#include "server/connection/component.h"
+#include "server/connection/connection.h"
+#include "server/connection/receive.h"
+#include "server/connection/secure.h"
 #include "server/shard/shard.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
-/* server/throttle.h - how fast a raw connection may publish: room_messages_per_second, room_bytes_per_second.
+/* server/connection/throttle.h - how fast a raw connection may publish: room_messages_per_second,
+ * room_bytes_per_second.
  *
  * A connection may be one second ahead of what these permit: a burst of as many, after a rest. Beyond that it is not
  * read, and TCP tells its client to wait, until it may send one more; it is never closed for it, and nothing of what it

@@ -1,20 +1,20 @@
-/* server/receive.c - the state machine's steps over received bytes.
+/* server/connection/receive.c - the state machine's steps over received bytes.
  *
  * Bytes lie in a buffer lent for this turn. A message that lies whole in it goes to its component from there; one
  * that does not is gathered. A connection that must not be read (it waits for its channel's home, or the mailboxes
  * are full) has its bytes held until it may. */
-#include "server/receive.h"
+#include "server/connection/receive.h"
 
 #include "core/span.h"
 #include "net/frame.h"
 #include "net/ring.h"
 #include "server/answer.h"
-#include "server/component.h"
+#include "server/connection/component.h"
+#include "server/connection/secure.h"
+#include "server/connection/throttle.h"
 #include "server/pusher.h"
 #include "server/request.h"
-#include "server/secure.h"
 #include "server/shard/shard.h"
-#include "server/throttle.h"
 
 #include <errno.h>
 

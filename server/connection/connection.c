@@ -1,22 +1,22 @@
-/* server/connection.c - the life of a connection: states, saying, closing.
+/* server/connection/connection.c - the life of a connection: states, saying, closing.
  *
  * Closing is asked for anywhere, also in the middle of a fan-out or a flush, so it never frees at once: the socket is
  * given back by connection_operation_done() when the kernel holds nothing of it any more. */
-#include "server/connection.h"
+#include "server/connection/connection.h"
 
 #include "core/span.h"
 #include "net/frame.h"
 #include "net/http.h"
 #include "net/ring.h"
 #include "server/api.h"
-#include "server/component.h"
-#include "server/deadline.h"
+#include "server/connection/component.h"
+#include "server/connection/deadline.h"
+#include "server/connection/flush.h"
+#include "server/connection/long_answer.h"
+#include "server/connection/receive.h"
+#include "server/connection/secure.h"
 #include "server/drain.h"
-#include "server/flush.h"
-#include "server/long_answer.h"
-#include "server/receive.h"
 #include "server/request.h"
-#include "server/secure.h"
 #include "server/server.h"
 #include "server/shard/shard.h"
 #include "server/subscribe.h"

@@ -1,5 +1,5 @@
-/* server/connection_state.c - names of the states, for the log. */
-#include "server/connection.h"
+/* server/connection/connection_state.c - names of the states, for the log. */
+#include "server/connection/connection.h"
 
 const char *connection_state_name(enum connection_state state)
 {

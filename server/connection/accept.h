@@ -1,4 +1,4 @@
-/* server/accept.h - letting connections in, up to connections_max.
+/* server/connection/accept.h - letting connections in, up to connections_max.
  *
  * At the limit a shard stops accepting; newcomers wait in the listeners' backlogs, and what came in the same breath
  * is closed. It tries again every 100 ms and begins when a fiftieth of the places is free.

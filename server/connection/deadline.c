@@ -1,16 +1,17 @@
-/* server/deadline.c - what the timer of a connection stands for in each state; silence, and readers that stand still.
+/* server/connection/deadline.c - what the timer of a connection stands for in each state; silence,
+ * and readers that stand still.
  *
  * Not obvious: the kernel calls a socket writable only when a good part of its buffer, which may be megabytes, is free
  * again. On a slow line that is after minutes. So before a peer is judged the kernel is asked how much it has
  * acknowledged, now and then, as any of it is a sign of life. */
-#include "server/deadline.h"
+#include "server/connection/deadline.h"
 
 #include "core/batch.h"
 #include "net/frame.h"
 #include "net/ring.h"
 #include "server/api.h"
-#include "server/connection.h"
-#include "server/flush.h"
+#include "server/connection/connection.h"
+#include "server/connection/flush.h"
 #include "server/request.h"
 #include "server/server.h"
 #include "server/shard/shard.h"

@@ -1,4 +1,4 @@
-/* server/secure.h - connections over TLS: ciphertext between socket and connection (net/tls).
+/* server/connection/secure.h - connections over TLS: ciphertext between socket and connection (net/tls).
  *
  * What comes is opened before anybody looks at it, what goes is sealed in the flush, one record for what a connection
  * has to say in a turn. Handshakes are computing of a millisecond or three: those that are due wait in queues of which

@@ -1,4 +1,4 @@
-/* server/flush.h - the end of a turn: everything a connection has to say leaves in one send.
+/* server/connection/flush.h - the end of a turn: everything a connection has to say leaves in one send.
  *
  * Sends go to the kernel in chunks, at most one for each connection in a chunk, straight from the shared batch when
  * an outbox holds one, joined in a scratch block when it holds several small ones. Success is silent; a connection

@@ -1,4 +1,5 @@
-/* server/long_answer.h - answers that are as long as they are: lists of members, what was missed, pages of history.
+/* server/connection/long_answer.h - answers that are as long as they are: lists of members, what was missed,
+ * pages of history.
  *
  * A reader cannot be blamed for the length of what it asked for, so these do not count as what makes it slow; but one
  * who takes nothing of them for outbox_age_ms_max is closed, whatever it says meanwhile. In
