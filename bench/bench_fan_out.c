@@ -1,7 +1,8 @@
 /* bench/bench_fan_out.c - a turn's messages into the outboxes of a channel's subscribers, and out of them again.
  *
- * The real server/fan_out.c on a shard that has only what a fan-out touches: channels, outboxes, the list of dirty
- * ones. What the kernel would do stands outside: emptying an outbox here is what a send that went whole does to it.
+ * The real server/channel/fan_out.c on a shard that has only what a fan-out touches: channels, outboxes, the list of
+ * dirty ones. What the kernel would do stands outside: emptying an outbox here is what a send that went whole does to
+ * it.
  * An operation is one message for one subscriber.
  *
  * Where the subscribers' outboxes lie decides much: one after the other, as of connections that came and subscribed
@@ -10,7 +11,7 @@
 #include "bench/bench.h"
 #include "bench/clock.h"
 #include "core/message.h"
-#include "server/fan_out.h"
+#include "server/channel/fan_out.h"
 #include "server/shard/shard.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* core/batch.c - making and freeing of batches; joining them is the fan-out's business (server/fan_out.c). */
+/* core/batch.c - making and freeing of batches; joining them is the fan-out's business (server/channel/fan_out.c). */
 #include "core/batch.h"
 
 #include "core/message.h"

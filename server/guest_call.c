@@ -6,12 +6,12 @@
 #include "core/channel_type.h"
 #include "core/json_text.h"
 #include "core/name.h"
+#include "server/channel/publish.h"
 #include "server/guest_token.h"
 #include "server/protocol/auth.h"
 #include "server/protocol/event.h"
 #include "server/protocol/socket_id.h"
 #include "server/protocol/user.h"
-#include "server/publish.h"
 #include "server/shard/shard.h"
 
 #define DIRECT_EVENT       "ringcast-direct"

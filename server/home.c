@@ -11,6 +11,7 @@
 #include "core/presence.h"
 #include "core/receipts.h"
 #include "core/roster.h"
+#include "server/channel/subscribe.h"
 #include "server/channel_log.h"
 #include "server/config/app.h"
 #include "server/config/history_rule.h"
@@ -18,7 +19,6 @@
 #include "server/home_publish.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
-#include "server/subscribe.h"
 
 #include <assert.h>
 #include <stdlib.h>

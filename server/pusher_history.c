@@ -8,10 +8,10 @@
 #include "core/json_text.h"
 #include "core/message.h"
 #include "core/span.h"
+#include "server/channel/publish.h"
 #include "server/connection/long_answer.h"
 #include "server/history_page.h"
 #include "server/home_publish.h"
-#include "server/publish.h"
 #include "server/query.h"
 
 #include <stdarg.h>

@@ -4,9 +4,9 @@
 #include "core/channel.h"
 #include "core/channel_type.h"
 #include "core/json_text.h"
+#include "server/channel/subscribe.h"
 #include "server/connection/long_answer.h"
 #include "server/protocol/auth.h"
-#include "server/subscribe.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,8 +7,8 @@
 #include "core/channel.h"
 #include "core/channel_type.h"
 #include "core/json_text.h"
+#include "server/channel/subscribe.h"
 #include "server/protocol/auth.h"
-#include "server/subscribe.h"
 
 #include <stdio.h>
 #include <stdlib.h>

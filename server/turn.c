@@ -3,6 +3,7 @@
 
 #include "core/roster.h"
 #include "net/ring.h"
+#include "server/channel/fan_out.h"
 #include "server/channel_log.h"
 #include "server/connection/accept.h"
 #include "server/connection/connection.h"
@@ -13,7 +14,6 @@
 #include "server/connection/secure.h"
 #include "server/connection/throttle.h"
 #include "server/drain.h"
-#include "server/fan_out.h"
 #include "server/home.h"
 #include "server/server.h"
 #include "server/shard/crowd.h"

@@ -9,6 +9,7 @@
 #include "net/http.h"
 #include "net/ring.h"
 #include "server/api.h"
+#include "server/channel/subscribe.h"
 #include "server/connection/component.h"
 #include "server/connection/deadline.h"
 #include "server/connection/flush.h"
@@ -19,7 +20,6 @@
 #include "server/request.h"
 #include "server/server.h"
 #include "server/shard/shard.h"
-#include "server/subscribe.h"
 #include "server/system/log.h"
 
 #include <assert.h>

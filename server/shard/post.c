@@ -9,14 +9,14 @@
 #include "core/mailbox.h"
 #include "core/message.h"
 #include "net/ring.h"
+#include "server/channel/publish.h"
+#include "server/channel/subscribe.h"
 #include "server/home.h"
 #include "server/home_publish.h"
-#include "server/publish.h"
 #include "server/pusher.h"
 #include "server/query.h"
 #include "server/server.h"
 #include "server/shard/shard.h"
-#include "server/subscribe.h"
 #include "server/system/log.h"
 
 #include <ck_pr.h>

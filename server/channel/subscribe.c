@@ -1,16 +1,16 @@
-/* server/subscribe.c - asking homes, and what their answers make of a subscription.
+/* server/channel/subscribe.c - asking homes, and what their answers make of a subscription.
  *
  * Not obvious: a subscription may be taken back, or its connection end, while the answer is on its way. It is then
  * simply forgotten here, and an answer that finds nobody goes back to the home as UNSUBSCRIBE. */
-#include "server/subscribe.h"
+#include "server/channel/subscribe.h"
 
 #include "core/batch.h"
 #include "core/channel.h"
 #include "core/message.h"
+#include "server/channel/fan_out.h"
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
 #include "server/connection/long_answer.h"
-#include "server/fan_out.h"
 #include "server/home.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"

@@ -1,4 +1,4 @@
-/* server/subscribe.h - a connection's way into channels and out of them, as its own shard sees it.
+/* server/channel/subscribe.h - a connection's way into channels and out of them, as its own shard sees it.
  *
  * Every subscription asks the channel's home first (server/home.h), also where the home is this shard; the answer ends
  * in the component's on_subscribed or on_refused. Because mailboxes are FIFO, the connection gets every message that

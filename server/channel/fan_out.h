@@ -1,4 +1,4 @@
-/* server/fan_out.h - from a channel to the outboxes of its subscribers on this shard. */
+/* server/channel/fan_out.h - from a channel to the outboxes of its subscribers on this shard. */
 #pragma once
 
 struct channel;

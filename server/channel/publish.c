@@ -1,10 +1,10 @@
-/* server/publish.c - the two ends of a message's way between shards. What lies between is server/home_publish.c; the
- * last step, from a channel to its subscribers' outboxes, is server/fan_out.c. */
-#include "server/publish.h"
+/* server/channel/publish.c - the two ends of a message's way between shards. What lies between is
+ * server/home_publish.c; the last step, from a channel to its subscribers' outboxes, is server/channel/fan_out.c. */
+#include "server/channel/publish.h"
 
 #include "core/channel.h"
 #include "core/message.h"
-#include "server/fan_out.h"
+#include "server/channel/fan_out.h"
 #include "server/home_publish.h"
 #include "server/shard/crowd.h"
 #include "server/shard/post.h"

@@ -1,9 +1,9 @@
-/* server/fan_out.c - the hot loop: one batch into many outboxes.
+/* server/channel/fan_out.c - the hot loop: one batch into many outboxes.
  *
  * A run of messages is joined once for all, so that each connection has one batch to send, whatever the number of
  * messages in a turn. A connection that published some of them and does not want them back gets a batch of its own,
  * the joined one without its frames. */
-#include "server/fan_out.h"
+#include "server/channel/fan_out.h"
 
 #include "core/batch.h"
 #include "core/message.h"

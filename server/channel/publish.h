@@ -1,4 +1,5 @@
-/* server/publish.h - the way of a message through channels: to its home, into order, to the shards, to outboxes.
+/* server/channel/publish.h - the way of a message through channels: to its home, into order,
+ * to the shards, to outboxes.
  *
  * A channel's home gives its messages one order (server/home_publish.h); mailboxes keep it; so every subscriber on
  * every shard sees the same. Messages that reach a shard in one turn wait in their channel and go to its subscribers at
