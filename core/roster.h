@@ -45,7 +45,7 @@ struct roster {
     bool is_miss_told;              /* backends know that it has none */
 
     const struct history_rule *rule; /* of its history; NULL: it keeps none */
-    struct channel_log *log;         /* its history (server/channel_log.h); NULL: not in use */
+    struct channel_log *log;         /* its history (server/home/channel_log.h); NULL: not in use */
 
     uint64_t invited_ms; /* a guest's channel: since when it was invited */
     uint32_t invited;    /* so often */

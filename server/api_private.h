@@ -7,7 +7,7 @@
 #include "server/answer.h"
 #include "server/config/app.h"
 #include "server/connection/connection.h"
-#include "server/query.h"
+#include "server/home/query.h"
 #include "server/shard/shard.h"
 
 #define API_JSON ANSWER_JSON /* SDKs compare it to the letter */

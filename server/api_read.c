@@ -3,7 +3,7 @@
 
 #include "core/channel_type.h"
 #include "core/message.h"
-#include "server/history_page.h"
+#include "server/home/history_page.h"
 #include "server/protocol/user.h"
 #include "server/server.h"
 

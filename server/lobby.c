@@ -13,7 +13,7 @@
 #include "server/config/app.h"
 #include "server/connection/connection.h"
 #include "server/connection/throttle.h"
-#include "server/query.h"
+#include "server/home/query.h"
 #include "server/request.h"
 #include "server/shard/shard.h"
 

@@ -4,7 +4,7 @@
 #include "core/channel.h"
 #include "core/channel_type.h"
 #include "core/message.h"
-#include "server/query.h"
+#include "server/home/query.h"
 
 #include <stdlib.h>
 

@@ -10,9 +10,9 @@
 #include "core/span.h"
 #include "server/channel/publish.h"
 #include "server/connection/long_answer.h"
-#include "server/history_page.h"
-#include "server/home_publish.h"
-#include "server/query.h"
+#include "server/home/history_page.h"
+#include "server/home/home_publish.h"
+#include "server/home/query.h"
 
 #include <stdarg.h>
 #include <stdio.h>

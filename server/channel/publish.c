@@ -1,11 +1,12 @@
 /* server/channel/publish.c - the two ends of a message's way between shards. What lies between is
- * server/home_publish.c; the last step, from a channel to its subscribers' outboxes, is server/channel/fan_out.c. */
+ * server/home/home_publish.c; the last step, from a channel to its subscribers' outboxes,
+ * is server/channel/fan_out.c. */
 #include "server/channel/publish.h"
 
 #include "core/channel.h"
 #include "core/message.h"
 #include "server/channel/fan_out.h"
-#include "server/home_publish.h"
+#include "server/home/home_publish.h"
 #include "server/shard/crowd.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"

@@ -1,7 +1,7 @@
 /* server/channel/publish.h - the way of a message through channels: to its home, into order,
  * to the shards, to outboxes.
  *
- * A channel's home gives its messages one order (server/home_publish.h); mailboxes keep it; so every subscriber on
+ * A channel's home gives its messages one order (server/home/home_publish.h); mailboxes keep it; so every subscriber on
  * every shard sees the same. Messages that reach a shard in one turn wait in their channel and go to its subscribers at
  * the end of the turn, as few batches as they fit into: encoded once, joined once, shared by all. */
 #pragma once

@@ -11,7 +11,7 @@
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
 #include "server/connection/long_answer.h"
-#include "server/home.h"
+#include "server/home/home.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 

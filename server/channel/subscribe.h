@@ -1,8 +1,8 @@
 /* server/channel/subscribe.h - a connection's way into channels and out of them, as its own shard sees it.
  *
- * Every subscription asks the channel's home first (server/home.h), also where the home is this shard; the answer ends
- * in the component's on_subscribed or on_refused. Because mailboxes are FIFO, the connection gets every message that
- * the home puts in order after its answer, and none before. */
+ * Every subscription asks the channel's home first (server/home/home.h), also where the home is this shard; the answer
+ * ends in the component's on_subscribed or on_refused. Because mailboxes are FIFO, the connection gets every message
+ * that the home puts in order after its answer, and none before. */
 #pragma once
 
 #include "core/join.h"

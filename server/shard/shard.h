@@ -16,10 +16,10 @@
 #include "core/slot_list.h"
 #include "core/timer_wheel.h"
 #include "core/trim.h"
-#include "server/channel_log.h"
 #include "server/config/options.h"
 #include "server/connection/connection.h"
 #include "server/connection/flush.h"
+#include "server/home/channel_log.h"
 #include "server/shard/crowd.h"
 #include "server/system/day_clock.h"
 

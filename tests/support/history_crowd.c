@@ -2,7 +2,7 @@
 #include "tests/support/history_crowd_private.h"
 
 #include "net/frame.h"
-#include "server/channel_log.h"
+#include "server/home/channel_log.h"
 #include "server/system/log.h"
 #include "tests/support/fake_store.h"
 

@@ -1,6 +1,6 @@
 /* tests/server/scenario/test_history_names.c - names of channels that strangers make up: what they cost is counted and
  * bounded, they ask the store nothing, push out no message, and no promise suffers. */
-#include "server/channel_log.h"
+#include "server/home/channel_log.h"
 #include "tests/support/api_client.h"
 #include "tests/support/channel_client.h"
 #include "tests/support/fake_store.h"

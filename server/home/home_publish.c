@@ -1,5 +1,5 @@
-/* server/home_publish.c - what becomes of a message at its channel's home. */
-#include "server/home_publish.h"
+/* server/home/home_publish.c - what becomes of a message at its channel's home. */
+#include "server/home/home_publish.h"
 
 #include "core/channel.h"
 #include "core/message.h"
@@ -7,14 +7,14 @@
 #include "core/roster.h"
 #include "net/frame.h"
 #include "server/channel/fan_out.h"
-#include "server/channel_log.h"
 #include "server/config/app.h"
 #include "server/config/history_rule.h"
-#include "server/home.h"
-#include "server/home_event.h"
+#include "server/home/channel_log.h"
+#include "server/home/home.h"
+#include "server/home/home_event.h"
+#include "server/home/query.h"
 #include "server/protocol/event.h"
 #include "server/pusher.h"
-#include "server/query.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"

@@ -1,9 +1,9 @@
-/* server/home.c - joining and leaving at a channel's home.
+/* server/home/home.c - joining and leaving at a channel's home.
  *
  * Not obvious: members who join in one turn are answered at its end. Those who are there already are told first who
  * came and who went in this turn, all in one batch, and nothing of one who went and came back; then those who join get
  * one snapshot that has them all, made once, and nothing that came before it. */
-#include "server/home.h"
+#include "server/home/home.h"
 
 #include "core/channel.h"
 #include "core/join.h"
@@ -12,11 +12,11 @@
 #include "core/receipts.h"
 #include "core/roster.h"
 #include "server/channel/subscribe.h"
-#include "server/channel_log.h"
 #include "server/config/app.h"
 #include "server/config/history_rule.h"
-#include "server/home_event.h"
-#include "server/home_publish.h"
+#include "server/home/channel_log.h"
+#include "server/home/home_event.h"
+#include "server/home/home_publish.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 

@@ -1,5 +1,5 @@
-/* server/channel_log_store.c - what homes ask of the store, and what becomes of its answers. */
-#include "server/channel_log_private.h"
+/* server/home/channel_log_store.c - what homes ask of the store, and what becomes of its answers. */
+#include "server/home/channel_log_private.h"
 
 #include "core/channel.h"
 #include "core/join.h"
@@ -8,10 +8,10 @@
 #include "core/roster.h"
 #include "server/config/app.h"
 #include "server/config/history_rule.h"
-#include "server/history_page.h"
-#include "server/home.h"
-#include "server/home_publish.h"
-#include "server/query.h"
+#include "server/home/history_page.h"
+#include "server/home/home.h"
+#include "server/home/home_publish.h"
+#include "server/home/query.h"
 #include "server/server.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"

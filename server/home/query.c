@@ -1,7 +1,7 @@
-/* server/query.c - a home's answers to backends and clients.
+/* server/home/query.c - a home's answers to backends and clients.
  *
  * The list of channels is made in one go: with a hundred thousand of them at one home that takes some milliseconds. */
-#include "server/query.h"
+#include "server/home/query.h"
 
 #include "core/channel.h"
 #include "core/channel_type.h"
@@ -11,8 +11,8 @@
 #include "core/roster.h"
 #include "core/span.h"
 #include "server/api.h"
-#include "server/history_page.h"
-#include "server/home_publish.h"
+#include "server/home/history_page.h"
+#include "server/home/home_publish.h"
 #include "server/lobby.h"
 #include "server/pusher.h"
 #include "server/shard/post.h"

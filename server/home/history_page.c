@@ -1,14 +1,14 @@
-/* server/history_page.c - choosing and writing the items of a page. */
-#include "server/history_page.h"
+/* server/home/history_page.c - choosing and writing the items of a page. */
+#include "server/home/history_page.h"
 
 #include "core/channel.h"
 #include "core/message.h"
 #include "core/roster.h"
 #include "core/span.h"
-#include "server/channel_log.h"
 #include "server/config/history_rule.h"
-#include "server/home.h"
-#include "server/query.h"
+#include "server/home/channel_log.h"
+#include "server/home/home.h"
+#include "server/home/query.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"
 

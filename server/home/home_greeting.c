@@ -1,5 +1,5 @@
-/* server/home_greeting.c - what a new subscriber is told, as one run of frames. */
-#include "server/home_event.h"
+/* server/home/home_greeting.c - what a new subscriber is told, as one run of frames. */
+#include "server/home/home_event.h"
 
 #include "core/channel.h"
 #include "core/join.h"
@@ -7,7 +7,7 @@
 #include "core/presence.h"
 #include "core/roster.h"
 #include "net/frame.h"
-#include "server/channel_log.h"
+#include "server/home/channel_log.h"
 #include "server/protocol/event.h"
 #include "server/shard/shard.h"
 

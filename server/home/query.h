@@ -1,6 +1,6 @@
-/* server/query.h - what a backend's call, or a client that wants an answer, asks of a channel's home, and the home's
- * answer: the body of the letters ASK and ANSWER. It travels there and back, so that an answer needs no memory but for
- * its text.
+/* server/home/query.h - what a backend's call, or a client that wants an answer, asks of a channel's home, and the
+ * home's answer: the body of the letters ASK and ANSWER. It travels there and back, so that an answer needs no memory
+ * but for its text.
  *
  * Ownership: whoever holds the letter; then the call that asked (server/api.h), or pusher_answered(). */
 #pragma once

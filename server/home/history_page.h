@@ -1,4 +1,4 @@
-/* server/history_page.h - a part of a channel's history, told on demand.
+/* server/home/history_page.h - a part of a channel's history, told on demand.
  *
  *     "epoch":"k3x9ab2m","offset":43,"more":false,"items":[
  *       {"offset":42,"name":"ev","data":"...","time_ms":1700000000123,"user_id":"42"},...]

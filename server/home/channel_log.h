@@ -1,4 +1,4 @@
-/* server/channel_log.h - a channel's log at its home: it gives offsets, holds the window, asks the store.
+/* server/home/channel_log.h - a channel's log at its home: it gives offsets, holds the window, asks the store.
  *
  * A message of a durable channel goes to the store first and to the readers when it is committed: nobody sees what a
  * restart would take back, and no offset is given twice. What the store has of a channel comes back when somebody

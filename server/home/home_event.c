@@ -1,5 +1,5 @@
-/* server/home_event.c - events about members, counts and users; greetings are in home_greeting.c. */
-#include "server/home_event.h"
+/* server/home/home_event.c - events about members, counts and users; greetings are in home_greeting.c. */
+#include "server/home/home_event.h"
 
 #include "core/channel.h"
 #include "core/json_text.h"
@@ -8,7 +8,7 @@
 #include "core/roster.h"
 #include "net/frame.h"
 #include "server/config/app.h"
-#include "server/home_publish.h"
+#include "server/home/home_publish.h"
 #include "server/protocol/event.h"
 #include "server/protocol/socket_id.h"
 #include "server/shard/shard.h"

@@ -1,4 +1,5 @@
-/* server/home_publish.h - a message at its channel's home: once only, kept if its channel keeps it, into order, out.
+/* server/home/home_publish.h - a message at its channel's home: once only, kept if its channel keeps it,
+ * into order, out.
  *
  * Threads: the home shard. */
 #pragma once

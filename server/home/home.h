@@ -1,5 +1,5 @@
-/* server/home.h - what a channel's home does: it counts subscribers and knows the members; with home_publish.h, which
- * puts messages in order, and home_event.h, which tells subscribers and backends what happens.
+/* server/home/home.h - what a channel's home does: it counts subscribers and knows the members; with home_publish.h,
+ * which puts messages in order, and home_event.h, which tells subscribers and backends what happens.
  *
  * Threads: the home shard. Each function is the taking side of a letter (core/letter.def), and is called directly where
  *          the asking shard is the home itself. */

@@ -1,4 +1,5 @@
-/* server/home_event.h - what a channel's home tells of it by itself: to subscribers as events, to backends as webhooks.
+/* server/home/home_event.h - what a channel's home tells of it by itself: to subscribers as events,
+ * to backends as webhooks.
  *
  * Without memory for one of these the log says so, and the server goes on. */
 #pragma once

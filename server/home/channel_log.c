@@ -1,5 +1,5 @@
-/* server/channel_log.c - windows: what is kept, for how long, and what waits until that is known. */
-#include "server/channel_log_private.h"
+/* server/home/channel_log.c - windows: what is kept, for how long, and what waits until that is known. */
+#include "server/home/channel_log_private.h"
 
 #include "core/channel.h"
 #include "core/join.h"
@@ -7,11 +7,11 @@
 #include "core/receipts.h"
 #include "core/roster.h"
 #include "server/config/history_rule.h"
-#include "server/home.h"
-#include "server/home_event.h"
-#include "server/home_publish.h"
+#include "server/home/home.h"
+#include "server/home/home_event.h"
+#include "server/home/home_publish.h"
+#include "server/home/query.h"
 #include "server/protocol/event.h"
-#include "server/query.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"
 #include "server/system/clock.h"

@@ -1,8 +1,8 @@
-/* server/channel_log_private.h - what channel_log.c (windows, time) and channel_log_store.c (jobs) share; nobody else
- * includes it. */
+/* server/home/channel_log_private.h - what channel_log.c (windows, time) and channel_log_store.c (jobs) share; nobody
+ * else includes it. */
 #pragma once
 
-#include "server/channel_log.h"
+#include "server/home/channel_log.h"
 
 struct name;
 struct store_job;
