@@ -26,7 +26,7 @@ struct encode {
     uint64_t (*encode)(struct encode *encode);
 };
 
-/* As server/lobby.c does it. */
+/* As server/component/lobby.c does it. */
 static uint64_t encode_raw(struct encode *encode)
 {
     uint8_t header[FRAME_HEADER_BYTES_MAX];

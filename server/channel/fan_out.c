@@ -7,8 +7,8 @@
 
 #include "core/batch.h"
 #include "core/message.h"
+#include "server/component/pusher.h"
 #include "server/connection/flush.h"
-#include "server/pusher.h"
 #include "server/shard/crowd.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"

@@ -9,10 +9,10 @@
 #include "net/frame.h"
 #include "net/ring.h"
 #include "server/answer.h"
+#include "server/component/pusher.h"
 #include "server/connection/component.h"
 #include "server/connection/secure.h"
 #include "server/connection/throttle.h"
-#include "server/pusher.h"
 #include "server/request.h"
 #include "server/shard/shard.h"
 

@@ -1,6 +1,6 @@
 /* server/web/room_name.js - what a room may be called, and what its channel is called then. A name of the letters that
  * channels may have is its channel's name; any other is written there as "=" and base64url, as the server does with
- * what stands in addresses (server/lobby.c). */
+ * what stands in addresses (server/component/lobby.c). */
 
 const PLAIN_NAME = /^[A-Za-z0-9_\-=@,.;]{1,200}$/;
 const RESERVED = /^(?:private-|presence-|cache-)|^\.{1,2}$/;

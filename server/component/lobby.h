@@ -1,4 +1,4 @@
-/* server/lobby.h - the component for raw WebSockets: / is the lobby, /room/NAME a room.
+/* server/component/lobby.h - the component for raw WebSockets: / is the lobby, /room/NAME a room.
  *
  * A text or binary message goes, unchanged, to every other connection of the room (--lobby-echo: to its sender too).
  * A room is the channel of that name, the lobby the channel "lobby". */

@@ -1,5 +1,5 @@
-/* server/lobby.c - rooms for clients that know no protocol but WebSocket. */
-#include "server/lobby.h"
+/* server/component/lobby.c - rooms for clients that know no protocol but WebSocket. */
+#include "server/component/lobby.h"
 
 #include "core/channel.h"
 #include "core/channel_type.h"

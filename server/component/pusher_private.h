@@ -1,14 +1,14 @@
-/* server/pusher_private.h - what the files of the component pusher share; nobody else includes it. */
+/* server/component/pusher_private.h - what the files of the component pusher share; nobody else includes it. */
 #pragma once
 
 #include "core/join.h"
 #include "net/json.h"
+#include "server/component/pusher.h"
 #include "server/config/app.h"
 #include "server/connection/connection.h"
 #include "server/protocol/event.h"
 #include "server/protocol/socket_id.h"
 #include "server/protocol/user.h"
-#include "server/pusher.h"
 #include "server/shard/shard.h"
 
 #define CODE_NONE         0 /* told as null: an error that has no code of its own */

@@ -1,4 +1,4 @@
-/* server/pusher.h - the component for the Pusher Channels protocol, versions 5 to 7: ws://HOST/app/KEY.
+/* server/component/pusher.h - the component for the Pusher Channels protocol, versions 5 to 7: ws://HOST/app/KEY.
  *
  * A client gets a socket id, subscribes to channels of its app, sends client events, signs in. Every answer is an
  * event; what is wrong with a frame is told as pusher:error and the connection stays, but where the protocol has a

@@ -1,7 +1,7 @@
-/* server/pusher_history.c - what ringcast adds to the protocol: pages of history, and acknowledgements.
+/* server/component/pusher_history.c - what ringcast adds to the protocol: pages of history, and acknowledgements.
  *
  * Both are events without a channel, in names that other clients ignore; each answers one frame, which it names. */
-#include "server/pusher_private.h"
+#include "server/component/pusher_private.h"
 
 #include "core/batch.h"
 #include "core/channel.h"

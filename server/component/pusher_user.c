@@ -1,8 +1,8 @@
-/* server/pusher_user.c - sign-in: a connection becomes one of a user's, and may watch who else is online.
+/* server/component/pusher_user.c - sign-in: a connection becomes one of a user's, and may watch who else is online.
  *
  * A user is a hidden channel, "#server-to-user-ID": signing in subscribes to it in FORM_EVENT, watching somebody in
  * FORM_WATCH. Its home thus knows who is online, orders what backends tell the user, and tells those who watch. */
-#include "server/pusher_private.h"
+#include "server/component/pusher_private.h"
 
 #include "core/channel.h"
 #include "core/channel_type.h"

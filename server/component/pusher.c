@@ -1,5 +1,5 @@
-/* server/pusher.c - greeting and closing channel connections; reading their frames and handing them out. */
-#include "server/pusher_private.h"
+/* server/component/pusher.c - greeting and closing channel connections; reading their frames and handing them out. */
+#include "server/component/pusher_private.h"
 
 #include "core/batch.h"
 #include "core/channel.h"

@@ -1,5 +1,6 @@
-/* server/pusher_subscribe.c - subscribing to channels: who may, as whom, and what is said when it may not be. */
-#include "server/pusher_private.h"
+/* server/component/pusher_subscribe.c - subscribing to channels: who may, as whom,
+ * and what is said when it may not be. */
+#include "server/component/pusher_private.h"
 
 #include "core/channel.h"
 #include "core/channel_type.h"

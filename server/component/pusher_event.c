@@ -1,5 +1,5 @@
-/* server/pusher_event.c - events that clients send to each other, without a backend between them. */
-#include "server/pusher_private.h"
+/* server/component/pusher_event.c - events that clients send to each other, without a backend between them. */
+#include "server/component/pusher_private.h"
 
 #include "core/channel.h"
 #include "core/channel_type.h"
