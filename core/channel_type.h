@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #define CHANNEL_USER_PREFIX   "#server-to-user-" /* the channel of one user: what backends tell it */
-#define CHANNEL_DIRECT_PREFIX "private-direct-"  /* between two guests: server/guest.h */
+#define CHANNEL_DIRECT_PREFIX "private-direct-"  /* between two guests: server/http/guest.h */
 
 struct channel_type {
     bool needs_auth;        /* a signature of the app */

@@ -3,7 +3,7 @@
 
 #include "server/connection/accept.h"
 #include "server/connection/connection.h"
-#include "server/request.h"
+#include "server/http/router.h"
 #include "server/server.h"
 #include "server/shard/shard.h"
 

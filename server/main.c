@@ -9,7 +9,7 @@
 #include "server/certificates.h"
 #include "server/config/address.h"
 #include "server/config/options.h"
-#include "server/guest.h"
+#include "server/http/guest.h"
 #include "server/limits.h"
 #include "server/server.h"
 #include "server/system/log.h"

@@ -5,7 +5,7 @@
 #include "server/certificates.h"
 #include "server/config/address.h"
 #include "server/config/history_rule.h"
-#include "server/guest.h"
+#include "server/http/guest.h"
 #include "server/shard/post.h"
 #include "server/store/store.h"
 #include "server/system/log.h"

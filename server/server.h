@@ -55,7 +55,7 @@ struct server {
     uint32_t stage;                      /* atomic: enum server_stage */
     uint32_t crowds_late;                /* atomic: shards whose crowds are late (server/shard/crowd.h) */
     int ring_error;                      /* atomic: errno that a shard's ring gave up with, 0: none has */
-    bool has_guests;                     /* server/guest.h: they may sign in */
+    bool has_guests;                     /* server/http/guest.h: they may sign in */
     struct door public_door;
     struct door control_door;
 };

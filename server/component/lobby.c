@@ -14,7 +14,7 @@
 #include "server/connection/connection.h"
 #include "server/connection/throttle.h"
 #include "server/home/query.h"
-#include "server/request.h"
+#include "server/http/router.h"
 #include "server/shard/shard.h"
 
 #define ROOM_PREFIX "/room/"

@@ -6,7 +6,7 @@
 #include "core/channel_type.h"
 #include "net/query_string.h"
 #include "net/upgrade.h"
-#include "server/request.h"
+#include "server/http/router.h"
 #include "server/server.h"
 #include "server/system/log.h"
 

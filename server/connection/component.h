@@ -1,7 +1,7 @@
 /* server/connection/component.h - a protocol: what is done with what clients say.
  *
  * The four calls are those of a Ratchet application. A component is chosen by the URL's path when a client asks for a
- * WebSocket; adding a protocol means a file that implements this and a row in server/request.c.
+ * WebSocket; adding a protocol means a file that implements this and a row in server/http/router.c.
  * Threads:  each call comes on the connection's shard and must not block.
  * Order:    on_open once; on_subscribed or on_refused for each subscribe(); on_message for each whole message;
  *           on_goodbye when the server closes an open connection; on_error before on_close when something went wrong;

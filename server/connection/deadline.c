@@ -9,10 +9,10 @@
 #include "core/batch.h"
 #include "net/frame.h"
 #include "net/ring.h"
-#include "server/api.h"
 #include "server/connection/connection.h"
 #include "server/connection/flush.h"
-#include "server/request.h"
+#include "server/http/api.h"
+#include "server/http/router.h"
 #include "server/server.h"
 #include "server/shard/shard.h"
 

@@ -8,12 +8,12 @@
 #include "core/span.h"
 #include "net/frame.h"
 #include "net/ring.h"
-#include "server/answer.h"
 #include "server/component/pusher.h"
 #include "server/connection/component.h"
 #include "server/connection/secure.h"
 #include "server/connection/throttle.h"
-#include "server/request.h"
+#include "server/http/answer.h"
+#include "server/http/router.h"
 #include "server/shard/shard.h"
 
 #include <errno.h>

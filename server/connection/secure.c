@@ -11,7 +11,7 @@
 #include "server/connection/flush.h"
 #include "server/connection/long_answer.h"
 #include "server/connection/receive.h"
-#include "server/request.h"
+#include "server/http/router.h"
 #include "server/server.h"
 #include "server/shard/shard.h"
 #include "server/system/clock.h"

@@ -10,11 +10,11 @@
 #include "core/presence.h"
 #include "core/roster.h"
 #include "core/span.h"
-#include "server/api.h"
 #include "server/component/lobby.h"
 #include "server/component/pusher.h"
 #include "server/home/history_page.h"
 #include "server/home/home_publish.h"
+#include "server/http/api.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 

@@ -2,7 +2,7 @@
  * home's answer: the body of the letters ASK and ANSWER. It travels there and back, so that an answer needs no memory
  * but for its text.
  *
- * Ownership: whoever holds the letter; then the call that asked (server/api.h), or pusher_answered(). */
+ * Ownership: whoever holds the letter; then the call that asked (server/http/api.h), or pusher_answered(). */
 #pragma once
 
 #include "core/name.h"

@@ -3,7 +3,7 @@
  *
  * Method: that of tests/server/scenario/test_api_scenario.c; its clients write unsigned requests here. */
 #include "net/digest.h"
-#include "server/guest_token.h"
+#include "server/http/guest_token.h"
 #include "tests/support/api_client.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,4 @@
-/* server/guest.h - guests: people whom no backend knows, who are let in by the server itself.
+/* server/http/guest.h - guests: people whom no backend knows, who are let in by the server itself.
  *
  *   POST /guests         who am I? A new id with its token, or the same again for a token that is good
  *   POST /guests/auth    let me into a presence- channel, or a private-direct- channel of two guests

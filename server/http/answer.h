@@ -1,4 +1,4 @@
-/* server/answer.h - whole answers to the HTTP request that a connection is about.
+/* server/http/answer.h - whole answers to the HTTP request that a connection is about.
  *
  * Each has a Date, which a shard writes once a second, and X-Content-Type-Options: nosniff. HEAD is answered with the
  * head alone (RFC 9110 9.3.2). extra_headers: whole lines, each with its CRLF, or NULL. */

@@ -1,7 +1,7 @@
-/* server/api_publish.c - events from backends: one to many channels, or a batch of them.
+/* server/http/api_publish.c - events from backends: one to many channels, or a batch of them.
  *
  * Everything is checked before anything is published. */
-#include "server/api_private.h"
+#include "server/http/api_private.h"
 
 #include "core/channel_type.h"
 #include "core/message.h"

@@ -1,13 +1,13 @@
-/* server/guest.c - guests over HTTP: who may ask, and what an answer looks like. */
-#include "server/guest.h"
+/* server/http/guest.c - guests over HTTP: who may ask, and what an answer looks like. */
+#include "server/http/guest.h"
 
 #include "core/json_text.h"
 #include "net/http.h"
 #include "net/upgrade.h"
-#include "server/answer.h"
 #include "server/connection/connection.h"
-#include "server/guest_private.h"
-#include "server/request.h"
+#include "server/http/answer.h"
+#include "server/http/guest_private.h"
+#include "server/http/router.h"
 #include "server/server.h"
 #include "server/shard/shard.h"
 

@@ -1,5 +1,5 @@
-/* server/answer.c - head and body, and what becomes of the connection. */
-#include "server/answer.h"
+/* server/http/answer.c - head and body, and what becomes of the connection. */
+#include "server/http/answer.h"
 
 #include "core/batch.h"
 #include "net/http.h"

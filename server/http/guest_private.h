@@ -1,4 +1,4 @@
-/* server/guest_private.h - what the files of guests share; nobody else includes it. */
+/* server/http/guest_private.h - what the files of guests share; nobody else includes it. */
 #pragma once
 
 #include "core/text.h"

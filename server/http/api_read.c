@@ -1,5 +1,6 @@
-/* server/api_read.c - what backends ask: channels, members, connections; and that a user's connections be closed. */
-#include "server/api_private.h"
+/* server/http/api_read.c - what backends ask: channels, members, connections;
+ * and that a user's connections be closed. */
+#include "server/http/api_private.h"
 
 #include "core/channel_type.h"
 #include "core/message.h"

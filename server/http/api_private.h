@@ -1,13 +1,13 @@
-/* server/api_private.h - what the files of the HTTP API share; nobody else includes it. */
+/* server/http/api_private.h - what the files of the HTTP API share; nobody else includes it. */
 #pragma once
 
 #include "core/span.h"
 #include "net/http_request.h"
 #include "net/query_string.h"
-#include "server/answer.h"
 #include "server/config/app.h"
 #include "server/connection/connection.h"
 #include "server/home/query.h"
+#include "server/http/answer.h"
 #include "server/shard/shard.h"
 
 #define API_JSON ANSWER_JSON /* SDKs compare it to the letter */

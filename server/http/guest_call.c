@@ -1,13 +1,13 @@
-/* server/guest_call.c - what guests ask for: an identity, and signatures that a backend would give.
+/* server/http/guest_call.c - what guests ask for: an identity, and signatures that a backend would give.
  *
  * What is signed is put together here from pieces that were checked, never taken from a guest as a whole. */
-#include "server/guest_private.h"
+#include "server/http/guest_private.h"
 
 #include "core/channel_type.h"
 #include "core/json_text.h"
 #include "core/name.h"
 #include "server/channel/publish.h"
-#include "server/guest_token.h"
+#include "server/http/guest_token.h"
 #include "server/protocol/auth.h"
 #include "server/protocol/event.h"
 #include "server/protocol/socket_id.h"

@@ -1,4 +1,4 @@
-/* server/api.h - the HTTP API for backends: /apps/ID/..., signed as the Pusher server SDKs sign.
+/* server/http/api.h - the HTTP API for backends: /apps/ID/..., signed as the Pusher server SDKs sign.
  *
  *   POST /events, /batch_events                     publish
  *   GET  /channels, /channels/NAME, .../NAME/users  who is where

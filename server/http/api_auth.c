@@ -1,5 +1,5 @@
-/* server/api_auth.c - the signature of a request, as Pusher's server SDKs make it. */
-#include "server/api_private.h"
+/* server/http/api_auth.c - the signature of a request, as Pusher's server SDKs make it. */
+#include "server/http/api_private.h"
 
 #include "net/digest.h"
 #include "server/system/clock.h"

@@ -1,8 +1,8 @@
-/* server/api.c - which endpoint a request is for, what it is answered, and calls that wait for homes. */
-#include "server/api.h"
+/* server/http/api.c - which endpoint a request is for, what it is answered, and calls that wait for homes. */
+#include "server/http/api.h"
 
 #include "net/http.h"
-#include "server/api_private.h"
+#include "server/http/api_private.h"
 #include "server/server.h"
 #include "server/shard/post.h"
 #include "server/store/store.h"

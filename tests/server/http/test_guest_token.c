@@ -1,9 +1,10 @@
-/* tests/server/test_guest_token.c - a token is good as it was made, and nothing near it is; and who lets guests in. */
-#include "server/guest_token.h"
+/* tests/server/http/test_guest_token.c - a token is good as it was made, and nothing near it is;
+ * and who lets guests in. */
+#include "server/http/guest_token.h"
 
 #include "server/config/app.h"
 #include "server/config/options.h"
-#include "server/guest.h"
+#include "server/http/guest.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

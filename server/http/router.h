@@ -1,4 +1,4 @@
-/* server/request.h - what comes before frames: HTTP requests, for the page or for a WebSocket. */
+/* server/http/router.h - what comes before frames: HTTP requests, for the page or for a WebSocket. */
 #pragma once
 
 #include "core/close_reason.h"

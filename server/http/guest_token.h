@@ -1,4 +1,4 @@
-/* server/guest_token.h - who a guest is: an id of chance, and the token that proves it.
+/* server/http/guest_token.h - who a guest is: an id of chance, and the token that proves it.
  *
  * A token is "ID.SIGNATURE", the signature by the first app's secret over "ringcast-guest:ID". So the server keeps
  * nothing of its guests, a guest comes back as the same one, and all tokens end with the secret. */

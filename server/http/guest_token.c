@@ -1,5 +1,5 @@
-/* server/guest_token.c - guests' ids and tokens. */
-#include "server/guest_token.h"
+/* server/http/guest_token.c - guests' ids and tokens. */
+#include "server/http/guest_token.h"
 
 #include "net/digest.h"
 #include "server/config/app.h"

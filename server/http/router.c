@@ -1,11 +1,9 @@
-/* server/request.c - which request gets what: a component, a page, or a refusal that says why. */
-#include "server/request.h"
+/* server/http/router.c - which request gets what: a component, a page, or a refusal that says why. */
+#include "server/http/router.h"
 
 #include "core/batch.h"
 #include "net/http.h"
 #include "net/upgrade.h"
-#include "server/answer.h"
-#include "server/api.h"
 #include "server/component/lobby.h"
 #include "server/component/pusher.h"
 #include "server/config/app.h"
@@ -16,7 +14,9 @@
 #include "server/connection/receive.h"
 #include "server/connection/secure.h"
 #include "server/drain.h"
-#include "server/guest.h"
+#include "server/http/answer.h"
+#include "server/http/api.h"
+#include "server/http/guest.h"
 #include "server/server.h"
 #include "server/shard/shard.h"
 #include "server/web/web.h"
