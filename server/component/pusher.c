@@ -7,7 +7,7 @@
 #include "net/query_string.h"
 #include "net/upgrade.h"
 #include "server/http/router.h"
-#include "server/server.h"
+#include "server/run/server.h"
 #include "server/system/log.h"
 
 #include <ck_pr.h>

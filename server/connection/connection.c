@@ -15,10 +15,10 @@
 #include "server/connection/long_answer.h"
 #include "server/connection/receive.h"
 #include "server/connection/secure.h"
-#include "server/drain.h"
 #include "server/http/api.h"
 #include "server/http/router.h"
-#include "server/server.h"
+#include "server/run/drain.h"
+#include "server/run/server.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 

@@ -12,7 +12,7 @@
 #include "server/connection/long_answer.h"
 #include "server/connection/receive.h"
 #include "server/http/router.h"
-#include "server/server.h"
+#include "server/run/server.h"
 #include "server/shard/shard.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"

@@ -7,7 +7,7 @@
 #include "core/roster.h"
 #include "server/config/history_rule.h"
 #include "server/home/home.h"
-#include "server/server.h"
+#include "server/run/server.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"
 #include "server/system/log.h"

@@ -12,7 +12,7 @@
 #include "server/home/home.h"
 #include "server/home/home_publish.h"
 #include "server/home/query.h"
-#include "server/server.h"
+#include "server/run/server.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"
 

@@ -3,7 +3,7 @@
 
 #include "net/http.h"
 #include "server/http/api_private.h"
-#include "server/server.h"
+#include "server/run/server.h"
 #include "server/shard/post.h"
 #include "server/store/store.h"
 

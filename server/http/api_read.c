@@ -6,7 +6,7 @@
 #include "core/message.h"
 #include "server/home/history_page.h"
 #include "server/protocol/user.h"
-#include "server/server.h"
+#include "server/run/server.h"
 
 #include <ck_pr.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #include "server/http/answer.h"
 #include "server/http/guest_private.h"
 #include "server/http/router.h"
-#include "server/server.h"
+#include "server/run/server.h"
 #include "server/shard/shard.h"
 
 #define BODY_BYTES_MAX 4096 /* a token, a socket id, a channel, a name */

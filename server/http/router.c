@@ -13,11 +13,11 @@
 #include "server/connection/flush.h"
 #include "server/connection/receive.h"
 #include "server/connection/secure.h"
-#include "server/drain.h"
 #include "server/http/answer.h"
 #include "server/http/api.h"
 #include "server/http/guest.h"
-#include "server/server.h"
+#include "server/run/drain.h"
+#include "server/run/server.h"
 #include "server/shard/shard.h"
 #include "server/web/web.h"
 

@@ -26,7 +26,7 @@ void request_expect(struct shard *shard, struct connection *connection);
 /* Sets the timer between two requests: until the next one begins, or, while answers wait, until the client has read
  * some of them. One that has begun has its own time once they have gone. */
 void request_await(struct shard *shard, struct connection *connection);
-/* The server stops: sets the timer for a request that may be under way (server/drain.h). Also TLS. */
+/* The server stops: sets the timer for a request that may be under way (server/run/drain.h). Also TLS. */
 void request_stop(struct shard *shard, struct connection *connection);
 /* No request came in time, no whole one, or the answers to earlier ones were not read. */
 void request_timer(struct shard *shard, struct connection *connection);

@@ -13,10 +13,10 @@
 #include "server/connection/secure.h"
 #include "server/home/channel_log.h"
 #include "server/home/home.h"
-#include "server/server.h"
+#include "server/run/server.h"
+#include "server/run/turn.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"
-#include "server/turn.h"
 #include "server/webhook/webhook.h"
 
 #include <assert.h>

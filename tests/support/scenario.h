@@ -6,7 +6,7 @@
  * Clients of other protocols (channel_client.h, api_client.h) stand on these and bring their own ears. */
 #pragma once
 
-#include "server/server.h"
+#include "server/run/server.h"
 #include "tests/support/fake_kernel.h"
 
 #define SCENARIO_CLIENTS_MAX 1024

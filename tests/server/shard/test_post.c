@@ -4,7 +4,7 @@
  * may sleep, both from a start in common; what is stored by one and not yet seen by the other is the matter of a few
  * nanoseconds, so it is tried often, with the two a little apart in ever other ways. */
 #include "net/ring.h"
-#include "server/server.h"
+#include "server/run/server.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 

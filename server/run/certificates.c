@@ -1,9 +1,9 @@
-/* server/certificates.c - reading, renewing and watching certificate files. */
-#include "server/certificates.h"
+/* server/run/certificates.c - reading, renewing and watching certificate files. */
+#include "server/run/certificates.h"
 
 #include "net/tls/tls.h"
 #include "server/connection/secure.h"
-#include "server/server.h"
+#include "server/run/server.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"
 

@@ -1,4 +1,4 @@
-/* server/certificates.h - certificates for --tls-listen: read at start, renewed while the server runs.
+/* server/run/certificates.h - certificates for --tls-listen: read at start, renewed while the server runs.
  *
  * Renewal: at SIGHUP, and when a file has changed and stays as it is for one look. A new set has to be whole and good,
  * else the old one stays and the log says why. Open connections keep theirs.

@@ -1,5 +1,5 @@
-/* server/limits.h - how large this machine lets us be: threads from its CPUs, tables from its descriptors, buffers from
- * its memory. */
+/* server/run/limits.h - how large this machine lets us be: threads from its CPUs, tables from its descriptors, buffers
+ * from its memory. */
 #pragma once
 
 #include "core/rc.h"

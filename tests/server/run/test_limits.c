@@ -1,6 +1,6 @@
-/* tests/server/test_limits.c - how many connections and shards the machine lets us have, and what we say when it does
- * not. Each test runs in a process of its own, whose limits it may lower. */
-#include "server/limits.h"
+/* tests/server/run/test_limits.c - how many connections and shards the machine lets us have, and what we say when it
+ * does not. Each test runs in a process of its own, whose limits it may lower. */
+#include "server/run/limits.h"
 
 #include <criterion/criterion.h>
 #include <sched.h>

@@ -1,4 +1,4 @@
-/* server/drain.h - the end of a shard: nobody new is let in, all are told goodbye (close 1001), a slice each turn.
+/* server/run/drain.h - the end of a shard: nobody new is let in, all are told goodbye (close 1001), a slice each turn.
  *
  * Whoever is in already is answered: connections that the kernel has accepted are taken while their handshakes end,
  * and have DRAIN_REQUEST_MS for a request; so have those that were used that lately, for their next one may be under

@@ -1,4 +1,4 @@
-/* server/turn.h - one pass of a shard's loop; top to bottom it is the life of a message. */
+/* server/run/turn.h - one pass of a shard's loop; top to bottom it is the life of a message. */
 #pragma once
 
 #include <stdbool.h>

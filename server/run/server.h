@@ -1,4 +1,4 @@
-/* server/server.h - the shards, the mailboxes between them, start and stop.
+/* server/run/server.h - the shards, the mailboxes between them, start and stop.
  *
  * Threads:   the main thread makes, starts, stops and frees; shards read what does not change and the atomics. */
 #pragma once
@@ -64,7 +64,7 @@ struct server {
  * settled. The rest grows with use, within the bounds of the options. */
 uint64_t server_buffers_bytes(const struct options *options);
 
-/* Takes options->shards and options->connections_max as settled by server/limits.h. Every error has a sentence. */
+/* Takes options->shards and options->connections_max as settled by server/run/limits.h. Every error has a sentence. */
 enum rc server_init(struct server *server, struct options *options, uint32_t slots_max, char *reason_r,
                     size_t reason_size);
 enum rc server_start(struct server *server, char *reason_r, size_t reason_size);

@@ -1,10 +1,10 @@
-/* server/drain.c - closing all connections without keeping any of them waiting for the others. */
-#include "server/drain.h"
+/* server/run/drain.c - closing all connections without keeping any of them waiting for the others. */
+#include "server/run/drain.h"
 
 #include "server/connection/accept.h"
 #include "server/connection/connection.h"
 #include "server/http/router.h"
-#include "server/server.h"
+#include "server/run/server.h"
 #include "server/shard/shard.h"
 
 #define SLICE          512 /* connections told in one turn */

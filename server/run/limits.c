@@ -1,12 +1,12 @@
-/* server/limits.c - RLIMIT_NOFILE, the CPU set and the control group.
+/* server/run/limits.c - RLIMIT_NOFILE, the CPU set and the control group.
  *
  * Connections are no descriptors of the process but places in the rings' own tables; the kernel bounds the length of
  * each table by RLIMIT_NOFILE all the same, so that limit says how many connections a shard can hold. */
-#include "server/limits.h"
+#include "server/run/limits.h"
 
 #include "core/letter.h"
 #include "server/protocol/socket_id.h"
-#include "server/server.h"
+#include "server/run/server.h"
 
 #include <sched.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* server/turn.c - the loop's body. Nothing in it blocks but the one wait at its top. */
-#include "server/turn.h"
+/* server/run/turn.c - the loop's body. Nothing in it blocks but the one wait at its top. */
+#include "server/run/turn.h"
 
 #include "core/roster.h"
 #include "net/ring.h"
@@ -12,10 +12,10 @@
 #include "server/connection/receive.h"
 #include "server/connection/secure.h"
 #include "server/connection/throttle.h"
-#include "server/drain.h"
 #include "server/home/channel_log.h"
 #include "server/home/home.h"
-#include "server/server.h"
+#include "server/run/drain.h"
+#include "server/run/server.h"
 #include "server/shard/crowd.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"

@@ -1,11 +1,11 @@
-/* server/server.c - the shards together: the matrix of mailboxes, start, stop. */
-#include "server/server.h"
+/* server/run/server.c - the shards together: the matrix of mailboxes, start, stop. */
+#include "server/run/server.h"
 
 #include "net/listener.h"
-#include "server/certificates.h"
 #include "server/config/address.h"
 #include "server/config/history_rule.h"
 #include "server/http/guest.h"
+#include "server/run/certificates.h"
 #include "server/shard/post.h"
 #include "server/store/store.h"
 #include "server/system/log.h"
