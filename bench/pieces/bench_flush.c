@@ -1,11 +1,11 @@
-/* bench/bench_flush.c - outboxes to sockets: what a turn's sends cost before the kernel has its part.
+/* bench/pieces/bench_flush.c - outboxes to sockets: what a turn's sends cost before the kernel has its part.
  *
  * The real server/connection/flush.c over the tests' ring in memory (tests/support), whose sockets take all and copy
  * it. What that itself costs is told too, flush/N/ring: the same sends without outboxes. Every connection has the same
  * batches, as after one fan-out: one goes from where it lies, several are joined on the way. An operation is a send.
  */
-#include "bench/bench.h"
 #include "bench/clock.h"
+#include "bench/pieces/bench.h"
 #include "core/batch.h"
 #include "net/ring.h"
 #include "server/connection/flush.h"

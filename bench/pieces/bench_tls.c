@@ -1,9 +1,9 @@
-/* bench/bench_tls.c - what TLS costs: records sealed and opened with AES-128-GCM (TLS 1.3), and handshakes.
+/* bench/pieces/bench_tls.c - what TLS costs: records sealed and opened with AES-128-GCM (TLS 1.3), and handshakes.
  *
  * seal: tls_write(). open: tls_read(); the time the client takes to seal what is opened is not counted. Handshakes:
  * only the time inside our calls is counted, not the client's. The client is the one of the tests. */
-#include "bench/bench.h"
 #include "bench/clock.h"
+#include "bench/pieces/bench.h"
 #include "tests/support/tls_server.h"
 
 #include <stdio.h>

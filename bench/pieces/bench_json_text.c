@@ -1,5 +1,5 @@
-/* bench/bench_json_text.c - events' data escaped into frames: plain text, and text that is JSON itself. */
-#include "bench/bench.h"
+/* bench/pieces/bench_json_text.c - events' data escaped into frames: plain text, and text that is JSON itself. */
+#include "bench/pieces/bench.h"
 #include "core/json_text.h"
 
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* bench/bench.h - the harness of ringcast-bench: measures one piece at a time in this process.
+/* bench/pieces/bench.h - the harness of ringcast-bench: measures one piece at a time in this process.
  *
  * A piece is a function that does a fixed amount of work from a fixed seed and returns a hash of what it found. It
  * runs several times; the median time is told, and every run must return the same hash: a piece that was optimised

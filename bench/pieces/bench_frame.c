@@ -1,9 +1,9 @@
-/* bench/bench_frame.c - a client's frames read and unmasked, by size of message.
+/* bench/pieces/bench_frame.c - a client's frames read and unmasked, by size of message.
  *
  * The mask comes off in place, so a stream can be read once; read again, the mask comes back on, which costs the
  * same. A run therefore makes an even number of passes and leaves the stream as it was. Binary messages: what UTF-8
  * costs is measured by itself. */
-#include "bench/bench.h"
+#include "bench/pieces/bench.h"
 #include "net/frame_reader.h"
 
 #include <stdio.h>

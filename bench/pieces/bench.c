@@ -1,5 +1,5 @@
-/* bench/bench.c - ringcast-bench: options, repeats, medians. */
-#include "bench/bench.h"
+/* bench/pieces/bench.c - ringcast-bench: options, repeats, medians. */
+#include "bench/pieces/bench.h"
 
 #include "bench/clock.h"
 #include "core/name.h"

@@ -1,5 +1,5 @@
-/* bench/bench_utf8.c - texts judged: plain ASCII, and characters of all lengths. */
-#include "bench/bench.h"
+/* bench/pieces/bench_utf8.c - texts judged: plain ASCII, and characters of all lengths. */
+#include "bench/pieces/bench.h"
 #include "net/utf8.h"
 
 #include <stddef.h>

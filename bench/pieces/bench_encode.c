@@ -1,8 +1,8 @@
-/* bench/bench_encode.c - a published payload becomes a message: the frame of a room, the event of a channel.
+/* bench/pieces/bench_encode.c - a published payload becomes a message: the frame of a room, the event of a channel.
  *
  * Made and dropped again, as a message without readers would be; so an operation has the allocator's part in it. The
  * event's data is written as a JSON string: plain letters, or with a character to escape in every eighth place. */
-#include "bench/bench.h"
+#include "bench/pieces/bench.h"
 #include "core/counters.h"
 #include "core/message.h"
 #include "net/frame.h"

@@ -1,6 +1,6 @@
-/* bench/bench_mailbox.c - letters through a mailbox: by one thread in bursts, and from one thread to another, which
- * share a core or have one each. */
-#include "bench/bench.h"
+/* bench/pieces/bench_mailbox.c - letters through a mailbox: by one thread in bursts, and from one thread to another,
+ * which share a core or have one each. */
+#include "bench/pieces/bench.h"
 #include "core/mailbox.h"
 
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* bench/bench_fan_out.c - a turn's messages into the outboxes of a channel's subscribers, and out of them again.
+/* bench/pieces/bench_fan_out.c - a turn's messages into the outboxes of a channel's subscribers, and out of them again.
  *
  * The real server/channel/fan_out.c on a shard that has only what a fan-out touches: channels, outboxes, the list of
  * dirty ones. What the kernel would do stands outside: emptying an outbox here is what a send that went whole does to
@@ -8,8 +8,8 @@
  * Where the subscribers' outboxes lie decides much: one after the other, as of connections that came and subscribed
  * in turn; /spread, in no order, as when they have come and gone for a while. /cold: nothing of them is in the first
  * two levels of cache, as after a turn's sends. */
-#include "bench/bench.h"
 #include "bench/clock.h"
+#include "bench/pieces/bench.h"
 #include "core/message.h"
 #include "server/channel/fan_out.h"
 #include "server/shard/shard.h"

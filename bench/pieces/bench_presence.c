@@ -1,5 +1,6 @@
-/* bench/bench_presence.c - a presence channel with many members: one more comes and goes; all are written down. */
-#include "bench/bench.h"
+/* bench/pieces/bench_presence.c - a presence channel with many members: one more comes and goes;
+ * all are written down. */
+#include "bench/pieces/bench.h"
 #include "core/presence.h"
 
 #include <stdio.h>
