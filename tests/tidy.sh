@@ -2,8 +2,10 @@
 # tests/tidy.sh [root] - what no compiler checks: who includes whom, sizes, leftovers, table rows nobody uses.
 #
 # Prints `file:line: cause` for each offence and exits 1 if there is any. Needs find and any POSIX awk, no git.
+# Which room may use which is the business of rows.sh, which runs too.
 set -euo pipefail
 export LC_ALL=C
+rows=$(realpath "$(dirname "$0")/rows.sh")
 cd "${1:-$(dirname "$0")/..}"
 
 # Rows of .def tables that may stand unused: the constant, then why. A row without reason, or no longer needed, is an
@@ -189,6 +191,8 @@ END {
     exit offences > 0
 }
 ' "${files[@]}" | sort -t: -k1,1 -k2,2n || found=1
+
+"$rows" . || found=1
 
 if [ "$found" -ne 0 ]; then
     echo "tidy: see above" >&2

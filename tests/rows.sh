@@ -1,0 +1,193 @@
+#!/bin/bash
+# tests/rows.sh [root] - who may use whom, by folder. Of server/ the rows stand in server/CMakeLists.txt, where they
+# also say what is linked with what; net, net/tls and bench have theirs below. Core may be used by all.
+#
+# Prints `file:line: cause` for each offence and exits 1 if there is any. Needs find and any POSIX awk, no git.
+set -euo pipefail
+export LC_ALL=C
+cd "${1:-$(dirname "$0")/..}"
+
+# Includes beyond the rows: why they still stand, then each with its file. One that no longer applies, and one without a
+# reason, is an offence itself; so is a still_uses() in server/CMakeLists.txt without one here.
+exceptions='
+doors are declared there:
+    server/connection/accept.c server/run/server.h
+    server/connection/connection.c server/run/server.h
+    server/connection/deadline.c server/run/server.h
+    server/http/router.c server/run/server.h
+the ticket keys, which the shard is to be given:
+    server/connection/secure.c server/run/server.h
+the store, which the shard is to be given:
+    server/home/channel_log_bound.c server/run/server.h
+    server/home/channel_log_store.c server/run/server.h
+    server/http/api.c server/run/server.h
+how many homes there are, which the shard is to be given:
+    server/http/api_read.c server/run/server.h
+whether guests may sign in, which the shard is to be given:
+    server/http/guest.c server/run/server.h
+the mailboxes of all shards, which are to be an exchange:
+    server/shard/post.c server/run/server.h
+makes and runs the thread, which is the business of run/:
+    server/shard/shard.c net/tls/tls.h
+    server/shard/shard.c server/run/server.h
+    server/shard/shard.c server/run/turn.h
+options, which the shard has already:
+    server/component/pusher.c server/run/server.h
+why a server that stops closes, which the shard is to know:
+    server/connection/connection.c server/run/drain.h
+    server/http/router.c server/run/drain.h
+shard_tell_webhook(), which is to be the business of home/:
+    server/shard/shard.c server/webhook/webhook.h
+makes and ends what each room has in a shard, which is the business of run/:
+    server/shard/shard.c server/channel/fan_out.h
+    server/shard/shard.c server/component/pusher.h
+    server/shard/shard.c server/connection/accept.h
+    server/shard/shard.c server/connection/secure.h
+    server/shard/shard.c server/home/channel_log.h
+    server/shard/shard.c server/home/home.h
+shard_slot() and shard_outbox(), which belong to connection.h:
+    server/shard/shard.h server/connection/connection.h
+    server/shard/shard.h server/connection/flush.h
+the logs that a shard bounds stand in its struct:
+    server/shard/shard.h server/home/channel_log.h
+says what each letter makes happen, which is the business of run/:
+    server/shard/post.c server/channel/publish.h
+    server/shard/post.c server/channel/subscribe.h
+    server/shard/post.c server/component/pusher.h
+    server/shard/post.c server/home/home.h
+    server/shard/post.c server/home/home_publish.h
+    server/shard/post.c server/home/query.h
+takes subscriptions back at the end, which the component is to do:
+    server/connection/connection.c server/channel/subscribe.h
+tells a call that its connection is late or gone, which is to be an errand:
+    server/connection/connection.c server/http/api.h
+    server/connection/deadline.c server/http/api.h
+a door is to lead to the router, and the rest to belong to connection/:
+    server/component/lobby.c server/http/router.h
+    server/component/pusher.c server/http/router.h
+    server/connection/connection.c server/http/router.h
+    server/connection/deadline.c server/http/router.h
+    server/connection/receive.c server/http/router.h
+    server/connection/secure.c server/http/router.h
+refuses by itself, which the door is to do:
+    server/connection/receive.c server/http/answer.h
+whether it throttles, which the component is to say:
+    server/connection/receive.c server/component/pusher.h
+whom a guessed socket id means, which the component is to say:
+    server/channel/fan_out.c server/component/pusher.h
+calls a home that is here: a letter to oneself is to do so:
+    server/channel/publish.c server/home/home_publish.h
+    server/channel/subscribe.c server/home/home.h
+    server/component/pusher_history.c server/home/home_publish.h
+calls who ends users here: a letter to oneself is to do so:
+    server/home/home_publish.c server/component/pusher.h
+hands answers to who asked, which is the business of run/:
+    server/home/query.c server/component/lobby.h
+    server/home/query.c server/component/pusher.h
+    server/home/query.c server/http/api.h
+a question that travels belongs to core, beside join:
+    server/component/lobby.c server/home/query.h
+    server/component/pusher_event.c server/home/query.h
+    server/component/pusher_history.c server/home/query.h
+    server/http/api_private.h server/home/query.h
+HISTORY_ITEMS_MAX belongs to the question, in core:
+    server/component/pusher_history.c server/home/history_page.h
+    server/http/api_read.c server/home/history_page.h
+'
+
+mapfile -d '' files < <(find server net bench -name '*.[ch]' -print0 | sort -z)
+
+awk -v exceptions="$exceptions" '
+function offence_at(file, line, cause) {
+    printf "%s:%d: %s\n", file, line, cause
+    offences++
+}
+
+# room(NAME USED...) and still_uses(NAME USED...), which may go over several lines.
+function note_row(statement,    words, n, i) {
+    n = split(statement, words, /[ \n()]+/)
+    if (words[1] == "room") has_row[words[2]] = 1
+    for (i = 3; i <= n; i++)
+        if (words[i] == "") continue
+        else if (words[1] == "room") may[words[2], words[i]] = 1
+        else still[words[2], words[i]] = FNR
+}
+
+function note_exceptions(    lines, n, i, words, has_reason) {
+    n = split(exceptions, lines, "\n")
+    for (i = 1; i <= n; i++) {
+        if (lines[i] == "") continue
+        if (lines[i] !~ /^    /) {
+            has_reason = 1
+            continue
+        }
+        split(lines[i], words, " ")
+        excused[words[1], words[2]] = 1
+        if (!has_reason) offence_at("tests/rows.sh", 1, "the exception of " words[1] " gives no reason")
+    }
+}
+
+function room_of(path,    parts) {
+    split(path, parts, "/")
+    if (path ~ /^server\/[^\/]+\//) return parts[2]
+    if (path ~ /^net\/tls\//) return "tls"
+    return parts[1]
+}
+
+function check(target,    used) {
+    used = room_of(target)
+    if (used == room || used == "core" || (room, used) in may) return
+    if ((FILENAME, target) in excused) {
+        needed[FILENAME, target] = 1
+        if (!((room, used) in still) && room in has_row)
+            offence_at("server/CMakeLists.txt", 1, "still_uses(" room " " used ") is missing: " FILENAME)
+        still_needed[room, used] = 1
+        return
+    }
+    offence_at(FILENAME, FNR, "includes " target ": " room " may not use " used)
+}
+
+BEGIN {
+    note_exceptions()
+    may["bench", "net"] = 1 # net and tls: nothing but core
+}
+
+FILENAME == "server/CMakeLists.txt" {
+    if (/^(room|still_uses)\(/) statement = ""
+    else if (statement == "-") next
+    statement = statement $0 "\n"
+    if (/\)/) {
+        if (statement ~ /^(room|still_uses)\([a-z]/) note_row(statement)
+        statement = "-"
+    }
+    next
+}
+
+FNR == 1 {
+    room = room_of(FILENAME)
+    is_free = FILENAME == "server/main.c" || FILENAME ~ /^bench\/pieces\//
+    if (room == "server" && !is_free) offence_at(FILENAME, 1, "stands in no room")
+    if (FILENAME ~ /^server\// && !is_free && room != "server" && !(room in has_row))
+        offence_at(FILENAME, 1, "its room has no row in server/CMakeLists.txt")
+}
+
+!is_free && match($0, /^[ \t]*#[ \t]*include[ \t]*"[^"]*/) {
+    target = substr($0, RSTART, RLENGTH)
+    sub(/^[^"]*"/, "", target)
+    check(target)
+}
+
+END {
+    for (pair in excused)
+        if (!(pair in needed)) {
+            split(pair, names, SUBSEP)
+            offence_at("tests/rows.sh", 1, "the exception of " names[1] " for " names[2] " is not needed")
+        }
+    for (pair in still)
+        if (!(pair in still_needed)) {
+            split(pair, names, SUBSEP)
+            offence_at("server/CMakeLists.txt", still[pair], "still_uses(" names[1] " " names[2] ") is not needed")
+        }
+    exit offences > 0
+}
+' server/CMakeLists.txt "${files[@]}" | sort -t: -k1,1 -k2,2n || exit 1
