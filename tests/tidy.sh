@@ -144,12 +144,36 @@ function check_cycles(    header, headers, n, i) {
         if (state[headers[i]] == "") visit(headers[i])
 }
 
+BEGIN {
+    for (i = 1; i < ARGC; i++) known[ARGV[i]] = 1
+}
+
 FNR == 1 {
     folder = FILENAME
+    is_first = body = 0
     sub(/\/.*/, "", folder)
     is_c = FILENAME ~ /\.[ch]$/
     in_comment = 0
     if (is_c && index($0, "/* " FILENAME " ") != 1) offence("does not open with a comment that names its path")
+}
+
+# A source with a header of its own includes it first.
+folder != "tests" && FILENAME ~ /\.c$/ && FNR == 1 {
+    own = FILENAME
+    sub(/c$/, "h", own)
+    is_first = own in known
+}
+
+is_first && /^#[ ]*include/ {
+    if (index($0, "\"" own "\"") == 0) offence("does not include " own " first")
+    is_first = 0
+}
+
+folder != "tests" && is_c && /^\{/ { body = FNR }
+
+folder != "tests" && is_c && /^\}/ && body > 0 {
+    if (FNR - body + 1 > 50) offence_at(FILENAME, body, "function is longer than 50 lines")
+    body = 0
 }
 
 FNR == 601 { offence("file is longer than 600 lines") }

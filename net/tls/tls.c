@@ -5,6 +5,7 @@
  * members of mbedTLS' session are used though they are private, for there is no other way: read are the state (are the
  * tickets out; was a certificate shown, or the session resumed?), and the record or message that holds an alert of
  * the peer; set are the keys of what we send while TLS 1.3 waits for the client's last flight. */
+#include "net/tls/tls.h"
 #include "net/tls/tls_private.h"
 
 #include <assert.h>

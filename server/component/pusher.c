@@ -1,4 +1,5 @@
 /* server/component/pusher.c - greeting and closing channel connections; reading their frames and handing them out. */
+#include "server/component/pusher.h"
 #include "server/component/pusher_private.h"
 
 #include "core/batch.h"

@@ -1,4 +1,5 @@
 /* server/config/options.c - defaults, environment and flags into one struct; every error names its cure. */
+#include "server/config/options.h"
 #include "server/config/option_row.h"
 #include "server/config/spelling.h"
 

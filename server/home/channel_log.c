@@ -1,4 +1,5 @@
 /* server/home/channel_log.c - windows: what is kept, for how long, and what waits until that is known. */
+#include "server/home/channel_log.h"
 #include "server/home/channel_log_private.h"
 
 #include "core/channel.h"
