@@ -1,0 +1,174 @@
+# tests/circles.py BUILD - no circle of files: of two that use each other none can be read or tested by itself.
+#
+# A file here is a .c with the .h of its name. It uses another one if it includes its header, or calls or names what
+# that defines; the latter is read with nm from the objects in BUILD, a build folder in which everything is built.
+# Prints each file that stands in a circle, and the shortest one, and exits 1 if there is any.
+import collections
+import glob
+import os
+import re
+import subprocess
+import sys
+
+# Files that stand in a circle still, behind a reason. A file that no longer does is an offence itself: strike it.
+EXCEPTIONS = {
+    'the verifier calls its own end': '''
+        bench/load/verifier bench/load/verifier_private
+    ''',
+    'the harness calls the pieces by a list, and they call it': '''
+        bench/pieces/bench bench/pieces/bench_encode bench/pieces/bench_fan_out bench/pieces/bench_flush
+        bench/pieces/bench_frame bench/pieces/bench_json_text bench/pieces/bench_mailbox bench/pieces/bench_presence
+        bench/pieces/bench_tls bench/pieces/bench_utf8
+    ''',
+    'what runs a load and what it runs call each other: failing, starting, saying': '''
+        bench/load/load_apart bench/load/load_api bench/load/load_connect bench/load/load_connection
+        bench/load/load_handshake bench/load/load_options bench/load/load_options_check bench/load/load_part
+        bench/load/load_progress bench/load/load_publish bench/load/load_pusher bench/load/load_run
+    ''',
+    'errors and contexts of TLS have no file of their own yet': '''
+        net/tls/tls net/tls/tls_context net/tls/tls_files net/tls/tls_private
+    ''',
+    'statements and jobs have no file of their own yet': '''
+        server/store/store server/store/store_append server/store/store_channel server/store/store_end
+        server/store/store_evict server/store/store_file server/store/store_job server/store/store_log
+        server/store/store_opening server/store/store_read server/store/store_retention server/store/store_upgrade
+        server/store/store_wal server/store/store_watch server/store/store_work
+    ''',
+    'rows of tables have no file of their own yet': '''
+        server/config/app server/config/app_read server/config/history_rule server/config/option_row
+        server/config/options server/config/options_help server/config/setting
+    ''',
+    'levels of the log have no file of their own yet': '''
+        server/system/log server/system/log_line
+    ''',
+    'requests and their queue call each other': '''
+        server/webhook/webhook server/webhook/webhook_item server/webhook/webhook_post server/webhook/webhook_queue
+    ''',
+    'a shard, its letters and who takes them still know each other by name: see tests/rows.sh': '''
+        server/channel/fan_out server/channel/publish server/channel/subscribe server/component/lobby
+        server/component/pusher server/component/pusher_event server/component/pusher_history
+        server/component/pusher_private server/component/pusher_subscribe server/component/pusher_user
+        server/connection/accept server/connection/connection server/connection/connection_state
+        server/connection/deadline server/connection/flush server/connection/long_answer server/connection/receive
+        server/connection/secure server/connection/throttle server/home/channel_log server/home/channel_log_bound
+        server/home/channel_log_private server/home/channel_log_store server/home/history_page server/home/home
+        server/home/home_event server/home/home_greeting server/home/home_publish server/home/query server/http/answer
+        server/http/api server/http/api_auth server/http/api_private server/http/api_publish server/http/api_read
+        server/http/guest server/http/guest_call server/http/router server/run/certificates server/run/drain
+        server/run/server server/run/turn server/shard/crowd server/shard/post server/shard/shard
+    ''',
+}
+
+FOLDERS = ('core', 'net', 'server', 'bench')
+
+
+def module_of(path):
+    return os.path.splitext(path)[0]
+
+
+def add_includes(uses):
+    for path in (path for folder in FOLDERS for path in glob.glob(folder + '/**/*.[ch]', recursive=True)):
+        uses[module_of(path)]
+        with open(path, encoding='utf-8') as file:
+            for target in re.findall(r'^#include "([^"]*)\.h"', file.read(), re.M):
+                if target != module_of(path):
+                    uses[module_of(path)].setdefault(target, 'includes it')
+
+
+# server/CMakeFiles/home.dir/home/home.c.o is made from server/home/home.c.
+def source_of(build, thing):
+    folder, _, rest = os.path.relpath(thing, build).partition('CMakeFiles/')
+    return os.path.normpath(folder + rest.partition('.dir/')[2])[:-2]
+
+
+def add_calls(uses, build):
+    defined, wanted = {}, collections.defaultdict(set)
+    for thing in glob.glob(build + '/**/*.c.o', recursive=True):
+        source = source_of(build, thing)
+        if not source.startswith(FOLDERS) or not os.path.exists(source):
+            continue
+        lines = subprocess.run(['nm', '-P', '-g', thing], check=True, capture_output=True, text=True).stdout
+        for name, kind in (line.split()[:2] for line in lines.splitlines()):
+            if kind == 'U':
+                wanted[module_of(source)].add(name)
+            else:
+                defined[name] = module_of(source)
+    if not defined:
+        sys.exit(f'circles: no objects in {build}: build everything first')
+    for module, names in wanted.items():
+        for name in sorted(names):
+            if defined.get(name, module) != module:
+                uses[module].setdefault(defined[name], f'uses {name}')
+
+
+# Tarjan's strongly connected components of more than one file, without recursion.
+def circles_of(uses):
+    number, low, stack, found = {}, {}, [], []
+    for root in uses:
+        if root in number:
+            continue
+        number[root] = low[root] = len(number)
+        stack.append(root)
+        work = [(root, iter(uses[root]))]
+        while work:
+            module, rest = work[-1]
+            for used in rest:
+                if used not in number:
+                    number[used] = low[used] = len(number)
+                    stack.append(used)
+                    work.append((used, iter(uses.get(used, ()))))
+                    break
+                if used in stack:
+                    low[module] = min(low[module], number[used])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[module])
+                if low[module] == number[module]:
+                    at = stack.index(module)
+                    if len(stack) - at > 1:
+                        found.append(set(stack[at:]))
+                    del stack[at:]
+    return found
+
+
+# Breadth first from the module back to itself.
+def shortest_circle(uses, module):
+    before, queue = {}, collections.deque([module])
+    while queue:
+        here = queue.popleft()
+        for used in uses.get(here, ()):
+            if used == module:
+                way = [(here, used)]
+                while here != module:
+                    way.insert(0, (before[here], here))
+                    here = before[here]
+                return way
+            if used not in before:
+                before[used] = here
+                queue.append(used)
+    return []
+
+
+def main():
+    build = os.path.abspath(sys.argv[1])
+    os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+    uses = collections.defaultdict(dict)
+    add_includes(uses)
+    add_calls(uses, build)
+    circles = circles_of(dict(uses))
+    inside = set().union(*circles)
+    excused = {module for modules in EXCEPTIONS.values() for module in modules.split()}
+    for module in sorted(inside - excused):
+        print(f'{module}: stands in a circle:')
+        for user, used in shortest_circle(uses, module):
+            print(f'    {user} -> {used}: {uses[user][used]}')
+    for module in sorted(excused - inside):
+        print(f'tests/circles.py: {module} stands in no circle any more: strike it')
+    if inside != excused:
+        sys.exit(1)
+    print(f'circles: {len(uses)} files, {len(inside)} of them in {len(circles)} circles, all of which are known')
+
+
+if __name__ == '__main__':
+    main()
