@@ -46,8 +46,9 @@ EXCEPTIONS = {
     ''',
     'a shard, its letters and who takes them still know each other by name: see tests/rows.sh': '''
         server/channel/fan_out server/channel/publish server/channel/subscribe server/component/lobby
-        server/component/pusher server/component/pusher_event server/component/pusher_history
-        server/component/pusher_private server/component/pusher_subscribe server/component/pusher_user
+        server/component/pusher server/component/pusher_ack server/component/pusher_command
+        server/component/pusher_event server/component/pusher_history server/component/pusher_subscribe
+        server/component/pusher_user
         server/connection/accept server/connection/connection server/connection/connection_state
         server/connection/deadline server/connection/flush server/connection/long_answer server/connection/receive
         server/connection/secure server/connection/throttle server/home/channel_log server/home/channel_log_bound

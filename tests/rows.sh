@@ -78,7 +78,6 @@ whom a guessed socket id means, which the component is to say:
 calls a home that is here: a letter to oneself is to do so:
     server/channel/publish.c server/home/home_publish.h
     server/channel/subscribe.c server/home/home.h
-    server/component/pusher_history.c server/home/home_publish.h
 calls who ends users here: a letter to oneself is to do so:
     server/home/home_publish.c server/component/pusher.h
 hands answers to who asked, which is the business of run/:
@@ -87,6 +86,8 @@ hands answers to who asked, which is the business of run/:
     server/home/query.c server/http/api.h
 a question that travels belongs to core, beside join:
     server/component/lobby.c server/home/query.h
+    server/component/pusher.c server/home/query.h
+    server/component/pusher_ack.c server/home/query.h
     server/component/pusher_event.c server/home/query.h
     server/component/pusher_history.c server/home/query.h
     server/http/api_private.h server/home/query.h

@@ -1,65 +1,33 @@
 /* server/component/pusher.c - greeting and closing channel connections; reading their frames and handing them out. */
 #include "server/component/pusher.h"
-#include "server/component/pusher_private.h"
 
 #include "core/batch.h"
 #include "core/channel.h"
 #include "core/channel_type.h"
+#include "core/join.h"
 #include "net/query_string.h"
 #include "net/upgrade.h"
+#include "server/component/pusher_ack.h"
+#include "server/component/pusher_event.h"
+#include "server/component/pusher_history.h"
+#include "server/component/pusher_subscribe.h"
+#include "server/component/pusher_user.h"
+#include "server/connection/connection.h"
+#include "server/connection/long_answer.h"
+#include "server/home/query.h"
 #include "server/http/router.h"
 #include "server/run/server.h"
+#include "server/shard/shard.h"
 #include "server/system/log.h"
 
 #include <ck_pr.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PATH_PART       "/app/"
-#define PATH_END        "/app"
-#define VERSION_MIN     5
-#define VERSION_MAX     7
-#define ERROR_BYTES_MAX 640
-
-/* ---- saying ---- */
-
-void pusher_error(const struct command *command, unsigned code, const char *format, ...)
-{
-    char text[ERROR_BYTES_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    counter_add(&command->shard->counters, COUNTER_channel_errors, 1);
-    connection_say(command->shard, command->connection,
-                   event_error_batch(code, text_of(text), command->shard->now_ms));
-}
-
-void pusher_say(const struct command *command, const char *event_name, struct text channel, struct text data)
-{
-    struct event event = {.name = text_of(event_name), .channel = channel, .data = data};
-    connection_say(command->shard, command->connection, event_batch(&event, command->shard->now_ms));
-}
-
-struct text pusher_socket_id(const struct shard *shard, const struct connection *connection,
-                             char memory[SOCKET_ID_BYTES_MAX])
-{
-    return socket_id_write(memory, connection->pusher->random, shard->index, shard_slot(shard, connection),
-                           connection->life);
-}
-
-enum rc pusher_string(yyjson_val *object, const char *name, struct text *text_r)
-{
-    yyjson_val *value;
-    *text_r = (struct text){0};
-    enum rc rc = json_member(object, name, &value);
-    if (rc == RC_EPROTO) return rc;
-    if (rc == RC_ENOENT || yyjson_is_null(value)) return RC_ENOENT;
-    if (!yyjson_is_str(value)) return RC_EPROTO;
-    *text_r = json_text(value);
-    return RC_OK;
-}
+#define PATH_PART   "/app/"
+#define PATH_END    "/app"
+#define VERSION_MIN 5
+#define VERSION_MAX 7
 
 /* ---- opening ---- */
 
@@ -182,13 +150,6 @@ static bool pusher_has_unanswered(struct shard *shard, struct connection *connec
     return pusher_of->asked > 0 || pusher_of->watches > 0 || has_pending(connection);
 }
 
-void pusher_heard_answer(struct shard *shard, struct connection *connection)
-{
-    if (connection->state == CONNECTION_SETTLING && !pusher_has_unanswered(shard, connection)) {
-        connection_settled(shard, connection);
-    }
-}
-
 static void pusher_on_error(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
     log_debug("shard %u, channel connection %u: %s", shard->index, shard_slot(shard, connection),
@@ -203,6 +164,17 @@ static void pusher_on_close(struct shard *shard, struct connection *connection, 
     if (pusher_of->app != NULL) ck_pr_dec_64(&pusher_of->app->connections);
     pusher_free_user(pusher_of);
     pool_give(&shard->pushers, pusher_of);
+}
+
+void pusher_terminate(struct shard *shard, const struct name *user_channel)
+{
+    struct channel *channel = hub_find(&shard->hub, user_channel);
+    /* Closing takes one out and moves the last into its place, hence from the back; with the last the channel goes. */
+    for (uint32_t i = channel != NULL ? channel->audiences[FORM_EVENT].count : 0; i > 0 && channel != NULL; i--) {
+        uint32_t slot = channel->audiences[FORM_EVENT].slots[i - 1];
+        connection_close(shard, &shard->connections[slot], CLOSE_TERMINATED);
+        channel = hub_find(&shard->hub, user_channel);
+    }
 }
 
 /* ---- frames ---- */
@@ -327,6 +299,14 @@ static void pusher_on_message(struct shard *shard, struct connection *connection
 
 /* ---- answers of homes ---- */
 
+/* A home has answered, and the client was told: if it has closed and this was the last answer, it ends. */
+static void heard_answer(struct shard *shard, struct connection *connection)
+{
+    if (connection->state == CONNECTION_SETTLING && !pusher_has_unanswered(shard, connection)) {
+        connection_settled(shard, connection);
+    }
+}
+
 static void pusher_on_subscribed(struct shard *shard, struct connection *connection, const struct join *join)
 {
     struct command command = {.shard = shard, .connection = connection, .pusher = connection->pusher};
@@ -335,7 +315,7 @@ static void pusher_on_subscribed(struct shard *shard, struct connection *connect
     } else if (channel_type_of(name_text(&join->channel)).is_user) {
         pusher_signed_in(&command);
     }
-    pusher_heard_answer(shard, connection);
+    heard_answer(shard, connection);
 }
 
 static void pusher_on_refused(struct shard *shard, struct connection *connection, const struct join *join)
@@ -346,7 +326,24 @@ static void pusher_on_refused(struct shard *shard, struct connection *connection
     } else {
         pusher_subscribe_refused(&command, join);
     }
-    pusher_heard_answer(shard, connection);
+    heard_answer(shard, connection);
+}
+
+void pusher_answered(struct shard *shard, struct query *query)
+{
+    struct connection *connection = &shard->connections[query->slot];
+    struct command command = {.shard = shard, .connection = connection, .pusher = connection->pusher};
+    bool is_open = connection->state == CONNECTION_OPEN || connection->state == CONNECTION_SETTLING;
+    bool is_there = connection->life == query->serial && is_open;
+    bool is_behind = query->key[0] == '\0'; /* nobody waits for its answer */
+    if (is_there) command.pusher->asked--;
+    if (is_there && query->kind == QUERY_PUBLISH && !is_behind) pusher_published(&command, query);
+    if (is_there && query->kind == QUERY_HISTORY) {
+        pusher_history_came(&command, query);
+        long_answer_came(shard, connection);
+    }
+    if (is_there) heard_answer(shard, connection);
+    query_free(&shard->counters, query);
 }
 
 const struct component pusher = {

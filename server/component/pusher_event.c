@@ -1,10 +1,18 @@
 /* server/component/pusher_event.c - events that clients send to each other, without a backend between them. */
-#include "server/component/pusher_private.h"
+#include "server/component/pusher_event.h"
 
 #include "core/channel.h"
 #include "core/channel_type.h"
+#include "core/join.h"
 #include "core/message.h"
+#include "server/component/pusher_ack.h"
+#include "server/component/pusher_command.h"
+#include "server/component/pusher_subscribe.h"
+#include "server/config/app.h"
+#include "server/connection/connection.h"
 #include "server/home/query.h"
+#include "server/protocol/event.h"
+#include "server/shard/shard.h"
 
 #include <stdlib.h>
 

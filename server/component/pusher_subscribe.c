@@ -1,13 +1,19 @@
 /* server/component/pusher_subscribe.c - subscribing to channels: who may, as whom,
  * and what is said when it may not be. */
-#include "server/component/pusher_private.h"
+#include "server/component/pusher_subscribe.h"
 
 #include "core/channel.h"
 #include "core/channel_type.h"
+#include "core/join.h"
 #include "core/json_text.h"
 #include "server/channel/subscribe.h"
+#include "server/component/pusher_command.h"
+#include "server/config/app.h"
+#include "server/connection/connection.h"
 #include "server/connection/long_answer.h"
 #include "server/protocol/auth.h"
+#include "server/protocol/user.h"
+#include "server/shard/shard.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,13 +2,19 @@
  *
  * A user is a hidden channel, "#server-to-user-ID": signing in subscribes to it in FORM_EVENT, watching somebody in
  * FORM_WATCH. Its home thus knows who is online, orders what backends tell the user, and tells those who watch. */
-#include "server/component/pusher_private.h"
+#include "server/component/pusher_user.h"
 
 #include "core/channel.h"
 #include "core/channel_type.h"
+#include "core/join.h"
 #include "core/json_text.h"
 #include "server/channel/subscribe.h"
+#include "server/component/pusher_command.h"
+#include "server/config/app.h"
+#include "server/connection/connection.h"
 #include "server/protocol/auth.h"
+#include "server/protocol/user.h"
+#include "server/shard/shard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,17 +257,4 @@ void pusher_watching(const struct command *command, const struct join *join)
         subscription->watch_told = subscription->channel->watch_told;
     }
     if (--command->pusher->watches == 0) say_watchlist(command);
-}
-
-/* ---- the end ---- */
-
-void pusher_terminate(struct shard *shard, const struct name *user_channel)
-{
-    struct channel *channel = hub_find(&shard->hub, user_channel);
-    /* Closing takes one out and moves the last into its place, hence from the back; with the last the channel goes. */
-    for (uint32_t i = channel != NULL ? channel->audiences[FORM_EVENT].count : 0; i > 0 && channel != NULL; i--) {
-        uint32_t slot = channel->audiences[FORM_EVENT].slots[i - 1];
-        connection_close(shard, &shard->connections[slot], CLOSE_TERMINATED);
-        channel = hub_find(&shard->hub, user_channel);
-    }
 }
