@@ -56,7 +56,8 @@ EXCEPTIONS = {
         server/home/home_event server/home/home_greeting server/home/home_publish server/home/query server/http/answer
         server/http/api server/http/api_auth server/http/api_private server/http/api_publish server/http/api_read
         server/http/guest server/http/guest_call server/http/router server/run/certificates server/run/drain
-        server/run/server server/run/turn server/shard/crowd server/shard/post server/shard/shard
+        server/run/server server/run/turn server/shard/crowd server/shard/exchange server/shard/post
+        server/shard/shard
     ''',
 }
 

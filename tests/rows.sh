@@ -25,8 +25,6 @@ how many homes there are, which the shard is to be given:
     server/http/api_read.c server/run/server.h
 whether guests may sign in, which the shard is to be given:
     server/http/guest.c server/run/server.h
-the mailboxes of all shards, which are to be an exchange:
-    server/shard/post.c server/run/server.h
 makes and runs the thread, which is the business of run/:
     server/shard/shard.c net/tls/tls.h
     server/shard/shard.c server/run/server.h
@@ -85,6 +83,7 @@ hands answers to who asked, which is the business of run/:
     server/home/query.c server/component/pusher.h
     server/home/query.c server/http/api.h
 a question that travels belongs to core, beside join:
+    server/shard/exchange.c server/home/query.h
     server/component/lobby.c server/home/query.h
     server/component/pusher.c server/home/query.h
     server/component/pusher_ack.c server/home/query.h

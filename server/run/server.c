@@ -1,4 +1,4 @@
-/* server/run/server.c - the shards together: the matrix of mailboxes, start, stop. */
+/* server/run/server.c - the shards together: start, stop. */
 #include "server/run/server.h"
 
 #include "net/listener.h"
@@ -6,7 +6,6 @@
 #include "server/config/history_rule.h"
 #include "server/http/guest.h"
 #include "server/run/certificates.h"
-#include "server/shard/post.h"
 #include "server/store/store.h"
 #include "server/system/log.h"
 #include "server/webhook/webhook.h"
@@ -24,49 +23,10 @@
 
 /* ---- life ---- */
 
-static enum rc make_mailboxes(struct server *server)
-{
-    uint32_t shards = server->shards_count;
-    server->mailboxes = calloc((size_t)LETTER_LANES_MAX * shards * shards, sizeof(struct mailbox *));
-    if (server->mailboxes == NULL) return RC_ENOMEM;
-    for (enum letter_lane lane = 0; lane < LETTER_LANES_MAX; lane++) {
-        for (uint32_t i = 0; i < shards * shards; i++) {
-            if (i / shards == i % shards) continue; /* nobody writes to itself */
-            struct mailbox *mailbox = mailbox_new(server->options->mailbox_letters);
-            if (mailbox == NULL) return RC_ENOMEM;
-            server->mailboxes[(size_t)lane * shards * shards + i] = mailbox;
-        }
-    }
-    return RC_OK;
-}
-
 uint64_t server_buffers_bytes(const struct options *options)
 {
     uint64_t shards = options->shards + (options->control.count > 0 ? 1 : 0);
-    uint64_t mailboxes = LETTER_LANES_MAX * shards * (shards - 1);
-    return shards * shard_buffers_bytes(options) + mailboxes * options->mailbox_letters * sizeof(struct letter);
-}
-
-/* Drops what is still in a mailbox, in its ring and behind it. */
-static void empty_mailbox(struct server *server, struct mailbox *mailbox)
-{
-    struct letter letter;
-    do {
-        while (mailbox_receive(mailbox, &letter, 1) == 1) {
-            post_drop(&server->shards[0].counters, &letter);
-        }
-    } while (mailbox_unspill(mailbox) > 0);
-}
-
-static void free_mailboxes(struct server *server)
-{
-    size_t count = (size_t)LETTER_LANES_MAX * server->shards_count * server->shards_count;
-    for (size_t i = 0; server->mailboxes != NULL && i < count; i++) {
-        if (server->mailboxes[i] == NULL) continue;
-        empty_mailbox(server, server->mailboxes[i]);
-        mailbox_free(server->mailboxes[i]);
-    }
-    free(server->mailboxes);
+    return shards * shard_buffers_bytes(options) + exchange_bytes(shards, options->mailbox_letters);
 }
 
 /* A port that a ringcast just killed still holds comes free within milliseconds: worth a moment's patience. */
@@ -129,12 +89,13 @@ static void drop_claims(struct door *door)
 
 static enum rc make_shards(struct server *server, char *reason_r, size_t reason_size)
 {
+    const struct options *options = server->options;
     snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --mailbox-letters");
     size_t bytes = server->shards_count * sizeof(struct shard);
     server->shards = aligned_alloc(_Alignof(struct shard), bytes);
     if (server->shards == NULL) return RC_ENOMEM;
     memset(server->shards, 0, bytes);
-    enum rc rc = make_mailboxes(server);
+    enum rc rc = exchange_init(&server->exchange, server->shards, server->shards_count, options->mailbox_letters);
     for (uint32_t i = 0; rc == RC_OK && i < server->shards_count; i++) {
         rc = shard_init(&server->shards[i], i, server, reason_r, reason_size);
     }
@@ -170,7 +131,7 @@ void server_fini(struct server *server)
 {
     webhooks_free(server->webhooks);
     store_free(server->store);
-    free_mailboxes(server);
+    if (server->shards != NULL) exchange_fini(&server->exchange, &server->shards[0].counters);
     for (uint32_t i = 0; server->shards != NULL && i < server->shards_count; i++) {
         shard_fini(&server->shards[i]);
     }

@@ -1,10 +1,10 @@
-/* server/run/server.h - the shards, the mailboxes between them, start and stop.
+/* server/run/server.h - the shards, what they share, start and stop.
  *
  * Threads:   the main thread makes, starts, stops and frees; shards read what does not change and the atomics. */
 #pragma once
 
-#include "core/mailbox.h"
 #include "server/config/options.h"
+#include "server/shard/exchange.h"
 #include "server/shard/shard.h"
 
 #include <stdint.h>
@@ -45,7 +45,7 @@ struct server {
     uint32_t homes_count;  /* shards that have clients; channels live there */
     uint32_t shards_count; /* these, and the one for backends if there are control addresses */
     struct shard *shards;
-    struct mailbox **mailboxes;          /* by lane, from and to; NULL on the diagonal */
+    struct exchange exchange;
     struct webhooks *webhooks;           /* NULL: no app has one */
     struct store *store;                 /* NULL: no channel is durable */
     struct certificates *certificates;   /* NULL: no TLS */
@@ -86,9 +86,3 @@ void server_log_counters(const struct server *server);
 
 /* Over both doors. Any thread. */
 uint64_t server_connections_open(const struct server *server);
-
-static inline struct mailbox *server_mailbox(const struct server *server, enum letter_lane lane, uint32_t from,
-                                             uint32_t to)
-{
-    return server->mailboxes[(lane * server->shards_count + from) * server->shards_count + to];
-}

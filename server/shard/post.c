@@ -5,7 +5,6 @@
  * between letter and flag, the receiver between flag and mailboxes. One of the two always sees the other. */
 #include "server/shard/post.h"
 
-#include "core/join.h"
 #include "core/mailbox.h"
 #include "core/message.h"
 #include "net/ring.h"
@@ -15,7 +14,7 @@
 #include "server/home/home.h"
 #include "server/home/home_publish.h"
 #include "server/home/query.h"
-#include "server/run/server.h"
+#include "server/shard/exchange.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
@@ -29,7 +28,7 @@
 static enum rc send_letter(struct shard *shard, uint32_t to, const struct letter *letter)
 {
     enum letter_lane lane = letter_lane((enum letter_kind)letter->kind);
-    enum rc rc = mailbox_send(server_mailbox(shard->server, lane, shard->index, to), letter);
+    enum rc rc = mailbox_send(exchange_mailbox(shard->exchange, lane, shard->index, to), letter);
     if (rc == RC_ENOMEM) {
         log_error("out of memory: a letter between shards would be lost; give the machine more memory or lower the "
                   "limits");
@@ -90,48 +89,15 @@ static void take_letter(struct shard *shard, uint32_t from, const struct letter 
     }
 }
 
-/* One function for each kind of body. */
-static void drop_message(struct counters *counters, const struct letter *letter)
-{
-    message_drop(counters, letter->message);
-}
-
-static void drop_join(struct counters *counters, const struct letter *letter)
-{
-    join_free(counters, letter->join);
-}
-
-static void drop_roster(struct counters *counters, const struct letter *letter)
-{
-    (void)counters, (void)letter; /* its home's */
-}
-
-static void drop_query(struct counters *counters, const struct letter *letter)
-{
-    query_free(counters, letter->query);
-}
-
-void post_drop(struct counters *counters, const struct letter *letter)
-{
-    switch ((enum letter_kind)letter->kind) {
-#define LETTER(name, lane, body, text) \
-    case LETTER_##name:                \
-        drop_##body(counters, letter); \
-        break;
-#include "core/letter.def"
-#undef LETTER
-    }
-}
-
 static void take_lane(struct shard *shard, enum letter_lane lane)
 {
     struct letter letters[LETTERS_AT_ONCE];
-    uint32_t others = shard->server->shards_count - 1;
+    uint32_t others = shard->exchange->shards_count - 1;
     /* Requests may stop at a spill, so they begin behind the sender that was served last: each has its turn. */
     uint32_t first = lane == LETTER_LANE_REQUESTS ? shard->requests_from : 0;
     for (uint32_t i = 0; i < others; i++) {
         uint32_t from = (shard->index + 1 + (first + i) % others) % (others + 1);
-        struct mailbox *mailbox = server_mailbox(shard->server, lane, from, shard->index);
+        struct mailbox *mailbox = exchange_mailbox(shard->exchange, lane, from, shard->index);
         for (uint32_t taken = 0; taken < LETTERS_PER_BOX;) {
             /* A home that cannot deliver takes no further request; the letter in hand may still spill a few. Requests
              * that wait do not count: two shards whose requests wait for each other must go on taking them. */
@@ -175,11 +141,11 @@ void post_take_letters(struct shard *shard)
 
 void post_retry(struct shard *shard)
 {
-    uint32_t shards = shard->server->shards_count;
+    uint32_t shards = shard->exchange->shards_count;
     for (uint32_t to = 0; shard->letters_waiting > 0 && to < shards; to++) {
         if (to == shard->index) continue;
         for (enum letter_lane lane = 0; lane < LETTER_LANES_MAX; lane++) {
-            uint32_t moved = mailbox_unspill(server_mailbox(shard->server, lane, shard->index, to));
+            uint32_t moved = mailbox_unspill(exchange_mailbox(shard->exchange, lane, shard->index, to));
             if (moved == 0) continue;
             shard->letters_waiting -= moved;
             if (lane == LETTER_LANE_DELIVERIES) shard->deliveries_waiting -= moved;
@@ -198,7 +164,7 @@ void post_ring_doorbells(struct shard *shard)
             shard->to_wake[word] &= shard->to_wake[word] - 1;
             if (!is_fenced) ck_pr_fence_memory(); /* our letters, then their flags; see the top of this file */
             is_fenced = true;
-            struct shard *other = &shard->server->shards[to];
+            struct shard *other = &shard->exchange->shards[to];
             if (!ck_pr_load_uint(&other->is_sleeping) || !ck_pr_fas_uint(&other->is_sleeping, 0)) continue;
             ring_doorbell(shard->ring, ring_descriptor(other->ring));
             counter_add(&shard->counters, COUNTER_doorbells_rung, 1);
@@ -208,19 +174,21 @@ void post_ring_doorbells(struct shard *shard)
 
 static bool has_letters(const struct shard *shard)
 {
-    uint32_t shards = shard->server->shards_count;
+    uint32_t shards = shard->exchange->shards_count;
     for (uint32_t from = 0; from < shards; from++) {
         if (from == shard->index) continue;
-        if (!mailbox_is_empty(server_mailbox(shard->server, LETTER_LANE_DELIVERIES, from, shard->index))) return true;
+        if (!mailbox_is_empty(exchange_mailbox(shard->exchange, LETTER_LANE_DELIVERIES, from, shard->index)))
+            return true;
         if (shard->deliveries_waiting > 0) continue; /* requests are left where they are */
-        if (!mailbox_is_empty(server_mailbox(shard->server, LETTER_LANE_REQUESTS, from, shard->index))) return true;
+        if (!mailbox_is_empty(exchange_mailbox(shard->exchange, LETTER_LANE_REQUESTS, from, shard->index)))
+            return true;
     }
     return false;
 }
 
 bool post_may_sleep(struct shard *shard)
 {
-    if (shard->server->shards_count == 1) return true;
+    if (shard->exchange->shards_count == 1) return true;
     ck_pr_store_uint(&shard->is_sleeping, 1);
     ck_pr_fence_memory(); /* our flag, then their letters */
     if (!has_letters(shard)) return true;

@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct counters;
 struct shard;
 
 /* Sends a letter; takes over its body, which is what the kind says (core/letter.def). RC_PENDING: it waits in the spill
@@ -22,8 +21,6 @@ struct shard;
 enum rc post_send(struct shard *shard, uint32_t to, enum letter_kind kind, void *body);
 /* The same for a LEAVE, which needs no body of its own. */
 enum rc post_leave(struct shard *shard, uint32_t to, struct roster *roster, enum form form);
-/* Drops a letter that nobody will take any more, with its body. */
-void post_drop(struct counters *counters, const struct letter *letter);
 
 /* Takes letters from all mailboxes, a bounded number from each, and does what they say. While none of ours wait, paused
  * connections are read again. */

@@ -119,6 +119,7 @@ enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, c
         .index = index,
         .server = server,
         .options = server->options,
+        .exchange = &server->exchange,
         .door = index < server->homes_count ? &server->public_door : &server->control_door,
         .crowds_late = &server->crowds_late,
         .signal_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),

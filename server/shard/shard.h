@@ -30,6 +30,7 @@
 
 struct app;
 struct door;
+struct exchange;
 struct receipts;
 struct ring;
 struct server;
@@ -49,6 +50,7 @@ struct shard {
     uint32_t index;
     struct server *server;
     const struct options *options; /* the server's, never changed while shards run */
+    struct exchange *exchange;     /* of all shards */
     struct owner owner;
     pthread_t thread;
     bool has_thread;

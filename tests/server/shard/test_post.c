@@ -4,7 +4,7 @@
  * may sleep, both from a start in common; what is stored by one and not yet seen by the other is the matter of a few
  * nanoseconds, so it is tried often, with the two a little apart in ever other ways. */
 #include "net/ring.h"
-#include "server/run/server.h"
+#include "server/shard/exchange.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
@@ -21,7 +21,7 @@
 #define FAR_APART  4160 /* another line and another page each time */
 #define FAR_STORES 16
 
-static struct server server;
+static struct exchange exchange;
 static struct shard *shards;
 static uint32_t arrivals; /* at both barriers of all rounds */
 static uint32_t is_rung;
@@ -44,32 +44,25 @@ int __wrap_ring_descriptor(const struct ring *ring)
 
 static void post_begin(void)
 {
-    server = (struct server){.shards_count = 2};
-    server.shards = shards = aligned_alloc(_Alignof(struct shard), 2 * sizeof(struct shard));
+    shards = aligned_alloc(_Alignof(struct shard), 2 * sizeof(struct shard));
     memset(shards, 0, 2 * sizeof(struct shard));
-    server.mailboxes = calloc(4 * LETTER_LANES_MAX, sizeof server.mailboxes[0]);
-    for (uint32_t i = 0; i < 4 * LETTER_LANES_MAX; i++) {
-        server.mailboxes[i] = mailbox_new(64);
-    }
+    cr_assert_eq(exchange_init(&exchange, shards, 2, 64), RC_OK);
     for (uint32_t i = 0; i < 2; i++) {
         shards[i].index = i;
-        shards[i].server = &server;
+        shards[i].exchange = &exchange;
     }
 }
 
 static void post_end(void)
 {
-    for (uint32_t i = 0; i < 4 * LETTER_LANES_MAX; i++) {
-        mailbox_free(server.mailboxes[i]);
-    }
-    free(server.mailboxes);
+    exchange_fini(&exchange, &shards[0].counters);
     free(shards);
 }
 
 static void take_letter(void)
 {
     struct letter letter;
-    cr_assert_eq(mailbox_receive(server_mailbox(&server, LETTER_LANE_DELIVERIES, 0, 1), &letter, 1), 1);
+    cr_assert_eq(mailbox_receive(exchange_mailbox(&exchange, LETTER_LANE_DELIVERIES, 0, 1), &letter, 1), 1);
 }
 
 /* Waits for the other at the n-th barrier, and some more. */
