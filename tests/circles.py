@@ -28,12 +28,6 @@ EXCEPTIONS = {
     'errors and contexts of TLS have no file of their own yet': '''
         net/tls/tls net/tls/tls_context net/tls/tls_files net/tls/tls_private
     ''',
-    'statements and jobs have no file of their own yet': '''
-        server/store/store server/store/store_append server/store/store_channel server/store/store_end
-        server/store/store_evict server/store/store_file server/store/store_job server/store/store_log
-        server/store/store_opening server/store/store_read server/store/store_retention server/store/store_upgrade
-        server/store/store_wal server/store/store_watch server/store/store_work
-    ''',
     'rows of tables have no file of their own yet': '''
         server/config/app server/config/app_read server/config/history_rule server/config/option_row
         server/config/options server/config/options_help server/config/setting

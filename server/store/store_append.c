@@ -6,10 +6,14 @@
 #include "net/frame.h"
 #include "net/json.h"
 #include "server/config/history_rule.h"
-#include "server/store/store.h"
+#include "server/store/store_channel.h"
+#include "server/store/store_evict.h"
+#include "server/store/store_job.h"
 #include "server/store/store_log.h"
-#include "server/store/store_private.h"
+#include "server/store/store_retention.h"
 #include "server/system/log.h"
+
+#include <string.h>
 
 /* What a frame says, as long as the document lives. */
 struct parts {

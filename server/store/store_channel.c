@@ -2,10 +2,11 @@
  *
  * A channel's row is written once in a transaction, however many messages it got: when another channel needs the
  * slot, or before the commit. */
-#include "server/store/store_private.h"
+#include "server/store/store_channel.h"
 
-#include "server/store/store.h"
+#include "server/store/store_job.h"
 
+#include <assert.h>
 #include <string.h>
 
 void store_channel_load(const struct store_log *log, enum store_statement row, struct store_channel *channel_r)
@@ -27,6 +28,19 @@ void store_channel_load(const struct store_log *log, enum store_statement row, s
     };
     size_t bytes = epoch.count < EPOCH_BYTES ? epoch.count : EPOCH_BYTES;
     if (epoch.at != NULL) memcpy(channel_r->epoch, epoch.at, bytes);
+}
+
+/* To a quarter at most, so that the index changes seldom. */
+static uint64_t rounded(uint64_t bytes)
+{
+    int shift = bytes < 4 ? 0 : 61 - __builtin_clzll(bytes);
+    return bytes >> shift << shift;
+}
+
+uint64_t store_eviction(const struct store_channel *channel)
+{
+    if (channel->count == 0) return STORE_NUMBER_MAX;
+    return channel->is_room ? channel->first_ms : STORE_NUMBER_MAX - 1 - rounded(channel->bytes);
 }
 
 /* By itself, and seldom: an index wants it too. */

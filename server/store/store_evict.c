@@ -5,13 +5,18 @@
  * order, so that it costs the same however many channels there are.
  * Not obvious: a channel counts as a room from a raw client's message on, until nothing is left of it. Whoever can make
  * it one could push its messages out by the history rule's own bounds as well. */
+#include "server/store/store_evict.h"
+
 #include "core/counters.h"
 #include "core/message.h"
+#include "server/store/store_channel.h"
+#include "server/store/store_directory.h"
 #include "server/store/store_log.h"
-#include "server/store/store_private.h"
+#include "server/store/store_retention.h"
 #include "server/store/store_schema.h"
 #include "server/system/log.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -30,20 +35,7 @@ static uint64_t at_most(uint64_t number, uint64_t most)
     return number < most ? number : most;
 }
 
-/* ---- the order ---- */
-
-/* To a quarter at most, so that the index changes seldom. */
-static uint64_t rounded(uint64_t bytes)
-{
-    int shift = bytes < 4 ? 0 : 61 - __builtin_clzll(bytes);
-    return bytes >> shift << shift;
-}
-
-uint64_t store_eviction(const struct store_channel *channel)
-{
-    if (channel->count == 0) return STORE_NUMBER_MAX;
-    return channel->is_room ? channel->first_ms : STORE_NUMBER_MAX - 1 - rounded(channel->bytes);
-}
+/* ---- rooms ---- */
 
 static enum rc read_first_ms(struct store_log *log, struct store_channel *channel)
 {

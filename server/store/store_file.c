@@ -1,10 +1,12 @@
 /* server/store/store_file.c - opening, with a clear sentence for whatever may stand in the way. */
 #include "server/store/store_file.h"
 
+#include "server/store/store_directory.h"
 #include "server/store/store_end.h"
 #include "server/store/store_opening.h"
 #include "server/store/store_schema.h"
 #include "server/store/store_unsynced.h"
+#include "server/store/store_upgrade.h"
 #include "server/store/store_wal.h"
 #include "server/system/log.h"
 

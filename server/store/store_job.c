@@ -1,6 +1,7 @@
 /* server/store/store_job.c - what an answer of the store brought along. */
+#include "server/store/store_job.h"
+
 #include "core/message.h"
-#include "server/store/store.h"
 
 #include <stdlib.h>
 

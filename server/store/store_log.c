@@ -1,8 +1,10 @@
-/* server/store/store_log.c - opening, statements, transactions. */
+/* server/store/store_log.c - opening, trouble, rules, transactions. */
 #include "server/store/store_log.h"
 
 #include "server/config/history_rule.h"
-#include "server/store/store_private.h"
+#include "server/store/store_channel.h"
+#include "server/store/store_file.h"
+#include "server/store/store_schema.h"
 #include "server/system/log.h"
 
 #include <stdio.h>
@@ -61,15 +63,6 @@ void store_log_close(struct store_log *log)
 }
 
 /* ---- trouble ---- */
-
-enum rc store_log_failed(struct store_log *log, int code)
-{
-    char text[300];
-    store_file_explain(&log->file, code, text, sizeof text);
-    log->trouble = sqlite3_errstr(code);
-    snprintf(log->reason, sizeof log->reason, "%.200s: %s", sqlite3_db_filename(log->file.db, "main"), text);
-    return RC_ESTORE;
-}
 
 const char *store_log_trouble(const struct store_log *log)
 {
@@ -134,29 +127,6 @@ enum rc store_log_each_channel(struct store_log *log, store_channel_fn *tell, vo
         struct text app_id = store_text(log, STORE_SQL_CHANNELS_ALL, 2); /* SQLite terminates it */
         if (name.at != NULL && app_id.at != NULL) tell(owner, app_id.at, name);
     }
-    return rc == RC_ENOENT ? RC_OK : rc;
-}
-
-/* ---- statements ---- */
-
-enum rc store_step(struct store_log *log, enum store_statement statement)
-{
-    int code = sqlite3_step(log->statements[statement]);
-    if (code == SQLITE_ROW) return RC_OK;
-    enum rc rc = code == SQLITE_DONE ? RC_ENOENT : store_log_failed(log, code);
-    store_reset(log, statement);
-    return rc;
-}
-
-void store_reset(struct store_log *log, enum store_statement statement)
-{
-    sqlite3_reset(log->statements[statement]);
-}
-
-enum rc store_run(struct store_log *log, enum store_statement statement)
-{
-    enum rc rc = store_step(log, statement);
-    assert(rc != RC_OK); /* it has no rows */
     return rc == RC_ENOENT ? RC_OK : rc;
 }
 

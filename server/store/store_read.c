@@ -3,11 +3,13 @@
 #include "core/message.h"
 #include "server/config/history_rule.h"
 #include "server/protocol/event.h"
-#include "server/store/store.h"
+#include "server/store/store_channel.h"
+#include "server/store/store_job.h"
 #include "server/store/store_log.h"
-#include "server/store/store_private.h"
+#include "server/store/store_retention.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Makes room for one more of *count things in *array, doubling. RC_OK or RC_ENOMEM. */
 static enum rc grow(void **array, uint32_t count, size_t size)

@@ -3,13 +3,17 @@
  * Not obvious: only the oldest messages of a channel are looked at, up to the first that stays. When the clock was
  * put back a later message may expire before an earlier one: it is kept and read until the earlier one goes. But what
  * is ahead of the clock by more than HISTORY_AHEAD_MS does not count, or one wrong time would keep all behind it. */
+#include "server/store/store_retention.h"
+
 #include "core/counters.h"
 #include "core/history.h"
 #include "core/message.h"
 #include "server/config/history_rule.h"
-#include "server/store/store.h"
+#include "server/store/store_channel.h"
+#include "server/store/store_job.h"
 #include "server/store/store_log.h"
-#include "server/store/store_private.h"
+
+#include <assert.h>
 
 #define TRIM_ROWS_MAX 1024 /* in one append, should a rule have become much smaller */
 

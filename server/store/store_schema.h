@@ -1,5 +1,4 @@
-/* server/store/store_schema.h - the tables of the durable log, and how older ones become these; for
- * server/store/store_file.c and server/store/store_upgrade.c alone.
+/* server/store/store_schema.h - the tables of the durable log, and how older ones become these.
  *
  * Texts are kept decoded, for people with a database shell. Times are milliseconds since 1970. A message's rows lie
  * together by channel and in order, so a read is one descent and a walk, and retention cuts a piece off the front.
@@ -57,3 +56,6 @@
 #define STORE_STATE_KEPT    "kept" /* bytes above that, because it was larger already: server/store/store_evict.c */
 
 #define STORE_VERSION_OF_MARK 2 /* older ones did not say how they ended */
+
+/* Another epoch for each row, as SQL. */
+#define STORE_NEW_EPOCH "lower(hex(randomblob(4)))"

@@ -1,4 +1,7 @@
 /* server/store/store_upgrade.c - versions of the database: which one it has, and the steps from each to the next. */
+#include "server/store/store_upgrade.h"
+
+#include "server/store/store_directory.h"
 #include "server/store/store_opening.h"
 #include "server/store/store_schema.h"
 #include "server/system/log.h"

@@ -4,7 +4,7 @@
  * transactions that never ended, which are no commits. Neither was lost. */
 #include "server/store/store_wal.h"
 
-#include "server/store/store_file.h"
+#include "server/store/store_directory.h"
 
 #include <fcntl.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* server/store/store_watch.c - names, devices and inodes. */
 #include "server/store/store_watch.h"
 
-#include "server/store/store_file.h"
+#include "server/store/store_directory.h"
 
 #include <fcntl.h>
 #include <limits.h>

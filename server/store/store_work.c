@@ -2,7 +2,7 @@
 #include "server/store/store_work.h"
 
 #include "core/message.h"
-#include "server/store/store.h"
+#include "server/store/store_job.h"
 #include "server/store/store_log.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"

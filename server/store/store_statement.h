@@ -1,26 +1,19 @@
-/* server/store/store_private.h - what the files of the durable log share: the database, its statements,
- * its channels. */
+/* server/store/store_statement.h - the durable log while it is open, and its statements.
+ *
+ * Parameters stay bound, and texts must live, until the statement ran. Threads: as in server/store/store_log.h. */
 #pragma once
 
 #include "core/name.h"
 #include "core/position.h"
 #include "core/receipts.h"
-#include "server/store/store_file.h"
+#include "server/store/store_database.h"
 
-#include <assert.h>
 #include <stdint.h>
 
 #define STORE_CHANNELS   1024      /* remembered, so that a busy channel is neither looked up nor saved every time */
 #define STORE_NUMBER_MAX INT64_MAX /* of numbers in SQLite */
 
 struct counters;
-struct history_rule;
-struct message;
-struct store_job;
-
-/* As store_channel_load() reads them. */
-#define STORE_CHANNEL_COLUMNS \
-    "id, epoch, last, last_ms, ttl_ms, count, bytes, sweep_ms, whole_from, is_room, eviction"
 
 enum store_statement {
 #define STORE_SQL(name, text) STORE_SQL_##name,
@@ -75,9 +68,6 @@ struct store_log {
     struct store_slot slots[STORE_CHANNELS];
 };
 
-/* ---- server/store/store_log.c: statements. Parameters stay bound, and texts must live,
- * until the statement ran. ---- */
-
 /* Notes why SQLite refused; RC_ESTORE. */
 enum rc store_log_failed(struct store_log *log, int code);
 
@@ -120,70 +110,3 @@ static inline struct text store_text(const struct store_log *log, enum store_sta
     const char *text = (const char *)sqlite3_column_text(log->statements[statement], at);
     return (struct text){.at = text, .count = (size_t)sqlite3_column_bytes(log->statements[statement], at)};
 }
-
-/* ---- server/store/store_channel.c: channels. A pointer is good until another one is asked for. ---- */
-
-/* RC_OK, RC_ENOENT or RC_ESTORE. */
-enum rc store_channel_find(struct store_log *log, const struct store_job *job, struct store_channel **channel_r);
-/* Of which there is none yet; the new one has no epoch. RC_OK or RC_ESTORE. */
-enum rc store_channel_make(struct store_log *log, const struct store_job *job, struct store_channel **channel_r);
-/* From store_channel_find() or store_channel_make(), and changed since. */
-void store_channel_changed(struct store_log *log, struct store_channel *channel);
-/* Before a commit. */
-enum rc store_channels_save(struct store_log *log);
-/* After a rollback, and when rows were changed here. */
-void store_channels_forget(struct store_log *log);
-
-void store_channel_load(const struct store_log *log, enum store_statement row, struct store_channel *channel_r);
-enum rc store_channel_save(struct store_log *log, struct store_channel *channel);
-
-/* ---- server/store/store_evict.c ---- */
-
-/* Where the channel stands among those that lose messages when the database is full. */
-uint64_t store_eviction(const struct store_channel *channel);
-/* Before a message is added to the channel: who published it? RC_OK or RC_ESTORE. */
-enum rc store_evict_note(struct store_log *log, struct store_channel *channel, const struct message *message);
-
-/* ---- server/store/store_retention.c ---- */
-
-/* What a channel may keep, */
-struct store_bounds {
-    uint64_t count;
-    uint64_t bytes;
-    uint64_t least;      /* messages that these two leave */
-    uint64_t expired_ms; /* and published then or earlier: gone */
-    uint64_t ahead_ms;   /* what was published later than that is ahead of the clock */
-};
-
-/* The front of a log that is to go. */
-struct store_front {
-    uint64_t rows;
-    uint64_t bytes;
-    uint64_t offset;  /* of its last message, */
-    uint64_t time_ms; /* and its time */
-    uint64_t next_ms; /* time of the first that stays; STORE_NUMBER_MAX: it is not known to be there */
-};
-
-/* By time alone. */
-struct store_bounds store_bounds_of_time(uint64_t now_ms, uint64_t ttl_ms);
-
-/* The messages at the channel's front that are not within the bounds; no further than that many. */
-enum rc store_measure_front(struct store_log *log, const struct store_channel *channel,
-                            const struct store_bounds *bounds, uint32_t rows_max, struct store_front *front);
-/* Deletes the messages at the channel's front that are not within the bounds, at most so many. */
-enum rc store_cut_front(struct store_log *log, struct store_channel *channel, const struct store_bounds *bounds,
-                        uint32_t rows_max, struct store_front *front);
-enum rc store_delete_channel(struct store_log *log, const struct store_channel *channel);
-
-/* What was published then or earlier is expired. */
-static inline uint64_t store_expired_ms(uint64_t now_ms, uint64_t ttl_ms)
-{
-    return now_ms > ttl_ms ? now_ms - ttl_ms : 0;
-}
-
-/* When a channel of which nothing is left is forgotten: its epoch lives as long as its keys. */
-uint64_t store_forget_at_ms(uint64_t last_ms, uint64_t ttl_ms);
-
-/* After an append to the channel: brings its log within the rule, if it is beyond by more than a sixteenth. */
-enum rc store_trim(struct store_log *log, struct store_channel *channel, const struct history_rule *rule,
-                   uint64_t now_ms);
