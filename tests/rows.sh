@@ -58,8 +58,8 @@ says what each letter makes happen, which is the business of run/:
 takes subscriptions back at the end, which the component is to do:
     server/connection/connection.c server/channel/subscribe.h
 tells a call that its connection is late or gone, which is to be an errand:
-    server/connection/connection.c server/http/api.h
-    server/connection/deadline.c server/http/api.h
+    server/connection/connection.c server/http/api_call.h
+    server/connection/deadline.c server/http/api_call.h
 a door is to lead to the router, and the rest to belong to connection/:
     server/component/lobby.c server/http/router.h
     server/component/pusher.c server/http/router.h
@@ -81,7 +81,7 @@ calls who ends users here: a letter to oneself is to do so:
 hands answers to who asked, which is the business of run/:
     server/home/query.c server/component/lobby.h
     server/home/query.c server/component/pusher.h
-    server/home/query.c server/http/api.h
+    server/home/query.c server/http/api_call.h
 a question that travels belongs to core, beside join:
     server/shard/exchange.c server/home/query.h
     server/component/lobby.c server/home/query.h
@@ -89,7 +89,9 @@ a question that travels belongs to core, beside join:
     server/component/pusher_ack.c server/home/query.h
     server/component/pusher_event.c server/home/query.h
     server/component/pusher_history.c server/home/query.h
-    server/http/api_private.h server/home/query.h
+    server/http/api_call.c server/home/query.h
+    server/http/api_publish.c server/home/query.h
+    server/http/api_read.c server/home/query.h
 HISTORY_ITEMS_MAX belongs to the question, in core:
     server/component/pusher_history.c server/home/history_page.h
     server/http/api_read.c server/home/history_page.h

@@ -15,7 +15,7 @@
 #include "server/connection/long_answer.h"
 #include "server/connection/receive.h"
 #include "server/connection/secure.h"
-#include "server/http/api.h"
+#include "server/http/api_call.h"
 #include "server/http/router.h"
 #include "server/run/drain.h"
 #include "server/run/server.h"

@@ -11,7 +11,7 @@
 #include "net/ring.h"
 #include "server/connection/connection.h"
 #include "server/connection/flush.h"
-#include "server/http/api.h"
+#include "server/http/api_call.h"
 #include "server/http/router.h"
 #include "server/run/server.h"
 #include "server/shard/shard.h"

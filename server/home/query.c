@@ -14,7 +14,7 @@
 #include "server/component/pusher.h"
 #include "server/home/history_page.h"
 #include "server/home/home_publish.h"
-#include "server/http/api.h"
+#include "server/http/api_call.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 

@@ -1,17 +1,20 @@
-/* server/http/api.c - which endpoint a request is for, what it is answered, and calls that wait for homes. */
+/* server/http/api.c - which endpoint a request is for. */
 #include "server/http/api.h"
 
 #include "net/http.h"
-#include "server/http/api_private.h"
+#include "net/http_request.h"
+#include "server/config/app.h"
+#include "server/connection/connection.h"
+#include "server/http/api_answer.h"
+#include "server/http/api_auth.h"
+#include "server/http/api_publish.h"
+#include "server/http/api_read.h"
 #include "server/run/server.h"
-#include "server/shard/post.h"
+#include "server/shard/shard.h"
 #include "server/store/store.h"
 
-#include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#define APPS_PART   "/apps/"
 #define UP_PATH     "/up"
 #define HEALTH_PATH "/health"
 
@@ -36,15 +39,6 @@ static const struct route routes[] = {
     {HTTP_METHOD_GET, "GET", "/connections", NULL, api_read_connections},
 };
 
-struct text api_signed_path(struct text path)
-{
-    struct text rest = path;
-    while (rest.count > 0 && !text_has_prefix(rest, APPS_PART)) {
-        rest = text_behind(rest, 1);
-    }
-    return rest;
-}
-
 /* What anybody may ask: load balancers do. */
 static bool is_unsigned(struct text path)
 {
@@ -68,7 +62,6 @@ static bool route_fits(const struct route *route, struct text rest, struct text 
     return memchr(subject_r->at, '/', subject_r->count) == NULL;
 }
 
-const struct api_refusal api_out_of_memory = {503, "The server is out of memory: try again later.", NULL};
 static const struct api_refusal not_found = {404, "404 NOT FOUND", NULL};
 
 /* The route and the app of a request. A refusal says 404, or 405. */
@@ -89,38 +82,6 @@ static struct api_refusal find_route(struct api_request *request, const struct r
     if (fitting == NULL) return not_found;
     if (request->http->method == fitting->method) return (struct api_refusal){0};
     return (struct api_refusal){405, fitting->method_name, NULL};
-}
-
-/* ---- answers ---- */
-
-void api_answer(struct shard *shard, struct connection *connection, unsigned status, const char *type,
-                struct text body)
-{
-    answer(shard, connection, status, type, body, NULL);
-}
-
-void api_refuse(struct shard *shard, struct connection *connection, const struct api_refusal *refusal)
-{
-    char allow[40];
-    const char *extra = NULL, *text = refusal->text;
-    if (refusal->status == 405) {
-        snprintf(allow, sizeof allow, "Allow: %s\r\n", refusal->text);
-        extra = allow;
-        text = "This method is not for this path.";
-    } else if (refusal->status == 503) {
-        extra = "Retry-After: 1\r\n";
-    }
-    counter_add(&shard->counters, COUNTER_http_refused, 1);
-    char *body = malloc(strlen(text) + 1);
-    struct text line = text_of("\n");
-    if (body != NULL) {
-        memcpy(body, text, strlen(text));
-        body[strlen(text)] = '\n';
-        line = (struct text){body, strlen(text) + 1};
-    }
-    answer(shard, connection, refusal->status, API_TEXT, line, extra);
-    free(body);
-    free(refusal->memory);
 }
 
 /* ---- requests ---- */
@@ -213,147 +174,4 @@ void api_receive(struct shard *shard, struct connection *connection, const struc
         answer_route(&request, route, encoded);
     }
     query_string_fini(&request.query);
-}
-
-bool api_read_info(struct text text, unsigned allowed, unsigned *info_r)
-{
-    static const struct {
-        const char *name;
-        unsigned bit;
-    } names[] = {{"user_count", QUERY_INFO_USER_COUNT},
-                 {"subscription_count", QUERY_INFO_SUBSCRIPTION_COUNT},
-                 {"cache", QUERY_INFO_CACHE},
-                 {"position", QUERY_INFO_POSITION}};
-    *info_r = 0;
-    while (text.count > 0) {
-        const char *comma = memchr(text.at, ',', text.count);
-        struct text name = text_between(text.at, comma != NULL ? comma : text.at + text.count);
-        unsigned bit = 0;
-        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-            if (text_is(name, names[i].name)) bit = names[i].bit;
-        }
-        if ((bit & allowed) == 0) return false;
-        *info_r |= bit;
-        text = text_behind(text, name.count + (comma != NULL ? 1 : 0));
-    }
-    return true;
-}
-
-/* ---- calls ---- */
-
-struct api_call *api_call_new(struct shard *shard, uint32_t parts_count)
-{
-    struct api_call *call = calloc(1, sizeof *call + parts_count * sizeof call->parts[0]);
-    if (call == NULL) return NULL;
-    call->serial = ++shard->call_serial;
-    call->parts_count = parts_count;
-    return call;
-}
-
-void api_call_free(struct counters *counters, struct api_call *call)
-{
-    if (call == NULL) return;
-    for (uint32_t i = 0; i < call->parts_count; i++) {
-        query_free(counters, call->parts[i]);
-    }
-    free(call);
-}
-
-enum rc api_append(struct span **span, const char *text)
-{
-    return span_append_text(span, text_of(text));
-}
-
-/* Why a home could not do what it was asked. */
-static struct api_refusal refusal_of(enum rc rc)
-{
-    switch (rc) {
-    case RC_ENOENT:
-        return (struct api_refusal){404, "The channel keeps no history (--history)", NULL};
-    case RC_ESTORE:
-        return (struct api_refusal){
-            503,
-            "The store cannot be used now: not everything was done, try again later, a publish "
-            "with the same idempotency_key",
-            NULL};
-    case RC_EFULL:
-        return (struct api_refusal){503,
-                                    "The server has too much to keep: not everything was done, try again, a publish "
-                                    "with the same idempotency_key",
-                                    NULL};
-    default:
-        return api_out_of_memory;
-    }
-}
-
-static void finish(struct shard *shard, struct connection *connection)
-{
-    struct api_call *call = connection->call;
-    struct span *body = NULL;
-    connection->call = NULL;
-    enum rc rc = call->rc == RC_OK ? call->compose(call, &body) : call->rc;
-    api_call_free(&shard->counters, call);
-    if (rc == RC_OK) {
-        api_answer(shard, connection, 200, API_JSON, (struct text){(const char *)body->bytes, body->count});
-    } else {
-        struct api_refusal refusal = refusal_of(rc);
-        api_refuse(shard, connection, &refusal);
-    }
-    span_free(&body);
-}
-
-static void part_done(struct shard *shard, struct connection *connection)
-{
-    if (--connection->call->pending == 0) finish(shard, connection);
-}
-
-void api_ask(const struct api_request *request, struct api_call *call)
-{
-    struct shard *shard = request->shard;
-    struct connection *connection = request->connection;
-    connection->call = call;
-    call->pending = call->parts_count + 1; /* the one more: answers may come at once */
-    connection_ask(shard, connection);
-    for (uint32_t i = 0; i < call->parts_count; i++) {
-        struct query *query = call->parts[i];
-        call->parts[i] = NULL; /* under way */
-        query->shard = shard->index;
-        query->slot = shard_slot(shard, connection);
-        query->serial = call->serial;
-        query->part = i;
-        uint32_t home = query->kind == QUERY_CHANNELS ? i : hub_home(&shard->hub, &query->name);
-        if (home == shard->index) {
-            query_take(shard, query);
-        } else {
-            post_send(shard, home, LETTER_ASK, query);
-        }
-    }
-    part_done(shard, connection);
-}
-
-void api_answered(struct shard *shard, struct query *query)
-{
-    struct connection *connection = &shard->connections[query->slot];
-    struct api_call *call = connection->call;
-    if (call == NULL || call->serial != query->serial) { /* nobody waits any more */
-        query_free(&shard->counters, query);
-        return;
-    }
-    call->parts[query->part] = query;
-    if (call->rc == RC_OK) call->rc = query->rc;
-    part_done(shard, connection);
-}
-
-void api_timer(struct shard *shard, struct connection *connection)
-{
-    api_abandon(shard, connection);
-    api_refuse(
-        shard, connection,
-        &(struct api_refusal){503, "The server is overloaded: what was asked for may have been done or not", NULL});
-}
-
-void api_abandon(struct shard *shard, struct connection *connection)
-{
-    api_call_free(&shard->counters, connection->call);
-    connection->call = NULL;
 }

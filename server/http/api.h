@@ -9,8 +9,8 @@
  * before /apps/ in a path is a proxy's, and not signed.
  *
  * A call asks the homes of all channels it names and is answered when the last of them has answered; meanwhile its
- * connection is ANSWERING. The files: api.c routes and answers, api_auth.c checks signatures, api_publish.c and
- * api_read.c are the endpoints. */
+ * connection is ANSWERING. The files: api.c routes, api_auth.c checks signatures, api_publish.c and api_read.c are
+ * the endpoints, api_call.c waits for homes, api_answer.c says what comes of it. */
 #pragma once
 
 #include "core/text.h"
@@ -19,7 +19,6 @@
 
 struct connection;
 struct http_request;
-struct query;
 struct shard;
 
 /* Is this path (as sent, without query) the API's? */
@@ -29,10 +28,3 @@ bool api_serves(struct text path);
 bool api_judge(struct shard *shard, struct connection *connection, const struct http_request *request);
 /* A complete request: answers it, now or later. */
 void api_receive(struct shard *shard, struct connection *connection, const struct http_request *request);
-
-/* From a home: its part of the answer. Takes over the query. */
-void api_answered(struct shard *shard, struct query *query);
-/* The connection's timer ran out while it is ANSWERING. */
-void api_timer(struct shard *shard, struct connection *connection);
-/* The connection ends: what is still asked for it will find nobody. */
-void api_abandon(struct shard *shard, struct connection *connection);

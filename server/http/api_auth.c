@@ -1,7 +1,11 @@
 /* server/http/api_auth.c - the signature of a request, as Pusher's server SDKs make it. */
-#include "server/http/api_private.h"
+#include "server/http/api_auth.h"
 
 #include "net/digest.h"
+#include "net/http_request.h"
+#include "server/config/app.h"
+#include "server/connection/connection.h"
+#include "server/http/api_answer.h"
 #include "server/system/clock.h"
 
 #include <stdio.h>
@@ -9,6 +13,15 @@
 
 #define TIMESTAMP_DIGITS_MAX  23
 #define TIMESTAMP_SECONDS_MAX 600 /* how far the two clocks may differ */
+
+struct text api_signed_path(struct text path)
+{
+    struct text rest = path;
+    while (rest.count > 0 && !text_has_prefix(rest, APPS_PART)) {
+        rest = text_behind(rest, 1);
+    }
+    return rest;
+}
 
 static struct api_refusal check_key(const struct api_request *request)
 {

@@ -1,14 +1,22 @@
 /* server/http/api_publish.c - events from backends: one to many channels, or a batch of them.
  *
  * Everything is checked before anything is published. */
-#include "server/http/api_private.h"
+#include "server/http/api_publish.h"
 
 #include "core/channel_type.h"
 #include "core/message.h"
+#include "core/span.h"
+#include "net/http_request.h"
 #include "net/json.h"
+#include "server/config/app.h"
+#include "server/connection/connection.h"
+#include "server/home/query.h"
+#include "server/http/api_answer.h"
+#include "server/http/api_call.h"
 #include "server/protocol/event.h"
 #include "server/protocol/socket_id.h"
 #include "server/protocol/user.h"
+#include "server/shard/shard.h"
 
 #include <stdio.h>
 #include <stdlib.h>

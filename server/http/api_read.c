@@ -1,12 +1,20 @@
 /* server/http/api_read.c - what backends ask: channels, members, connections;
  * and that a user's connections be closed. */
-#include "server/http/api_private.h"
+#include "server/http/api_read.h"
 
 #include "core/channel_type.h"
 #include "core/message.h"
+#include "core/span.h"
+#include "net/http_request.h"
+#include "server/config/app.h"
+#include "server/connection/connection.h"
 #include "server/home/history_page.h"
+#include "server/home/query.h"
+#include "server/http/api_answer.h"
+#include "server/http/api_call.h"
 #include "server/protocol/user.h"
 #include "server/run/server.h"
+#include "server/shard/shard.h"
 
 #include <ck_pr.h>
 #include <stdio.h>
