@@ -54,7 +54,7 @@ says what each letter makes happen, which is the business of run/:
     server/shard/post.c server/component/pusher.h
     server/shard/post.c server/home/home.h
     server/shard/post.c server/home/home_publish.h
-    server/shard/post.c server/home/query.h
+    server/shard/post.c server/home/home_query.h
 takes subscriptions back at the end, which the component is to do:
     server/connection/connection.c server/channel/subscribe.h
 tells a call that its connection is late or gone, which is to be an errand:
@@ -76,25 +76,13 @@ whom a guessed socket id means, which the component is to say:
 calls a home that is here: a letter to oneself is to do so:
     server/channel/publish.c server/home/home_publish.h
     server/channel/subscribe.c server/home/home.h
+    server/http/api_call.c server/home/home_query.h
 calls who ends users here: a letter to oneself is to do so:
     server/home/home_publish.c server/component/pusher.h
 hands answers to who asked, which is the business of run/:
-    server/home/query.c server/component/lobby.h
-    server/home/query.c server/component/pusher.h
-    server/home/query.c server/http/api_call.h
-a question that travels belongs to core, beside join:
-    server/shard/exchange.c server/home/query.h
-    server/component/lobby.c server/home/query.h
-    server/component/pusher.c server/home/query.h
-    server/component/pusher_ack.c server/home/query.h
-    server/component/pusher_event.c server/home/query.h
-    server/component/pusher_history.c server/home/query.h
-    server/http/api_call.c server/home/query.h
-    server/http/api_publish.c server/home/query.h
-    server/http/api_read.c server/home/query.h
-HISTORY_ITEMS_MAX belongs to the question, in core:
-    server/component/pusher_history.c server/home/history_page.h
-    server/http/api_read.c server/home/history_page.h
+    server/home/home_query.c server/component/lobby.h
+    server/home/home_query.c server/component/pusher.h
+    server/home/home_query.c server/http/api_call.h
 '
 
 mapfile -d '' files < <(find server net bench -name '*.[ch]' -print0 | sort -z)

@@ -5,6 +5,7 @@
 #include "core/channel_type.h"
 #include "core/join.h"
 #include "core/message.h"
+#include "core/query.h"
 #include "net/base64.h"
 #include "net/query_string.h"
 #include "net/utf8.h"
@@ -13,8 +14,8 @@
 #include "server/config/app.h"
 #include "server/connection/connection.h"
 #include "server/connection/throttle.h"
-#include "server/home/query.h"
 #include "server/http/router.h"
+#include "server/shard/post.h"
 #include "server/shard/shard.h"
 
 #define ROOM_PREFIX "/room/"
@@ -147,7 +148,7 @@ static bool lobby_has_unanswered(struct shard *shard, struct connection *connect
     if (!shard->options->lobby_echo) return false;
     const struct name *room = &connection->subscriptions->channel->name;
     struct query *query = query_new_behind(&shard->counters, room);
-    if (query != NULL) query_ask(shard, shard_slot(shard, connection), QUERY_OF_ROOM, query);
+    if (query != NULL) post_ask(shard, shard_slot(shard, connection), connection->life, QUERY_OF_ROOM, query);
     return query != NULL;
 }
 

@@ -6,10 +6,11 @@
 #include "core/channel.h"
 #include "core/json_text.h"
 #include "core/message.h"
+#include "core/query.h"
 #include "server/channel/publish.h"
 #include "server/component/pusher_command.h"
 #include "server/connection/connection.h"
-#include "server/home/query.h"
+#include "server/shard/post.h"
 #include "server/shard/shard.h"
 
 #include <stdarg.h>
@@ -24,9 +25,10 @@
 void pusher_ask(const struct command *command, struct query *query)
 {
     struct shard *shard = command->shard;
+    struct connection *connection = command->connection;
     command->pusher->asked++;
-    enum rc rc = query_ask(shard, shard_slot(shard, command->connection), QUERY_OF_CLIENT, query);
-    if (rc == RC_PENDING) connection_pause(shard, command->connection);
+    enum rc rc = post_ask(shard, shard_slot(shard, connection), connection->life, QUERY_OF_CLIENT, query);
+    if (rc == RC_PENDING) connection_pause(shard, connection);
 }
 
 /* ---- acknowledgements ---- */

@@ -5,12 +5,12 @@
 #include "core/channel_type.h"
 #include "core/join.h"
 #include "core/message.h"
+#include "core/query.h"
 #include "server/component/pusher_ack.h"
 #include "server/component/pusher_command.h"
 #include "server/component/pusher_subscribe.h"
 #include "server/config/app.h"
 #include "server/connection/connection.h"
-#include "server/home/query.h"
 #include "server/protocol/event.h"
 #include "server/shard/shard.h"
 

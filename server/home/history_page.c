@@ -3,12 +3,12 @@
 
 #include "core/channel.h"
 #include "core/message.h"
+#include "core/query.h"
 #include "core/roster.h"
 #include "core/span.h"
 #include "server/config/history_rule.h"
 #include "server/home/channel_log.h"
 #include "server/home/home.h"
-#include "server/home/query.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"
 

@@ -10,8 +10,6 @@
 
 #include "core/rc.h"
 
-#define HISTORY_ITEMS_MAX 1000 /* of one answer; it also has at most replay_bytes_max */
-
 struct channel_log;
 struct query;
 struct shard;

@@ -3,6 +3,7 @@
 
 #include "core/channel.h"
 #include "core/message.h"
+#include "core/query.h"
 #include "core/receipts.h"
 #include "core/roster.h"
 #include "net/frame.h"
@@ -13,7 +14,7 @@
 #include "server/home/channel_log.h"
 #include "server/home/home.h"
 #include "server/home/home_event.h"
-#include "server/home/query.h"
+#include "server/home/home_query.h"
 #include "server/protocol/event.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"

@@ -1,9 +1,10 @@
 /* server/http/api_call.c - calls that wait for homes. */
 #include "server/http/api_call.h"
 
+#include "core/query.h"
 #include "core/span.h"
 #include "server/connection/connection.h"
-#include "server/home/query.h"
+#include "server/home/home_query.h"
 #include "server/http/api_answer.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"

@@ -5,12 +5,12 @@
 
 #include "core/channel_type.h"
 #include "core/message.h"
+#include "core/query.h"
 #include "core/span.h"
 #include "net/http_request.h"
 #include "net/json.h"
 #include "server/config/app.h"
 #include "server/connection/connection.h"
-#include "server/home/query.h"
 #include "server/http/api_answer.h"
 #include "server/http/api_call.h"
 #include "server/protocol/event.h"

@@ -4,12 +4,11 @@
 
 #include "core/channel_type.h"
 #include "core/message.h"
+#include "core/query.h"
 #include "core/span.h"
 #include "net/http_request.h"
 #include "server/config/app.h"
 #include "server/connection/connection.h"
-#include "server/home/history_page.h"
-#include "server/home/query.h"
 #include "server/http/api_answer.h"
 #include "server/http/api_call.h"
 #include "server/protocol/user.h"

@@ -4,7 +4,7 @@
 #include "core/join.h"
 #include "core/mailbox.h"
 #include "core/message.h"
-#include "server/home/query.h"
+#include "core/query.h"
 
 #include <stdlib.h>
 

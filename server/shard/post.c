@@ -7,13 +7,14 @@
 
 #include "core/mailbox.h"
 #include "core/message.h"
+#include "core/query.h"
 #include "net/ring.h"
 #include "server/channel/publish.h"
 #include "server/channel/subscribe.h"
 #include "server/component/pusher.h"
 #include "server/home/home.h"
 #include "server/home/home_publish.h"
-#include "server/home/query.h"
+#include "server/home/home_query.h"
 #include "server/shard/exchange.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
@@ -53,6 +54,24 @@ enum rc post_send(struct shard *shard, uint32_t to, enum letter_kind kind, void 
 enum rc post_leave(struct shard *shard, uint32_t to, struct roster *roster, enum form form)
 {
     return send_letter(shard, to, &(struct letter){.roster = roster, .kind = LETTER_LEAVE, .form = (uint8_t)form});
+}
+
+enum rc post_ask(struct shard *shard, uint32_t slot, uint32_t life, enum query_asker asker, struct query *query)
+{
+    uint32_t home = hub_home(&shard->hub, &query->name);
+    query->asker = asker;
+    query->shard = shard->index;
+    query->slot = slot;
+    query->serial = life;
+    bool must_wait = query->message != NULL && crowd_must_wait(shard, query->message);
+    enum rc rc = RC_OK;
+    if (home != shard->index) {
+        rc = post_send(shard, home, LETTER_ASK, query);
+    } else {
+        query_take(shard, query);
+        if (shard->deliveries_waiting > 0) rc = RC_PENDING;
+    }
+    return must_wait ? RC_PENDING : rc;
 }
 
 static void take_letter(struct shard *shard, uint32_t from, const struct letter *letter)

@@ -8,6 +8,7 @@
 
 #include "core/form.h"
 #include "core/letter.h"
+#include "core/query.h"
 #include "core/rc.h"
 
 #include <stdbool.h>
@@ -21,6 +22,9 @@ struct shard;
 enum rc post_send(struct shard *shard, uint32_t to, enum letter_kind kind, void *body);
 /* The same for a LEAVE, which needs no body of its own. */
 enum rc post_leave(struct shard *shard, uint32_t to, struct roster *roster, enum form form);
+/* Asks a channel's home, from a connection in this life of its slot. Takes over the query. RC_PENDING: mailboxes are
+ * full, or crowds are late: pause the connection. */
+enum rc post_ask(struct shard *shard, uint32_t slot, uint32_t life, enum query_asker asker, struct query *query);
 
 /* Takes letters from all mailboxes, a bounded number from each, and does what they say. While none of ours wait, paused
  * connections are read again. */

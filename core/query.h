@@ -1,4 +1,4 @@
-/* server/home/query.h - what a backend's call, or a client that wants an answer, asks of a channel's home, and the
+/* core/query.h - what a backend's call, or a client that wants an answer, asks of a channel's home, and the
  * home's answer: the body of the letters ASK and ANSWER. It travels there and back, so that an answer needs no memory
  * but for its text.
  *
@@ -15,7 +15,6 @@
 
 struct counters;
 struct message;
-struct shard;
 struct span;
 
 enum query_kind {
@@ -43,6 +42,8 @@ enum query_info {
 
 #define QUERY_KEY_BYTES_MAX 64
 #define QUERY_TAG_BYTES_MAX (6 * 64 + 2) /* a string of 64 bytes, each of them escaped */
+
+#define HISTORY_ITEMS_MAX 1000 /* of one page; it also has at most replay_bytes_max */
 
 /* Which part of a channel's history: the oldest messages behind `since`, or the newest before `before`. */
 struct query_page {
@@ -90,8 +91,6 @@ void query_free(struct counters *counters, struct query *query);
 /* A publish of nothing: it is answered when all that was published to the channel before it, from the same shard, is
  * out, and its answer comes behind that. NULL: out of memory. */
 struct query *query_new_behind(struct counters *counters, const struct name *channel);
-/* Asks the channel's home, from a connection of this shard. RC_PENDING: mailboxes are full, pause the connection. */
-enum rc query_ask(struct shard *shard, uint32_t slot, enum query_asker asker, struct query *query);
 
 /* 1 to QUERY_KEY_BYTES_MAX bytes, no control characters. */
 bool query_key_is_valid(struct text key);
@@ -100,16 +99,6 @@ bool query_key_is_valid(struct text key);
 void query_set_key(struct query *query, enum query_asker asker, struct text key);
 /* As it was given. */
 struct text query_key(const struct query *query);
-
-/* At the home: fills in the answer and sends it back. Takes over the query. */
-void query_take(struct shard *shard, struct query *query);
-
-/* At the home: it has been published, or could not be. Takes over the query. */
-void query_published(struct shard *shard, struct query *query, enum rc rc);
-/* At the home: sends the answer back. Takes over the query. */
-void query_done(struct shard *shard, struct query *query, enum rc rc);
-/* At the asker: hands the answer to whoever asked. Takes over the query. */
-void query_answered(struct shard *shard, struct query *query);
 
 /* Appends the text as a JSON string. */
 enum rc query_append_string(struct span **span, struct text text);
