@@ -94,7 +94,7 @@ static void say_ready(const struct server *server)
     name_addresses(line, " and", " and", "https", &server->options->tls_listen);
     name_addresses(line, ", API also on", " and", "http", &server->options->control);
     fprintf(line, ", %u shards, up to %llu connections\n", server->homes_count,
-            (unsigned long long)server->public_door.connections_max);
+            (unsigned long long)server->doors.public.connections_max);
     bool is_written = fclose(line) == 0 && output_write(STDOUT_FILENO, text, bytes, PATIENCE_MS);
     if (!is_written) log_warn("ready, but the line that says so could not be written to stdout: %s", strerror(errno));
     free(text);

@@ -10,33 +10,14 @@ cd "${1:-$(dirname "$0")/..}"
 # Includes beyond the rows: why they still stand, then each with its file. One that no longer applies, and one without a
 # reason, is an offence itself; so is a still_uses() in server/CMakeLists.txt without one here.
 exceptions='
-doors are declared there:
-    server/connection/accept.c server/run/server.h
-    server/connection/connection.c server/run/server.h
-    server/connection/deadline.c server/run/server.h
-    server/http/router.c server/run/server.h
-the ticket keys, which the shard is to be given:
-    server/connection/secure.c server/run/server.h
-the store, which the shard is to be given:
-    server/home/channel_log_bound.c server/run/server.h
-    server/home/channel_log_store.c server/run/server.h
-    server/http/api.c server/run/server.h
-how many homes there are, which the shard is to be given:
-    server/http/api_read.c server/run/server.h
-whether guests may sign in, which the shard is to be given:
-    server/http/guest.c server/run/server.h
 makes and runs the thread, which is the business of run/:
     server/shard/shard.c net/tls/tls.h
     server/shard/shard.c server/run/server.h
     server/shard/shard.c server/run/turn.h
-options, which the shard has already:
-    server/component/pusher.c server/run/server.h
-why a server that stops closes, which the shard is to know:
-    server/connection/connection.c server/run/drain.h
-    server/http/router.c server/run/drain.h
 shard_tell_webhook(), which is to be the business of home/:
     server/shard/shard.c server/webhook/webhook.h
 makes and ends what each room has in a shard, which is the business of run/:
+    server/shard/shard.c server/connection/door.h
     server/shard/shard.c server/channel/fan_out.h
     server/shard/shard.c server/component/pusher.h
     server/shard/shard.c server/connection/accept.h

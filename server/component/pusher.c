@@ -16,7 +16,6 @@
 #include "server/connection/connection.h"
 #include "server/connection/long_answer.h"
 #include "server/http/router.h"
-#include "server/run/server.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
@@ -75,7 +74,7 @@ static enum close_reason judge(struct shard *shard, const struct connection *con
     struct text key = find_key(request->path);
     if (upgrade_is_foreign(request, (const char *const *)origins->items, origins->count)) return CLOSE_FOREIGN_ORIGIN;
     if (key.count == 0 || memchr(key.at, '/', key.count) != NULL) return CLOSE_NO_PATH;
-    struct app *app = app_of_key(&shard->server->options->app, key);
+    struct app *app = app_of_key(&shard->options->app, key);
     if (app == NULL) return CLOSE_NO_APP;
     enum close_reason reason = request_judge_app(app, connection, request);
     if (reason == CLOSE_NONE) reason = check_version(request);

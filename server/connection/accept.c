@@ -4,7 +4,7 @@
 #include "net/listener.h"
 #include "net/ring.h"
 #include "server/connection/connection.h"
-#include "server/run/server.h"
+#include "server/connection/door.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 

@@ -11,14 +11,13 @@
 #include "server/channel/subscribe.h"
 #include "server/connection/component.h"
 #include "server/connection/deadline.h"
+#include "server/connection/door.h"
 #include "server/connection/flush.h"
 #include "server/connection/long_answer.h"
 #include "server/connection/receive.h"
 #include "server/connection/secure.h"
 #include "server/http/api_call.h"
 #include "server/http/router.h"
-#include "server/run/drain.h"
-#include "server/run/server.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
@@ -138,7 +137,7 @@ void connection_open(struct shard *shard, struct connection *connection)
     bool is_over = connection->has_ended && !connection->is_taken_in;
     if (connection->state != CONNECTION_OPEN) return;
     if (is_over) connection_ended(shard, connection);
-    if (shard->is_draining) connection_close(shard, connection, drain_reason(shard));
+    if (shard->is_draining) connection_close(shard, connection, shard_drain_reason(shard));
 }
 
 /* ---- saying ---- */

@@ -13,7 +13,6 @@
 #include "server/connection/flush.h"
 #include "server/http/api_call.h"
 #include "server/http/router.h"
-#include "server/run/server.h"
 #include "server/shard/shard.h"
 
 #define LOOKS 4 /* at how far a reader has come, in the time that it has to take something */

@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+#define DRAIN_REQUEST_MS 250  /* while the server drains: for a request, */
+#define DRAIN_TLS_MS     1000 /* for a handshake */
+
 struct connection;
 struct shard;
 

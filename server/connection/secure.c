@@ -12,7 +12,6 @@
 #include "server/connection/long_answer.h"
 #include "server/connection/receive.h"
 #include "server/http/router.h"
-#include "server/run/server.h"
 #include "server/shard/shard.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"
@@ -39,7 +38,7 @@ enum rc secure_take_files(struct shard *shard, char *reason_r, size_t reason_siz
     ck_pr_fence_acquire();
     TSAN_ACQUIRE(&shard->tls_offered);
     struct tls_context *context;
-    enum rc rc = tls_context_new(&context, files, shard->server->ticket_keys, reason_r, reason_size);
+    enum rc rc = tls_context_new(&context, files, shard->ticket_keys, reason_r, reason_size);
     tls_files_drop(files);
     if (rc != RC_OK) return rc;
     tls_context_drop(shard->tls_context); /* its sessions keep it */

@@ -7,7 +7,6 @@
 #include "core/roster.h"
 #include "server/config/history_rule.h"
 #include "server/home/home.h"
-#include "server/run/server.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"
 #include "server/system/log.h"
@@ -129,7 +128,7 @@ bool log_is_seen(const struct shard *shard, const struct roster *roster)
 {
     uint64_t hash = roster->channel->name.hash;
     if (name_filter_may_have(&shard->seen, hash)) return true;
-    return roster->rule->durable && name_filter_may_have(store_seen(shard->server->store, shard->index), hash);
+    return roster->rule->durable && name_filter_may_have(store_seen(shard->store, shard->index), hash);
 }
 
 void log_note_seen(struct shard *shard, const struct name *channel)

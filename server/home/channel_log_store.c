@@ -13,7 +13,6 @@
 #include "server/home/home.h"
 #include "server/home/home_publish.h"
 #include "server/home/home_query.h"
-#include "server/run/server.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"
 
@@ -63,7 +62,7 @@ static void job_free(struct shard *shard, struct log_job *job)
 
 static enum rc ask(struct shard *shard, struct log_job *job)
 {
-    enum rc rc = store_ask(shard->server->store, shard->index, &job->job);
+    enum rc rc = store_ask(shard->store, shard->index, &job->job);
     if (rc != RC_OK) return rc;
     job->log->jobs++;
     TAILQ_INSERT_TAIL(&shard->store_jobs, &job->job, entry);
@@ -304,8 +303,8 @@ static void take_answer(struct shard *shard, struct log_job *job)
 void channel_log_take_answers(struct shard *shard)
 {
     struct store_job *job;
-    if (shard->server->store == NULL) return;
-    while ((job = store_receive(shard->server->store, shard->index)) != NULL) {
+    if (shard->store == NULL) return;
+    while ((job = store_receive(shard->store, shard->index)) != NULL) {
         take_answer(shard, (struct log_job *)job);
     }
 }

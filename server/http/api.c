@@ -9,7 +9,6 @@
 #include "server/http/api_auth.h"
 #include "server/http/api_publish.h"
 #include "server/http/api_read.h"
-#include "server/run/server.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"
 
@@ -72,7 +71,7 @@ static struct api_refusal find_route(struct api_request *request, const struct r
     const char *slash = path.count > 0 ? memchr(path.at, '/', path.count) : NULL;
     const struct route *fitting = NULL;
     if (slash == NULL) return not_found;
-    request->app = app_of_id(&request->shard->server->options->app, text_between(path.at, slash));
+    request->app = app_of_id(&request->shard->options->app, text_between(path.at, slash));
     if (request->app == NULL) return not_found;
     struct text rest = text_between(slash, path.at + path.count);
     for (size_t i = 0; i < sizeof routes / sizeof routes[0] && fitting == NULL; i++) {
@@ -120,7 +119,7 @@ bool api_judge(struct shard *shard, struct connection *connection, const struct 
 static void answer_health(struct shard *shard, struct connection *connection)
 {
     char body[200];
-    const struct store *store = shard->server->store;
+    const struct store *store = shard->store;
     const char *trouble = store != NULL ? store_trouble(store) : NULL;
     const char *state = store == NULL ? "none" : trouble == NULL ? "ok" : trouble;
     int count = snprintf(body, sizeof body, "{\"store\":\"%s\"}", state); /* SQLite's words need no escapes */

@@ -12,7 +12,6 @@
 #include "server/http/api_answer.h"
 #include "server/http/api_call.h"
 #include "server/protocol/user.h"
-#include "server/run/server.h"
 #include "server/shard/shard.h"
 
 #include <ck_pr.h>
@@ -84,7 +83,7 @@ void api_read_channels(const struct api_request *request)
         return;
     }
     struct name name = name_of(request->app->index, prefix.at != NULL ? prefix : text_of(""));
-    struct api_call *call = api_call_new(request->shard, request->shard->server->homes_count);
+    struct api_call *call = api_call_new(request->shard, request->shard->hub.homes);
     for (uint32_t i = 0; call != NULL && i < call->parts_count; i++) {
         call->parts[i] = query_new(QUERY_CHANNELS, &name);
         if (call->parts[i] == NULL) {

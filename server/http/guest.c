@@ -8,7 +8,6 @@
 #include "server/http/answer.h"
 #include "server/http/guest_private.h"
 #include "server/http/router.h"
-#include "server/run/server.h"
 #include "server/shard/shard.h"
 
 #define BODY_BYTES_MAX 4096 /* a token, a socket id, a channel, a name */
@@ -139,7 +138,7 @@ static bool is_too_long(struct text content_length)
 static struct guest_refusal judge(const struct shard *shard, const struct connection *connection,
                                   const struct http_request *http)
 {
-    if (!shard->server->has_guests) {
+    if (!shard->has_guests) {
         return (struct guest_refusal){404, "Guests are off: whoever runs this server can let them in (--guests)"};
     }
     enum close_reason reason = request_judge_app(shard_app(shard, APP_OF_ROOMS), connection, http);

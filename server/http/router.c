@@ -10,14 +10,13 @@
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
 #include "server/connection/deadline.h"
+#include "server/connection/door.h"
 #include "server/connection/flush.h"
 #include "server/connection/receive.h"
 #include "server/connection/secure.h"
 #include "server/http/answer.h"
 #include "server/http/api.h"
 #include "server/http/guest.h"
-#include "server/run/drain.h"
-#include "server/run/server.h"
 #include "server/shard/shard.h"
 #include "server/web/web.h"
 
@@ -286,7 +285,7 @@ void request_timer(struct shard *shard, struct connection *connection)
     } else if (shard->is_draining && has_begun(connection)) {
         refuse_while_draining(shard, connection);
     } else if (shard->is_draining) {
-        hang_up(shard, connection, drain_reason(shard));
+        hang_up(shard, connection, shard_drain_reason(shard));
     } else if (connection->http != NULL && !has_begun(connection)) {
         hang_up(shard, connection, CLOSE_HTTP_DONE); /* it was kept for another request */
     } else if (connection->tls != NULL) {

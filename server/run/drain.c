@@ -3,17 +3,12 @@
 
 #include "server/connection/accept.h"
 #include "server/connection/connection.h"
+#include "server/connection/door.h"
 #include "server/http/router.h"
-#include "server/run/server.h"
 #include "server/shard/shard.h"
 
 #define SLICE          512 /* connections told in one turn */
 #define OTHERS_WAIT_MS 20  /* how often to look whether the other shards are done */
-
-enum close_reason drain_reason(const struct shard *shard)
-{
-    return shard->options->drain_reconnect ? CLOSE_SERVER_MOVED : CLOSE_SERVER_STOP;
-}
 
 static void tell(struct shard *shard, struct connection *connection)
 {
@@ -26,7 +21,7 @@ static void tell(struct shard *shard, struct connection *connection)
     case CONNECTION_ANSWERING:
         break; /* for the last time */
     default:
-        connection_close(shard, connection, drain_reason(shard));
+        connection_close(shard, connection, shard_drain_reason(shard));
         break;
     }
 }
@@ -46,7 +41,7 @@ bool drain_go_on(struct shard *shard)
         told++;
     }
     /* A shard without connections stays for the letters of the others. */
-    bool is_done = server_connections_open(shard->server) == 0 && accept_has_stopped(shard);
+    bool is_done = doors_connections_open(shard->doors) == 0 && accept_has_stopped(shard);
     return !is_done && shard->now_ms < shard->drain_until_ms;
 }
 

@@ -59,7 +59,7 @@ static enum rc claim_addresses(struct address_list *addresses, int *claims, char
 static enum rc claim_doors(struct server *server, char *reason_r, size_t reason_size)
 {
     struct options *options = server->options;
-    struct door *doors[] = {&server->public_door, &server->control_door};
+    struct door *doors[] = {&server->doors.public, &server->doors.control};
     for (uint32_t i = 0; i < 2; i++) {
         uint32_t count = door_addresses_count(doors[i]);
         doors[i]->claims = malloc((count + 1) * sizeof(int));
@@ -69,12 +69,12 @@ static enum rc claim_doors(struct server *server, char *reason_r, size_t reason_
         }
         memset(doors[i]->claims, -1, (count + 1) * sizeof(int));
     }
-    int *claims = server->public_door.claims;
+    int *claims = server->doors.public.claims;
     enum rc rc = claim_addresses(&options->listen, claims, reason_r, reason_size);
     if (rc != RC_OK) return rc;
     rc = claim_addresses(&options->tls_listen, claims + options->listen.count, reason_r, reason_size);
     if (rc != RC_OK) return rc;
-    return claim_addresses(&options->control, server->control_door.claims, reason_r, reason_size);
+    return claim_addresses(&options->control, server->doors.control.claims, reason_r, reason_size);
 }
 
 /* Those that no shard has taken. */
@@ -111,14 +111,14 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
         .homes_count = options->shards,
         .shards_count = options->shards + (has_control ? 1 : 0),
         .has_guests = guest_policy(options, NULL),
-        .public_door = {.addresses = &options->listen,
-                        .tls_addresses = &options->tls_listen,
-                        .slots_max = slots_max,
-                        .connections_max = options->connections_max},
-        .control_door = {.addresses = &options->control,
-                         .slots_max = CONTROL_SLOTS,
-                         .connections_max = CONTROL_SLOTS - CONTROL_SLOTS / 16,
-                         .is_for_backends = true},
+        .doors.public = {.addresses = &options->listen,
+                         .tls_addresses = &options->tls_listen,
+                         .slots_max = slots_max,
+                         .connections_max = options->connections_max},
+        .doors.control = {.addresses = &options->control,
+                          .slots_max = CONTROL_SLOTS,
+                          .connections_max = CONTROL_SLOTS - CONTROL_SLOTS / 16,
+                          .is_for_backends = true},
     };
     enum rc rc = claim_doors(server, reason_r, reason_size);
     if (rc == RC_OK) rc = certificates_init(server, reason_r, reason_size);
@@ -136,8 +136,8 @@ void server_fini(struct server *server)
         shard_fini(&server->shards[i]);
     }
     free(server->shards);
-    drop_claims(&server->public_door);
-    drop_claims(&server->control_door);
+    drop_claims(&server->doors.public);
+    drop_claims(&server->doors.control);
     certificates_fini(server);
     *server = (struct server){0};
 }
@@ -174,6 +174,8 @@ enum rc server_start(struct server *server, char *reason_r, size_t reason_size)
         return started;
     }
     for (uint32_t i = 0; i < server->shards_count; i++) {
+        server->shards[i].webhooks = server->webhooks;
+        server->shards[i].store = server->store;
         enum rc rc = shard_start(&server->shards[i], reason_r, reason_size);
         if (rc == RC_OK) continue;
         server_set_stage(server, SERVER_STOPPED);
@@ -189,12 +191,6 @@ void server_set_stage(struct server *server, enum server_stage stage)
     for (uint32_t i = 0; i < server->shards_count; i++) {
         if (server->shards[i].has_thread) shard_signal(&server->shards[i]);
     }
-}
-
-void server_fail(struct server *server, int error)
-{
-    ck_pr_store_int(&server->ring_error, error);
-    ck_pr_store_uint(&server->stage, SERVER_STOPPED);
 }
 
 int server_ring_error(const struct server *server)
@@ -218,12 +214,6 @@ void server_join(struct server *server)
     }
     webhooks_stop(server->webhooks); /* their counters stay until server_fini() */
     store_stop(server->store);
-}
-
-uint64_t server_connections_open(const struct server *server)
-{
-    return ck_pr_load_64(&server->public_door.connections_open) +
-           ck_pr_load_64(&server->control_door.connections_open);
 }
 
 /* ---- counters ---- */

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "server/config/options.h"
+#include "server/connection/door.h"
 #include "server/shard/exchange.h"
 #include "server/shard/shard.h"
 
@@ -16,29 +17,6 @@ enum server_stage {
     SERVER_DRAINING, /* accept nobody, close everybody, then end */
     SERVER_STOPPED,  /* end now */
 };
-
-/* Who is let in where, and how many of them. */
-struct door {
-    const struct address_list *addresses;
-    const struct address_list *tls_addresses; /* listeners stand behind those of `addresses`; NULL: none */
-    int *claims;                              /* the first socket of each address, until a shard has it; then -1 */
-    uint32_t slots_max;                       /* of each shard behind it */
-    bool is_for_backends;                     /* the HTTP API alone */
-    uint64_t connections_max;
-    /* Atomic, over the shards behind it; changed at accept and close only, on lines of its own. */
-    _Alignas(128) uint64_t connections_open;
-};
-
-static inline uint32_t door_addresses_count(const struct door *door)
-{
-    return door->addresses->count + (door->tls_addresses != NULL ? door->tls_addresses->count : 0);
-}
-
-static inline const struct address *door_address(const struct door *door, uint32_t index)
-{
-    bool is_secure = index >= door->addresses->count;
-    return is_secure ? &door->tls_addresses->items[index - door->addresses->count] : &door->addresses->items[index];
-}
 
 struct server {
     struct options *options;
@@ -56,8 +34,7 @@ struct server {
     uint32_t crowds_late;                /* atomic: shards whose crowds are late (server/shard/crowd.h) */
     int ring_error;                      /* atomic: errno that a shard's ring gave up with, 0: none has */
     bool has_guests;                     /* server/http/guest.h: they may sign in */
-    struct door public_door;
-    struct door control_door;
+    struct doors doors;
 };
 
 /* What the shards' buffers and the mailboxes between them take, however little the server does; options->shards is
@@ -70,10 +47,7 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
 enum rc server_start(struct server *server, char *reason_r, size_t reason_size);
 /* Asks the shards to drain or stop; returns at once. */
 void server_set_stage(struct server *server, enum server_stage stage);
-/* A shard cannot go on, because its io_uring_enter fails with this errno for good: the others stop once the main thread
- * has seen it, and woken them. That shard. */
-void server_fail(struct server *server, int error);
-/* That errno; 0: none has failed. */
+/* The errno with which a shard's io_uring_enter fails for good, so that all are to stop; 0: none has failed. */
 int server_ring_error(const struct server *server);
 /* Have all shards left their loops? */
 bool server_has_ended(const struct server *server);
@@ -83,6 +57,3 @@ void server_fini(struct server *server);
 
 /* Logs every counter that is not 0, one line in all. */
 void server_log_counters(const struct server *server);
-
-/* Over both doors. Any thread. */
-uint64_t server_connections_open(const struct server *server);

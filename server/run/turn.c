@@ -80,6 +80,14 @@ static void read_clock(struct shard *shard, uint64_t asked_ms)
     shard->woke_us = monotonic_us();
 }
 
+/* The shard cannot go on, because its io_uring_enter fails with this errno for good: the others stop once the main
+ * thread has seen it, and woken them. */
+static void fail(struct shard *shard, int error)
+{
+    ck_pr_store_int(shard->ring_error, error);
+    ck_pr_store_uint(shard->stage, SERVER_STOPPED);
+}
+
 /* Was there time to sleep? */
 static bool turn_sleep(struct shard *shard)
 {
@@ -91,7 +99,7 @@ static bool turn_sleep(struct shard *shard)
     bool is_over = ms > 0 && shard->now_ms >= until_ms;
     if (is_over && post_is_late(shard)) counter_add(&shard->counters, COUNTER_wakeups_late, 1);
     if (ms > 0) post_awake(shard);
-    if (error != 0) server_fail(shard->server, error);
+    if (error != 0) fail(shard, error);
     return ms > 0;
 }
 
@@ -248,7 +256,7 @@ static void turn_wake_webhooks(struct shard *shard)
 {
     if (!shard->has_told_webhook) return;
     shard->has_told_webhook = false;
-    webhooks_wake(shard->server->webhooks, shard->index);
+    webhooks_wake(shard->webhooks, shard->index);
 }
 
 /* Gives back a piece of what a burst has left; not in its midst, when the memory is needed again at once. */
@@ -286,10 +294,10 @@ bool turn_run(struct shard *shard)
     turn_shake_hands(shard);    /* some of the TLS handshakes that are due, when nobody waits for us */
     post_ring_doorbells(shard); /* closing told a home that somebody left; a request came behind a handshake */
     turn_wake_webhooks(shard);
-    if (shard->server->store != NULL) store_wake(shard->server->store, shard->index);
+    if (shard->store != NULL) store_wake(shard->store, shard->index);
     turn_trim(shard, is_calm);
     turn_count(shard);
-    switch ((enum server_stage)ck_pr_load_uint(&shard->server->stage)) {
+    switch ((enum server_stage)ck_pr_load_uint(shard->stage)) {
     case SERVER_RUNNING:
         return true;
     case SERVER_DRAINING:

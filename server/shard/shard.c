@@ -10,6 +10,7 @@
 #include "server/component/pusher.h"
 #include "server/config/app.h"
 #include "server/connection/accept.h"
+#include "server/connection/door.h"
 #include "server/connection/secure.h"
 #include "server/home/channel_log.h"
 #include "server/home/home.h"
@@ -81,7 +82,7 @@ static enum rc make_listeners(struct shard *shard, char *reason_r, size_t reason
     return RC_OK;
 }
 
-static enum rc make_tables(struct shard *shard)
+static enum rc make_tables(struct shard *shard, uint32_t homes_count)
 {
     enum rc rc;
     uint32_t slots = shard->slots_max;
@@ -101,15 +102,15 @@ static enum rc make_tables(struct shard *shard)
     if ((rc = pool_init(&shard->subscriptions, sizeof(struct subscription), SUBSCRIPTIONS_A_SLOT * slots)) != RC_OK)
         return rc;
     if ((rc = pool_init(&shard->pushers, sizeof(struct pusher), slots)) != RC_OK) return rc;
-    return hub_init(&shard->hub, shard->index, shard->server->homes_count);
+    return hub_init(&shard->hub, shard->index, homes_count);
 }
 
-static enum rc make_secure(struct shard *shard, char *reason_r, size_t reason_size)
+static enum rc make_secure(struct shard *shard, struct tls_files *files, char *reason_r, size_t reason_size)
 {
     shard->plain = malloc(TLS_RECORD_BYTES_MAX);
     if (shard->plain == NULL) return RC_ENOMEM;
-    tls_files_hold(shard->server->tls_files);
-    secure_offer_files(shard, shard->server->tls_files);
+    tls_files_hold(files);
+    secure_offer_files(shard, files);
     return secure_take_files(shard, reason_r, reason_size);
 }
 
@@ -117,10 +118,14 @@ enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, c
 {
     *shard = (struct shard){
         .index = index,
-        .server = server,
-        .options = server->options,
         .exchange = &server->exchange,
-        .door = index < server->homes_count ? &server->public_door : &server->control_door,
+        .options = server->options,
+        .door = index < server->homes_count ? &server->doors.public : &server->doors.control,
+        .stage = &server->stage,
+        .ring_error = &server->ring_error,
+        .doors = &server->doors,
+        .ticket_keys = server->ticket_keys,
+        .has_guests = server->has_guests,
         .crowds_late = &server->crowds_late,
         .signal_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
@@ -133,21 +138,21 @@ enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, c
     name_filter_init(&shard->seen, shard->options->history_bytes_max / 8);
     TAILQ_INIT(&shard->store_jobs);
     snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --connections-max");
-    enum rc rc = make_tables(shard);
+    enum rc rc = make_tables(shard, server->homes_count);
     if (rc == RC_OK && shard->signal_descriptor < 0) {
         snprintf(reason_r, reason_size, "no descriptor is left: raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)");
         rc = RC_EKERNEL;
     }
     if (rc == RC_OK) rc = make_ring(shard, reason_r, reason_size);
     if (rc == RC_OK) rc = make_listeners(shard, reason_r, reason_size);
-    if (rc == RC_OK && server->tls_files != NULL) rc = make_secure(shard, reason_r, reason_size);
+    if (rc == RC_OK && server->tls_files != NULL) rc = make_secure(shard, server->tls_files, reason_r, reason_size);
     if (rc != RC_OK) shard_fini(shard);
     return rc;
 }
 
 void shard_fini(struct shard *shard)
 {
-    if (shard->server == NULL) return;
+    if (shard->options == NULL) return;
     ring_free(shard->ring); /* first: the kernel may write to our memory until then */
     if (shard->hub.table != NULL) home_end(shard);
     hub_fini(&shard->hub);
@@ -273,6 +278,11 @@ void shard_drop_channel_if_unused(struct shard *shard, struct channel *channel)
     if (hub_drop_if_unused(&shard->hub, channel)) counter_subtract(&shard->counters, COUNTER_channels, 1);
 }
 
+enum close_reason shard_drain_reason(const struct shard *shard)
+{
+    return shard->options->drain_reconnect ? CLOSE_SERVER_MOVED : CLOSE_SERVER_STOP;
+}
+
 const struct app *shard_app(const struct shard *shard, uint16_t index)
 {
     assert(index < shard->options->app.count);
@@ -282,6 +292,6 @@ const struct app *shard_app(const struct shard *shard, uint16_t index)
 void shard_tell_webhook(struct shard *shard, uint16_t app, struct webhook_event *event)
 {
     event->app = shard_app(shard, app);
-    if (shard->server->webhooks == NULL || event->app->webhook[0] == '\0') return;
-    shard->has_told_webhook = webhooks_tell(shard->server->webhooks, shard->index, event) || shard->has_told_webhook;
+    if (shard->webhooks == NULL || event->app->webhook[0] == '\0') return;
+    shard->has_told_webhook = webhooks_tell(shard->webhooks, shard->index, event) || shard->has_told_webhook;
 }

@@ -1,10 +1,11 @@
 /* server/shard/shard.h - what one thread owns: a ring, the connections that came in on it, its view of the channels.
  *
  * Threads:   everything here is the shard's thread's own, but for what says otherwise. Other shards reach it through
- *            mailboxes (server/shard/post.h), the main thread through server->stage and the shard's signal descriptor.
+ *            mailboxes (server/shard/post.h), the main thread through the stage and the shard's signal descriptor.
  * Memory:    arrays are indexed by slot and reserved for slots_max; memory is touched as connections come. */
 #pragma once
 
+#include "core/close_reason.h"
 #include "core/counters.h"
 #include "core/hub.h"
 #include "core/letter.h"
@@ -30,14 +31,18 @@
 
 struct app;
 struct door;
+struct doors;
 struct exchange;
 struct receipts;
 struct ring;
 struct server;
+struct store;
 struct store_job;
 struct tls_context;
 struct tls_files;
+struct tls_ticket_keys;
 struct webhook_event;
+struct webhooks;
 
 /* A record's place in a flush, or behind what its connection has unsent. */
 struct secure_sink {
@@ -48,9 +53,8 @@ struct secure_sink {
 
 struct shard {
     uint32_t index;
-    struct server *server;
-    const struct options *options; /* the server's, never changed while shards run */
     struct exchange *exchange;     /* of all shards */
+    const struct options *options; /* the server's, never changed while shards run */
     struct owner owner;
     pthread_t thread;
     bool has_thread;
@@ -143,6 +147,15 @@ struct shard {
     /* Set before sleeping, cleared by whoever wakes it. Alone on its lines: every other shard reads it. */
     _Alignas(128) uint32_t is_sleeping;
     _Alignas(128) uint32_t has_ended; /* atomic: the thread has left its loop */
+
+    /* Of all shards together, given before the thread starts: */
+    uint32_t *stage;                     /* atomic: enum server_stage (server/run/server.h) */
+    int *ring_error;                     /* atomic: errno that a ring gave up with, 0: none has */
+    const struct doors *doors;           /* of this shard and of the others */
+    struct store *store;                 /* NULL: no channel is durable */
+    struct webhooks *webhooks;           /* NULL: no app has one */
+    struct tls_ticket_keys *ticket_keys; /* NULL: no TLS */
+    bool has_guests;                     /* server/http/guest.h: they may sign in */
 };
 
 /* What one shard's buffers take of memory, however little it does. */
@@ -155,7 +168,7 @@ void shard_fini(struct shard *shard);
 /* Starts the thread, which runs turns until the server stops; returns when it accepts connections, or cannot. */
 enum rc shard_start(struct shard *shard, char *reason_r, size_t reason_size);
 
-/* Any thread: makes the shard look at server->stage. */
+/* Any thread: makes the shard look at the stage. */
 void shard_signal(struct shard *shard);
 
 /* The channel of that name, made if it is not there yet. NULL: out of memory. */
@@ -166,6 +179,9 @@ void shard_drop_channel_if_unused(struct shard *shard, struct channel *channel);
 const struct app *shard_app(const struct shard *shard, uint16_t index);
 /* Queues an event for the app's webhook; the event's app is filled in here. A queue that is full is counted. */
 void shard_tell_webhook(struct shard *shard, uint16_t app, struct webhook_event *event);
+
+/* Why connections end while the server drains. */
+enum close_reason shard_drain_reason(const struct shard *shard);
 
 /* Letters of ours wait already, or crowds: more would only wait longer, so what can be refused is. */
 static inline bool shard_is_overloaded(const struct shard *shard)

@@ -1,0 +1,43 @@
+/* server/connection/door.h - who is let in where, and how many of them.
+ *
+ * Threads:   the main thread makes doors; shards read what does not change, and the atomics. */
+#pragma once
+
+#include "server/config/option_value.h"
+
+#include <ck_pr.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct door {
+    const struct address_list *addresses;
+    const struct address_list *tls_addresses; /* listeners stand behind those of `addresses`; NULL: none */
+    int *claims;                              /* the first socket of each address, until a shard has it; then -1 */
+    uint32_t slots_max;                       /* of each shard behind it */
+    bool is_for_backends;                     /* the HTTP API alone */
+    uint64_t connections_max;
+    /* Atomic, over the shards behind it; changed at accept and close only, on lines of its own. */
+    _Alignas(128) uint64_t connections_open;
+};
+
+static inline uint32_t door_addresses_count(const struct door *door)
+{
+    return door->addresses->count + (door->tls_addresses != NULL ? door->tls_addresses->count : 0);
+}
+
+static inline const struct address *door_address(const struct door *door, uint32_t index)
+{
+    bool is_secure = index >= door->addresses->count;
+    return is_secure ? &door->tls_addresses->items[index - door->addresses->count] : &door->addresses->items[index];
+}
+
+struct doors {
+    struct door public;
+    struct door control; /* without addresses: nobody comes in there */
+};
+
+/* Over both. Any thread. */
+static inline uint64_t doors_connections_open(const struct doors *doors)
+{
+    return ck_pr_load_64(&doors->public.connections_open) + ck_pr_load_64(&doors->control.connections_open);
+}
