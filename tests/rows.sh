@@ -14,8 +14,6 @@ makes and runs the thread, which is the business of run/:
     server/shard/shard.c net/tls/tls.h
     server/shard/shard.c server/run/server.h
     server/shard/shard.c server/run/turn.h
-shard_tell_webhook(), which is to be the business of home/:
-    server/shard/shard.c server/webhook/webhook.h
 makes and ends what each room has in a shard, which is the business of run/:
     server/shard/shard.c server/connection/door.h
     server/shard/shard.c server/channel/fan_out.h
@@ -34,6 +32,7 @@ says what each letter makes happen, which is the business of run/:
     server/shard/post.c server/channel/subscribe.h
     server/shard/post.c server/component/pusher.h
     server/shard/post.c server/home/home.h
+    server/shard/post.c server/home/home_answer.h
     server/shard/post.c server/home/home_publish.h
     server/shard/post.c server/home/home_query.h
 takes subscriptions back at the end, which the component is to do:
@@ -59,11 +58,11 @@ calls a home that is here: a letter to oneself is to do so:
     server/channel/subscribe.c server/home/home.h
     server/http/api_call.c server/home/home_query.h
 calls who ends users here: a letter to oneself is to do so:
-    server/home/home_publish.c server/component/pusher.h
+    server/home/home_deliver.c server/component/pusher.h
 hands answers to who asked, which is the business of run/:
-    server/home/home_query.c server/component/lobby.h
-    server/home/home_query.c server/component/pusher.h
-    server/home/home_query.c server/http/api_call.h
+    server/home/home_answer.c server/component/lobby.h
+    server/home/home_answer.c server/component/pusher.h
+    server/home/home_answer.c server/http/api_call.h
 '
 
 mapfile -d '' files < <(find server net bench -name '*.[ch]' -print0 | sort -z)

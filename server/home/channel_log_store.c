@@ -11,8 +11,9 @@
 #include "server/config/history_rule.h"
 #include "server/home/history_page.h"
 #include "server/home/home.h"
-#include "server/home/home_publish.h"
-#include "server/home/home_query.h"
+#include "server/home/home_answer.h"
+#include "server/home/home_deliver.h"
+#include "server/home/home_roster.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"
 

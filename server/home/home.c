@@ -16,58 +16,27 @@
 #include "server/config/history_rule.h"
 #include "server/home/channel_log.h"
 #include "server/home/home_event.h"
-#include "server/home/home_publish.h"
+#include "server/home/home_greeting.h"
+#include "server/home/home_hook.h"
+#include "server/home/home_kept.h"
+#include "server/home/home_roster.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#define COUNT_AT_ONCE_MAX  100                /* more subscribers are told their number only */
-#define COUNT_EVERY_MS     5000               /* so often */
+#define COUNT_AT_ONCE_MAX  100                /* more subscribers are told their number only once in COUNT_EVERY_MS */
 #define SNAPSHOT_BYTES_MAX (64 * 1024 * 1024) /* of members, whatever members_max and member_bytes_max permit */
 
 /* ---- the turn's end ---- */
-
-static bool settle_later(struct shard *shard, struct roster *roster)
-{
-    if (roster->is_settling) return true;
-    if (shard->settling_count == shard->settling_capacity) {
-        uint32_t capacity = shard->settling_capacity > 0 ? 2 * shard->settling_capacity : 16;
-        struct roster **settling = realloc(shard->settling, capacity * sizeof(struct roster *));
-        if (settling == NULL) return false;
-        shard->settling = settling;
-        shard->settling_capacity = capacity;
-    }
-    roster->is_settling = true;
-    shard->settling[shard->settling_count++] = roster;
-    return true;
-}
 
 static void count_changed(struct shard *shard, struct roster *roster)
 {
     const struct app *app = shard_app(shard, roster->channel->name.app);
     if (roster->type.is_presence || roster->type.is_user) return;
     bool is_wanted = app->subscription_counts || app_has_webhook(app, WEBHOOK_subscription_count);
-    if (is_wanted && settle_later(shard, roster)) roster->has_count_changed = true;
-}
-
-void home_set_timer(struct shard *shard, struct roster *roster)
-{
-    uint64_t due_ms = UINT64_MAX;
-    if (roster->kept != NULL) due_ms = roster->kept_until_ms;
-    if (roster->has_count_changed && roster->told_ms + COUNT_EVERY_MS < due_ms) {
-        due_ms = roster->told_ms + COUNT_EVERY_MS;
-    }
-    if (roster->log != NULL) {
-        uint64_t log_due_ms = channel_log_due_ms(shard, roster->log);
-        if (log_due_ms < due_ms) due_ms = log_due_ms;
-    }
-    if (due_ms == UINT64_MAX) {
-        timer_clear(&shard->roster_timers, &roster->timer);
-    } else {
-        timer_set(&shard->roster_timers, &roster->timer, due_ms);
-    }
+    if (is_wanted && home_settle_later(shard, roster)) roster->has_count_changed = true;
 }
 
 static void tell_count(struct shard *shard, struct roster *roster)
@@ -80,13 +49,6 @@ static void tell_count(struct shard *shard, struct roster *roster)
         home_tell_count(shard, roster);
     }
     home_set_timer(shard, roster);
-}
-
-void home_drop_if_unused(struct shard *shard, struct channel *channel)
-{
-    const struct roster *roster = channel->roster;
-    if (!roster_is_needed(roster)) timer_clear(&shard->roster_timers, &channel->roster->timer);
-    shard_drop_channel_if_unused(shard, channel);
 }
 
 /* ---- joining ---- */
@@ -103,7 +65,7 @@ static void answer(struct shard *shard, struct join *join)
 /* It is told at the end of the turn; at once, if there is no memory to remember that. */
 static void members_changed(struct shard *shard, struct roster *roster)
 {
-    if (!settle_later(shard, roster)) home_tell_members(shard, roster);
+    if (!home_settle_later(shard, roster)) home_tell_members(shard, roster);
 }
 
 static bool is_member(const struct join *join)
@@ -211,7 +173,7 @@ void home_subscribe(struct shard *shard, uint32_t from, struct join *join)
     if (join->rc != RC_OK) {
         if (channel != NULL) home_drop_if_unused(shard, channel);
         answer(shard, join);
-    } else if (is_member(join) && settle_later(shard, channel->roster)) {
+    } else if (is_member(join) && home_settle_later(shard, channel->roster)) {
         join->next = channel->roster->joiners;
         channel->roster->joiners = join;
     } else {
@@ -297,7 +259,7 @@ void home_settle(struct shard *shard)
         settle(shard, roster); /* marked as settling meanwhile, so that it cannot go */
         roster->is_settling = false;
         bool has_changes = roster->presence != NULL && presence_has_changes(roster->presence);
-        if (has_changes || roster->joiners != NULL) settle_later(shard, roster);
+        if (has_changes || roster->joiners != NULL) home_settle_later(shard, roster);
         home_drop_if_unused(shard, roster->channel);
     }
     shard->settling_count = 0;

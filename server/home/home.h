@@ -1,5 +1,6 @@
 /* server/home/home.h - what a channel's home does: it counts subscribers and knows the members; with home_publish.h,
- * which puts messages in order, and home_event.h, which tells subscribers and backends what happens.
+ * which puts messages in order, home_query.h, which answers, home_event.h, which tells subscribers what happens, and
+ * home_hook.h, which tells backends.
  *
  * Threads: the home shard. Each function is the taking side of a letter (core/letter.def), and is called directly where
  *          the asking shard is the home itself. */
@@ -18,17 +19,14 @@ struct text;
 
 /* A connection of shard `from` wants in. Takes over the join; the answer goes back, now or at the end of the turn. */
 void home_subscribe(struct shard *shard, uint32_t from, struct join *join);
-/* It has left: a member, or one whom the answer did not find. Takes over the join. */
+/* A member has left, or one whom the answer did not find. Takes over the join. */
 void home_unsubscribe(struct shard *shard, uint32_t from, struct join *join);
-/* Anybody else has. */
+/* Anybody but a member has left. */
 void home_leave(struct shard *shard, uint32_t from, struct roster *roster, enum form form);
 
 /* Once a turn, before the fan-out: answers those who joined as members, all with one snapshot; tells changed counts. */
 void home_settle(struct shard *shard);
-/* Sets a roster's timer for what it has to do next, and: it ran out. */
-void home_set_timer(struct shard *shard, struct roster *roster);
+/* A roster's timer ran out. */
 void home_timer(struct shard *shard, struct roster *roster);
-/* The channel may be needed by nobody any more; then it goes, and its roster with it. */
-void home_drop_if_unused(struct shard *shard, struct channel *channel);
 /* The shard ends: gives up what its rosters keep. */
 void home_end(struct shard *shard);

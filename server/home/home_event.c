@@ -8,25 +8,14 @@
 #include "core/roster.h"
 #include "net/frame.h"
 #include "server/config/app.h"
-#include "server/home/home_publish.h"
+#include "server/home/home_deliver.h"
+#include "server/home/home_hook.h"
 #include "server/protocol/event.h"
-#include "server/protocol/socket_id.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
-#include "server/webhook/webhook.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-static void tell_backend(struct shard *shard, const struct roster *roster, enum webhook_kind kind,
-                         struct text user_id, uint32_t count)
-{
-    const struct name *name = &roster->channel->name;
-    if (roster->type.is_user) return;
-    shard_tell_webhook(
-        shard, name->app,
-        &(struct webhook_event){.kind = kind, .channel = name_text(name), .user_id = user_id, .count = count});
-}
 
 static void publish_event(struct shard *shard, const struct roster *roster, const struct event *event)
 {
@@ -69,22 +58,16 @@ void home_tell_members(struct shard *shard, struct roster *roster)
     while (roster->presence != NULL && presence_take_change(roster->presence, &change)) {
         if (change.has_left) {
             tell_member(shard, roster, "pusher_internal:member_removed", &change, false);
-            tell_backend(shard, roster, WEBHOOK_member_removed, change.user_id, 0);
+            home_tell_backend(shard, roster, WEBHOOK_member_removed, change.user_id, 0);
         }
         if (change.has_joined) {
             tell_member(shard, roster, "pusher_internal:member_added", &change, true);
-            tell_backend(shard, roster, WEBHOOK_member_added, change.user_id, 0);
+            home_tell_backend(shard, roster, WEBHOOK_member_added, change.user_id, 0);
         }
     }
 }
 
 /* ---- counts ---- */
-
-void home_tell_occupied(struct shard *shard, const struct roster *roster, bool is_occupied)
-{
-    tell_backend(shard, roster, is_occupied ? WEBHOOK_channel_occupied : WEBHOOK_channel_vacated, (struct text){0},
-                 0);
-}
 
 void home_tell_count(struct shard *shard, struct roster *roster)
 {
@@ -95,55 +78,7 @@ void home_tell_count(struct shard *shard, struct roster *roster)
         struct event event = {.name = text_of("pusher_internal:subscription_count"), .data = {data, (size_t)bytes}};
         publish_event(shard, roster, &event);
     }
-    tell_backend(shard, roster, WEBHOOK_subscription_count, (struct text){0}, count);
-}
-
-void home_tell_miss(struct shard *shard, struct roster *roster)
-{
-    if (roster->is_miss_told) return;
-    roster->is_miss_told = true;
-    tell_backend(shard, roster, WEBHOOK_cache_miss, (struct text){0}, 0);
-}
-
-/* ---- client events ---- */
-
-static struct text part_of(const struct message *message, struct message_part part)
-{
-    return part.bytes > 0 ? message_part_text(message, part) : (struct text){0};
-}
-
-void home_tell_client_event(struct shard *shard, const struct message *message)
-{
-    if (!app_has_webhook(shard_app(shard, message->channel.app), WEBHOOK_client_event)) return;
-    char memory[SOCKET_ID_BYTES_MAX];
-    const struct publisher *publisher = &message->publisher;
-    shard_tell_webhook(shard, message->channel.app,
-                       &(struct webhook_event){
-                           .kind = WEBHOOK_client_event,
-                           .channel = name_text(&message->channel),
-                           .event = part_of(message, message->event_name),
-                           .data = part_of(message, message->data),
-                           .sender_id = part_of(message, message->user_id),
-                           .socket_id = socket_id_write(memory, publisher->random, publisher->shard, publisher->slot,
-                                                        publisher->life),
-                       });
-}
-
-void home_tell_room_message(struct shard *shard, const struct message *message, const char *epoch)
-{
-    if (!app_has_webhook(shard_app(shard, message->channel.app), WEBHOOK_room_message)) return;
-    char memory[SOCKET_ID_BYTES_MAX];
-    const struct publisher *publisher = &message->publisher;
-    shard_tell_webhook(shard, message->channel.app,
-                       &(struct webhook_event){
-                           .kind = WEBHOOK_room_message,
-                           .channel = name_text(&message->channel),
-                           .data = part_of(message, message->data),
-                           .socket_id = socket_id_write(memory, publisher->random, publisher->shard, publisher->slot,
-                                                        publisher->life),
-                           .epoch = text_of(epoch),
-                           .offset = message->offset,
-                       });
+    home_tell_backend(shard, roster, WEBHOOK_subscription_count, (struct text){0}, count);
 }
 
 /* ---- users ---- */

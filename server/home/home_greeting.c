@@ -1,5 +1,5 @@
 /* server/home/home_greeting.c - what a new subscriber is told, as one run of frames. */
-#include "server/home/home_event.h"
+#include "server/home/home_greeting.h"
 
 #include "core/channel.h"
 #include "core/join.h"
@@ -8,6 +8,7 @@
 #include "core/roster.h"
 #include "net/frame.h"
 #include "server/home/channel_log.h"
+#include "server/home/home_hook.h"
 #include "server/protocol/event.h"
 #include "server/shard/shard.h"
 

@@ -7,149 +7,16 @@
 #include "core/receipts.h"
 #include "core/roster.h"
 #include "net/frame.h"
-#include "server/channel/fan_out.h"
-#include "server/component/pusher.h"
-#include "server/config/app.h"
 #include "server/config/history_rule.h"
 #include "server/home/channel_log.h"
-#include "server/home/home.h"
-#include "server/home/home_event.h"
-#include "server/home/home_query.h"
-#include "server/protocol/event.h"
-#include "server/shard/post.h"
+#include "server/home/home_answer.h"
+#include "server/home/home_deliver.h"
+#include "server/home/home_roster.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
 #define INVITATIONS_MAX 20 /* to one guest, within: */
 #define INVITATIONS_MS  10000
-
-/* ---- the last event of cache channels ---- */
-
-static uint64_t kept_bytes(const struct message *message)
-{
-    return sizeof(struct channel) + sizeof(struct roster) + sizeof *message + message->channel.length +
-           message->frame_bytes[FORM_EVENT];
-}
-
-void home_forget_kept(struct shard *shard, struct roster *roster)
-{
-    if (roster->kept == NULL) return;
-    TAILQ_REMOVE(&shard->kept, roster, kept_entry);
-    counter_subtract(&shard->counters, COUNTER_cache_bytes, kept_bytes(roster->kept));
-    message_drop(&shard->counters, roster->kept);
-    roster->kept = NULL;
-}
-
-/* Makes room for the newest by forgetting the oldest. */
-static void bound_kept(struct shard *shard, const struct roster *newest)
-{
-    struct roster *oldest;
-    while (counter_get(&shard->counters, COUNTER_cache_bytes) > shard->options->cache_bytes_max &&
-           (oldest = TAILQ_FIRST(&shard->kept)) != newest) {
-        log_warn("cache_bytes_max reached: the oldest cached events are forgotten");
-        counter_add(&shard->counters, COUNTER_cache_evictions, 1);
-        home_forget_kept(shard, oldest);
-        home_set_timer(shard, oldest);
-        home_drop_if_unused(shard, oldest->channel);
-    }
-}
-
-/* Keeps the event for whoever comes later. */
-static void keep_last(struct shard *shard, struct channel *channel, struct message *message)
-{
-    struct roster *roster = channel->roster;
-    home_forget_kept(shard, roster);
-    message_hold(message, 1);
-    roster->kept = message;
-    TAILQ_INSERT_TAIL(&shard->kept, roster, kept_entry);
-    counter_add(&shard->counters, COUNTER_cache_bytes, kept_bytes(message));
-    roster->kept_until_ms = shard->now_ms + shard_app(shard, message->channel.app)->cache_ms;
-    roster->is_miss_told = false;
-    home_set_timer(shard, roster);
-    bound_kept(shard, roster);
-}
-
-/* ---- delivering ---- */
-
-static enum rc hand_out(struct shard *shard, struct channel *channel, struct message *message)
-{
-    enum rc rc = RC_OK;
-    const struct roster *roster = channel->roster;
-    for (uint32_t i = 0; i < roster->interests_count; i++) {
-        const struct interest *interest = &roster->interests[i];
-        if (interest->shard == shard->index || !interest_wants(interest, message)) continue;
-        message_hold(message, 1);
-        if (post_send(shard, interest->shard, LETTER_DELIVER, message) == RC_PENDING) rc = RC_PENDING;
-    }
-    if (channel_wants(channel, message)) {
-        fan_out_later(shard, channel, message);
-    } else {
-        message_drop(&shard->counters, message);
-    }
-    return rc;
-}
-
-static void note_published(struct shard *shard, const struct message *message)
-{
-    uint32_t bytes = 0; /* of all forms; none: query_new_behind() */
-    for (enum form form = 0; form < FORMS_MAX; form++) {
-        bytes += message->frame_bytes[form];
-    }
-    if (bytes > 0) counter_add(&shard->counters, COUNTER_messages_published, 1);
-    if (message->origin == ORIGIN_CLIENT) home_tell_client_event(shard, message);
-}
-
-enum rc home_deliver(struct shard *shard, struct channel *channel, struct message *message)
-{
-    note_published(shard, message);
-    if (message->is_kept) keep_last(shard, channel, message);
-    bool is_raw = message_has(message, FORM_RAW) && !message_has(message, FORM_EVENT);
-    if (is_raw && channel->roster->counts[FORM_EVENT] > 0) message = event_of_raw(&shard->counters, message);
-    return hand_out(shard, channel, message);
-}
-
-/* ---- publishing ---- */
-
-struct receipts *home_receipts(struct shard *shard)
-{
-    if (shard->receipts == NULL) shard->receipts = receipts_new(shard->options->repeat_keys_max);
-    return shard->receipts;
-}
-
-void home_count_keys(struct shard *shard)
-{
-    uint64_t counted = counter_get(&shard->counters, COUNTER_repeat_keys);
-    uint64_t count = shard->receipts != NULL ? receipts_count(shard->receipts) : 0;
-    counter_add(&shard->counters, COUNTER_repeat_keys, count - counted);
-}
-
-static void answer(struct shard *shard, struct query *query, enum rc rc, const struct position *position)
-{
-    query->facts.position = *position;
-    query_published(shard, query, rc);
-}
-
-void home_answer_publish(struct shard *shard, struct query *query, struct receipt *receipt, enum rc rc,
-                         const struct position *position)
-{
-    struct query *waiting = NULL;
-    if (receipt != NULL) { /* closed first: whoever is answered may publish at once, and receipts come and go */
-        waiting = receipt->waiting;
-        receipt->waiting = NULL;
-        if (rc == RC_OK) {
-            receipt_close(receipt, position);
-        } else {
-            receipts_forget(shard->receipts, receipt);
-        }
-        home_count_keys(shard);
-    }
-    if (query != NULL) answer(shard, query, rc, position);
-    while (waiting != NULL) {
-        struct query *next = waiting->next;
-        answer(shard, waiting, rc, position);
-        waiting = next;
-    }
-}
 
 /* Was it published before, with the same key? Then the query is answered, now or with the first. Otherwise *receipt_r
  * is its own, or NULL if it has no key or no keys are remembered. RC_OK: it is new. */
@@ -172,7 +39,8 @@ static enum rc look_for_repeat(struct shard *shard, const struct message *messag
         query->next = receipt->waiting;
         receipt->waiting = query;
     } else {
-        answer(shard, query, RC_OK, &receipt->position);
+        query->facts.position = receipt->position;
+        query_published(shard, query, RC_OK);
     }
     return RC_PENDING;
 }
@@ -201,29 +69,13 @@ static bool is_for_log(const struct history_rule *rule, const struct message *me
     __builtin_unreachable();
 }
 
-enum rc home_pass_on(struct shard *shard, struct channel *channel, struct message *message, struct query *query,
-                     struct receipt *receipt)
-{
-    static const struct position nowhere;
-    enum rc rc = RC_OK;
-    if (channel == NULL && message->is_kept) channel = shard_make_channel(shard, &message->channel);
-    if (channel != NULL) {
-        rc = home_deliver(shard, channel, message);
-    } else {
-        note_published(shard, message);
-        message_drop(&shard->counters, message);
-    }
-    home_answer_publish(shard, query, receipt, RC_OK, &nowhere);
-    return rc;
-}
-
 /* NULL: none is in use. */
 static struct channel_log *log_of(const struct channel *channel)
 {
     return channel != NULL ? channel->roster->log : NULL;
 }
 
-/* The same behind what its channel still keeps. */
+/* What home_pass_on() does, behind what the channel still keeps. */
 static enum rc pass_in_turn(struct shard *shard, struct channel *channel, struct message *message,
                             struct query *query, struct receipt *receipt)
 {
@@ -287,25 +139,4 @@ enum rc home_publish(struct shard *shard, struct message *message, struct query 
     }
     return is_for_history ? channel_log_keep(shard, log, message, query, receipt)
                           : pass_in_turn(shard, channel, message, query, receipt);
-}
-
-/* ---- closing ---- */
-
-void home_terminate(struct shard *shard, struct message *message)
-{
-    struct channel *channel = hub_find(&shard->hub, &message->channel);
-    const struct roster *roster = channel != NULL ? channel->roster : NULL;
-    bool is_here = false;
-    for (uint32_t i = 0; roster != NULL && i < roster->interests_count; i++) {
-        const struct interest *interest = &roster->interests[i];
-        if (interest->counts[FORM_EVENT] == 0) continue;
-        if (interest->shard == shard->index) {
-            is_here = true;
-            continue;
-        }
-        message_hold(message, 1);
-        post_send(shard, interest->shard, LETTER_TERMINATE, message);
-    }
-    if (is_here) pusher_terminate(shard, &message->channel); /* last: it changes the roster */
-    message_drop(&shard->counters, message);
 }

@@ -9,46 +9,13 @@
 #include "core/query.h"
 #include "core/roster.h"
 #include "core/span.h"
-#include "server/component/lobby.h"
-#include "server/component/pusher.h"
 #include "server/home/history_page.h"
+#include "server/home/home_answer.h"
+#include "server/home/home_deliver.h"
 #include "server/home/home_publish.h"
-#include "server/http/api_call.h"
-#include "server/shard/post.h"
 #include "server/shard/shard.h"
 
 #include <stdio.h>
-
-static uint32_t users_of(const struct roster *roster)
-{
-    return roster->presence != NULL ? presence_count(roster->presence) : 0;
-}
-
-/* {"data":"...","ttl":60} */
-static enum rc append_kept(const struct shard *shard, struct query *query, const struct roster *roster)
-{
-    const struct message *kept = roster->kept;
-    char ttl[40];
-    uint64_t left_ms = roster->kept_until_ms > shard->now_ms ? roster->kept_until_ms - shard->now_ms : 0;
-    snprintf(ttl, sizeof ttl, ",\"ttl\":%llu}", (unsigned long long)((left_ms + 999) / 1000));
-    enum rc rc = span_append_text(&query->text, text_of("{\"data\":"));
-    if (rc == RC_OK) {
-        struct text data = message_part_text(kept, kept->data);
-        rc = span_append_text(&query->text, data);
-    }
-    return rc == RC_OK ? span_append_text(&query->text, text_of(ttl)) : rc;
-}
-
-static enum rc answer_channel(const struct shard *shard, struct query *query)
-{
-    const struct channel *channel = hub_find(&shard->hub, &query->name);
-    if (channel == NULL) return RC_OK;
-    const struct roster *roster = channel->roster;
-    query->facts.subscription_count = roster_subscribers(roster);
-    query->facts.user_count = users_of(roster);
-    bool wants_kept = (query->info & QUERY_INFO_CACHE) && roster->kept != NULL;
-    return wants_kept ? append_kept(shard, query, roster) : RC_OK;
-}
 
 static enum rc answer_users(const struct shard *shard, struct query *query)
 {
@@ -85,7 +52,7 @@ static enum rc answer_channels(const struct shard *shard, struct query *query)
         if (query->text != NULL) rc = span_append_text(&query->text, text_of(","));
         if (rc == RC_OK) rc = query_append_string(&query->text, name_text(&channel->name));
         if (rc == RC_OK) rc = span_append_text(&query->text, text_of(":{"));
-        struct query_facts facts = {.user_count = users_of(channel->roster),
+        struct query_facts facts = {.user_count = home_users_of(channel->roster),
                                     .subscription_count = roster_subscribers(channel->roster)};
         if (rc == RC_OK) rc = query_append_facts(&query->text, &channel->name, query->info, &facts);
         if (rc == RC_OK) rc = span_append_text(&query->text, text_of("}"));
@@ -103,7 +70,7 @@ static enum rc answer(struct shard *shard, struct query *query)
         home_publish(shard, message, query);
         return RC_PENDING;
     case QUERY_CHANNEL:
-        return answer_channel(shard, query);
+        return home_answer_channel(shard, query);
     case QUERY_USERS:
         return answer_users(shard, query);
     case QUERY_CHANNELS:
@@ -121,35 +88,4 @@ void query_take(struct shard *shard, struct query *query)
 {
     enum rc rc = answer(shard, query);
     if (rc != RC_PENDING) query_done(shard, query, rc);
-}
-
-void query_published(struct shard *shard, struct query *query, enum rc rc)
-{
-    if (rc == RC_OK) rc = answer_channel(shard, query);
-    query_done(shard, query, rc);
-}
-
-void query_done(struct shard *shard, struct query *query, enum rc rc)
-{
-    query->rc = rc;
-    if (query->shard == shard->index) {
-        query_answered(shard, query);
-    } else {
-        post_send(shard, query->shard, LETTER_ANSWER, query);
-    }
-}
-
-void query_answered(struct shard *shard, struct query *query)
-{
-    switch (query->asker) {
-    case QUERY_OF_BACKEND:
-        api_answered(shard, query);
-        break;
-    case QUERY_OF_CLIENT:
-        pusher_answered(shard, query);
-        break;
-    case QUERY_OF_ROOM:
-        lobby_answered(shard, query);
-        break;
-    }
 }

@@ -13,6 +13,7 @@
 #include "server/channel/subscribe.h"
 #include "server/component/pusher.h"
 #include "server/home/home.h"
+#include "server/home/home_answer.h"
 #include "server/home/home_publish.h"
 #include "server/home/home_query.h"
 #include "server/shard/exchange.h"

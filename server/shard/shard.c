@@ -18,7 +18,6 @@
 #include "server/run/turn.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"
-#include "server/webhook/webhook.h"
 
 #include <assert.h>
 #include <ck_pr.h>
@@ -287,11 +286,4 @@ const struct app *shard_app(const struct shard *shard, uint16_t index)
 {
     assert(index < shard->options->app.count);
     return &shard->options->app.items[index];
-}
-
-void shard_tell_webhook(struct shard *shard, uint16_t app, struct webhook_event *event)
-{
-    event->app = shard_app(shard, app);
-    if (shard->webhooks == NULL || event->app->webhook[0] == '\0') return;
-    shard->has_told_webhook = webhooks_tell(shard->webhooks, shard->index, event) || shard->has_told_webhook;
 }

@@ -41,7 +41,6 @@ struct store_job;
 struct tls_context;
 struct tls_files;
 struct tls_ticket_keys;
-struct webhook_event;
 struct webhooks;
 
 /* A record's place in a flush, or behind what its connection has unsent. */
@@ -177,8 +176,6 @@ void shard_drop_channel_if_unused(struct shard *shard, struct channel *channel);
 
 /* The app of that index, as it stands in names. */
 const struct app *shard_app(const struct shard *shard, uint16_t index);
-/* Queues an event for the app's webhook; the event's app is filled in here. A queue that is full is counted. */
-void shard_tell_webhook(struct shard *shard, uint16_t app, struct webhook_event *event);
 
 /* Why connections end while the server drains. */
 enum close_reason shard_drain_reason(const struct shard *shard);

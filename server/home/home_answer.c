@@ -1,0 +1,126 @@
+/* server/home/home_answer.c - what is told of a channel, and to whoever published or repeated. */
+#include "server/home/home_answer.h"
+
+#include "core/channel.h"
+#include "core/message.h"
+#include "core/presence.h"
+#include "core/query.h"
+#include "core/receipts.h"
+#include "core/roster.h"
+#include "core/span.h"
+#include "server/component/lobby.h"
+#include "server/component/pusher.h"
+#include "server/http/api_call.h"
+#include "server/shard/post.h"
+#include "server/shard/shard.h"
+
+#include <stdio.h>
+
+/* ---- facts ---- */
+
+uint32_t home_users_of(const struct roster *roster)
+{
+    return roster->presence != NULL ? presence_count(roster->presence) : 0;
+}
+
+/* {"data":"...","ttl":60} */
+static enum rc append_kept(const struct shard *shard, struct query *query, const struct roster *roster)
+{
+    const struct message *kept = roster->kept;
+    char ttl[40];
+    uint64_t left_ms = roster->kept_until_ms > shard->now_ms ? roster->kept_until_ms - shard->now_ms : 0;
+    snprintf(ttl, sizeof ttl, ",\"ttl\":%llu}", (unsigned long long)((left_ms + 999) / 1000));
+    enum rc rc = span_append_text(&query->text, text_of("{\"data\":"));
+    if (rc == RC_OK) {
+        struct text data = message_part_text(kept, kept->data);
+        rc = span_append_text(&query->text, data);
+    }
+    return rc == RC_OK ? span_append_text(&query->text, text_of(ttl)) : rc;
+}
+
+enum rc home_answer_channel(const struct shard *shard, struct query *query)
+{
+    const struct channel *channel = hub_find(&shard->hub, &query->name);
+    if (channel == NULL) return RC_OK;
+    const struct roster *roster = channel->roster;
+    query->facts.subscription_count = roster_subscribers(roster);
+    query->facts.user_count = home_users_of(roster);
+    bool wants_kept = (query->info & QUERY_INFO_CACHE) && roster->kept != NULL;
+    return wants_kept ? append_kept(shard, query, roster) : RC_OK;
+}
+
+/* ---- answers ---- */
+
+void query_published(struct shard *shard, struct query *query, enum rc rc)
+{
+    if (rc == RC_OK) rc = home_answer_channel(shard, query);
+    query_done(shard, query, rc);
+}
+
+void query_done(struct shard *shard, struct query *query, enum rc rc)
+{
+    query->rc = rc;
+    if (query->shard == shard->index) {
+        query_answered(shard, query);
+    } else {
+        post_send(shard, query->shard, LETTER_ANSWER, query);
+    }
+}
+
+void query_answered(struct shard *shard, struct query *query)
+{
+    switch (query->asker) {
+    case QUERY_OF_BACKEND:
+        api_answered(shard, query);
+        break;
+    case QUERY_OF_CLIENT:
+        pusher_answered(shard, query);
+        break;
+    case QUERY_OF_ROOM:
+        lobby_answered(shard, query);
+        break;
+    }
+}
+
+/* ---- receipts ---- */
+
+struct receipts *home_receipts(struct shard *shard)
+{
+    if (shard->receipts == NULL) shard->receipts = receipts_new(shard->options->repeat_keys_max);
+    return shard->receipts;
+}
+
+void home_count_keys(struct shard *shard)
+{
+    uint64_t counted = counter_get(&shard->counters, COUNTER_repeat_keys);
+    uint64_t count = shard->receipts != NULL ? receipts_count(shard->receipts) : 0;
+    counter_add(&shard->counters, COUNTER_repeat_keys, count - counted);
+}
+
+static void answer(struct shard *shard, struct query *query, enum rc rc, const struct position *position)
+{
+    query->facts.position = *position;
+    query_published(shard, query, rc);
+}
+
+void home_answer_publish(struct shard *shard, struct query *query, struct receipt *receipt, enum rc rc,
+                         const struct position *position)
+{
+    struct query *waiting = NULL;
+    if (receipt != NULL) { /* closed first: whoever is answered may publish at once, and receipts come and go */
+        waiting = receipt->waiting;
+        receipt->waiting = NULL;
+        if (rc == RC_OK) {
+            receipt_close(receipt, position);
+        } else {
+            receipts_forget(shard->receipts, receipt);
+        }
+        home_count_keys(shard);
+    }
+    if (query != NULL) answer(shard, query, rc, position);
+    while (waiting != NULL) {
+        struct query *next = waiting->next;
+        answer(shard, waiting, rc, position);
+        waiting = next;
+    }
+}

@@ -1,0 +1,36 @@
+/* server/home/home_answer.h - what a home answers: to queries (core/query.h), and through receipts (core/receipts.h) to
+ * whoever repeats a publish.
+ *
+ * Threads: the home shard, but for query_answered(). */
+#pragma once
+
+#include "core/position.h"
+#include "core/rc.h"
+
+#include <stdint.h>
+
+struct query;
+struct receipt;
+struct receipts;
+struct roster;
+struct shard;
+
+/* The members of a presence channel; 0: it is none. */
+uint32_t home_users_of(const struct roster *roster);
+/* Fills in what is to be told of a channel. */
+enum rc home_answer_channel(const struct shard *shard, struct query *query);
+
+/* Sends the answer back. Takes over the query. */
+void query_done(struct shard *shard, struct query *query, enum rc rc);
+/* It has been published, or could not be. Takes over the query. */
+void query_published(struct shard *shard, struct query *query, enum rc rc);
+/* At the asker's shard: hands the answer to whoever asked. Takes over the query. */
+void query_answered(struct shard *shard, struct query *query);
+
+/* Answers whoever published, and who repeated that meanwhile. Takes over the query; NULLs are accepted. */
+void home_answer_publish(struct shard *shard, struct query *query, struct receipt *receipt, enum rc rc,
+                         const struct position *position);
+/* The shard's receipts, made when first wanted. NULL: out of memory. */
+struct receipts *home_receipts(struct shard *shard);
+/* How many there are has changed. */
+void home_count_keys(struct shard *shard);

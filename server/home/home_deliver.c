@@ -1,0 +1,86 @@
+/* server/home/home_deliver.c - from a channel's home to the shards that have readers. */
+#include "server/home/home_deliver.h"
+
+#include "core/channel.h"
+#include "core/message.h"
+#include "core/roster.h"
+#include "server/channel/fan_out.h"
+#include "server/component/pusher.h"
+#include "server/home/home_answer.h"
+#include "server/home/home_hook.h"
+#include "server/home/home_kept.h"
+#include "server/protocol/event.h"
+#include "server/shard/post.h"
+#include "server/shard/shard.h"
+
+static enum rc hand_out(struct shard *shard, struct channel *channel, struct message *message)
+{
+    enum rc rc = RC_OK;
+    const struct roster *roster = channel->roster;
+    for (uint32_t i = 0; i < roster->interests_count; i++) {
+        const struct interest *interest = &roster->interests[i];
+        if (interest->shard == shard->index || !interest_wants(interest, message)) continue;
+        message_hold(message, 1);
+        if (post_send(shard, interest->shard, LETTER_DELIVER, message) == RC_PENDING) rc = RC_PENDING;
+    }
+    if (channel_wants(channel, message)) {
+        fan_out_later(shard, channel, message);
+    } else {
+        message_drop(&shard->counters, message);
+    }
+    return rc;
+}
+
+static void note_published(struct shard *shard, const struct message *message)
+{
+    uint32_t bytes = 0; /* of all forms; none: query_new_behind() */
+    for (enum form form = 0; form < FORMS_MAX; form++) {
+        bytes += message->frame_bytes[form];
+    }
+    if (bytes > 0) counter_add(&shard->counters, COUNTER_messages_published, 1);
+    if (message->origin == ORIGIN_CLIENT) home_tell_client_event(shard, message);
+}
+
+enum rc home_deliver(struct shard *shard, struct channel *channel, struct message *message)
+{
+    note_published(shard, message);
+    if (message->is_kept) home_keep_last(shard, channel, message);
+    bool is_raw = message_has(message, FORM_RAW) && !message_has(message, FORM_EVENT);
+    if (is_raw && channel->roster->counts[FORM_EVENT] > 0) message = event_of_raw(&shard->counters, message);
+    return hand_out(shard, channel, message);
+}
+
+enum rc home_pass_on(struct shard *shard, struct channel *channel, struct message *message, struct query *query,
+                     struct receipt *receipt)
+{
+    static const struct position nowhere;
+    enum rc rc = RC_OK;
+    if (channel == NULL && message->is_kept) channel = shard_make_channel(shard, &message->channel);
+    if (channel != NULL) {
+        rc = home_deliver(shard, channel, message);
+    } else {
+        note_published(shard, message);
+        message_drop(&shard->counters, message);
+    }
+    home_answer_publish(shard, query, receipt, RC_OK, &nowhere);
+    return rc;
+}
+
+void home_terminate(struct shard *shard, struct message *message)
+{
+    struct channel *channel = hub_find(&shard->hub, &message->channel);
+    const struct roster *roster = channel != NULL ? channel->roster : NULL;
+    bool is_here = false;
+    for (uint32_t i = 0; roster != NULL && i < roster->interests_count; i++) {
+        const struct interest *interest = &roster->interests[i];
+        if (interest->counts[FORM_EVENT] == 0) continue;
+        if (interest->shard == shard->index) {
+            is_here = true;
+            continue;
+        }
+        message_hold(message, 1);
+        post_send(shard, interest->shard, LETTER_TERMINATE, message);
+    }
+    if (is_here) pusher_terminate(shard, &message->channel); /* last: it changes the roster */
+    message_drop(&shard->counters, message);
+}

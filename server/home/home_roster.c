@@ -1,0 +1,49 @@
+/* server/home/home_roster.c - when a roster has something to do, and when it goes. */
+#include "server/home/home_roster.h"
+
+#include "core/channel.h"
+#include "core/roster.h"
+#include "server/home/channel_log.h"
+#include "server/shard/shard.h"
+
+#include <stdlib.h>
+
+bool home_settle_later(struct shard *shard, struct roster *roster)
+{
+    if (roster->is_settling) return true;
+    if (shard->settling_count == shard->settling_capacity) {
+        uint32_t capacity = shard->settling_capacity > 0 ? 2 * shard->settling_capacity : 16;
+        struct roster **settling = realloc(shard->settling, capacity * sizeof(struct roster *));
+        if (settling == NULL) return false;
+        shard->settling = settling;
+        shard->settling_capacity = capacity;
+    }
+    roster->is_settling = true;
+    shard->settling[shard->settling_count++] = roster;
+    return true;
+}
+
+void home_set_timer(struct shard *shard, struct roster *roster)
+{
+    uint64_t due_ms = UINT64_MAX;
+    if (roster->kept != NULL) due_ms = roster->kept_until_ms;
+    if (roster->has_count_changed && roster->told_ms + COUNT_EVERY_MS < due_ms) {
+        due_ms = roster->told_ms + COUNT_EVERY_MS;
+    }
+    if (roster->log != NULL) {
+        uint64_t log_due_ms = channel_log_due_ms(shard, roster->log);
+        if (log_due_ms < due_ms) due_ms = log_due_ms;
+    }
+    if (due_ms == UINT64_MAX) {
+        timer_clear(&shard->roster_timers, &roster->timer);
+    } else {
+        timer_set(&shard->roster_timers, &roster->timer, due_ms);
+    }
+}
+
+void home_drop_if_unused(struct shard *shard, struct channel *channel)
+{
+    const struct roster *roster = channel->roster;
+    if (!roster_is_needed(roster)) timer_clear(&shard->roster_timers, &channel->roster->timer);
+    shard_drop_channel_if_unused(shard, channel);
+}
