@@ -45,7 +45,7 @@ EXCEPTIONS = {
         server/component/pusher_user server/connection/accept server/connection/connection
         server/connection/connection_state server/connection/deadline server/connection/flush
         server/connection/long_answer server/connection/receive server/connection/secure server/connection/throttle
-        server/home/channel_log server/home/channel_log_bound server/home/channel_log_private
+        server/home/channel_log server/home/channel_log_bound server/home/channel_log_window
         server/home/channel_log_store server/home/history_page server/home/home server/home/home_event
         server/home/home_greeting server/home/home_answer server/home/home_deliver server/home/home_hook
         server/home/home_kept server/home/home_roster server/home/home_publish server/home/home_query

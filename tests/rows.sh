@@ -20,13 +20,13 @@ makes and ends what each room has in a shard, which is the business of run/:
     server/shard/shard.c server/component/pusher.h
     server/shard/shard.c server/connection/accept.h
     server/shard/shard.c server/connection/secure.h
-    server/shard/shard.c server/home/channel_log.h
+    server/shard/shard.c server/home/channel_log_window.h
     server/shard/shard.c server/home/home.h
 shard_slot() and shard_outbox(), which belong to connection.h:
     server/shard/shard.h server/connection/connection.h
     server/shard/shard.h server/connection/flush.h
 the logs that a shard bounds stand in its struct:
-    server/shard/shard.h server/home/channel_log.h
+    server/shard/shard.h server/home/channel_log_window.h
 says what each letter makes happen, which is the business of run/:
     server/shard/post.c server/channel/publish.h
     server/shard/post.c server/channel/subscribe.h

@@ -15,59 +15,19 @@
  *            bytes, and as much again of what is not kept and waits behind that: more goes out at once. */
 #pragma once
 
-#include "core/history.h"
 #include "core/rc.h"
+#include "server/home/channel_log_window.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
-struct history_rule;
 struct join;
-struct log_job;
-struct log_wait;
 struct message;
-struct name;
+struct position;
 struct query;
 struct receipt;
 struct roster;
 struct shard;
-
-enum channel_log_state {
-    LOG_UNREAD,  /* durable: the store has not been asked yet */
-    LOG_READING, /* it has been */
-    LOG_READY,
-    LOG_FAILED, /* it could not answer; UNREAD again once those who waited know */
-};
-
-struct channel_log {
-    struct roster *roster;
-    const struct history_rule *rule;
-    struct history window;      /* its last position is what readers have been sent */
-    uint64_t given;             /* the offset given last: ahead of the window's while the store writes */
-    uint64_t given_ms;          /* and its time: later ones have no earlier */
-    uint64_t whole_from;        /* who was not so far missed something that is not kept, */
-    uint64_t stored_whole_from; /* as the store knows it */
-    uint64_t save_at_ms;        /* the next try to tell it */
-    bool is_saving;             /* it is being told */
-    enum channel_log_state state;
-    struct log_job *last_append; /* at the store, the one asked last; NULL: none */
-    bool is_torn;                /* something went out unkept while the window was not known */
-    uint32_t jobs;
-    struct log_wait *waiting; /* READING: what came meanwhile, oldest first */
-    struct log_wait **waiting_end;
-    uint64_t counted_bytes; /* that it takes, in the shard's count */
-    uint64_t used_ms;       /* when anybody published or left */
-    bool is_unseen;         /* nothing was ever to be kept of it: the store is not asked, its epoch is the same
-                                     * when it is made again */
-    bool is_stored;         /* durable: the store has something of it, in this epoch */
-    bool is_listed_empty;   /* in the shard's list of */
-    TAILQ_ENTRY(channel_log) entry; /* those without messages, or those with some; the longest unused first */
-};
-TAILQ_HEAD(log_list, channel_log);
-
-/* The rule for what is published to that channel; NULL: it keeps no history. A roster has its own at hand. */
-const struct history_rule *channel_log_rule(const struct shard *shard, const struct name *channel);
 
 /* The channel's log, ready to be used. RC_ENOENT: it has none. RC_PENDING: it is being read, wait in it. RC_ESTORE,
  * RC_EFULL: it cannot be read now. RC_ENOMEM. *log_r is NULL if there is none. */
@@ -81,25 +41,8 @@ enum rc channel_log_wait(struct shard *shard, struct channel_log *log, struct jo
  * Takes over everything; query and receipt may be NULL. RC_PENDING: mailboxes are full. */
 enum rc channel_log_keep(struct shard *shard, struct channel_log *log, struct message *message, struct query *query,
                          struct receipt *receipt);
-/* What was to be kept cannot be, for this reason: whoever waits is told, or it goes out unkept, behind what is still at
- * the store. Takes over everything; log may be NULL. */
-void channel_log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
-                        struct query *query, struct receipt *receipt);
-
-/* What is not to be kept goes out behind what is still at the store, so that a publisher's messages stay in order.
- * False: nothing is, or there is no room; it is not taken. */
-bool channel_log_pass_behind(struct shard *shard, struct channel_log *log, struct message *message,
-                             struct query *query, struct receipt *receipt);
-
-/* Asks the store for what is not in the window; the answer goes on with the join or the query. Takes over the one that
- * is given. RC_ESTORE, RC_EFULL or RC_ENOMEM: not taken. */
-enum rc channel_log_read(struct shard *shard, struct channel_log *log, struct join *join, struct query *query,
-                         uint64_t since, uint64_t before, uint32_t count_max);
 /* Can a reader who came so far get everything since? It may be the store that has it. */
 bool channel_log_is_whole(const struct channel_log *log, const struct position *from);
-
-/* Once a turn: takes what the store has answered; wakes it. */
-void channel_log_take_answers(struct shard *shard);
 
 /* When it has something to do; UINT64_MAX: never. */
 uint64_t channel_log_due_ms(struct shard *shard, struct channel_log *log);
@@ -108,7 +51,5 @@ bool channel_log_run(struct shard *shard, struct channel_log *log);
 /* The same when the last subscriber has left. */
 bool channel_log_left(struct shard *shard, struct channel_log *log);
 
-/* The shard ends, the store has stopped: gives up what it was asked, */
-void channel_log_end(struct shard *shard);
-/* and then each log. */
+/* The shard ends, channel_log_end() has been called: gives up the log. */
 void channel_log_free(struct shard *shard, struct channel_log *log);

@@ -1,11 +1,12 @@
 /* server/home/channel_log_bound.c - what logs take: who goes first when it is too much,
  * and which names were never seen. */
-#include "server/home/channel_log_private.h"
+#include "server/home/channel_log_bound.h"
 
 #include "core/channel.h"
 #include "core/name_filter.h"
 #include "core/roster.h"
 #include "server/config/history_rule.h"
+#include "server/home/channel_log_window.h"
 #include "server/home/home_roster.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"

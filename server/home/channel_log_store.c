@@ -1,5 +1,5 @@
 /* server/home/channel_log_store.c - what homes ask of the store, and what becomes of its answers. */
-#include "server/home/channel_log_private.h"
+#include "server/home/channel_log_store.h"
 
 #include "core/channel.h"
 #include "core/join.h"
@@ -9,6 +9,7 @@
 #include "core/roster.h"
 #include "server/config/app.h"
 #include "server/config/history_rule.h"
+#include "server/home/channel_log_window.h"
 #include "server/home/history_page.h"
 #include "server/home/home.h"
 #include "server/home/home_answer.h"
@@ -16,6 +17,7 @@
 #include "server/home/home_roster.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"
+#include "server/system/log.h"
 
 #include <stdlib.h>
 
@@ -209,6 +211,17 @@ static void send_behind(struct shard *shard, struct channel_log *log, struct log
         }
         free(behind);
     }
+}
+
+void channel_log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
+                        struct query *query, struct receipt *receipt)
+{
+    bool is_behind = false;
+    if (query == NULL) {
+        log_warn("a message goes out that its channel's history cannot keep: %s", rc_text(rc));
+        is_behind = log != NULL && log_lose_behind(shard, log, message);
+    }
+    if (!is_behind) log_refuse(shard, log, rc, message, query, receipt);
 }
 
 static void appended(struct shard *shard, struct log_job *job)

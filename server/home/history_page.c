@@ -8,6 +8,7 @@
 #include "core/span.h"
 #include "server/config/history_rule.h"
 #include "server/home/channel_log.h"
+#include "server/home/channel_log_store.h"
 #include "server/home/home_roster.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"

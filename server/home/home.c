@@ -15,6 +15,7 @@
 #include "server/config/app.h"
 #include "server/config/history_rule.h"
 #include "server/home/channel_log.h"
+#include "server/home/channel_log_store.h"
 #include "server/home/home_event.h"
 #include "server/home/home_greeting.h"
 #include "server/home/home_hook.h"

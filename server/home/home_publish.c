@@ -9,6 +9,7 @@
 #include "net/frame.h"
 #include "server/config/history_rule.h"
 #include "server/home/channel_log.h"
+#include "server/home/channel_log_store.h"
 #include "server/home/home_answer.h"
 #include "server/home/home_deliver.h"
 #include "server/home/home_roster.h"

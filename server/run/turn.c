@@ -12,7 +12,7 @@
 #include "server/connection/receive.h"
 #include "server/connection/secure.h"
 #include "server/connection/throttle.h"
-#include "server/home/channel_log.h"
+#include "server/home/channel_log_store.h"
 #include "server/home/home.h"
 #include "server/run/drain.h"
 #include "server/run/server.h"

@@ -12,7 +12,7 @@
 #include "server/connection/accept.h"
 #include "server/connection/door.h"
 #include "server/connection/secure.h"
-#include "server/home/channel_log.h"
+#include "server/home/channel_log_window.h"
 #include "server/home/home.h"
 #include "server/run/server.h"
 #include "server/run/turn.h"

@@ -20,7 +20,7 @@
 #include "server/config/options.h"
 #include "server/connection/connection.h"
 #include "server/connection/flush.h"
-#include "server/home/channel_log.h"
+#include "server/home/channel_log_window.h"
 #include "server/shard/crowd.h"
 #include "server/system/day_clock.h"
 

@@ -1,0 +1,248 @@
+/* server/home/channel_log_window.c - what is kept, what becomes of what is not, and what goes on when that is known. */
+#include "server/home/channel_log_window.h"
+
+#include "core/channel.h"
+#include "core/join.h"
+#include "core/message.h"
+#include "core/receipts.h"
+#include "core/roster.h"
+#include "server/config/history_rule.h"
+#include "server/home/channel_log_bound.h"
+#include "server/home/home.h"
+#include "server/home/home_answer.h"
+#include "server/home/home_deliver.h"
+#include "server/home/home_hook.h"
+#include "server/home/home_publish.h"
+#include "server/home/home_query.h"
+#include "server/home/home_roster.h"
+#include "server/protocol/event.h"
+#include "server/shard/shard.h"
+#include "server/store/store_job.h"
+#include "server/system/random_word.h"
+
+#include <stdlib.h>
+
+#define DURABLE_MESSAGES_MAX 1000 /* of a durable channel that stay in memory: the store has the rest */
+
+uint64_t log_day_ms(struct shard *shard)
+{
+    return day_clock_ms(&shard->day_clock, shard->now_ms + shard->lost_ms);
+}
+
+const struct history_rule *channel_log_rule(const struct shard *shard, const struct name *channel)
+{
+    if (shard->options->history.count == 0) return NULL;
+    return history_rule_of(&shard->options->history, name_text(channel));
+}
+
+/* ---- epochs ---- */
+
+void log_choose_epoch(char epoch[EPOCH_BYTES + 1])
+{
+    random_word(epoch, EPOCH_BYTES);
+    epoch[EPOCH_BYTES] = '\0';
+}
+
+void log_choose_epoch_unseen(const struct shard *shard, const struct name *channel, char epoch[EPOCH_BYTES + 1])
+{
+    word_of_number(channel->hash ^ shard->epoch_key, epoch, EPOCH_BYTES);
+    epoch[EPOCH_BYTES] = '\0';
+}
+
+/* ---- the window ---- */
+
+struct history_bounds log_bounds(const struct shard *shard, const struct channel_log *log)
+{
+    const struct history_rule *rule = log->rule;
+    struct history_bounds bounds = {.messages = rule->size, .bytes = rule->bytes, .ttl_ms = rule->ttl};
+    if (!rule->durable) return bounds;
+    if (bounds.messages > DURABLE_MESSAGES_MAX) bounds.messages = DURABLE_MESSAGES_MAX;
+    if (bounds.bytes > shard->options->replay_bytes_max) bounds.bytes = shard->options->replay_bytes_max;
+    return bounds;
+}
+
+void log_trim(struct shard *shard, struct channel_log *log)
+{
+    struct history_bounds bounds = log_bounds(shard, log);
+    history_trim(&log->window, &shard->counters, &bounds, log_day_ms(shard));
+    log_count(shard, log);
+}
+
+static void add(struct shard *shard, struct channel_log *log, struct message *placed)
+{
+    message_hold(placed, 1);
+    if (history_append(&log->window, placed) != RC_OK) {
+        message_drop(&shard->counters, placed);
+        while (log->rule->durable && log->window.count > 0) { /* a page must not come from a window with a hole */
+            history_forget_oldest(&log->window, &shard->counters);
+        }
+        history_skip(&log->window, placed->offset); /* readers get it; who resumes will be told that it is missing */
+        counter_add(&shard->counters, COUNTER_history_unkept, 1);
+    }
+    log_count(shard, log);
+}
+
+/* ---- keeping ---- */
+
+void log_mark_seen(struct shard *shard, struct channel_log *log)
+{
+    if (!log->is_unseen) return;
+    log->is_unseen = false;
+    log_note_seen(shard, &log->roster->channel->name);
+}
+
+struct message *log_place(struct shard *shard, struct channel_log *log, struct message **message)
+{
+    uint64_t time_ms = log_day_ms(shard);
+    bool is_set_back = log->given_ms > time_ms && log->given_ms - time_ms <= HISTORY_AHEAD_MS;
+    if (is_set_back) time_ms = log->given_ms; /* further ahead it was wrong before */
+    if (!message_has(*message, FORM_EVENT)) *message = event_of_raw(&shard->counters, *message);
+    if (!message_has(*message, FORM_EVENT)) return NULL;
+    struct position position = log->window.last;
+    position.offset = log->given + 1;
+    message_hold(*message, 1);
+    struct message *placed = event_at(&shard->counters, *message, &position, time_ms);
+    if (placed == NULL) message_drop(&shard->counters, *message);
+    return placed;
+}
+
+enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *placed, struct query *query,
+                 struct receipt *receipt)
+{
+    bool was_empty = log->window.count == 0;
+    add(shard, log, placed);
+    log_trim(shard, log);
+    log_touch(shard, log);
+    struct position position = log->window.last;
+    struct roster *roster = log->roster;
+    log_bound(shard, log);
+    if (was_empty) home_set_timer(shard, roster);
+    if (placed->origin == ORIGIN_ROOM) home_tell_room_message(shard, placed, position.epoch);
+    enum rc rc = home_deliver(shard, roster->channel, placed);
+    home_answer_publish(shard, query, receipt, RC_OK, &position); /* last: who is answered may publish the next */
+    return rc;
+}
+
+/* There was no memory for its log: at least it must not seem that nothing was ever said. */
+static void note_loss(struct shard *shard, const struct name *channel)
+{
+    if (channel_log_rule(shard, channel) != NULL) log_note_seen(shard, channel);
+}
+
+void log_send_unkept(struct shard *shard, struct channel_log *log, struct message *message)
+{
+    counter_add(&shard->counters, COUNTER_history_unkept, 1);
+    if (log != NULL) log_mark_seen(shard, log);
+    if (log == NULL) note_loss(shard, &message->channel);
+    if (log != NULL && log->state == LOG_READY) {
+        log->whole_from = log->window.last.offset + 1;
+    } else if (log != NULL) {
+        log->is_torn = true;
+    }
+    if (log != NULL) home_set_timer(shard, log->roster); /* which tells the store */
+    struct channel *channel = hub_find(&shard->hub, &message->channel);
+    if (channel != NULL) {
+        home_deliver(shard, channel, message);
+    } else {
+        message_drop(&shard->counters, message);
+    }
+}
+
+void log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
+                struct query *query, struct receipt *receipt)
+{
+    static const struct position nowhere;
+    if (query == NULL) {
+        log_send_unkept(shard, log, message);
+        return;
+    }
+    message_drop(&shard->counters, message);
+    home_answer_publish(shard, query, receipt, rc, &nowhere);
+}
+
+/* ---- what waits ---- */
+
+bool log_has_room(const struct shard *shard, const struct message *message)
+{
+    uint64_t bytes = counter_get(&shard->counters, COUNTER_store_bytes_waiting);
+    uint64_t count = counter_get(&shard->counters, COUNTER_store_waiting);
+    return count < shard->options->store_jobs_max &&
+           bytes + history_message_bytes(message) <= shard->options->store_bytes_max;
+}
+
+void log_count_waiting(struct shard *shard, const struct message *message, bool is_more)
+{
+    uint64_t sign = is_more ? 1 : UINT64_MAX; /* -1 */
+    counter_add(&shard->counters, COUNTER_store_waiting, sign);
+    counter_add(&shard->counters, COUNTER_store_bytes_waiting, sign * history_message_bytes(message));
+}
+
+/* ---- the store's answer ---- */
+
+static void take_keys(struct shard *shard, const struct channel_log *log, const struct store_job *job)
+{
+    const struct name *channel = &log->roster->channel->name;
+    uint64_t wall_ms = log_day_ms(shard);
+    struct receipt *cursors[RECEIPT_OWNERS_MAX] = {NULL};
+    for (uint32_t i = 0; i < job->keys_count; i++) {
+        const struct store_key *key = &job->keys[i];
+        struct receipts *receipts = home_receipts(shard);
+        if (receipts == NULL) return;
+        struct text text = text_of(key->text);
+        if (receipts_find(receipts, channel, text, shard->now_ms) != NULL) continue;
+        uint64_t age_ms = wall_ms > key->time_ms ? wall_ms - key->time_ms : 0;
+        if (age_ms >= RECEIPT_MS) continue; /* it has just been over */
+        uint64_t opened_ms = shard->now_ms > age_ms ? shard->now_ms - age_ms : 0;
+        struct position position = log->window.last;
+        position.offset = key->offset;
+        receipts_restore(receipts, channel, text, opened_ms, &position, cursors);
+    }
+    home_count_keys(shard);
+}
+
+void log_fill(struct shard *shard, struct channel_log *log, struct store_job *job)
+{
+    struct history *window = &log->window;
+    log->is_stored = job->rc == RC_OK;
+    if (job->rc == RC_OK) {
+        memcpy(window->last.epoch, job->epoch, sizeof window->last.epoch);
+        window->last.offset = window->forgotten = job->last;
+        if (job->messages_count > 0) window->forgotten = job->messages[0]->offset - 1;
+        for (uint32_t i = 0; i < job->messages_count; i++) {
+            add(shard, log, job->messages[i]);
+        }
+        take_keys(shard, log, job);
+    } else {
+        log_choose_epoch(window->last.epoch);
+    }
+    log->given = window->last.offset;
+    log->given_ms = job->last_ms;
+    log->whole_from = log->stored_whole_from = job->whole_from;
+    if (log->is_torn) log->whole_from = window->last.offset + 1;
+    log->is_torn = false;
+    log_bound(shard, log);
+    home_set_timer(shard, log->roster);
+}
+
+void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_state state)
+{
+    log->state = state;
+    log->jobs++; /* it stays until all have gone on */
+    while (log->waiting != NULL) {
+        struct log_wait *wait = log->waiting;
+        log->waiting = wait->next;
+        if (log->waiting == NULL) log->waiting_end = &log->waiting;
+        if (wait->join != NULL) {
+            home_subscribe(shard, wait->join->from, wait->join);
+        } else if (wait->message != NULL) {
+            log_count_waiting(shard, wait->message, false);
+            home_publish(shard, wait->message, wait->query);
+        } else {
+            query_take(shard, wait->query);
+        }
+        free(wait);
+    }
+    log->jobs--;
+    if (log->state == LOG_FAILED) log->state = LOG_UNREAD; /* who comes next tries again */
+    home_set_timer(shard, log->roster);
+}

@@ -1,0 +1,103 @@
+/* server/home/channel_log_window.h - a channel's log and its window: what is in it, how that comes in, and who goes on
+ * when it is known. Its life is in server/home/channel_log.h, which says what holds for all of it.
+ *
+ * Threads: the home shard. */
+#pragma once
+
+#include "core/history.h"
+#include "core/rc.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct history_rule;
+struct join;
+struct log_job;
+struct message;
+struct name;
+struct query;
+struct receipt;
+struct roster;
+struct shard;
+struct store_job;
+
+/* What came while the log was being read: one of the three, or message and query. */
+struct log_wait {
+    struct log_wait *next;
+    struct join *join;
+    struct message *message;
+    struct query *query;
+};
+
+enum channel_log_state {
+    LOG_UNREAD,  /* durable: the store has not been asked yet */
+    LOG_READING, /* it has been */
+    LOG_READY,
+    LOG_FAILED, /* it could not answer; UNREAD again once those who waited know */
+};
+
+struct channel_log {
+    struct roster *roster;
+    const struct history_rule *rule;
+    struct history window;      /* its last position is what readers have been sent */
+    uint64_t given;             /* the offset given last: ahead of the window's while the store writes */
+    uint64_t given_ms;          /* and its time: later ones have no earlier */
+    uint64_t whole_from;        /* who was not so far missed something that is not kept, */
+    uint64_t stored_whole_from; /* as the store knows it */
+    uint64_t save_at_ms;        /* the next try to tell it */
+    bool is_saving;             /* it is being told */
+    enum channel_log_state state;
+    struct log_job *last_append; /* at the store, the one asked last; NULL: none */
+    bool is_torn;                /* something went out unkept while the window was not known */
+    uint32_t jobs;
+    struct log_wait *waiting; /* READING: what came meanwhile, oldest first */
+    struct log_wait **waiting_end;
+    uint64_t counted_bytes; /* that it takes, in the shard's count */
+    uint64_t used_ms;       /* when anybody published or left */
+    bool is_unseen;         /* nothing was ever to be kept of it: the store is not asked, its epoch is the same
+                                     * when it is made again */
+    bool is_stored;         /* durable: the store has something of it, in this epoch */
+    bool is_listed_empty;   /* in the shard's list of */
+    TAILQ_ENTRY(channel_log) entry; /* those without messages, or those with some; the longest unused first */
+};
+TAILQ_HEAD(log_list, channel_log);
+
+/* The rule for what is published to that channel; NULL: it keeps no history. A roster has its own at hand. */
+const struct history_rule *channel_log_rule(const struct shard *shard, const struct name *channel);
+
+/* The time of day that messages are stamped with. */
+uint64_t log_day_ms(struct shard *shard);
+/* A new epoch. */
+void log_choose_epoch(char epoch[EPOCH_BYTES + 1]);
+/* While nothing of a channel was ever to be kept its epoch is always the same one, so that who comes back to it has
+ * missed nothing, though nobody remembers it; and nobody but us can tell which. */
+void log_choose_epoch_unseen(const struct shard *shard, const struct name *channel, char epoch[EPOCH_BYTES + 1]);
+/* Something of it was to be kept: from here on only the store knows what it has. */
+void log_mark_seen(struct shard *shard, struct channel_log *log);
+
+/* Forgets what is too old, or too much for its rule. */
+void log_trim(struct shard *shard, struct channel_log *log);
+/* The message with the next offset; NULL: out of memory. Leaves *message the caller's, which may be another one. */
+struct message *log_place(struct shard *shard, struct channel_log *log, struct message **message);
+/* Of the window: a durable channel's is only the end of what the store has. */
+struct history_bounds log_bounds(const struct shard *shard, const struct channel_log *log);
+/* The message, which has its offset, is kept for good: into the window, to the readers, and whoever waits is answered.
+ * Takes over everything. */
+enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *placed, struct query *query,
+                 struct receipt *receipt);
+/* What the store knows of the channel, or that it knows nothing: the log is READY. */
+void log_fill(struct shard *shard, struct channel_log *log, struct store_job *job);
+/* Sends a message that nobody waits for to the readers, unkept. Takes over a reference; log may be NULL. */
+void log_send_unkept(struct shard *shard, struct channel_log *log, struct message *message);
+/* A message that could not be kept, when all before it have gone: whoever waits is told, or it goes out unkept. Takes
+ * over everything; log may be NULL. */
+void log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
+                struct query *query, struct receipt *receipt);
+/* Goes on with what waited, which finds the log in this state. */
+void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_state state);
+
+/* A message begins to wait for the store, or has done so. */
+void log_count_waiting(struct shard *shard, const struct message *message, bool is_more);
+/* May so much more wait for the store? */
+bool log_has_room(const struct shard *shard, const struct message *message);
