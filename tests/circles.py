@@ -32,9 +32,6 @@ EXCEPTIONS = {
         server/config/app server/config/app_read server/config/history_rule server/config/option_row
         server/config/options server/config/options_help server/config/setting
     ''',
-    'levels of the log have no file of their own yet': '''
-        server/system/log server/system/log_line
-    ''',
     'requests and their queue call each other': '''
         server/webhook/webhook server/webhook/webhook_item server/webhook/webhook_post server/webhook/webhook_queue
     ''',

@@ -5,6 +5,7 @@
  * grow: the release store of `sent` publishes the line before it, the release store of `taken` gives the place back.
  */
 #include "server/system/log.h"
+
 #include "server/system/log_line.h"
 #include "server/system/output.h"
 
@@ -64,29 +65,6 @@ static atomic_bool has_given_up;         /* the log thread hangs in a write and 
 static _Atomic uint64_t stop_by_ms;      /* monotonic; set before is_stopping */
 static _Atomic uint64_t lines_lost;      /* ever */
 static uint64_t lines_lost_and_reported; /* log thread */
-
-static const char *const level_names[LOG_LEVELS_MAX] = {
-    [LOG_LEVEL_ERROR] = "error",
-    [LOG_LEVEL_WARN] = "warn",
-    [LOG_LEVEL_INFO] = "info",
-    [LOG_LEVEL_DEBUG] = "debug",
-};
-
-const char *log_level_name(enum log_level level)
-{
-    assert(level < LOG_LEVELS_MAX);
-    return level_names[level];
-}
-
-enum rc log_level_read(const char *name, enum log_level *level_r)
-{
-    for (enum log_level level = 0; level < LOG_LEVELS_MAX; level++) {
-        if (strcmp(name, level_names[level]) != 0) continue;
-        *level_r = level;
-        return RC_OK;
-    }
-    return RC_EINVAL;
-}
 
 uint64_t log_lines_lost(void)
 {

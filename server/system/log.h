@@ -16,30 +16,16 @@
 #pragma once
 
 #include "core/rc.h"
+#include "server/system/log_level.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LOG_LINE_BYTES_MAX 512 /* with the newline */
 #define LOG_QUEUE_LINES    128 /* a power of two */
 #define LOG_THREADS_MAX    288 /* 256 shards and what else a process has */
 #define LOG_SITE_LINES_MAX 10
 #define LOG_SITE_WINDOW_MS 1000
-
-/* Each level includes those before it. */
-enum log_level {
-    LOG_LEVEL_ERROR, /* something is broken: the operator has to act */
-    LOG_LEVEL_WARN,  /* something was refused or lost; the server goes on */
-    LOG_LEVEL_INFO,  /* what a calm day looks like */
-    LOG_LEVEL_DEBUG, /* for whoever reads the code beside it */
-    LOG_LEVELS_MAX
-};
-
-/* "error", "warn", "info", "debug"; static. */
-const char *log_level_name(enum log_level level);
-/* RC_OK, or RC_EINVAL when no level has this name. */
-enum rc log_level_read(const char *name, enum log_level *level_r);
 
 /* Printf-like. The arguments are evaluated only when the level is on and the place is within its rate. */
 #define log_error(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -2,6 +2,7 @@
  * and a text in which nothing is dangerous any more. */
 #include "server/system/log_line.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
