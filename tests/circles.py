@@ -15,11 +15,6 @@ EXCEPTIONS = {
     'the verifier calls its own end': '''
         bench/load/verifier bench/load/verifier_private
     ''',
-    'the harness calls the pieces by a list, and they call it': '''
-        bench/pieces/bench bench/pieces/bench_encode bench/pieces/bench_fan_out bench/pieces/bench_flush
-        bench/pieces/bench_frame bench/pieces/bench_json_text bench/pieces/bench_mailbox bench/pieces/bench_presence
-        bench/pieces/bench_tls bench/pieces/bench_utf8
-    ''',
     'what runs a load and what it runs call each other: failing, starting, saying': '''
         bench/load/load_apart bench/load/load_api bench/load/load_connect bench/load/load_connection
         bench/load/load_handshake bench/load/load_options bench/load/load_options_check bench/load/load_part

@@ -1,26 +1,15 @@
-/* bench/pieces/bench.c - ringcast-bench: options, repeats, medians. */
+/* bench/pieces/bench.c - repeats, medians, results. */
 #include "bench/pieces/bench.h"
 
 #include "bench/clock.h"
-#include "core/name.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/utsname.h>
+#include <string.h>
 
-#define REPEATS       7
 #define REPEATS_SMOKE 2 /* enough to compare hashes */
 #define SMOKE_DIVISOR 1000
-
-static const struct {
-    const char *name;
-    void (*run)(struct bench *bench);
-} files[] = {{"mailbox", bench_mailbox},     {"frame", bench_frame},   {"utf8", bench_utf8},
-             {"json_text", bench_json_text}, {"encode", bench_encode}, {"presence", bench_presence},
-             {"fan_out", bench_fan_out},     {"flush", bench_flush},   {"tls", bench_tls}};
-
-#define FILES_MAX (sizeof files / sizeof files[0])
 
 uint64_t bench_random(uint64_t *state)
 {
@@ -78,8 +67,8 @@ static void print_result(const struct bench_piece *piece, double ns, uint64_t ha
 
 void bench_measure(struct bench *bench, const struct bench_piece *piece)
 {
-    uint64_t times_ns[REPEATS], first_hash = 0;
-    int repeats = bench->is_smoke ? REPEATS_SMOKE : REPEATS;
+    uint64_t times_ns[BENCH_REPEATS], first_hash = 0;
+    int repeats = bench->is_smoke ? REPEATS_SMOKE : BENCH_REPEATS;
     bench->pieces++;
     for (int i = 0; i < repeats; i++) {
         uint64_t begun_ns = clock_ns();
@@ -93,58 +82,4 @@ void bench_measure(struct bench *bench, const struct bench_piece *piece)
     }
     qsort(times_ns, (size_t)repeats, sizeof times_ns[0], compare);
     print_result(piece, (double)times_ns[repeats / 2], first_hash);
-}
-
-/* ---- the program ---- */
-
-static void print_help(void)
-{
-    printf("ringcast-bench [--smoke] [NAME...]\n\n"
-           "Measures the hot pieces of ringcast in this process: the median of %d runs each, from a fixed seed. A\n"
-           "NAME is the beginning of a piece's name, \"fan_out/1000/\" or one of these:",
-           REPEATS);
-    for (size_t i = 0; i < FILES_MAX; i++) {
-        printf(" %s", files[i].name);
-    }
-    printf(
-        "\n--smoke does a thousandth of the work: it shows that all still run, not how fast. Exit status 1: a piece\n"
-        "failed, or no piece has such a name.\n");
-}
-
-static void print_machine(const struct bench *bench)
-{
-    char line[256], model[256] = "unknown CPU";
-    struct utsname system;
-    uname(&system);
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        if (sscanf(line, "model name : %255[^\n]", model) == 1) break;
-    }
-    if (file != NULL) fclose(file);
-    printf("ringcast %s on %s, kernel %s%s\n", RINGCAST_VERSION, model, system.release,
-           bench->is_smoke ? "; smoke: the times mean nothing" : "");
-    printf("%-24s %12s %12s %10s %10s  %s\n", "piece", "operations", "ns each", "bytes each", "ns/byte", "hash");
-}
-
-int main(int argc, char **argv)
-{
-    int first = 1;
-    struct bench bench = {0};
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        print_help();
-        return 0;
-    }
-    if (argc > 1 && strcmp(argv[1], "--smoke") == 0) {
-        bench.is_smoke = true;
-        first = 2;
-    }
-    bench.names = (const char *const *)argv + first;
-    bench.names_count = argc - first;
-    name_set_key(1, 2); /* fixed, as all that decides what is done */
-    print_machine(&bench);
-    for (size_t i = 0; i < FILES_MAX; i++) {
-        files[i].run(&bench);
-    }
-    if (bench.pieces == 0) fprintf(stderr, "ringcast-bench: no piece has such a name: without one all are run\n");
-    return bench.failures > 0 || bench.pieces == 0;
 }

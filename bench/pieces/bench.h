@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define BENCH_REPEATS 7
+
 struct bench {
     bool is_smoke;
     const char *const *names; /* prefixes of the pieces asked for */
@@ -41,14 +43,3 @@ void bench_unable(struct bench *bench, const char *name, enum rc rc);
 uint64_t bench_random(uint64_t *state);
 /* A hash with one more value in it. */
 uint64_t bench_mix(uint64_t hash, uint64_t value);
-
-/* The pieces, one file each. */
-void bench_mailbox(struct bench *bench);
-void bench_frame(struct bench *bench);
-void bench_utf8(struct bench *bench);
-void bench_json_text(struct bench *bench);
-void bench_presence(struct bench *bench);
-void bench_encode(struct bench *bench);
-void bench_fan_out(struct bench *bench);
-void bench_flush(struct bench *bench);
-void bench_tls(struct bench *bench);

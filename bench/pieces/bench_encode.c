@@ -3,6 +3,7 @@
  * Made and dropped again, as a message without readers would be; so an operation has the allocator's part in it. The
  * event's data is written as a JSON string: plain letters, or with a character to escape in every eighth place. */
 #include "bench/pieces/bench.h"
+#include "bench/pieces/pieces.h"
 #include "core/counters.h"
 #include "core/message.h"
 #include "net/frame.h"

@@ -10,6 +10,7 @@
  * two levels of cache, as after a turn's sends. */
 #include "bench/clock.h"
 #include "bench/pieces/bench.h"
+#include "bench/pieces/pieces.h"
 #include "core/message.h"
 #include "server/channel/fan_out.h"
 #include "server/shard/shard.h"

@@ -6,6 +6,7 @@
  */
 #include "bench/clock.h"
 #include "bench/pieces/bench.h"
+#include "bench/pieces/pieces.h"
 #include "core/batch.h"
 #include "net/ring.h"
 #include "server/connection/flush.h"

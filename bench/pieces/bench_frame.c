@@ -4,6 +4,7 @@
  * same. A run therefore makes an even number of passes and leaves the stream as it was. Binary messages: what UTF-8
  * costs is measured by itself. */
 #include "bench/pieces/bench.h"
+#include "bench/pieces/pieces.h"
 #include "net/frame_reader.h"
 
 #include <stdio.h>

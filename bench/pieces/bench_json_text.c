@@ -1,5 +1,6 @@
 /* bench/pieces/bench_json_text.c - events' data escaped into frames: plain text, and text that is JSON itself. */
 #include "bench/pieces/bench.h"
+#include "bench/pieces/pieces.h"
 #include "core/json_text.h"
 
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* bench/pieces/bench_mailbox.c - letters through a mailbox: by one thread in bursts, and from one thread to another,
  * which share a core or have one each. */
 #include "bench/pieces/bench.h"
+#include "bench/pieces/pieces.h"
 #include "core/mailbox.h"
 
 #include <pthread.h>

@@ -1,6 +1,7 @@
 /* bench/pieces/bench_presence.c - a presence channel with many members: one more comes and goes;
  * all are written down. */
 #include "bench/pieces/bench.h"
+#include "bench/pieces/pieces.h"
 #include "core/presence.h"
 
 #include <stdio.h>

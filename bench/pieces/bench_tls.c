@@ -4,6 +4,7 @@
  * only the time inside our calls is counted, not the client's. The client is the one of the tests. */
 #include "bench/clock.h"
 #include "bench/pieces/bench.h"
+#include "bench/pieces/pieces.h"
 #include "tests/support/tls_server.h"
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* bench/pieces/bench_utf8.c - texts judged: plain ASCII, and characters of all lengths. */
 #include "bench/pieces/bench.h"
+#include "bench/pieces/pieces.h"
 #include "net/utf8.h"
 
 #include <stddef.h>
