@@ -27,9 +27,6 @@ EXCEPTIONS = {
         server/config/app server/config/app_read server/config/history_rule server/config/option_row
         server/config/options server/config/options_help server/config/setting
     ''',
-    'requests and their queue call each other': '''
-        server/webhook/webhook server/webhook/webhook_item server/webhook/webhook_post server/webhook/webhook_queue
-    ''',
     'a shard, its letters and who takes them still know each other by name: see tests/rows.sh': '''
         server/channel/fan_out server/channel/publish server/channel/subscribe server/component/lobby
         server/component/pusher server/component/pusher_ack server/component/pusher_command

@@ -20,9 +20,8 @@
 
 #include "core/counters.h"
 #include "core/rc.h"
-#include "core/text.h"
-#include "server/config/app.h"
 #include "server/config/options.h"
+#include "server/webhook/webhook_event.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,21 +29,6 @@
 #define WEBHOOK_SENDER_EVENTS 8192 /* a power of two; one less fits */
 
 struct webhooks;
-
-/* One event; texts are copied. Those that a kind does not have are left out (at == NULL). */
-struct webhook_event {
-    enum webhook_kind kind;
-    const struct app *app;
-    struct text channel;
-    struct text user_id;   /* member_added, member_removed */
-    struct text event;     /* client_event: its name, a JSON string as it stands in the message's frame, */
-    struct text data;      /* as its data does; also room_message's, */
-    struct text sender_id; /* and on presence channels its sender's user id */
-    struct text socket_id; /* client_event, room_message */
-    struct text epoch;     /* room_message: its place in the room's history, */
-    uint64_t offset;       /* the same */
-    uint32_t count;        /* subscription_count */
-};
 
 /* Starts the thread. Senders have the numbers 0 to senders - 1. options->app and the webhook_* options stay unchanged
  * until webhooks_stop(). RC_ENOMEM or RC_EKERNEL: nothing is left, reason_r says why. */

@@ -4,7 +4,7 @@
  * Ownership: one piece of memory with the texts behind it; free() gives it back. The app stays its list's. */
 #pragma once
 
-#include "server/webhook/webhook.h"
+#include "server/webhook/webhook_event.h"
 
 #include <stddef.h>
 #include <stdint.h>

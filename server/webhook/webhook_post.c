@@ -6,6 +6,7 @@
 #include "server/webhook/webhook_post.h"
 
 #include "net/digest.h"
+#include "server/config/options.h"
 #include "server/system/doorbell.h"
 #include "server/system/log.h"
 

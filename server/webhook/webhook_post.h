@@ -23,6 +23,7 @@ enum {
     WEBHOOK_ANSWER_BYTES_MAX = 64 * 1024,
 };
 
+struct options;
 struct webhook_post;
 
 /* `queue` is where requests go back to; it and the options outlive the new object. curl_global_init() comes before.

@@ -6,6 +6,7 @@
 #include "server/webhook/webhook_queue.h"
 
 #include "core/name.h"
+#include "server/config/options.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -24,6 +24,7 @@ enum {
 };
 
 struct curl_slist;
+struct options;
 struct webhook_queue;
 
 struct webhook_request {

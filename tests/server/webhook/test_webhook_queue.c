@@ -1,6 +1,7 @@
 /* tests/server/webhook/test_webhook_queue.c - which events come in which request, at which time;
  * no sockets, no clock. */
 #include "net/digest.h"
+#include "server/config/options.h"
 #include "server/webhook/webhook_queue.h"
 
 #include <criterion/criterion.h>
