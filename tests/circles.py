@@ -23,10 +23,6 @@ EXCEPTIONS = {
     'errors and contexts of TLS have no file of their own yet': '''
         net/tls/tls net/tls/tls_context net/tls/tls_files net/tls/tls_private
     ''',
-    'rows of tables have no file of their own yet': '''
-        server/config/app server/config/app_read server/config/history_rule server/config/option_row
-        server/config/options server/config/options_help server/config/setting
-    ''',
     'a shard, its letters and who takes them still know each other by name: see tests/rows.sh': '''
         server/channel/fan_out server/channel/publish server/channel/subscribe server/component/lobby
         server/component/pusher server/component/pusher_ack server/component/pusher_command

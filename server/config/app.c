@@ -1,7 +1,5 @@
-/* server/config/app.c - finding an app, and what --help says of them. There are few: a walk is as quick as a table. */
+/* server/config/app.c - finding an app. There are few: a walk is as quick as a table. */
 #include "server/config/app.h"
-
-#include "server/config/setting.h"
 
 #include <assert.h>
 
@@ -28,12 +26,4 @@ const char *webhook_kind_name(enum webhook_kind kind)
     };
     assert(kind < WEBHOOK_KINDS_MAX);
     return names[kind];
-}
-
-void app_help(FILE *out)
-{
-    fputs("\nApp settings\n"
-          "  They follow the credentials: --app '1001:KEY:SECRET client_events=no members_max=500'.\n",
-          out);
-    settings_help(&app_settings, out);
 }

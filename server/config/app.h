@@ -16,8 +16,6 @@
 #define APP_OF_ROOMS        0  /* rooms are public channels of the first app */
 #define APP_TOKEN_BYTES_MAX 64 /* of an ID, of a key */
 
-struct setting_table;
-
 enum webhook_kind {
 #define WEBHOOK(name, is_default) WEBHOOK_##name,
 #include "server/config/webhook.def"
@@ -65,6 +63,5 @@ static inline bool app_has_webhook(const struct app *app, enum webhook_kind kind
     return app->webhook[0] != '\0' && (app->webhook_events >> kind & 1) != 0;
 }
 
-/* What may follow the credentials, from app_setting.def; and what --help shows of it. */
-extern const struct setting_table app_settings;
+/* What --help shows of app_setting.def. */
 void app_help(FILE *out);

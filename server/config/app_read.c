@@ -1,4 +1,4 @@
-/* server/config/app_read.c - apps from text, "ID:KEY:SECRET name=value ...".
+/* server/config/app_read.c - apps from text, "ID:KEY:SECRET name=value ...", and what --help says of that.
  *
  * Whoever puts a blank into a secret makes a setting of its end: that is why server/config/setting.c never shows a word
  * without an equals sign. Of the credentials errors show nothing but an ID that is one. */
@@ -21,7 +21,7 @@ static const struct option_row rows[] = {
 #undef APP_SETTING
 };
 
-const struct setting_table app_settings = {
+static const struct setting_table app_settings = {
     .rows = rows,
     .count = sizeof rows / sizeof rows[0],
     .give = "name=value, and no blanks in the secret or in values",
@@ -218,3 +218,11 @@ static enum rc webhooks_read(const char *text, struct option_bounds bounds, void
 }
 
 const struct option_type option_type_webhooks = {.read = webhooks_read};
+
+void app_help(FILE *out)
+{
+    fputs("\nApp settings\n"
+          "  They follow the credentials: --app '1001:KEY:SECRET client_events=no members_max=500'.\n",
+          out);
+    settings_help(&app_settings, out);
+}

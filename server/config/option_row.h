@@ -1,8 +1,11 @@
-/* server/config/option_row.h - tables of options as rows, for the files that read and show them;
- * nobody else needs it. */
+/* server/config/option_row.h - a row of a table of options: how its name is spelled, and what --help shows of it.
+ * For the files that read and show such tables; nobody else needs it. */
 #pragma once
 
-#include "server/config/options.h"
+#include "server/config/option_value.h"
+
+#include <stddef.h>
+#include <stdio.h>
 
 /* A row of options.def, or of a table of settings (server/config/setting.h). */
 struct option_row {
@@ -27,8 +30,6 @@ static inline const char *option_row_name(const void *rows, size_t index)
 {
     return ((const struct option_row *)rows)[index].name;
 }
-
-extern const struct option_row option_rows[OPTIONS_COUNT];
 
 /* How one character of a row's name is spelled in a flag and in a variable. */
 char option_spell_flag(char letter);

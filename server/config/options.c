@@ -1,5 +1,6 @@
 /* server/config/options.c - defaults, environment and flags into one struct; every error names its cure. */
 #include "server/config/options.h"
+
 #include "server/config/option_row.h"
 #include "server/config/spelling.h"
 
@@ -16,7 +17,7 @@
 #define GIVEN_BYTES_MAX      (NAME_BYTES_MAX + PREFIX_LENGTH)
 #define BLANKS               " \t\r\n"
 
-const struct option_row option_rows[OPTIONS_COUNT] = {
+static const struct option_row option_rows[OPTIONS_COUNT] = {
 #define OPTION_GROUP(title)
 #define OPTION(type_, name_, ...) \
     [OPTION_##name_] = OPTION_ROW(&option_type_##type_, #name_, offsetof(struct options, name_), __VA_ARGS__),
@@ -25,23 +26,10 @@ const struct option_row option_rows[OPTIONS_COUNT] = {
 #undef OPTION_GROUP
 };
 
-char option_spell_flag(char letter)
+const struct option_row *option_row_of(enum option_id id)
 {
-    return letter == '_' ? '-' : letter;
-}
-
-char option_spell_variable(char letter)
-{
-    return (char)toupper((unsigned char)letter);
-}
-
-const char *option_spell(const char *name, char (*spell)(char), char *text_r, size_t size)
-{
-    size_t at = 0;
-    for (; name[at] != '\0' && at + 1 < size; at++)
-        text_r[at] = spell(name[at]);
-    text_r[at] = '\0';
-    return text_r;
+    assert(id < OPTIONS_COUNT);
+    return &option_rows[id];
 }
 
 /* The option whose name, spelled so, is the `length` characters at `given`; OPTIONS_COUNT when there is none. */

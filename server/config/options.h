@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+struct option_row;
+
 #define OPTIONS_ERROR_BYTES 512 /* enough for every error text */
 
 enum option_id {
@@ -52,6 +54,8 @@ enum rc options_read(struct options *options, int argc, char *const argv[], char
                      size_t error_size);
 void options_fini(struct options *options);
 
+/* Its row in the table. */
+const struct option_row *option_row_of(enum option_id option);
 /* Was the option given, by flag or environment? */
 bool options_is_set(const struct options *options, enum option_id option);
 

@@ -1,40 +1,6 @@
 /* server/config/options_help.c - what --help shows, from the same table. */
 #include "server/config/option_row.h"
-
-#include <string.h>
-
-#define COLUMNS_MAX 100
-#define HELP_COLUMN 35
-
-/* Writes the text with its lines broken at blanks, each after the first indented; `column` is where the cursor
- * stands. */
-static void wrap(FILE *out, const char *text, int column)
-{
-    while (*text != '\0') {
-        int length = (int)strcspn(text, " ");
-        if (column > HELP_COLUMN && column + 1 + length > COLUMNS_MAX) {
-            fprintf(out, "\n%*s", HELP_COLUMN, "");
-            column = HELP_COLUMN;
-        }
-        column += fprintf(out, "%s%.*s", column > HELP_COLUMN ? " " : "", length, text);
-        text += length;
-        text += strspn(text, " ");
-    }
-    fputc('\n', out);
-}
-
-void options_help_row(FILE *out, const char *give, const char *help, const char *value_default)
-{
-    char text[512];
-    int column = fprintf(out, "  %s", give);
-    int gap = column < HELP_COLUMN ? HELP_COLUMN - column : 1;
-    fprintf(out, "%*s", gap, "");
-    if (value_default[0] == '\0')
-        snprintf(text, sizeof text, "%s", help);
-    else
-        snprintf(text, sizeof text, "%s [%s]", help, value_default);
-    wrap(out, text, HELP_COLUMN);
-}
+#include "server/config/options.h"
 
 static void show_row(FILE *out, const struct option_row *row)
 {
@@ -48,7 +14,7 @@ void options_help(FILE *out)
 {
     fprintf(out, "ringcast %s - instant messages over WebSocket\n\nUsage: ringcast [OPTION]...\n", RINGCAST_VERSION);
 #define OPTION_GROUP(title)      fprintf(out, "\n%s\n", (title));
-#define OPTION(type, name_, ...) show_row(out, &option_rows[OPTION_##name_]);
+#define OPTION(type, name_, ...) show_row(out, option_row_of(OPTION_##name_));
 #include "server/config/options.def"
 #undef OPTION
 #undef OPTION_GROUP
