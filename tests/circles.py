@@ -20,9 +20,6 @@ EXCEPTIONS = {
         bench/load/load_handshake bench/load/load_options bench/load/load_options_check bench/load/load_part
         bench/load/load_progress bench/load/load_publish bench/load/load_pusher bench/load/load_run
     ''',
-    'errors and contexts of TLS have no file of their own yet': '''
-        net/tls/tls net/tls/tls_context net/tls/tls_files net/tls/tls_private
-    ''',
     'a shard, its letters and who takes them still know each other by name: see tests/rows.sh': '''
         server/channel/fan_out server/channel/publish server/channel/subscribe server/component/lobby
         server/component/pusher server/component/pusher_ack server/component/pusher_command

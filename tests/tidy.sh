@@ -51,7 +51,7 @@ function check_include() {
     only("^ck_ring\\.h$", "^core/mailbox\\.", "core/mailbox.*")
     only("^(mbedtls|psa)/", "^net/", "net/")
     only("^mbedtls/(ssl|x509|pk)[^/]*\\.h$", "^net/tls/", "net/tls/")
-    only("^net/tls/tls_private\\.h$", "^net/tls/", "net/tls/")
+    only("^net/tls/tls_(certificate|error|shared)\\.h$", "^net/tls/", "net/tls/")
     only("^llhttp\\.h$", "^net/http\\.", "net/http.*")
     only("^sqlite3[^/]*\\.h$", "^server/store/", "server/store/")
     only("^yyjson\\.h$", "^net/json\\.h$", "net/json.h")

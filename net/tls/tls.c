@@ -6,22 +6,43 @@
  * tickets out; was a certificate shown, or the session resumed?), and the record or message that holds an alert of
  * the peer; set are the keys of what we send while TLS 1.3 waits for the client's last flight. */
 #include "net/tls/tls.h"
-#include "net/tls/tls_private.h"
+
+#include "net/tls/tls_error.h"
+#include "net/tls/tls_shared.h"
 
 #include <assert.h>
-#include <mbedtls/ecp.h>
 #include <mbedtls/error.h>
-#include <mbedtls/md.h>
-#include <mbedtls/pem.h>
+#include <mbedtls/ssl.h>
 #include <psa/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     FIRST_BYTE = MBEDTLS_SSL_MSG_HANDSHAKE, /* of a record with a ClientHello: RFC 8446 5.1 */
     RECORD_HEADER_BYTES = 5,
     ALERT_BYTES = 2, /* level, number */
     RENEGOTIATIONS_MAX = 3,
+};
+
+struct tls {
+    mbedtls_ssl_context ssl;
+    struct tls_context *context;
+    tls_output *output;
+    void *owner;
+    const uint8_t *in; /* the caller's, for the duration of a call */
+    size_t in_count;
+    int error;              /* of mbedTLS, behind `result` */
+    enum tls_result result; /* TLS_OK: goes on */
+    uint32_t refusals;      /* of renegotiation */
+    uint8_t alert;          /* from the peer, behind TLS_ALERTED */
+    bool has_begun;         /* a first byte came */
+    bool is_open;
+    bool is_resumed;
+    bool is_reading;     /* a record is being opened: what is said now refuses a renegotiation */
+    bool is_closed;      /* we said close_notify */
+    bool has_spoken;     /* something was handed to `output` since this was cleared */
+    bool output_is_full; /* `output` failed */
 };
 
 enum rc tls_global_init(void)
@@ -64,17 +85,6 @@ static int give_output(void *session, const unsigned char *from, size_t count)
 }
 
 /* ---- failing ---- */
-
-bool tls_error_is_memory(int error)
-{
-    if (error == PSA_ERROR_INSUFFICIENT_MEMORY) return true;
-    int low = -(-error & 0x7f), high = error - low;
-    return low == MBEDTLS_ERR_MPI_ALLOC_FAILED || low == MBEDTLS_ERR_ASN1_ALLOC_FAILED ||
-           high == MBEDTLS_ERR_SSL_ALLOC_FAILED || high == MBEDTLS_ERR_X509_ALLOC_FAILED ||
-           high == MBEDTLS_ERR_PK_ALLOC_FAILED || high == MBEDTLS_ERR_ECP_ALLOC_FAILED ||
-           high == MBEDTLS_ERR_MD_ALLOC_FAILED || high == MBEDTLS_ERR_CIPHER_ALLOC_FAILED ||
-           high == MBEDTLS_ERR_PEM_ALLOC_FAILED;
-}
 
 /* The alert for an error that mbedTLS sends none for. */
 static uint8_t alert_for(int error)
@@ -154,7 +164,7 @@ struct tls *tls_new(struct tls_context *context, tls_output *output, void *owner
         tls_free(tls);
         return NULL;
     }
-    mbedtls_ssl_set_user_data_p(&tls->ssl, tls); /* for the choice of a certificate */
+    mbedtls_ssl_set_user_data_p(&tls->ssl, context); /* for the choice of a certificate */
     mbedtls_ssl_set_bio(&tls->ssl, tls, give_output, take_input, NULL);
     return tls;
 }

@@ -13,74 +13,18 @@
 #pragma once
 
 #include "core/rc.h"
+#include "net/tls/tls_context.h"
+#include "net/tls/tls_files.h"
+#include "net/tls/tls_limits.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-    TLS_RECORD_BYTES_MAX = 16384, /* plaintext of a record that comes */
-    TLS_WRITE_BYTES_MAX = 16383,  /* and of one we seal: mbedTLS pads those of TLS 1.3 up to a multiple of 16 */
-    TLS_RECORD_OVERHEAD_MAX = 37, /* what a record we seal is longer than its plaintext, for every suite offered */
-    TLS_CERTIFICATES_MAX = 16,
-    TLS_TICKET_SECONDS_MAX = 7 * 24 * 60 * 60, /* RFC 8446 4.6.1 */
-};
-
-struct tls_context;
 struct tls;
 
 /* Main thread, once, before any other call. RC_ENOMEM, or RC_EKERNEL: no entropy. */
 enum rc tls_global_init(void);
-
-/* ---- certificates ---- */
-
-/* Files read into memory, checked, and ready for every shard to make its context from. Never changed. */
-struct tls_files;
-
-struct tls_names {
-    const char *const *certificates; /* PEM files: the certificate, then its chain; the first pair is the default */
-    const char *const *keys;         /* PEM files without passphrase, one for each certificate */
-    size_t count;
-    const char *client_ca; /* PEM file: clients must show a certificate of one of these; NULL: none is asked for */
-};
-
-/* Reads and checks: every pair parses, belongs together, and is what clients of today accept (RSA from 2048 bits,
- * ECDSA on P-256 or P-384, signed with SHA-2, a chain that fits into one record). An expired certificate is no error:
- * ask tls_files_expire_at(). Only regular files of up to a megabyte are read, so that nothing here waits for anybody.
- * RC_ENOENT: a file cannot be read; RC_EINVAL; RC_ENOMEM. After an error reason_r is a sentence that names the file,
- * cause and cure. Any thread; takes milliseconds. */
-enum rc tls_files_read(struct tls_files **files_r, const struct tls_names *names, char *reason_r, size_t reason_size);
-/* Any thread: references are atomic. Drop accepts NULL. */
-void tls_files_hold(struct tls_files *files);
-void tls_files_drop(struct tls_files *files);
-/* Any thread. When the first of the certificates to expire does, in seconds since 1970; which file that one is in. */
-int64_t tls_files_expire_at(const struct tls_files *files);
-const char *tls_files_expire_name(const struct tls_files *files);
-
-/* ---- tickets ---- */
-
-/* Keys of session tickets, the newest two: with the newest tickets are made, with both they are read. Any thread. */
-struct tls_ticket_keys;
-/* A ticket is taken for half of lifetime_seconds at least, and for all of it at most; 2 to TLS_TICKET_SECONDS_MAX.
- * NULL: out of memory. Free when the last context that uses them is gone; accepts NULL. */
-struct tls_ticket_keys *tls_ticket_keys_new(uint32_t lifetime_seconds);
-void tls_ticket_keys_free(struct tls_ticket_keys *keys);
-/* Call now and then. Makes a new key, and forgets the older, if the newest is as old as half the lifetime: what was
- * recorded of sessions resumed before that can then be read by nobody. RC_EKERNEL: no randomness; nothing changed. */
-enum rc tls_ticket_keys_rotate(struct tls_ticket_keys *keys);
-
-/* ---- contexts ---- */
-
-/* Holds the files; `keys` (NULL: no tickets) outlive it. With a client_ca there are no tickets either: one made
- * before the file was changed would let in a client whose certificate nobody looked at. RC_EINVAL, RC_ENOMEM,
- * RC_EKERNEL, and a reason. */
-enum rc tls_context_new(struct tls_context **context_r, struct tls_files *files, struct tls_ticket_keys *keys,
-                        char *reason_r, size_t reason_size);
-/* Owner. Drop accepts NULL. */
-void tls_context_hold(struct tls_context *context);
-void tls_context_drop(struct tls_context *context);
-
-/* ---- sessions ---- */
 
 enum tls_result {
     TLS_OK,        /* something was done; see the call */

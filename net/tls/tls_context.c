@@ -3,7 +3,11 @@
  *
  * mbedTLS picks the suite of TLS 1.2 in our order, that of TLS 1.3 in the client's. Its lock around ticket keys does
  * not cover mbedtls_ssl_ticket_rotate(), so the lock is ours. */
-#include "net/tls/tls_private.h"
+#include "net/tls/tls_context.h"
+
+#include "net/tls/tls_error.h"
+#include "net/tls/tls_files.h"
+#include "net/tls/tls_shared.h"
 
 #include <assert.h>
 #include <mbedtls/platform_util.h>
@@ -124,8 +128,9 @@ enum rc tls_ticket_keys_rotate(struct tls_ticket_keys *keys)
     return rc;
 }
 
-int tls_ticket_write(void *keys_given, const mbedtls_ssl_session *session, unsigned char *start,
-                     const unsigned char *end, size_t *count_r, uint32_t *lifetime_r)
+/* mbedTLS' callbacks for tickets. */
+static int write_ticket(void *keys_given, const mbedtls_ssl_session *session, unsigned char *start,
+                        const unsigned char *end, size_t *count_r, uint32_t *lifetime_r)
 {
     struct tls_ticket_keys *keys = keys_given;
     pthread_mutex_lock(&keys->lock);
@@ -134,7 +139,7 @@ int tls_ticket_write(void *keys_given, const mbedtls_ssl_session *session, unsig
     return error;
 }
 
-int tls_ticket_read(void *keys_given, mbedtls_ssl_session *session, unsigned char *ticket, size_t count)
+static int read_ticket(void *keys_given, mbedtls_ssl_session *session, unsigned char *ticket, size_t count)
 {
     struct tls_ticket_keys *keys = keys_given;
     pthread_mutex_lock(&keys->lock);
@@ -166,8 +171,7 @@ static int offer(mbedtls_ssl_context *ssl, struct tls_context *context, struct t
  * it gets the default one and those that share its first name, as those of another kind of key do. */
 static int choose_certificate(mbedtls_ssl_context *ssl)
 {
-    struct tls *tls = mbedtls_ssl_get_user_data_p(ssl);
-    struct tls_context *context = tls->context;
+    struct tls_context *context = mbedtls_ssl_get_user_data_p(ssl);
     struct tls_pair *first = &context->pairs[0];
     struct text name = {0};
     bool is_any;
@@ -230,7 +234,7 @@ static int configure(struct tls_context *context, struct tls_ticket_keys *keys)
         mbedtls_ssl_conf_ca_chain(config, &context->client_ca, NULL);
     } else {
         mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_NONE);
-        if (keys != NULL) mbedtls_ssl_conf_session_tickets_cb(config, tls_ticket_write, tls_ticket_read, keys);
+        if (keys != NULL) mbedtls_ssl_conf_session_tickets_cb(config, write_ticket, read_ticket, keys);
     }
     return mbedtls_ssl_conf_alpn_protocols(config, protocols);
 }
