@@ -12,9 +12,6 @@ import sys
 
 # Files that stand in a circle still, behind a reason. A file that no longer does is an offence itself: strike it.
 EXCEPTIONS = {
-    'the verifier calls its own end': '''
-        bench/load/verifier bench/load/verifier_private
-    ''',
     'what runs a load and what it runs call each other: failing, starting, saying': '''
         bench/load/load_apart bench/load/load_api bench/load/load_connect bench/load/load_connection
         bench/load/load_handshake bench/load/load_options bench/load/load_options_check bench/load/load_part

@@ -1,6 +1,5 @@
 /* bench/load/verifier.c - counts, running hashes, and the last positions of each room. */
 #include "bench/load/verifier.h"
-#include "bench/load/verifier_private.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -16,35 +16,8 @@
  * members apart 16 for each of a room's messages, at most VERIFIER_LOG_MAX of them. */
 #pragma once
 
-#include "bench/load/layout.h"
+#include "bench/load/verifier_state.h"
 #include "core/rc.h"
-
-#include <stddef.h>
-
-#define VERIFIER_COUNTS_MAX (UINT64_C(1) << 26) /* members times publishers of a room: 256 MiB */
-#define VERIFIER_LOG_MAX    (1u << 22)          /* messages that witnesses remember: 64 MiB */
-
-struct verifier {
-    struct layout layout;
-    uint32_t first; /* its members of the layout: from this one on */
-    uint32_t count;
-    uint32_t publishers_per_room; /* at most, rounded up */
-    uint32_t *next;               /* of each member, for each publisher of its room: the number that is due */
-    struct verifier_member *members;
-    struct verifier_position *positions; /* of each room, the last positions_per_room */
-    uint32_t positions_per_room;         /* power of two */
-    uint64_t *left_out; /* of each publisher, without echo: the witness's hash without its messages */
-
-    struct verifier_guest *guests; /* of each member, this and the rest only if some are apart */
-    struct verifier_log *logs;     /* of each room, by its witness */
-    uint32_t logged;               /* in all of them */
-    struct verifier_piece *pieces; /* of guests that have left */
-    size_t pieces_count;
-    size_t pieces_capacity;
-
-    bool is_full;      /* the offence is our own: no more can be remembered */
-    char offence[320]; /* empty: none yet */
-};
 
 /* For `count` members of the layout from `first` on. RC_ETOOBIG: more than VERIFIER_COUNTS_MAX. Without echo every
  * room's witness must be no publisher. */

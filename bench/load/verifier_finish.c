@@ -1,5 +1,5 @@
 /* bench/load/verifier_finish.c - when nothing more will come: has everybody all, and all in one order? */
-#include "bench/load/verifier_private.h"
+#include "bench/load/verifier.h"
 
 #include <stdlib.h>
 
