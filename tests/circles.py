@@ -12,11 +12,6 @@ import sys
 
 # Files that stand in a circle still, behind a reason. A file that no longer does is an offence itself: strike it.
 EXCEPTIONS = {
-    'what runs a load and what it runs call each other: failing, starting, saying': '''
-        bench/load/load_apart bench/load/load_api bench/load/load_connect bench/load/load_connection
-        bench/load/load_handshake bench/load/load_options bench/load/load_options_check bench/load/load_part
-        bench/load/load_progress bench/load/load_publish bench/load/load_pusher bench/load/load_run
-    ''',
     'a shard, its letters and who takes them still know each other by name: see tests/rows.sh': '''
         server/channel/fan_out server/channel/publish server/channel/subscribe server/component/lobby
         server/component/pusher server/component/pusher_ack server/component/pusher_command

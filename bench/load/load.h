@@ -1,7 +1,7 @@
 /* bench/load/load.h - one thread's part of a load: its connections, what they have seen, and how far it has come.
  *
  * A thread connects, waits until all have, publishes, waits for the rest, and ends (load_part.c); the main thread
- * says when (load_run.h). Nothing is shared but what stands in `told`, which the thread writes and others read, and
+ * says when (load_threads.h). Nothing is shared but what stands in `told`, which the thread writes and others read, and
  * two buffers of latencies, handed over in turn. What goes wrong first is kept as a sentence and a status, and every
  * loop of every thread ends on it.
  * Slots: the part's members in the order of its layout from `first` on, then the connections to the HTTP API. */
@@ -139,28 +139,33 @@ void *load_main(void *load);
 
 /* Opens all connections. False: failed. */
 bool load_connect(struct load *load);
-/* Begins one, also in the place of another. */
+/* Begins one, also in the place of another; load_start.c. */
 bool load_start(struct load *load, uint32_t slot);
+/* Asks for more to read: at once, or when a slow one may. */
+void load_receive(struct load *load, uint32_t slot);
+/* How much a slow one reads at a time. */
+uint32_t load_piece_bytes(const struct load *load);
 /* Publishes for the time asked. False: failed. */
 bool load_publish(struct load *load);
 /* An open loop's messages that were due and could not be sent in time: are there any, and out with them. */
 bool load_has_due(const struct load *load);
 void load_publish_rest(struct load *load);
 
-/* Handles what has come, waiting for it at most timeout_ns. False: failed, here or elsewhere. */
+/* load_turn.c: handles what has come, waiting for it at most timeout_ns. False: failed, here or elsewhere. */
 bool load_turn(struct load *load, uint64_t timeout_ns);
 /* Is it time to hand over the second's latencies? */
 void load_tick(struct load *load, uint64_t now_ns);
 
 /* A connection's events; load_connection.c. */
 void load_connection_event(struct load *load, const struct load_event *event);
-/* Adds bytes to what a connection sends at the end of the turn. */
+/* Sends what connections have to say. */
+void load_flush(struct load *load);
+
+/* load_say.c: adds bytes to what a connection sends at the end of the turn. */
 bool load_say(struct load *load, uint32_t slot, const void *bytes, size_t count);
 /* A frame, masked, of three pieces. */
 bool load_say_frame(struct load *load, uint32_t slot, uint8_t opcode, const struct text pieces[3]);
 void load_say_later(struct load *load, uint32_t slot);
-/* Sends what connections have to say. */
-void load_flush(struct load *load);
 
 /* The handshake, load_handshake.c: what to say once connected, and what comes until the connection is open. */
 void load_greet(struct load *load, uint32_t slot);
@@ -186,7 +191,5 @@ bool load_apart_init(struct load *load);
 uint64_t load_churn(struct load *load, uint64_t now_ns);
 /* The stream of one that leaves is at its end. */
 void load_left(struct load *load, uint32_t slot);
-/* Asks for more to read: at once, or when a slow one may. */
-void load_receive(struct load *load, uint32_t slot);
 /* Lets those read whose time has come; returns the time until the next, at most wait_ns. */
 uint64_t load_read_slowly(struct load *load, uint64_t wait_ns);

@@ -6,11 +6,10 @@
 #include "bench/load/load.h"
 
 #include "bench/clock.h"
-#include "bench/load/load_run.h"
+#include "bench/load/load_threads.h"
 #include "core/span.h"
 
-#define READS_PER_SECOND 10u
-#define CODE_NORMAL      "\x03\xe8" /* 1000, RFC 6455 7.4.1 */
+#define CODE_NORMAL "\x03\xe8" /* 1000, RFC 6455 7.4.1 */
 
 bool load_apart_init(struct load *load)
 {
@@ -74,28 +73,6 @@ void load_left(struct load *load, uint32_t slot)
 
 /* ---- slow readers ---- */
 
-static uint32_t piece_bytes(const struct load *load)
-{
-    uint32_t bytes = load->options->slow_bytes / READS_PER_SECOND;
-    return bytes > 0 ? bytes : 1;
-}
-
-void load_receive(struct load *load, uint32_t slot)
-{
-    struct load_connection *connection = &load->connections[slot];
-    if (connection->stage == LOAD_CLOSED) return;
-    if (connection->kind != LOAD_SLOW) {
-        load_ring_receive(&load->ring, slot);
-    } else if (connection->stage < LOAD_OPEN || load->slow_catch_up) {
-        load_ring_receive_some(&load->ring, slot, UINT32_MAX);
-        connection->is_reading = true;
-    } else {
-        double wait_ns = (double)piece_bytes(load) * (double)NS_PER_SECOND / load->options->slow_bytes;
-        connection->read_at_ns = clock_ns() + (uint64_t)wait_ns;
-        if (connection->read_at_ns < load->slow_due_ns) load->slow_due_ns = connection->read_at_ns;
-    }
-}
-
 uint64_t load_read_slowly(struct load *load, uint64_t wait_ns)
 {
     uint64_t now_ns = clock_ns();
@@ -106,7 +83,7 @@ uint64_t load_read_slowly(struct load *load, uint64_t wait_ns)
             struct load_connection *connection = &load->connections[slot];
             if (connection->stage != LOAD_OPEN || connection->is_reading) continue;
             if (connection->read_at_ns <= now_ns || load->slow_catch_up) {
-                load_ring_receive_some(&load->ring, slot, load->slow_catch_up ? UINT32_MAX : piece_bytes(load));
+                load_ring_receive_some(&load->ring, slot, load->slow_catch_up ? UINT32_MAX : load_piece_bytes(load));
                 connection->is_reading = true;
             } else if (connection->read_at_ns < load->slow_due_ns) {
                 load->slow_due_ns = connection->read_at_ns;

@@ -2,7 +2,7 @@
  * and what Pusher adds. */
 #include "bench/load/load.h"
 
-#include "bench/load/load_run.h"
+#include "bench/load/load_threads.h"
 #include "bench/load/pusher.h"
 #include "core/span.h"
 

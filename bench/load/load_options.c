@@ -210,8 +210,8 @@ enum rc load_options_read(struct load_options *options, int argc, char **argv, c
     for (int i = 1; i < argc; i++) {
         if ((rc = read_flag(options, argc, argv, &i, error)) != RC_OK) return rc;
     }
-    if (options->help) return RC_OK;
-    if (options->merge)
-        return options->files_count > 0 ? RC_OK : REFUSE("--merge needs files that --save has written");
-    return load_options_check(options, error);
+    if (!options->help && options->merge && options->files_count == 0) {
+        return REFUSE("--merge needs files that --save has written");
+    }
+    return RC_OK;
 }

@@ -81,7 +81,7 @@ struct load_options {
 
 /* RC_OK, or RC_EINVAL with a sentence of cause and cure. Texts point into argv. */
 enum rc load_options_read(struct load_options *options, int argc, char **argv, char error_r[LOAD_ERROR_BYTES]);
-/* What they mean together; called by the above. */
+/* What they mean together, read before; nothing if no load is asked for. The same results. */
 enum rc load_options_check(struct load_options *options, char error_r[LOAD_ERROR_BYTES]);
 
 void load_options_help(FILE *file);

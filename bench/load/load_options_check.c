@@ -317,6 +317,7 @@ static enum rc check_apart(const struct load_options *options, char *error)
 enum rc load_options_check(struct load_options *options, char error[LOAD_ERROR_BYTES])
 {
     enum rc rc;
+    if (options->help || options->merge) return RC_OK;
     if (options->window > 0 && options->rate > 0) {
         return REFUSE("--window and --rate exclude each other: closed or open loop");
     }

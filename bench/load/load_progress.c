@@ -1,7 +1,8 @@
 /* bench/load/load_progress.c - how far a run is, on one line of a terminal. */
-#include "bench/load/load_run.h"
+#include "bench/load/load_progress.h"
 
 #include "bench/clock.h"
+#include "bench/load/load_threads.h"
 
 #include <unistd.h>
 

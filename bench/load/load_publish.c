@@ -6,7 +6,7 @@
 #include "bench/load/load.h"
 
 #include "bench/clock.h"
-#include "bench/load/load_run.h"
+#include "bench/load/load_threads.h"
 #include "bench/load/pusher.h"
 #include "core/span.h"
 

@@ -2,6 +2,7 @@
 #include "bench/load/load_run.h"
 
 #include "bench/clock.h"
+#include "bench/load/load_progress.h"
 #include "net/refusal.h"
 
 #include <errno.h>

@@ -65,7 +65,9 @@ int main(int argc, char **argv)
 {
     static struct load_options options;
     char error[LOAD_ERROR_BYTES];
-    if (load_options_read(&options, argc, argv, error) != RC_OK) return complain(error, LOAD_MISUSED);
+    if (load_options_read(&options, argc, argv, error) != RC_OK || load_options_check(&options, error) != RC_OK) {
+        return complain(error, LOAD_MISUSED);
+    }
     if (options.help) {
         load_options_help(stdout);
         return finish_output(LOAD_OK);

@@ -21,7 +21,8 @@ static enum rc read_line(struct load_options *options, const char *line, char *e
         arguments[count++] = word;
     }
     error[0] = '\0';
-    return load_options_read(options, count, arguments, error);
+    enum rc rc = load_options_read(options, count, arguments, error);
+    return rc == RC_OK ? load_options_check(options, error) : rc;
 }
 
 Test(load_options, addresses_are_taken_apart, .timeout = 10)
