@@ -10,7 +10,6 @@
 #include "server/config/app.h"
 #include "server/config/history_rule.h"
 #include "server/home/channel_log_window.h"
-#include "server/home/history_page.h"
 #include "server/home/home.h"
 #include "server/home/home_answer.h"
 #include "server/home/home_deliver.h"
@@ -38,8 +37,9 @@ struct log_job {
     struct receipt *receipt;   /* APPEND */
     struct log_behind *behind; /* APPEND: what follows it, oldest first */
     struct log_behind **behind_end;
-    struct query *query; /* APPEND, or READ for a page */
-    struct join *join;   /* READ for who resumes; with neither: for the window */
+    struct query *query;   /* APPEND, or READ for a page, */
+    log_page_reader *page; /* which this writes */
+    struct join *join;     /* READ for who resumes; with neither: for the window */
 };
 
 static struct log_job *job_new(struct shard *shard, struct channel_log *log, enum store_job_kind kind)
@@ -129,19 +129,32 @@ void log_ask_append(struct shard *shard, struct channel_log *log, struct message
     channel_log_refuse(shard, log, rc, message, query, receipt);
 }
 
-enum rc channel_log_read(struct shard *shard, struct channel_log *log, struct join *join, struct query *query,
-                         uint64_t since, uint64_t before, uint32_t count_max)
+enum rc channel_log_resume(struct shard *shard, struct channel_log *log, struct join *join)
 {
     struct log_job *job = job_new(shard, log, STORE_READ);
     if (job == NULL) return RC_ENOMEM;
     job->join = join;
-    job->query = query;
-    job->job.since = since;
-    job->job.before = before;
-    job->job.count_max = count_max;
+    job->job.since = join->recover.from.offset;
+    job->job.before = UINT64_MAX;
+    job->job.count_max = UINT32_MAX;
     job->job.bytes_max = shard->options->replay_bytes_max;
-    job->job.is_from_end = query != NULL && query->page.is_from_end;
-    job->job.is_all_or_nothing = join != NULL;
+    job->job.is_all_or_nothing = true;
+    enum rc rc = ask(shard, job);
+    if (rc != RC_OK) job_free(shard, job);
+    return rc;
+}
+
+enum rc channel_log_read(struct shard *shard, struct channel_log *log, struct query *query, log_page_reader *page)
+{
+    struct log_job *job = job_new(shard, log, STORE_READ);
+    if (job == NULL) return RC_ENOMEM;
+    job->query = query;
+    job->page = page;
+    job->job.since = query->page.since;
+    job->job.before = query->page.before;
+    job->job.count_max = query->page.limit;
+    job->job.bytes_max = shard->options->replay_bytes_max;
+    job->job.is_from_end = query->page.is_from_end;
     enum rc rc = ask(shard, job);
     if (rc != RC_OK) job_free(shard, job);
     return rc;
@@ -291,7 +304,7 @@ static void replay_read(struct shard *shard, struct log_job *job)
 static void page_read(struct shard *shard, struct log_job *job)
 {
     struct query *query = job->query;
-    enum rc rc = history_page_stored(job->log, query, &job->job);
+    enum rc rc = job->page(job->log, query, &job->job);
     home_set_timer(shard, job->log->roster);
     job_free(shard, job);
     query_done(shard, query, rc);

@@ -15,6 +15,7 @@ struct message;
 struct query;
 struct receipt;
 struct shard;
+struct store_job;
 
 /* Lets the message, which could not be kept, go out once the append is done that was asked last. False: there is none,
  * or no room; it is not taken. */
@@ -37,10 +38,15 @@ void channel_log_refuse(struct shard *shard, struct channel_log *log, enum rc rc
 bool channel_log_pass_behind(struct shard *shard, struct channel_log *log, struct message *message,
                              struct query *query, struct receipt *receipt);
 
-/* Asks the store for what is not in the window; the answer goes on with the join or the query. Takes over the one that
- * is given. RC_ESTORE, RC_EFULL or RC_ENOMEM: not taken. */
-enum rc channel_log_read(struct shard *shard, struct channel_log *log, struct join *join, struct query *query,
-                         uint64_t since, uint64_t before, uint32_t count_max);
+/* Asks the store for all behind the position from which the join resumes; the answer goes on with it. Takes over the
+ * join. RC_ESTORE, RC_EFULL or RC_ENOMEM: not taken. */
+enum rc channel_log_resume(struct shard *shard, struct channel_log *log, struct join *join);
+
+/* Fills in the query's answer from what the store has answered, which it only borrows. */
+typedef enum rc log_page_reader(const struct channel_log *log, struct query *query, const struct store_job *job);
+/* Asks the store for the query's page; when it has answered, `page` is called, and the query is answered. Takes over
+ * the query. RC_ESTORE, RC_EFULL or RC_ENOMEM: not taken. */
+enum rc channel_log_read(struct shard *shard, struct channel_log *log, struct query *query, log_page_reader *page);
 
 /* Once a turn: takes what the store has answered; wakes it. */
 void channel_log_take_answers(struct shard *shard);

@@ -122,6 +122,25 @@ static bool is_in_window(const struct channel_log *log, const struct query_page 
     return range.first > 0 || range.end - range.first >= asked->limit;
 }
 
+/* ---- from the store ---- */
+
+static enum rc page_stored(const struct channel_log *log, struct query *query, const struct store_job *job)
+{
+    struct page page = {.messages = job->messages, .count = job->messages_count};
+    if (job->rc != RC_OK && job->rc != RC_ENOENT) return job->rc;
+    uint64_t since = query->page.since;
+    bool is_kept = job->rc == RC_OK ? since + 1 >= job->first : since >= log->window.last.offset;
+    page.is_complete = is_kept && is_whole(&query->page, log);
+    if (page.count > 0 && query->page.is_from_end) {
+        page.has_more = page.messages[0]->offset > job->first;
+    } else if (page.count > 0) {
+        page.has_more = page.messages[page.count - 1]->offset < log->window.last.offset;
+    }
+    return write_page(query, log, &page);
+}
+
+/* ---- either ---- */
+
 static enum rc answer(struct shard *shard, struct channel_log *log, struct query *query)
 {
     struct query_page *asked = &query->page;
@@ -130,7 +149,7 @@ static enum rc answer(struct shard *shard, struct channel_log *log, struct query
     if (asked->is_of_other_epoch) asked->since = 0;
     struct range range = choose(shard, &log->window, asked);
     if (is_in_window(log, asked, range)) return write_range(query, log, range);
-    enum rc rc = channel_log_read(shard, log, NULL, query, asked->since, asked->before, asked->limit);
+    enum rc rc = channel_log_read(shard, log, query, page_stored);
     return rc == RC_OK ? RC_PENDING : rc;
 }
 
@@ -148,21 +167,4 @@ enum rc history_page(struct shard *shard, struct query *query)
     if (rc == RC_OK) rc = answer(shard, log, query);
     home_drop_if_unused(shard, channel);
     return rc;
-}
-
-/* ---- from the store ---- */
-
-enum rc history_page_stored(const struct channel_log *log, struct query *query, const struct store_job *job)
-{
-    struct page page = {.messages = job->messages, .count = job->messages_count};
-    if (job->rc != RC_OK && job->rc != RC_ENOENT) return job->rc;
-    uint64_t since = query->page.since;
-    bool is_kept = job->rc == RC_OK ? since + 1 >= job->first : since >= log->window.last.offset;
-    page.is_complete = is_kept && is_whole(&query->page, log);
-    if (page.count > 0 && query->page.is_from_end) {
-        page.has_more = page.messages[0]->offset > job->first;
-    } else if (page.count > 0) {
-        page.has_more = page.messages[page.count - 1]->offset < log->window.last.offset;
-    }
-    return write_page(query, log, &page);
 }

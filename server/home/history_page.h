@@ -10,13 +10,9 @@
 
 #include "core/rc.h"
 
-struct channel_log;
 struct query;
 struct shard;
-struct store_job;
 
 /* Fills in the answer to a QUERY_HISTORY. RC_PENDING: it is answered later, and taken over. RC_ENOENT: the channel
  * keeps no history. RC_ESTORE, RC_EFULL: the store cannot say now. RC_ENOMEM. */
 enum rc history_page(struct shard *shard, struct query *query);
-/* The same with what the store has answered. */
-enum rc history_page_stored(const struct channel_log *log, struct query *query, const struct store_job *job);

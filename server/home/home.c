@@ -160,8 +160,7 @@ static enum rc look_up(struct shard *shard, struct roster *roster, struct join *
                        !history_has_all_behind(&log->window, from->offset);
     if (!is_in_store || join->is_looked_up) return RC_OK;
     join->is_looked_up = true; /* also if the store cannot be asked: the client is told that it cannot resume */
-    return channel_log_read(shard, log, join, NULL, from->offset, UINT64_MAX, UINT32_MAX) == RC_OK ? RC_PENDING
-                                                                                                   : RC_OK;
+    return channel_log_resume(shard, log, join) == RC_OK ? RC_PENDING : RC_OK;
 }
 
 void home_subscribe(struct shard *shard, uint32_t from, struct join *join)
