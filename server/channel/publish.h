@@ -12,7 +12,7 @@ struct message;
 struct shard;
 
 /* Publishes; takes over the caller's reference. RC_PENDING: the message is on its way, but mailboxes are full or
- * crowds are late: pause the connection that published. */
+ * crowds wait: pause the connection that published. */
 enum rc publish(struct shard *shard, struct message *message);
 
 /* From the home: keeps a message for the end of the turn. Takes over a reference. */

@@ -86,7 +86,6 @@ static void join_crowd(struct shard *shard, uint32_t slot, uint64_t due_ms)
 {
     struct outbox *outbox = &shard->outboxes[slot];
     if (outbox->marks & OUTBOX_DIRTY) return;
-    if (shard->crowd.count == 0) shard->crowd_since_ms = due_ms;
     if (shard->crowd.count == 0 || due_ms < shard->crowd_due_ms) shard->crowd_due_ms = due_ms;
     if (!slot_queue_add(&shard->crowd, slot)) { /* full of places that stand for nothing any more */
         flush_later(shard, slot);
@@ -197,6 +196,7 @@ static void go_on(struct shard *shard, const struct flush_send *send)
     if (send->result >= 0 && (uint32_t)send->result == send->asked) {
         if (!outbox_is_empty(outbox)) { /* it takes several sends, and others have their turn between them */
             flush_later_behind(shard, send->slot);
+            crowd_left(shard, outbox->bytes);
         } else if (outbox->marks & OUTBOX_WATCHED) {
             connection_flushed(shard, &shard->connections[send->slot]);
         }
@@ -353,7 +353,7 @@ static void flush_some_of_crowd(struct shard *shard)
         if (crowd->count > PREFETCH_AHEAD) {
             __builtin_prefetch(&shard->outboxes[slot_queue_at(crowd, PREFETCH_AHEAD)], 1);
         }
-        uint32_t slot = slot_queue_take(crowd);
+        uint32_t slot = crowd_take(shard);
         if (!(shard->outboxes[slot].marks & OUTBOX_CROWD)) continue; /* it came out in front */
         shard->outboxes[slot].marks &= (uint16_t)~OUTBOX_CROWD;
         flush_outbox(shard, slot);

@@ -31,7 +31,7 @@ struct server {
     struct tls_ticket_keys *ticket_keys; /* of all shards */
     struct counters counters;            /* the main thread's */
     uint32_t stage;                      /* atomic: enum server_stage */
-    uint32_t crowds_late;                /* atomic: shards whose crowds are late (server/shard/crowd.h) */
+    struct crowds_behind crowds_behind;  /* atomic: shards that are */
     int ring_error;                      /* atomic: errno that a shard's ring gave up with, 0: none has */
     bool has_guests;                     /* server/http/guest.h: they may sign in */
     struct doors doors;

@@ -281,7 +281,7 @@ bool turn_run(struct shard *shard)
 {
     bool is_calm = turn_sleep(shard); /* the only place that sleeps */
     turn_take_completions(shard);     /* bytes in -> frames -> messages -> letters */
-    crowd_look(shard);                /* may those who publish to crowds be read? */
+    crowd_look(shard);                /* may those who publish be read? */
     post_retry(shard);                /* letters of ours that found a mailbox full */
     post_take_letters(shard);         /* of other shards: into order, or to our subscribers */
     channel_log_take_answers(shard);  /* what the store has committed -> to its readers */

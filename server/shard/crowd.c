@@ -1,4 +1,4 @@
-/* server/shard/crowd.c - one number that all shards share, and what a shard has seen of it. */
+/* server/shard/crowd.c - passes over the queue, and what all shards know of them. */
 #include "server/shard/crowd.h"
 
 #include "core/channel.h"
@@ -7,35 +7,60 @@
 
 #include <ck_pr.h>
 
-static void set_late(struct shard *shard, bool is_late)
+uint32_t crowd_take(struct shard *shard)
 {
-    if (is_late == shard->is_crowd_late) return;
-    shard->is_crowd_late = is_late;
-    if (is_late) {
+    if (shard->crowd_pass == 0) {
+        shard->crowd_pass = shard->crowd.count;
+        shard->crowd_pass_ms = shard->now_ms;
+        shard->crowd_left_before = shard->crowd_left_bytes;
+        shard->crowd_left_bytes = 0;
+    }
+    shard->crowd_pass--;
+    return slot_queue_take(&shard->crowd);
+}
+
+void crowd_left(struct shard *shard, uint64_t bytes)
+{
+    shard->crowd_left_bytes += bytes;
+}
+
+static void set_behind(struct shard *shard, uint32_t *shards, bool *is_behind, bool will_be)
+{
+    if (*is_behind == will_be) return;
+    *is_behind = will_be;
+    if (will_be) {
         counter_add(&shard->counters, COUNTER_crowds_late, 1);
-        ck_pr_inc_uint(shard->crowds_late);
+        ck_pr_inc_uint(shards);
     } else {
-        ck_pr_dec_uint(shard->crowds_late);
+        ck_pr_dec_uint(shards);
     }
 }
 
 void crowd_judge(struct shard *shard)
 {
-    set_late(shard, shard->crowd.count > 0 && shard->now_ms > shard->crowd_since_ms + CROWD_LATE_MS);
+    if (shard->crowd.count == 0) {
+        shard->crowd_pass = 0;
+        shard->crowd_left_bytes = shard->crowd_left_before = 0;
+    }
+    bool is_late = shard->crowd_pass > 0 && shard->now_ms > shard->crowd_pass_ms + CROWD_LATE_MS;
+    bool is_full = shard->crowd_left_bytes > CROWD_LEFT_BYTES_MAX || shard->crowd_left_before > CROWD_LEFT_BYTES_MAX;
+    set_behind(shard, &shard->crowds_behind->late, &shard->is_crowd_late, is_late);
+    set_behind(shard, &shard->crowds_behind->full, &shard->is_crowd_full, is_full);
 }
 
 void crowd_give_up(struct shard *shard)
 {
-    set_late(shard, false);
+    set_behind(shard, &shard->crowds_behind->late, &shard->is_crowd_late, false);
+    set_behind(shard, &shard->crowds_behind->full, &shard->is_crowd_full, false);
 }
 
 void crowd_look(struct shard *shard)
 {
-    if (ck_pr_load_uint(shard->crowds_late) == 0) {
-        shard->crowds_late_since_ms = 0;
-    } else if (shard->crowds_late_since_ms == 0) {
-        shard->crowds_late_since_ms = shard->now_ms;
-    }
+    bool is_full = ck_pr_load_uint(&shard->crowds_behind->full) > 0;
+    bool is_late = ck_pr_load_uint(&shard->crowds_behind->late) > 0;
+    bool was_behind = shard->crowd_wait != CROWD_WAIT_NOBODY;
+    shard->crowd_wait = is_full ? CROWD_WAIT_ALL : is_late ? CROWD_WAIT_CROWDS : CROWD_WAIT_NOBODY;
+    if (!was_behind) shard->crowd_wait_since_ms = shard->now_ms;
 }
 
 static uint32_t longest_frame(const struct message *message)
@@ -48,10 +73,22 @@ static uint32_t longest_frame(const struct message *message)
 }
 
 /* How many readers there are on other shards only the home knows: as many on each as here, it is thought. */
-bool crowd_must_wait(struct shard *shard, const struct message *message)
+static bool is_for_crowd(struct shard *shard, const struct message *message)
 {
-    if (shard->crowds_late_since_ms == 0) return false;
     const struct channel *channel = hub_find(&shard->hub, &message->channel);
     uint64_t readers = channel != NULL ? (uint64_t)channel_count(channel) * shard->hub.homes : 0;
     return readers >= CROWD_READERS_MIN || readers * longest_frame(message) > CROWD_BYTES_MIN;
+}
+
+bool crowd_must_wait(struct shard *shard, const struct message *message)
+{
+    switch (shard->crowd_wait) {
+    case CROWD_WAIT_NOBODY:
+        return false;
+    case CROWD_WAIT_CROWDS:
+        return is_for_crowd(shard, message);
+    case CROWD_WAIT_ALL:
+        return true;
+    }
+    __builtin_unreachable();
 }

@@ -1,28 +1,47 @@
-/* server/shard/crowd.h - whose messages wait while crowds are behind.
+/* server/shard/crowd.h - the queue of outboxes that take long, and whose messages wait while it is long.
  *
- * A shard serves a crowd in slices (server/connection/flush.h). Is it not through for CROWD_LATE_MS, then more for
- * crowds would only make outboxes longer: until no shard is late, whoever publishes to a crowd is not read, and TCP
- * tells it to wait; what goes to a few passes. Backends are answered 503 when that lasts for CROWD_OVERLOAD_MS.
- * Threads: each function is the shard's own; the number of shards that are late is shared by all. */
+ * A shard serves them in slices, so that others have their turn (server/connection/flush.h); so more may be published
+ * than is sent. Then more would only make outboxes longer, and who publishes is paused: not read, so that TCP tells its
+ * client to wait. A pass, in which each that stands in the queue has its turn, may take CROWD_LATE_MS; until it is
+ * through, those wait who publish to crowds. Outboxes that had their turn may have CROWD_LEFT_BYTES_MAX left, together;
+ * until they have less, whoever publishes waits. Backends are answered 503 when either lasts for CROWD_OVERLOAD_MS.
+ * Threads: each function is the shard's own; how many shards are behind is shared by all. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CROWD_READERS_MIN 512           /* who get the same, from which on they are a crowd; */
-#define CROWD_BYTES_MIN   (1024 * 1024) /* or fewer, who get more than this together */
-#define CROWD_LATE_MS     20
-#define CROWD_OVERLOAD_MS 1000
+#define CROWD_READERS_MIN    512           /* who get the same, from which on they are a crowd; */
+#define CROWD_BYTES_MIN      (1024 * 1024) /* or fewer, who get more than this together */
+#define CROWD_LATE_MS        20
+#define CROWD_LEFT_BYTES_MAX (32 * 1024 * 1024)
+#define CROWD_OVERLOAD_MS    1000
 
 struct message;
 struct shard;
 
-/* At the end of a flush: is this shard late, or not any more? */
+enum crowd_wait {
+    CROWD_WAIT_NOBODY,
+    CROWD_WAIT_CROWDS, /* who publishes to a crowd */
+    CROWD_WAIT_ALL,    /* who publishes */
+};
+
+/* Of all shards: how many are behind so far. Atomic. */
+struct crowds_behind {
+    uint32_t late; /* make those wait who publish to crowds, */
+    uint32_t full; /* and these whoever publishes */
+};
+
+/* The next of the queue, which is not empty: its slot. */
+uint32_t crowd_take(struct shard *shard);
+/* One that was taken has so many bytes left, which its socket would take, and stands in the queue again. */
+void crowd_left(struct shard *shard, uint64_t bytes);
+/* At the end of a flush: is this shard behind? */
 void crowd_judge(struct shard *shard);
-/* Once a turn: what is known of all shards. */
+/* Once a turn: is any? */
 void crowd_look(struct shard *shard);
 /* The shard ends. */
 void crowd_give_up(struct shard *shard);
 
-/* Is a shard late, and the message for a crowd? Then its publisher is to be paused. */
+/* Is whoever publishes this message to be paused? */
 bool crowd_must_wait(struct shard *shard, const struct message *message);

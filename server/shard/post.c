@@ -133,13 +133,13 @@ static void take_lane(struct shard *shard, enum letter_lane lane)
     }
 }
 
-/* Reads on from paused connections, the longest paused first, until letters wait again; none while crowds are late. One
+/* Reads on from paused connections, the longest paused first, until letters wait again; none while crowds wait. One
  * that is paused anew goes to the end of the list. */
 static void resume_paused(struct shard *shard)
 {
     struct slot_list *paused = &shard->paused;
     uint32_t resumed = 0;
-    if (shard->crowds_late_since_ms != 0) return;
+    if (shard->crowd_wait != CROWD_WAIT_NOBODY) return;
     for (uint32_t count = paused->count; shard->letters_waiting == 0 && resumed < count; resumed++) {
         connection_resume(shard, &shard->connections[paused->slots[resumed]]);
     }

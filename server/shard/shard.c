@@ -125,7 +125,7 @@ enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, c
         .doors = &server->doors,
         .ticket_keys = server->ticket_keys,
         .has_guests = server->has_guests,
-        .crowds_late = &server->crowds_late,
+        .crowds_behind = &server->crowds_behind,
         .signal_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
     };
     shard->slots_max = shard->door->slots_max;

@@ -74,21 +74,26 @@ struct shard {
     uint32_t slots_max;
     struct connection *connections;
     struct outbox *outboxes;
-    uint32_t slots_used;           /* slots from here on were never used */
-    struct slot_list dirty;        /* outboxes to flush this turn */
-    struct slot_queue crowd;       /* outboxes of large audiences, flushed a part in each turn, */
-    uint64_t crowd_due_ms;         /* from then on; */
-    uint64_t crowd_since_ms;       /* since then there is somebody in it who is due, */
-    bool is_crowd_late;            /* for too long */
-    uint32_t *crowds_late;         /* atomic: how many shards are, of all */
-    uint64_t crowds_late_since_ms; /* this shard's or another's; 0: none is */
-    struct slot_list flushing;     /* empty; changes places with dirty in each round of a flush */
-    struct slot_list starved;      /* receives to start again: there was no buffer */
-    struct slot_list paused;       /* connections not read from while letters wait, or crowds */
-    struct slot_queue askers;      /* connections whose question waits for others' long answers to leave */
-    uint32_t answers_asked;        /* questions under way whose answer may be long; */
-    uint64_t answer_bytes;         /* each is thought to be so long */
-    struct flush_chunk *chunk;     /* the sends of one submit */
+    uint32_t slots_used;                 /* slots from here on were never used */
+    struct slot_list dirty;              /* outboxes to flush this turn */
+    struct slot_queue crowd;             /* outboxes of large audiences, flushed a part in each turn, */
+    uint64_t crowd_due_ms;               /* from then on */
+    uint32_t crowd_pass;                 /* so many of it have not had their turn in this pass over it, */
+    uint64_t crowd_pass_ms;              /* which began then; */
+    uint64_t crowd_left_bytes;           /* those who had theirs have these left, */
+    uint64_t crowd_left_before;          /* and had in the pass before */
+    bool is_crowd_late;                  /* counted among crowds_behind->late, */
+    bool is_crowd_full;                  /* and ->full */
+    struct crowds_behind *crowds_behind; /* of all shards */
+    enum crowd_wait crowd_wait;          /* who has to wait, */
+    uint64_t crowd_wait_since_ms;        /* if anybody has: since then */
+    struct slot_list flushing;           /* empty; changes places with dirty in each round of a flush */
+    struct slot_list starved;            /* receives to start again: there was no buffer */
+    struct slot_list paused;             /* connections not read from while letters wait, or crowds */
+    struct slot_queue askers;            /* connections whose question waits for others' long answers to leave */
+    uint32_t answers_asked;              /* questions under way whose answer may be long; */
+    uint64_t answer_bytes;               /* each is thought to be so long */
+    struct flush_chunk *chunk;           /* the sends of one submit */
 
     struct trim trim;    /* gives memory back to the kernel, */
     uint64_t trim_at_ms; /* the next time then */
@@ -183,9 +188,9 @@ enum close_reason shard_drain_reason(const struct shard *shard);
 /* Letters of ours wait already, or crowds: more would only wait longer, so what can be refused is. */
 static inline bool shard_is_overloaded(const struct shard *shard)
 {
-    bool is_late =
-        shard->crowds_late_since_ms != 0 && shard->now_ms > shard->crowds_late_since_ms + CROWD_OVERLOAD_MS;
-    return is_late || shard->letters_waiting > shard->options->mailbox_letters;
+    bool is_behind =
+        shard->crowd_wait != CROWD_WAIT_NOBODY && shard->now_ms > shard->crowd_wait_since_ms + CROWD_OVERLOAD_MS;
+    return is_behind || shard->letters_waiting > shard->options->mailbox_letters;
 }
 
 static inline uint32_t shard_slot(const struct shard *shard, const struct connection *connection)

@@ -215,3 +215,29 @@ Test(flush, who_publishes_faster_than_a_crowd_can_be_served_waits, .timeout = 60
     cr_expect_lt(most, all_bytes / 4);
     scenario_stop(&scenario);
 }
+
+/* Goal: the same where there is no crowd: what each turn takes in is more than it can send. Method: 375 MB in all. */
+Test(flush, who_publishes_more_than_can_be_sent_to_a_few_waits_too, .timeout = 60)
+{
+    enum { CLIENTS = 40, MESSAGES = 60, BYTES = 4000 };
+    static struct client *clients[CLIENTS];
+    uint64_t most = 0;
+    scenario_start(&scenario, 1, FLAGS("--shards", "1", "--outbox-bytes-max", "64MiB"));
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        clients[i] = client_join(&scenario, 0, "/room/few", 1024 * 1024);
+    }
+    scenario_settle(&scenario);
+    fake_sends_take(100);
+    for (uint32_t i = 0; i < CLIENTS * MESSAGES; i++) {
+        client_say(clients[i % CLIENTS], BYTES);
+    }
+    while (scenario_step(&scenario, 50)) {
+        uint64_t waiting = scenario_counter(&scenario, COUNTER_outbox_bytes);
+        if (waiting > most) most = waiting;
+    }
+    cr_expect_eq(scenario_counter(&scenario, COUNTER_messages_delivered),
+                 (uint64_t)CLIENTS * (CLIENTS - 1) * MESSAGES);
+    cr_expect_gt(scenario_counter(&scenario, COUNTER_crowds_late), 0);
+    cr_expect_lt(most, 2 * CROWD_LEFT_BYTES_MAX);
+    scenario_stop(&scenario);
+}
