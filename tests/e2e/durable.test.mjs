@@ -232,7 +232,7 @@ placeTest("ids of clients do not make a backend's key forgotten",
   });
 
 placeTest('names that somebody made up ask the store nothing and leave nothing', {}, async (place, signal) => {
-  const strangers = sized(1, 500);
+  const strangers = sized(1, 150);
   await place.publish('room-a', 1, 3);
   await place.restart(signal);    /* which names it has is learnt anew */
   await (await Peer.open(place.server)).leave();    /* without a connection no counters are told */
