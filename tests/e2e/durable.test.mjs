@@ -16,7 +16,7 @@ import {
 } from './support.mjs';
 import { startServer } from './server.mjs';
 
-const TEST_MS = 150_000;
+const TEST_MS = sized(150_000, 3_600_000);
 const APP_ARGS = appArgs('client_events_per_second=10000 channels_max=1000');
 const ROW_BYTES = 100;    /* what a message of few bytes takes at least */
 const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
