@@ -46,6 +46,7 @@ struct roster {
 
     const struct history_rule *rule; /* of its history; NULL: it keeps none */
     struct channel_log *log;         /* its history (server/home/channel_log.h); NULL: not in use */
+    uint64_t log_due_ms;             /* when that has something to do, as it says; UINT64_MAX: never */
 
     uint64_t invited_ms; /* a guest's channel: since when it was invited */
     uint32_t invited;    /* so often */

@@ -15,8 +15,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define DURABLE_IDLE_MS (60 * 1000) /* then a durable channel without subscribers is left to the store */
-#define SAVE_AGAIN_MS   1000        /* until the store is told once more of a loss that it could not note */
+#define SAVE_AGAIN_MS 1000 /* until the store is told once more of a loss that it could not note */
 
 /* ---- life ---- */
 
@@ -50,7 +49,7 @@ enum rc channel_log_open(struct shard *shard, struct roster *roster, struct chan
         if (roster->rule == NULL) return RC_ENOENT;
         roster->log = log_new(shard, roster);
         if (roster->log == NULL) return RC_ENOMEM;
-        home_set_timer(shard, roster); /* whatever becomes of what it was made for */
+        log_set_timer(shard, roster->log); /* whatever becomes of what it was made for */
         log_bound(shard, roster->log);
     }
     struct channel_log *log = *log_r = roster->log;
@@ -110,39 +109,6 @@ enum rc channel_log_wait(struct shard *shard, struct channel_log *log, struct jo
 
 /* ---- time ---- */
 
-/* Is it time, and possible, to tell the store of it? */
-static bool may_save_loss(const struct channel_log *log)
-{
-    return log_knows_of_loss(log) && !log->is_saving && (log->state == LOG_READY || log->state == LOG_UNREAD);
-}
-
-/* Nobody loses by its going but who comes back later than it promised to wait. */
-static bool may_go(const struct channel_log *log)
-{
-    return roster_subscribers(log->roster) == 0 && log->jobs == 0 && log->waiting == NULL;
-}
-
-/* How long it stays when nobody subscribes to it and nothing is left in its window. */
-static uint64_t idle_ms(const struct channel_log *log)
-{
-    if (log->is_unseen) return 0;
-    if (!log->rule->durable) return log->given > 0 ? log->rule->ttl : 0;
-    if (!log_knows_of_loss(log)) return DURABLE_IDLE_MS;
-    return store_remembers_ms(log->rule->ttl); /* should the store never be told */
-}
-
-uint64_t channel_log_due_ms(struct shard *shard, struct channel_log *log)
-{
-    uint64_t due_ms = UINT64_MAX, wall_ms = log_day_ms(shard);
-    if (log->window.count > 0) {
-        uint64_t expires_ms = history_expires_ms(&log->window, log->rule->ttl, wall_ms);
-        due_ms = shard->now_ms + (expires_ms > wall_ms ? expires_ms - wall_ms : 0);
-    }
-    if (may_save_loss(log) && log->save_at_ms < due_ms) due_ms = log->save_at_ms;
-    if (may_go(log) && log->used_ms + idle_ms(log) < due_ms) due_ms = log->used_ms + idle_ms(log);
-    return due_ms;
-}
-
 /* So that a restart does not forget it. A log that was never read is read first. */
 static void save_loss(struct shard *shard, struct channel_log *log)
 {
@@ -157,8 +123,11 @@ static void save_loss(struct shard *shard, struct channel_log *log)
 bool channel_log_run(struct shard *shard, struct channel_log *log)
 {
     log_trim(shard, log);
-    if (may_save_loss(log) && shard->now_ms >= log->save_at_ms) save_loss(shard, log);
-    if (!may_go(log) || shard->now_ms < log->used_ms + idle_ms(log)) return true;
+    if (log_may_save_loss(log) && shard->now_ms >= log->save_at_ms) save_loss(shard, log);
+    if (!log_may_go(log) || shard->now_ms < log->used_ms + log_idle_ms(log)) {
+        log_note_due(shard, log);
+        return true;
+    }
     log_free(shard, log);
     return false;
 }
@@ -168,6 +137,7 @@ bool channel_log_left(struct shard *shard, struct channel_log *log)
     log->used_ms = shard->now_ms;
     if (!channel_log_run(shard, log)) return false;
     log_bound(shard, log); /* others may go now that had to stay */
+    log_note_due(shard, log);
     return true;
 }
 

@@ -13,7 +13,6 @@
 #include "server/home/home.h"
 #include "server/home/home_answer.h"
 #include "server/home/home_deliver.h"
-#include "server/home/home_roster.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"
 #include "server/system/log.h"
@@ -261,7 +260,7 @@ static void appended(struct shard *shard, struct log_job *job)
         log_refuse(shard, log, rc, message, query, receipt);
     }
     send_behind(shard, log, behind);
-    if (--log->jobs == 0) home_set_timer(shard, log->roster);
+    if (--log->jobs == 0) log_set_timer(shard, log);
 }
 
 static void loss_noted(struct shard *shard, struct log_job *job)
@@ -270,7 +269,7 @@ static void loss_noted(struct shard *shard, struct log_job *job)
     log->is_saving = false;
     if (job->job.rc == RC_OK) log->stored_whole_from = job->job.whole_from;
     job_free(shard, job);
-    home_set_timer(shard, log->roster);
+    log_set_timer(shard, log);
 }
 
 /* What the store has for a reader, as one run of frames; NULL: out of memory, or not all that is wanted. */
@@ -305,7 +304,7 @@ static void page_read(struct shard *shard, struct log_job *job)
 {
     struct query *query = job->query;
     enum rc rc = job->page(job->log, query, &job->job);
-    home_set_timer(shard, job->log->roster);
+    log_set_timer(shard, job->log);
     job_free(shard, job);
     query_done(shard, query, rc);
 }

@@ -22,7 +22,8 @@
 
 #include <stdlib.h>
 
-#define DURABLE_MESSAGES_MAX 1000 /* of a durable channel that stay in memory: the store has the rest */
+#define DURABLE_MESSAGES_MAX 1000        /* of a durable channel that stay in memory: the store has the rest */
+#define DURABLE_IDLE_MS      (60 * 1000) /* then a durable channel without subscribers is left to the store */
 
 uint64_t log_day_ms(struct shard *shard)
 {
@@ -82,6 +83,44 @@ static void add(struct shard *shard, struct channel_log *log, struct message *pl
     log_count(shard, log);
 }
 
+/* ---- time ---- */
+
+bool log_may_save_loss(const struct channel_log *log)
+{
+    return log_knows_of_loss(log) && !log->is_saving && (log->state == LOG_READY || log->state == LOG_UNREAD);
+}
+
+bool log_may_go(const struct channel_log *log)
+{
+    return roster_subscribers(log->roster) == 0 && log->jobs == 0 && log->waiting == NULL;
+}
+
+uint64_t log_idle_ms(const struct channel_log *log)
+{
+    if (log->is_unseen) return 0;
+    if (!log->rule->durable) return log->given > 0 ? log->rule->ttl : 0;
+    if (!log_knows_of_loss(log)) return DURABLE_IDLE_MS;
+    return store_remembers_ms(log->rule->ttl); /* should the store never be told */
+}
+
+void log_note_due(struct shard *shard, struct channel_log *log)
+{
+    uint64_t due_ms = UINT64_MAX, wall_ms = log_day_ms(shard);
+    if (log->window.count > 0) {
+        uint64_t expires_ms = history_expires_ms(&log->window, log->rule->ttl, wall_ms);
+        due_ms = shard->now_ms + (expires_ms > wall_ms ? expires_ms - wall_ms : 0);
+    }
+    if (log_may_save_loss(log) && log->save_at_ms < due_ms) due_ms = log->save_at_ms;
+    if (log_may_go(log) && log->used_ms + log_idle_ms(log) < due_ms) due_ms = log->used_ms + log_idle_ms(log);
+    log->roster->log_due_ms = due_ms;
+}
+
+void log_set_timer(struct shard *shard, struct channel_log *log)
+{
+    log_note_due(shard, log);
+    home_set_timer(shard, log->roster);
+}
+
 /* ---- keeping ---- */
 
 void log_mark_seen(struct shard *shard, struct channel_log *log)
@@ -116,7 +155,7 @@ enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *p
     struct position position = log->window.last;
     struct roster *roster = log->roster;
     log_bound(shard, log);
-    if (was_empty) home_set_timer(shard, roster);
+    if (was_empty) log_set_timer(shard, log);
     if (placed->origin == ORIGIN_ROOM) home_tell_room_message(shard, placed, position.epoch);
     enum rc rc = home_deliver(shard, roster->channel, placed);
     home_answer_publish(shard, query, receipt, RC_OK, &position); /* last: who is answered may publish the next */
@@ -139,7 +178,7 @@ void log_send_unkept(struct shard *shard, struct channel_log *log, struct messag
     } else if (log != NULL) {
         log->is_torn = true;
     }
-    if (log != NULL) home_set_timer(shard, log->roster); /* which tells the store */
+    if (log != NULL) log_set_timer(shard, log); /* which tells the store */
     struct channel *channel = hub_find(&shard->hub, &message->channel);
     if (channel != NULL) {
         home_deliver(shard, channel, message);
@@ -221,7 +260,7 @@ void log_fill(struct shard *shard, struct channel_log *log, struct store_job *jo
     if (log->is_torn) log->whole_from = window->last.offset + 1;
     log->is_torn = false;
     log_bound(shard, log);
-    home_set_timer(shard, log->roster);
+    log_set_timer(shard, log);
 }
 
 void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_state state)
@@ -244,5 +283,5 @@ void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_st
     }
     log->jobs--;
     if (log->state == LOG_FAILED) log->state = LOG_UNREAD; /* who comes next tries again */
-    home_set_timer(shard, log->roster);
+    log_set_timer(shard, log);
 }

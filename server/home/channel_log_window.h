@@ -76,6 +76,16 @@ void log_choose_epoch_unseen(const struct shard *shard, const struct name *chann
 /* Something of it was to be kept: from here on only the store knows what it has. */
 void log_mark_seen(struct shard *shard, struct channel_log *log);
 
+/* Is it time, and possible, to tell the store of a loss? */
+bool log_may_save_loss(const struct channel_log *log);
+/* Nobody loses by its going but who comes back later than it promised to wait, */
+bool log_may_go(const struct channel_log *log);
+/* which is for so long, when nobody subscribes to it and nothing is left in its window. */
+uint64_t log_idle_ms(const struct channel_log *log);
+/* Tells the roster when the log has something to do (roster->log_due_ms); and has its timer set. */
+void log_note_due(struct shard *shard, struct channel_log *log);
+void log_set_timer(struct shard *shard, struct channel_log *log);
+
 /* Forgets what is too old, or too much for its rule. */
 void log_trim(struct shard *shard, struct channel_log *log);
 /* The message with the next offset; NULL: out of memory. Leaves *message the caller's, which may be another one. */

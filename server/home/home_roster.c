@@ -3,7 +3,6 @@
 
 #include "core/channel.h"
 #include "core/roster.h"
-#include "server/home/channel_log.h"
 #include "server/shard/shard.h"
 
 #include <stdlib.h>
@@ -30,10 +29,7 @@ void home_set_timer(struct shard *shard, struct roster *roster)
     if (roster->has_count_changed && roster->told_ms + COUNT_EVERY_MS < due_ms) {
         due_ms = roster->told_ms + COUNT_EVERY_MS;
     }
-    if (roster->log != NULL) {
-        uint64_t log_due_ms = channel_log_due_ms(shard, roster->log);
-        if (log_due_ms < due_ms) due_ms = log_due_ms;
-    }
+    if (roster->log != NULL && roster->log_due_ms < due_ms) due_ms = roster->log_due_ms;
     if (due_ms == UINT64_MAX) {
         timer_clear(&shard->roster_timers, &roster->timer);
     } else {
