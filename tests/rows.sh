@@ -10,18 +10,6 @@ cd "${1:-$(dirname "$0")/..}"
 # Includes beyond the rows: why they still stand, then each with its file. One that no longer applies, and one without a
 # reason, is an offence itself; so is a still_uses() in server/CMakeLists.txt without one here.
 exceptions='
-makes and runs the thread, which is the business of run/:
-    server/shard/shard.c net/tls/tls.h
-    server/shard/shard.c server/run/server.h
-    server/shard/shard.c server/run/turn.h
-makes and ends what each room has in a shard, which is the business of run/:
-    server/shard/shard.c server/connection/door.h
-    server/shard/shard.c server/channel/fan_out.h
-    server/shard/shard.c server/component/pusher.h
-    server/shard/shard.c server/connection/accept.h
-    server/shard/shard.c server/connection/secure.h
-    server/shard/shard.c server/home/channel_log_window.h
-    server/shard/shard.c server/home/home.h
 shard_slot() and shard_outbox(), which belong to connection.h:
     server/shard/shard.h server/connection/connection.h
     server/shard/shard.h server/connection/flush.h

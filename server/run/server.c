@@ -6,6 +6,7 @@
 #include "server/config/history_rule.h"
 #include "server/http/guest.h"
 #include "server/run/certificates.h"
+#include "server/run/shard_thread.h"
 #include "server/store/store.h"
 #include "server/system/log.h"
 #include "server/webhook/webhook.h"
@@ -87,6 +88,23 @@ static void drop_claims(struct door *door)
     door->claims = NULL;
 }
 
+/* Gives a shard what it needs, but for store and webhooks, which start later. */
+static void give(struct server *server, uint32_t index)
+{
+    server->shards[index] = (struct shard){
+        .index = index,
+        .exchange = &server->exchange,
+        .options = server->options,
+        .door = index < server->homes_count ? &server->doors.public : &server->doors.control,
+        .stage = &server->stage,
+        .ring_error = &server->ring_error,
+        .doors = &server->doors,
+        .ticket_keys = server->ticket_keys,
+        .has_guests = server->has_guests,
+        .crowds_behind = &server->crowds_behind,
+    };
+}
+
 static enum rc make_shards(struct server *server, char *reason_r, size_t reason_size)
 {
     const struct options *options = server->options;
@@ -97,7 +115,8 @@ static enum rc make_shards(struct server *server, char *reason_r, size_t reason_
     memset(server->shards, 0, bytes);
     enum rc rc = exchange_init(&server->exchange, server->shards, server->shards_count, options->mailbox_letters);
     for (uint32_t i = 0; rc == RC_OK && i < server->shards_count; i++) {
-        rc = shard_init(&server->shards[i], i, server, reason_r, reason_size);
+        give(server, i);
+        rc = shard_init(&server->shards[i], server->homes_count, server->tls_files, reason_r, reason_size);
     }
     return rc;
 }

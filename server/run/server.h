@@ -5,18 +5,12 @@
 
 #include "server/config/options.h"
 #include "server/connection/door.h"
+#include "server/run/stage.h"
 #include "server/shard/exchange.h"
 #include "server/shard/shard.h"
 
 #include <stdint.h>
 #include <stdio.h>
-
-/* What the main thread wants of the shards. Only ever grows. */
-enum server_stage {
-    SERVER_RUNNING,
-    SERVER_DRAINING, /* accept nobody, close everybody, then end */
-    SERVER_STOPPED,  /* end now */
-};
 
 struct server {
     struct options *options;

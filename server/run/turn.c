@@ -15,7 +15,7 @@
 #include "server/home/channel_log_store.h"
 #include "server/home/home.h"
 #include "server/run/drain.h"
-#include "server/run/server.h"
+#include "server/run/stage.h"
 #include "server/shard/crowd.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"

@@ -35,7 +35,6 @@ struct doors;
 struct exchange;
 struct receipts;
 struct ring;
-struct server;
 struct store;
 struct store_job;
 struct tls_context;
@@ -153,7 +152,7 @@ struct shard {
     _Alignas(128) uint32_t has_ended; /* atomic: the thread has left its loop */
 
     /* Of all shards together, given before the thread starts: */
-    uint32_t *stage;                     /* atomic: enum server_stage (server/run/server.h) */
+    uint32_t *stage;                     /* atomic: enum server_stage (server/run/stage.h) */
     int *ring_error;                     /* atomic: errno that a ring gave up with, 0: none has */
     const struct doors *doors;           /* of this shard and of the others */
     struct store *store;                 /* NULL: no channel is durable */
@@ -161,16 +160,6 @@ struct shard {
     struct tls_ticket_keys *ticket_keys; /* NULL: no TLS */
     bool has_guests;                     /* server/http/guest.h: they may sign in */
 };
-
-/* What one shard's buffers take of memory, however little it does. */
-uint64_t shard_buffers_bytes(const struct options *options);
-/* Makes everything but the thread; main thread. On error nothing is left and reason_r says why. */
-enum rc shard_init(struct shard *shard, uint32_t index, struct server *server, char *reason_r, size_t reason_size);
-/* The thread has ended, or was never started. */
-void shard_fini(struct shard *shard);
-
-/* Starts the thread, which runs turns until the server stops; returns when it accepts connections, or cannot. */
-enum rc shard_start(struct shard *shard, char *reason_r, size_t reason_size);
 
 /* Any thread: makes the shard look at the stage. */
 void shard_signal(struct shard *shard);

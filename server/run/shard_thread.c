@@ -1,0 +1,239 @@
+/* server/run/shard_thread.c - making a shard, running its thread, taking it apart. */
+#include "server/run/shard_thread.h"
+
+#include "core/memory.h"
+#include "net/listener.h"
+#include "net/refusal.h"
+#include "net/ring.h"
+#include "net/tls/tls.h"
+#include "server/channel/fan_out.h"
+#include "server/component/pusher.h"
+#include "server/connection/accept.h"
+#include "server/connection/door.h"
+#include "server/connection/secure.h"
+#include "server/home/home.h"
+#include "server/run/turn.h"
+#include "server/shard/shard.h"
+#include "server/system/clock.h"
+#include "server/system/log.h"
+
+#include <ck_pr.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define RING_SUBMISSIONS     4096
+#define RING_COMPLETIONS     32768 /* an accept storm (a backlog of 4096) beside a busy turn */
+#define SUBSCRIPTIONS_A_SLOT 128   /* on average; one connection may have what its app permits */
+#define RECEIVE_BYTES        2048  /* of a receive buffer: a chat message, a handshake; larger ones come in several */
+
+static struct ring_setup ring_setup_of(const struct options *options, uint32_t slots)
+{
+    return (struct ring_setup){
+        .submissions = RING_SUBMISSIONS,
+        .completions = RING_COMPLETIONS,
+        .slots = slots,
+        .buffers = options->receive_buffers,
+        .buffer_bytes = RECEIVE_BYTES,
+    };
+}
+
+uint64_t shard_buffers_bytes(const struct options *options)
+{
+    struct ring_setup setup = ring_setup_of(options, 0);
+    return ring_bytes(&setup) + flush_chunk_bytes();
+}
+
+static enum rc make_ring(struct shard *shard, char *reason_r, size_t reason_size)
+{
+    struct ring_setup setup = ring_setup_of(shard->options, shard->slots_max);
+    return ring_new(&shard->ring, &setup, reason_r, reason_size);
+}
+
+/* The first shard behind a door takes the socket that claimed the address; the others join it. */
+static enum rc make_listener(struct shard *shard, uint32_t index, char *reason_r, size_t reason_size)
+{
+    int *claim = &shard->door->claims[index];
+    const struct address *address = door_address(shard->door, index);
+    if (*claim < 0) return listener_join(&address->storage, &shard->listeners[index], reason_r, reason_size);
+    shard->listeners[index] = *claim;
+    *claim = -1;
+    return RC_OK;
+}
+
+static enum rc make_listeners(struct shard *shard, char *reason_r, size_t reason_size)
+{
+    uint32_t count = door_addresses_count(shard->door);
+    shard->listeners = malloc(count * sizeof shard->listeners[0]);
+    shard->is_accepting = calloc(count, sizeof shard->is_accepting[0]);
+    if (shard->listeners == NULL || shard->is_accepting == NULL) return RC_ENOMEM;
+    for (uint32_t i = 0; i < count; i++) {
+        shard->listeners[i] = -1;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        enum rc rc = make_listener(shard, i, reason_r, reason_size);
+        if (rc != RC_OK) return rc;
+    }
+    return RC_OK;
+}
+
+static enum rc make_tables(struct shard *shard, uint32_t homes_count)
+{
+    enum rc rc;
+    uint32_t slots = shard->slots_max;
+    shard->connections = memory_reserve(slots, sizeof shard->connections[0]);
+    shard->outboxes = memory_reserve(slots, sizeof shard->outboxes[0]);
+    shard->chunk = flush_chunk_new();
+    if (shard->connections == NULL || shard->outboxes == NULL || shard->chunk == NULL) return RC_ENOMEM;
+    if ((rc = slot_list_init(&shard->dirty, slots)) != RC_OK) return rc;
+    if ((rc = slot_list_init(&shard->flushing, slots)) != RC_OK) return rc;
+    if ((rc = slot_queue_init(&shard->crowd, slots)) != RC_OK) return rc;
+    if ((rc = slot_queue_init(&shard->askers, slots)) != RC_OK) return rc;
+    if ((rc = slot_list_init(&shard->starved, slots)) != RC_OK) return rc;
+    if ((rc = slot_queue_init(&shard->shaking, slots)) != RC_OK) return rc;
+    if ((rc = slot_queue_init(&shard->hellos, slots)) != RC_OK) return rc;
+    /* Twice: one that is paused again while it is resumed stands in it a second time until the others are done. */
+    if ((rc = slot_list_init(&shard->paused, 2 * slots)) != RC_OK) return rc;
+    if ((rc = pool_init(&shard->subscriptions, sizeof(struct subscription), SUBSCRIPTIONS_A_SLOT * slots)) != RC_OK)
+        return rc;
+    if ((rc = pool_init(&shard->pushers, sizeof(struct pusher), slots)) != RC_OK) return rc;
+    return hub_init(&shard->hub, shard->index, homes_count);
+}
+
+static enum rc make_secure(struct shard *shard, struct tls_files *files, char *reason_r, size_t reason_size)
+{
+    shard->plain = malloc(TLS_RECORD_BYTES_MAX);
+    if (shard->plain == NULL) return RC_ENOMEM;
+    tls_files_hold(files);
+    secure_offer_files(shard, files);
+    return secure_take_files(shard, reason_r, reason_size);
+}
+
+enum rc shard_init(struct shard *shard, uint32_t homes_count, struct tls_files *files, char *reason_r,
+                   size_t reason_size)
+{
+    shard->signal_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    shard->slots_max = shard->door->slots_max;
+    shard->answer_bytes = shard->options->replay_bytes_max; /* until answers tell */
+    TAILQ_INIT(&shard->kept);
+    TAILQ_INIT(&shard->logs);
+    TAILQ_INIT(&shard->empty_logs);
+    arc4random_buf(&shard->epoch_key, sizeof shard->epoch_key);
+    name_filter_init(&shard->seen, shard->options->history_bytes_max / 8);
+    TAILQ_INIT(&shard->store_jobs);
+    snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --connections-max");
+    enum rc rc = make_tables(shard, homes_count);
+    if (rc == RC_OK && shard->signal_descriptor < 0) {
+        snprintf(reason_r, reason_size, "no descriptor is left: raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)");
+        rc = RC_EKERNEL;
+    }
+    if (rc == RC_OK) rc = make_ring(shard, reason_r, reason_size);
+    if (rc == RC_OK) rc = make_listeners(shard, reason_r, reason_size);
+    if (rc == RC_OK && files != NULL) rc = make_secure(shard, files, reason_r, reason_size);
+    if (rc != RC_OK) shard_fini(shard);
+    return rc;
+}
+
+void shard_fini(struct shard *shard)
+{
+    if (shard->options == NULL) return;
+    ring_free(shard->ring); /* first: the kernel may write to our memory until then */
+    if (shard->hub.table != NULL) home_end(shard);
+    hub_fini(&shard->hub);
+    name_filter_fini(&shard->seen);
+    for (uint32_t i = 0; shard->listeners != NULL && i < door_addresses_count(shard->door); i++) {
+        if (shard->listeners[i] >= 0) close(shard->listeners[i]);
+    }
+    if (shard->signal_descriptor >= 0) close(shard->signal_descriptor);
+    free(shard->listeners);
+    free(shard->is_accepting);
+    free(shard->active);
+    free(shard->settling);
+    flush_chunk_free(shard->chunk);
+    pool_fini(&shard->subscriptions);
+    pool_fini(&shard->pushers);
+    slot_list_fini(&shard->dirty);
+    slot_list_fini(&shard->flushing);
+    slot_queue_fini(&shard->crowd);
+    slot_queue_fini(&shard->askers);
+    slot_list_fini(&shard->starved);
+    slot_queue_fini(&shard->shaking);
+    slot_queue_fini(&shard->hellos);
+    secure_end(shard);
+    free(shard->plain);
+    slot_list_fini(&shard->paused);
+    memory_release(shard->connections, shard->slots_max, sizeof shard->connections[0]);
+    memory_release(shard->outboxes, shard->slots_max, sizeof shard->outboxes[0]);
+    *shard = (struct shard){.signal_descriptor = -1};
+}
+
+/* ---- the thread ---- */
+
+static enum rc begin(struct shard *shard)
+{
+    owner_take(&shard->owner);
+    shard->now_ms = monotonic_ms();
+    shard->trim_at_ms = shard->now_ms + TRIM_MS;
+    timer_wheel_init(&shard->timers, shard->now_ms);
+    timer_wheel_init(&shard->roster_timers, shard->now_ms);
+    timer_wheel_init(&shard->throttle_timers, shard->now_ms);
+    enum rc rc = ring_enable(shard->ring);
+    if (rc != RC_OK) return rc;
+    ring_watch(shard->ring, shard->signal_descriptor);
+    accept_start(shard);
+    return RC_OK;
+}
+
+/* Gives back what is left when the time to say goodbye is over; the sockets close with the ring. */
+static void end(struct shard *shard)
+{
+    home_settle(shard);
+    fan_out_settle_all(shard);
+    for (uint32_t slot = 0; slot < shard->slots_used; slot++) {
+        connection_finish(shard, &shard->connections[slot], CLOSE_SERVER_STOP);
+    }
+    fan_out_settle_all(shard); /* that members left was told to those who left after them */
+    crowd_give_up(shard);
+    trim_end(&shard->trim);
+}
+
+static void *run(void *argument)
+{
+    struct shard *shard = argument;
+    char name[16];
+    snprintf(name, sizeof name, "shard %u", shard->index);
+    log_thread_init(name);
+    enum rc rc = begin(shard);
+    shard->begin_rc = rc; /* ours no more once the semaphore is up */
+    sem_post(&shard->has_begun);
+    if (rc == RC_OK) {
+        while (turn_run(shard)) {
+        }
+        end(shard);
+    }
+    log_thread_fini();
+    ck_pr_store_uint(&shard->has_ended, 1);
+    return NULL;
+}
+
+enum rc shard_start(struct shard *shard, char *reason_r, size_t reason_size)
+{
+    char name[16];
+    sem_init(&shard->has_begun, 0, 0);
+    int failed = pthread_create(&shard->thread, NULL, run, shard);
+    if (failed != 0) {
+        snprintf(name, sizeof name, "shard %u", shard->index);
+        refusal_of_thread(name, failed, reason_r, reason_size);
+        return RC_EKERNEL;
+    }
+    shard->has_thread = true;
+    while (sem_wait(&shard->has_begun) != 0) {
+    }
+    if (shard->begin_rc == RC_OK) return RC_OK;
+    snprintf(reason_r, reason_size,
+             "io_uring: the ring of shard %u cannot be enabled: in a container, let its seccomp profile permit "
+             "io_uring_register",
+             shard->index);
+    return shard->begin_rc;
+}
