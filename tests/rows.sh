@@ -15,14 +15,6 @@ shard_slot() and shard_outbox(), which belong to connection.h:
     server/shard/shard.h server/connection/flush.h
 the logs that a shard bounds stand in its struct:
     server/shard/shard.h server/home/channel_log_window.h
-says what each letter makes happen, which is the business of run/:
-    server/shard/post.c server/channel/publish.h
-    server/shard/post.c server/channel/subscribe.h
-    server/shard/post.c server/component/pusher.h
-    server/shard/post.c server/home/home.h
-    server/shard/post.c server/home/home_answer.h
-    server/shard/post.c server/home/home_publish.h
-    server/shard/post.c server/home/home_query.h
 takes subscriptions back at the end, which the component is to do:
     server/connection/connection.c server/channel/subscribe.h
 tells a call that its connection is late or gone, which is to be an errand:

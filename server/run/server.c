@@ -6,6 +6,7 @@
 #include "server/config/history_rule.h"
 #include "server/http/guest.h"
 #include "server/run/certificates.h"
+#include "server/run/letters.h"
 #include "server/run/shard_thread.h"
 #include "server/store/store.h"
 #include "server/system/log.h"
@@ -94,6 +95,7 @@ static void give(struct server *server, uint32_t index)
     server->shards[index] = (struct shard){
         .index = index,
         .exchange = &server->exchange,
+        .take = letters_take_one,
         .options = server->options,
         .door = index < server->homes_count ? &server->doors.public : &server->doors.control,
         .stage = &server->stage,

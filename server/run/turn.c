@@ -15,6 +15,7 @@
 #include "server/home/channel_log_store.h"
 #include "server/home/home.h"
 #include "server/run/drain.h"
+#include "server/run/letters.h"
 #include "server/run/stage.h"
 #include "server/shard/crowd.h"
 #include "server/shard/post.h"
@@ -283,7 +284,7 @@ bool turn_run(struct shard *shard)
     turn_take_completions(shard);     /* bytes in -> frames -> messages -> letters */
     crowd_look(shard);                /* may those who publish be read? */
     post_retry(shard);                /* letters of ours that found a mailbox full */
-    post_take_letters(shard);         /* of other shards: into order, or to our subscribers */
+    letters_take(shard);              /* of other shards: into order, or to our subscribers */
     channel_log_take_answers(shard);  /* what the store has committed -> to its readers */
     turn_run_timers(shard);
     home_settle(shard);         /* members who joined this turn -> one snapshot for all of them */

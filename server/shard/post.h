@@ -1,4 +1,4 @@
-/* server/shard/post.h - letters between shards: sending, taking, waking.
+/* server/shard/post.h - letters between shards: sending and waking. They are taken in server/run/letters.h.
  *
  * A letter goes into its mailbox at once; the doorbell of a sleeping receiver is rung once a turn. When a mailbox is
  * full, letters wait in a spill list and the sender stops taking in what would cause more: it pauses the publishing
@@ -16,19 +16,16 @@
 
 struct shard;
 
-/* Sends a letter; takes over its body, which is what the kind says (core/letter.def). RC_PENDING: it waits in the spill
- * list, so the caller should pause what caused it. Never refuses: without memory for a spilled letter the process
- * ends, since a promise of order and delivery could not be kept. */
+/* Sends a letter; takes over its body, which is what the kind says (core/letter.def). One to this shard itself is taken
+ * at once, before this returns. RC_PENDING: it, or one that it caused, waits in the spill list, so the caller should
+ * pause what caused it. Never refuses: without memory for a spilled letter the process ends, since a promise of order
+ * and delivery could not be kept. */
 enum rc post_send(struct shard *shard, uint32_t to, enum letter_kind kind, void *body);
 /* The same for a LEAVE, which needs no body of its own. */
 enum rc post_leave(struct shard *shard, uint32_t to, struct roster *roster, enum form form);
 /* Asks a channel's home, from a connection in this life of its slot. Takes over the query. RC_PENDING: mailboxes are
  * full, or crowds are late: pause the connection. */
 enum rc post_ask(struct shard *shard, uint32_t slot, uint32_t life, enum query_asker asker, struct query *query);
-
-/* Takes letters from all mailboxes, a bounded number from each, and does what they say. While none of ours wait, paused
- * connections are read again. */
-void post_take_letters(struct shard *shard);
 
 /* Moves waiting letters on, as far as mailboxes have room. */
 void post_retry(struct shard *shard);

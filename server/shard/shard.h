@@ -151,6 +151,8 @@ struct shard {
     _Alignas(128) uint32_t is_sleeping;
     _Alignas(128) uint32_t has_ended; /* atomic: the thread has left its loop */
 
+    /* What a letter makes happen: server/run/letters.h. It takes over the body. */
+    enum rc (*take)(struct shard *shard, uint32_t from, const struct letter *letter);
     /* Of all shards together, given before the thread starts: */
     uint32_t *stage;                     /* atomic: enum server_stage (server/run/stage.h) */
     int *ring_error;                     /* atomic: errno that a ring gave up with, 0: none has */
