@@ -10,11 +10,6 @@ cd "${1:-$(dirname "$0")/..}"
 # Includes beyond the rows: why they still stand, then each with its file. One that no longer applies, and one without a
 # reason, is an offence itself; so is a still_uses() in server/CMakeLists.txt without one here.
 exceptions='
-shard_slot() and shard_outbox(), which belong to connection.h:
-    server/shard/shard.h server/connection/connection.h
-    server/shard/shard.h server/connection/flush.h
-the logs that a shard bounds stand in its struct:
-    server/shard/shard.h server/home/channel_log_window.h
 takes subscriptions back at the end, which the component is to do:
     server/connection/connection.c server/channel/subscribe.h
 tells a call that its connection is late or gone, which is to be an errand:

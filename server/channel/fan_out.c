@@ -8,6 +8,7 @@
 #include "core/batch.h"
 #include "core/message.h"
 #include "server/component/pusher.h"
+#include "server/connection/connection.h"
 #include "server/connection/flush.h"
 #include "server/shard/crowd.h"
 #include "server/shard/shard.h"

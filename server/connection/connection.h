@@ -13,6 +13,7 @@
 #include "core/outbox.h"
 #include "core/timer_wheel.h"
 #include "net/frame_reader.h"
+#include "server/shard/shard.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,7 +22,6 @@ struct api_call;
 struct component;
 struct http_reader;
 struct pusher;
-struct shard;
 struct span;
 struct subscription;
 struct throttle;
@@ -121,6 +121,16 @@ static inline bool connection_is_gone(const struct connection *connection)
 static inline bool connection_is_read(const struct connection *connection)
 {
     return !connection->is_paused && !connection->is_choked && !connection->is_throttled;
+}
+
+static inline uint32_t shard_slot(const struct shard *shard, const struct connection *connection)
+{
+    return (uint32_t)(connection - shard->connections);
+}
+
+static inline struct outbox *shard_outbox(struct shard *shard, const struct connection *connection)
+{
+    return &shard->outboxes[shard_slot(shard, connection)];
 }
 
 const char *connection_state_name(enum connection_state state);

@@ -10,6 +10,7 @@
 #include "net/ring.h"
 #include "server/component/pusher.h"
 #include "server/connection/component.h"
+#include "server/connection/connection.h"
 #include "server/connection/secure.h"
 #include "server/connection/throttle.h"
 #include "server/http/answer.h"

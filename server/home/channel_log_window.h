@@ -61,7 +61,6 @@ struct channel_log {
     bool is_listed_empty;   /* in the shard's list of */
     TAILQ_ENTRY(channel_log) entry; /* those without messages, or those with some; the longest unused first */
 };
-TAILQ_HEAD(log_list, channel_log);
 
 /* The rule for what is published to that channel; NULL: it keeps no history. A roster has its own at hand. */
 const struct history_rule *channel_log_rule(const struct shard *shard, const struct name *channel);

@@ -18,9 +18,6 @@
 #include "core/timer_wheel.h"
 #include "core/trim.h"
 #include "server/config/options.h"
-#include "server/connection/connection.h"
-#include "server/connection/flush.h"
-#include "server/home/channel_log_window.h"
 #include "server/shard/crowd.h"
 #include "server/system/day_clock.h"
 
@@ -30,9 +27,12 @@
 #include <sys/queue.h>
 
 struct app;
+struct channel_log;
+struct connection;
 struct door;
 struct doors;
 struct exchange;
+struct flush_chunk;
 struct receipts;
 struct ring;
 struct store;
@@ -41,6 +41,8 @@ struct tls_context;
 struct tls_files;
 struct tls_ticket_keys;
 struct webhooks;
+
+TAILQ_HEAD(log_list, channel_log);
 
 /* A record's place in a flush, or behind what its connection has unsent. */
 struct secure_sink {
@@ -182,14 +184,4 @@ static inline bool shard_is_overloaded(const struct shard *shard)
     bool is_behind =
         shard->crowd_wait != CROWD_WAIT_NOBODY && shard->now_ms > shard->crowd_wait_since_ms + CROWD_OVERLOAD_MS;
     return is_behind || shard->letters_waiting > shard->options->mailbox_letters;
-}
-
-static inline uint32_t shard_slot(const struct shard *shard, const struct connection *connection)
-{
-    return (uint32_t)(connection - shard->connections);
-}
-
-static inline struct outbox *shard_outbox(struct shard *shard, const struct connection *connection)
-{
-    return &shard->outboxes[shard_slot(shard, connection)];
 }

@@ -3,6 +3,7 @@
  *
  * Method: that of tests/server/scenario/test_scenario.c. */
 #include "net/frame.h"
+#include "server/connection/connection.h"
 #include "tests/support/scenario.h"
 
 #include <criterion/criterion.h>

@@ -4,6 +4,7 @@
  * Method: tests/support/fake_kernel.h. Every scenario ends in scenario_stop(), which checks that no message, channel,
  * subscription, byte or connection is left. A failure names the seed, which repeats it. */
 #include "core/span.h"
+#include "server/connection/connection.h"
 #include "tests/support/scenario.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,7 @@
 /* tests/server/scenario/test_throttle.c - a raw connection that publishes faster than it may is not read for a while:
  * it loses nothing, is never closed for it, and nobody else notices. */
 #include "core/span.h"
+#include "server/connection/connection.h"
 #include "server/connection/throttle.h"
 #include "tests/support/scenario.h"
 
