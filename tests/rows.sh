@@ -28,16 +28,6 @@ whether it throttles, which the component is to say:
     server/connection/receive.c server/component/pusher.h
 whom a guessed socket id means, which the component is to say:
     server/channel/fan_out.c server/component/pusher.h
-calls a home that is here: a letter to oneself is to do so:
-    server/channel/publish.c server/home/home_publish.h
-    server/channel/subscribe.c server/home/home.h
-    server/http/api_call.c server/home/home_query.h
-calls who ends users here: a letter to oneself is to do so:
-    server/home/home_deliver.c server/component/pusher.h
-hands answers to who asked, which is the business of run/:
-    server/home/home_answer.c server/component/lobby.h
-    server/home/home_answer.c server/component/pusher.h
-    server/home/home_answer.c server/http/api_call.h
 '
 
 mapfile -d '' files < <(find server net bench -name '*.[ch]' -print0 | sort -z)

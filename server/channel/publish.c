@@ -6,7 +6,6 @@
 #include "core/channel.h"
 #include "core/message.h"
 #include "server/channel/fan_out.h"
-#include "server/home/home_publish.h"
 #include "server/shard/crowd.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
@@ -15,8 +14,7 @@ enum rc publish(struct shard *shard, struct message *message)
 {
     uint32_t home = hub_home(&shard->hub, &message->channel);
     bool must_wait = crowd_must_wait(shard, message);
-    enum rc rc =
-        home == shard->index ? home_publish(shard, message, NULL) : post_send(shard, home, LETTER_PUBLISH, message);
+    enum rc rc = post_send(shard, home, LETTER_PUBLISH, message);
     return must_wait ? RC_PENDING : rc;
 }
 

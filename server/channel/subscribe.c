@@ -11,7 +11,6 @@
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
 #include "server/connection/long_answer.h"
-#include "server/home/home.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
@@ -48,13 +47,6 @@ static void unlink_subscription(struct connection *connection, struct subscripti
 
 /* ---- asking ---- */
 
-static enum rc ask_home(struct shard *shard, uint32_t home, struct join *join)
-{
-    if (home != shard->index) return post_send(shard, home, LETTER_SUBSCRIBE, join);
-    home_subscribe(shard, home, join);
-    return RC_OK;
-}
-
 enum rc subscribe(struct shard *shard, struct connection *connection, const struct join_wish *wish)
 {
     struct join *join = join_new(wish);
@@ -81,7 +73,7 @@ enum rc subscribe(struct shard *shard, struct connection *connection, const stru
     join->life = connection->life;
     join->serial = subscription->serial;
     if (join_may_be_long(join)) long_answer_asked(shard, connection);
-    return ask_home(shard, channel->home, join);
+    return post_send(shard, channel->home, LETTER_SUBSCRIBE, join);
 }
 
 /* ---- leaving ---- */
@@ -99,11 +91,7 @@ static void forget(struct shard *shard, struct connection *connection, struct su
 /* Tells the home by the join that it had answered. Takes over the join. */
 static void take_back(struct shard *shard, uint32_t home, struct join *join)
 {
-    if (home != shard->index) {
-        post_send(shard, home, LETTER_UNSUBSCRIBE, join);
-    } else {
-        home_unsubscribe(shard, home, join);
-    }
+    post_send(shard, home, LETTER_UNSUBSCRIBE, join);
 }
 
 void unsubscribe(struct shard *shard, struct connection *connection, struct subscription *subscription)
@@ -125,10 +113,8 @@ void unsubscribe(struct shard *shard, struct connection *connection, struct subs
     forget(shard, connection, subscription, channel);
     if (join != NULL) {
         take_back(shard, home, join);
-    } else if (home != shard->index) {
-        post_leave(shard, home, roster, form);
     } else {
-        home_leave(shard, home, roster, form);
+        post_leave(shard, home, roster, form);
     }
 }
 

@@ -11,7 +11,6 @@
 #include "core/presence.h"
 #include "core/receipts.h"
 #include "core/roster.h"
-#include "server/channel/subscribe.h"
 #include "server/config/app.h"
 #include "server/config/history_rule.h"
 #include "server/home/channel_log.h"
@@ -56,11 +55,7 @@ static void tell_count(struct shard *shard, struct roster *roster)
 
 static void answer(struct shard *shard, struct join *join)
 {
-    if (join->from == shard->index) {
-        subscribe_answered(shard, join);
-    } else {
-        post_send(shard, join->from, LETTER_SUBSCRIBED, join);
-    }
+    post_send(shard, join->from, LETTER_SUBSCRIBED, join);
 }
 
 /* It is told at the end of the turn; at once, if there is no memory to remember that. */

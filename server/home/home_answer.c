@@ -8,9 +8,6 @@
 #include "core/receipts.h"
 #include "core/roster.h"
 #include "core/span.h"
-#include "server/component/lobby.h"
-#include "server/component/pusher.h"
-#include "server/http/api_call.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
@@ -60,26 +57,7 @@ void query_published(struct shard *shard, struct query *query, enum rc rc)
 void query_done(struct shard *shard, struct query *query, enum rc rc)
 {
     query->rc = rc;
-    if (query->shard == shard->index) {
-        query_answered(shard, query);
-    } else {
-        post_send(shard, query->shard, LETTER_ANSWER, query);
-    }
-}
-
-void query_answered(struct shard *shard, struct query *query)
-{
-    switch (query->asker) {
-    case QUERY_OF_BACKEND:
-        api_answered(shard, query);
-        break;
-    case QUERY_OF_CLIENT:
-        pusher_answered(shard, query);
-        break;
-    case QUERY_OF_ROOM:
-        lobby_answered(shard, query);
-        break;
-    }
+    post_send(shard, query->shard, LETTER_ANSWER, query);
 }
 
 /* ---- receipts ---- */

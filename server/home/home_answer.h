@@ -1,7 +1,7 @@
 /* server/home/home_answer.h - what a home answers: to queries (core/query.h), and through receipts (core/receipts.h) to
  * whoever repeats a publish.
  *
- * Threads: the home shard, but for query_answered(). */
+ * Threads: the home shard. */
 #pragma once
 
 #include "core/position.h"
@@ -24,8 +24,6 @@ enum rc home_answer_channel(const struct shard *shard, struct query *query);
 void query_done(struct shard *shard, struct query *query, enum rc rc);
 /* It has been published, or could not be. Takes over the query. */
 void query_published(struct shard *shard, struct query *query, enum rc rc);
-/* At the asker's shard: hands the answer to whoever asked. Takes over the query. */
-void query_answered(struct shard *shard, struct query *query);
 
 /* Answers whoever published, and who repeated that meanwhile. Takes over the query; NULLs are accepted. */
 void home_answer_publish(struct shard *shard, struct query *query, struct receipt *receipt, enum rc rc,

@@ -5,7 +5,6 @@
 #include "core/message.h"
 #include "core/roster.h"
 #include "server/channel/fan_out.h"
-#include "server/component/pusher.h"
 #include "server/home/home_answer.h"
 #include "server/home/home_hook.h"
 #include "server/home/home_kept.h"
@@ -81,6 +80,9 @@ void home_terminate(struct shard *shard, struct message *message)
         message_hold(message, 1);
         post_send(shard, interest->shard, LETTER_TERMINATE, message);
     }
-    if (is_here) pusher_terminate(shard, &message->channel); /* last: it changes the roster */
-    message_drop(&shard->counters, message);
+    if (is_here) {
+        post_send(shard, shard->index, LETTER_TERMINATE, message); /* last: it changes the roster */
+    } else {
+        message_drop(&shard->counters, message);
+    }
 }

@@ -4,7 +4,6 @@
 #include "core/query.h"
 #include "core/span.h"
 #include "server/connection/connection.h"
-#include "server/home/home_query.h"
 #include "server/http/api_answer.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
@@ -116,11 +115,7 @@ void api_ask(const struct api_request *request, struct api_call *call)
         query->serial = call->serial;
         query->part = i;
         uint32_t home = query->kind == QUERY_CHANNELS ? i : hub_home(&shard->hub, &query->name);
-        if (home == shard->index) {
-            query_take(shard, query);
-        } else {
-            post_send(shard, home, LETTER_ASK, query);
-        }
+        post_send(shard, home, LETTER_ASK, query);
     }
     part_done(shard, connection);
 }

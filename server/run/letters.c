@@ -4,14 +4,16 @@
 #include "core/letter.h"
 #include "core/mailbox.h"
 #include "core/message.h"
+#include "core/query.h"
 #include "server/channel/publish.h"
 #include "server/channel/subscribe.h"
+#include "server/component/lobby.h"
 #include "server/component/pusher.h"
 #include "server/connection/connection.h"
 #include "server/home/home.h"
-#include "server/home/home_answer.h"
 #include "server/home/home_publish.h"
 #include "server/home/home_query.h"
+#include "server/http/api_call.h"
 #include "server/shard/exchange.h"
 #include "server/shard/shard.h"
 
@@ -19,6 +21,22 @@
 
 #define LETTERS_PER_BOX 512 /* in one turn: a busy sender does not keep the shard from its sockets */
 #define LETTERS_AT_ONCE 64
+
+/* Hands the answer to whoever asked. */
+static void take_answer(struct shard *shard, struct query *query)
+{
+    switch (query->asker) {
+    case QUERY_OF_BACKEND:
+        api_answered(shard, query);
+        break;
+    case QUERY_OF_CLIENT:
+        pusher_answered(shard, query);
+        break;
+    case QUERY_OF_ROOM:
+        lobby_answered(shard, query);
+        break;
+    }
+}
 
 enum rc letters_take_one(struct shard *shard, uint32_t from, const struct letter *letter)
 {
@@ -48,7 +66,7 @@ enum rc letters_take_one(struct shard *shard, uint32_t from, const struct letter
         message_drop(&shard->counters, letter->message);
         break;
     case LETTER_ANSWER:
-        query_answered(shard, letter->query);
+        take_answer(shard, letter->query);
         break;
     }
     return RC_OK;
