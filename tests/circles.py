@@ -20,9 +20,9 @@ EXCEPTIONS = {
         server/connection/connection_state server/connection/deadline server/connection/flush
         server/connection/long_answer server/connection/receive server/connection/secure server/connection/throttle
         server/home/channel_log server/home/channel_log_bound server/home/channel_log_window
-        server/home/channel_log_store server/home/history_page server/home/home server/home/home_event
-        server/home/home_greeting server/home/home_deliver
-        server/home/home_kept server/home/home_roster server/home/home_publish server/home/home_query
+        server/home/channel_log_store server/home/history_page server/home/home
+        server/home/home_greeting
+        server/home/home_publish server/home/home_query
         server/http/answer server/http/api
         server/http/api_answer server/http/api_auth server/http/api_call server/http/api_publish server/http/api_read
         server/http/guest server/http/guest_call server/http/router server/run/certificates
