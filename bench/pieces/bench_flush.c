@@ -23,6 +23,7 @@
 
 struct crowd {
     struct shard shard;
+    struct crowds_behind crowds_behind;
     struct fake_socket *sockets;
     struct send_failure failures[CHUNK_SENDS];
     uint8_t frame[BATCH_BYTES];
@@ -55,6 +56,7 @@ static struct crowd *crowd_new(uint32_t connections, uint32_t batches, uint64_t 
     struct shard *shard = &crowd->shard;
     struct ring_setup setup = {.slots = connections, .buffers = 1, .buffer_bytes = 1};
     fake_kernel_init(1);
+    shard->crowds_behind = &crowd->crowds_behind;
     ring_new(&shard->ring, &setup, NULL, 0); /* the one in memory ends the program rather than fail */
     shard->outboxes = calloc(connections, sizeof shard->outboxes[0]);
     shard->chunk = flush_chunk_new();
