@@ -203,8 +203,7 @@ static void fan_out(struct shard *shard, struct channel *channel, const struct r
     if (run->form == FORM_WATCH) channel->watch_told += run->frames;
     uint32_t excluded = mark_excluded(shard, run);
     uint64_t given = 0;
-    bool is_crowd = audience->count >= CROWD_READERS_MIN || shard->options->coalesce_ms > 0 ||
-                    (uint64_t)audience->count * run->bytes > CROWD_BYTES_MIN;
+    bool is_crowd = shard->options->coalesce_ms > 0 || crowd_is_one(audience->count, run->bytes);
     for (uint32_t i = 0; i < audience->count; i++) {
         if (i + PREFETCH_AHEAD < audience->count) {
             __builtin_prefetch(&shard->outboxes[audience->slots[i + PREFETCH_AHEAD]], 1);

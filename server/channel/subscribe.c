@@ -88,12 +88,6 @@ static void forget(struct shard *shard, struct connection *connection, struct su
     shard_drop_channel_if_unused(shard, channel);
 }
 
-/* Tells the home by the join that it had answered. Takes over the join. */
-static void take_back(struct shard *shard, uint32_t home, struct join *join)
-{
-    post_send(shard, home, LETTER_UNSUBSCRIBE, join);
-}
-
 void unsubscribe(struct shard *shard, struct connection *connection, struct subscription *subscription)
 {
     struct channel *channel = subscription->channel;
@@ -106,13 +100,12 @@ void unsubscribe(struct shard *shard, struct connection *connection, struct subs
     struct join *join = subscription->join;
     struct roster *roster = channel->roster_at_home;
     enum form form = subscription->form;
-    /* Its own last words may be among what arrived. A member's are not, for it does not hear itself; and when a crowd
-     * of members leaves, each one's going is told to those who are left: settling for each would be n times n. */
+    /* Its own last words may be among what arrived; a member's are not, for it does not hear itself. */
     if (join == NULL) fan_out_settle(shard, channel);
     channel_unsubscribe(channel, subscription);
     forget(shard, connection, subscription, channel);
     if (join != NULL) {
-        take_back(shard, home, join);
+        post_send(shard, home, LETTER_UNSUBSCRIBE, join); /* by the join that it had answered */
     } else {
         post_leave(shard, home, roster, form);
     }
@@ -136,7 +129,7 @@ static void send_back(struct shard *shard, struct join *join)
     }
     if (join->greeting != NULL) message_drop(&shard->counters, join->greeting);
     join->greeting = NULL;
-    take_back(shard, hub_home(&shard->hub, &join->channel), join);
+    post_send(shard, hub_home(&shard->hub, &join->channel), LETTER_UNSUBSCRIBE, join);
 }
 
 static void refused(struct shard *shard, struct connection *connection, struct subscription *subscription,

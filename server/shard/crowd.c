@@ -77,7 +77,7 @@ static bool is_for_crowd(struct shard *shard, const struct message *message)
 {
     const struct channel *channel = hub_find(&shard->hub, &message->channel);
     uint64_t readers = channel != NULL ? (uint64_t)channel_count(channel) * shard->hub.homes : 0;
-    return readers >= CROWD_READERS_MIN || readers * longest_frame(message) > CROWD_BYTES_MIN;
+    return crowd_is_one(readers, longest_frame(message));
 }
 
 bool crowd_must_wait(struct shard *shard, const struct message *message)

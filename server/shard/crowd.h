@@ -32,6 +32,12 @@ struct crowds_behind {
     uint32_t full; /* and these whoever publishes */
 };
 
+/* Do so many readers make a crowd, of whom each gets so many bytes? */
+static inline bool crowd_is_one(uint64_t readers, uint32_t bytes)
+{
+    return readers >= CROWD_READERS_MIN || readers * bytes > CROWD_BYTES_MIN;
+}
+
 /* The next of the queue, which is not empty: its slot. */
 uint32_t crowd_take(struct shard *shard);
 /* One that was taken has so many bytes left, which its socket would take, and stands in the queue again. */
