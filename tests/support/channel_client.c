@@ -346,6 +346,14 @@ struct channel_client *channel_client_join(struct scenario *scenario, uint32_t s
     return self;
 }
 
+struct channel_client *channel_client_enter(struct scenario *scenario, uint32_t shard)
+{
+    struct channel_client *self = channel_client_join(scenario, shard, CHANNEL_APP_KEY, 65536);
+    scenario_settle(scenario);
+    cr_assert(channel_client_is_here(self));
+    return self;
+}
+
 bool channel_client_is_here(const struct channel_client *self)
 {
     return self->socket_id[0] != '\0' && self->client->code == 0 && !fake_is_at_end(self->client->socket);

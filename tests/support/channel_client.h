@@ -15,6 +15,9 @@
 #define CHANNEL_APP_SECRET "rc-secret"
 #define CHANNEL_APP        CHANNEL_APP_ID ":" CHANNEL_APP_KEY ":" CHANNEL_APP_SECRET
 #define CHANNEL_CODE_NULL  (-1)
+/* For scenario_start(): an app with these settings, and more flags. */
+#define CHANNEL_FLAGS(settings, ...) \
+    ((const char *const[]){"--app", CHANNEL_APP " " settings, __VA_ARGS__ __VA_OPT__(, ) NULL})
 
 struct heard_event {
     char *event;
@@ -62,6 +65,8 @@ struct channel_client {
 /* Connects to a shard as a client of that app's key, or to a path, which begins with a slash. */
 struct channel_client *channel_client_join(struct scenario *scenario, uint32_t shard, const char *key,
                                            size_t send_buffer);
+/* The same for the test's app with room for what it is sent; it has been greeted. */
+struct channel_client *channel_client_enter(struct scenario *scenario, uint32_t shard);
 /* Has it been greeted, and may it still say something? */
 bool channel_client_is_here(const struct channel_client *self);
 

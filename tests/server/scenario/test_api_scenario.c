@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FLAGS(...)  ((const char *const[]){"--app", CHANNEL_APP, __VA_ARGS__ __VA_OPT__(, ) NULL})
+#define FLAGS(...)  CHANNEL_FLAGS("", __VA_ARGS__)
 #define SEND_BUFFER 65536
 
 static struct scenario scenario;
@@ -31,11 +31,7 @@ static struct api_client *call_from(uint32_t shard, size_t send_buffer)
 
 static struct channel_client *join(uint32_t shard)
 {
-    struct channel_client *client =
-        channel_client_join(&scenario, shard % scenario.server.homes_count, CHANNEL_APP_KEY, SEND_BUFFER);
-    scenario_settle(&scenario);
-    cr_assert(channel_client_is_here(client));
-    return client;
+    return channel_client_enter(&scenario, shard % scenario.server.homes_count);
 }
 
 /* ---- publishing ---- */

@@ -9,18 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FLAGS(settings, ...) \
-    ((const char *const[]){"--app", CHANNEL_APP " " settings, __VA_ARGS__ __VA_OPT__(, ) NULL})
 #define SEND_BUFFER 65536
 
 static struct scenario scenario;
 
 static struct channel_client *join(uint32_t shard)
 {
-    struct channel_client *client = channel_client_join(&scenario, shard, CHANNEL_APP_KEY, SEND_BUFFER);
-    scenario_settle(&scenario);
-    cr_assert(channel_client_is_here(client));
-    return client;
+    return channel_client_enter(&scenario, shard);
 }
 
 /* ---- coming ---- */
@@ -49,8 +44,8 @@ Test(channel_life, a_client_that_may_not_come_in_is_told_so_in_its_protocol, .ti
         {"/app/small", 4100},
     };
     scenario_start(&scenario, 1,
-                   FLAGS("", "--shards", "2", "--app", "1002:disabled:s enabled=no", "--app",
-                         "1003:secure:s tls_only=yes", "--app", "1004:small:s connections_max=1"));
+                   CHANNEL_FLAGS("", "--shards", "2", "--app", "1002:disabled:s enabled=no", "--app",
+                                 "1003:secure:s tls_only=yes", "--app", "1004:small:s connections_max=1"));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct channel_client *client = channel_client_join(&scenario, 0, rows[i].path, SEND_BUFFER);
         scenario_settle(&scenario);
@@ -66,7 +61,7 @@ Test(channel_life, a_client_that_may_not_come_in_is_told_so_in_its_protocol, .ti
 Test(channel_life, who_speaks_before_the_greeting_is_greeted_first, .timeout = 30)
 {
     for (uint64_t seed = 1; seed <= 20; seed++) {
-        scenario_start(&scenario, seed, FLAGS("", "--shards", "3"));
+        scenario_start(&scenario, seed, CHANNEL_FLAGS("", "--shards", "3"));
         struct channel_client *client = channel_client_join(&scenario, 0, CHANNEL_APP_KEY, SEND_BUFFER);
         channel_client_say(client, "{\"event\":\"pusher:ping\",\"data\":{}}");
         channel_client_subscribe(client, "room");
@@ -129,7 +124,7 @@ Test(channel_life, what_is_wrong_with_a_message_is_told_and_the_connection_stays
         {"{\"event\":\"client-a\",\"channel\":\"room\",\"data\":1}", CHANNEL_CODE_NULL, "Client event rejected"},
         {"{\"event\":\"client-a\",\"channel\":\"private-encrypted-b\",\"data\":1}", CHANNEL_CODE_NULL, "rejected"},
     };
-    scenario_start(&scenario, 2, FLAGS("", "--shards", "2"));
+    scenario_start(&scenario, 2, CHANNEL_FLAGS("", "--shards", "2"));
     struct channel_client *client = join(0);
     channel_client_subscribe(client, "room");
     scenario_settle(&scenario);
@@ -157,7 +152,8 @@ Test(channel_life, what_is_wrong_with_a_message_is_told_and_the_connection_stays
 Test(channel_life, limits_of_an_app_are_told_with_a_code, .timeout = 60)
 {
     for (uint64_t seed = 1; seed <= 3; seed++) {
-        scenario_start(&scenario, seed, FLAGS("channels_max=2 members_max=2 event_bytes_max=10", "--shards", "3"));
+        scenario_start(&scenario, seed,
+                       CHANNEL_FLAGS("channels_max=2 members_max=2 event_bytes_max=10", "--shards", "3"));
         struct channel_client *clients[3];
         for (uint32_t i = 0; i < 3; i++) {
             clients[i] = join(i);
@@ -196,7 +192,7 @@ Test(channel_life, a_cache_channel_remembers_its_last_event_for_a_time, .timeout
     static const char *const prefixes[] = {"cache-", "private-cache-", "private-encrypted-cache-"};
     for (uint64_t seed = 1; seed <= 9; seed++) {
         char channel[64];
-        scenario_start(&scenario, seed, FLAGS("cache_ms=60s", "--shards", "3"));
+        scenario_start(&scenario, seed, CHANNEL_FLAGS("cache_ms=60s", "--shards", "3"));
         channel_name(&scenario, prefixes[seed % 3], seed % 2, 0, channel);
         struct api_client *backend = api_client_join(&scenario, 1, SEND_BUFFER);
         struct channel_client *first = join(0);
@@ -242,7 +238,7 @@ Test(channel_life, subscribers_are_told_their_number_once_a_turn, .timeout = 60)
     for (uint64_t seed = 1; seed <= 6; seed++) {
         char room[64];
         struct channel_client *clients[20];
-        scenario_start(&scenario, seed, FLAGS("subscription_counts=yes", "--shards", "3"));
+        scenario_start(&scenario, seed, CHANNEL_FLAGS("subscription_counts=yes", "--shards", "3"));
         const char *channel = scenario_room(&scenario, (uint32_t)seed % 3, 0, room) + strlen("/room/");
         for (uint32_t i = 0; i < 20; i++) {
             clients[i] = channel_client_join(&scenario, i % 3, CHANNEL_APP_KEY, SEND_BUFFER);
@@ -277,7 +273,7 @@ Test(channel_life, a_crowd_is_told_its_number_every_five_seconds_only, .timeout 
 {
     for (uint64_t seed = 1; seed <= 3; seed++) {
         static struct channel_client *clients[130];
-        scenario_start(&scenario, seed, FLAGS("subscription_counts=yes", "--shards", "3"));
+        scenario_start(&scenario, seed, CHANNEL_FLAGS("subscription_counts=yes", "--shards", "3"));
         for (uint32_t i = 0; i < 130; i++) {
             clients[i] = channel_client_join(&scenario, i % 3, CHANNEL_APP_KEY, SEND_BUFFER);
         }
@@ -311,7 +307,7 @@ Test(channel_life, a_crowd_is_told_its_number_every_five_seconds_only, .timeout 
 
 Test(channel_life, a_client_that_speaks_too_fast_is_told_so_and_may_go_on_later, .timeout = 30)
 {
-    scenario_start(&scenario, 4, FLAGS("client_events_per_second=10", "--shards", "2"));
+    scenario_start(&scenario, 4, CHANNEL_FLAGS("client_events_per_second=10", "--shards", "2"));
     struct channel_client *speaker = join(0), *reader = join(1);
     channel_client_subscribe(speaker, "private-a");
     channel_client_subscribe(reader, "private-a");
@@ -334,7 +330,7 @@ Test(channel_life, a_client_that_speaks_too_fast_is_told_so_and_may_go_on_later,
 
 Test(channel_life, the_silent_are_pinged_by_frames_and_the_mute_closed_with_4201, .timeout = 30)
 {
-    scenario_start(&scenario, 1, FLAGS("", "--shards", "2", "--ping-ms", "25s", "--pong-ms-max", "10s"));
+    scenario_start(&scenario, 1, CHANNEL_FLAGS("", "--shards", "2", "--ping-ms", "25s", "--pong-ms-max", "10s"));
     struct channel_client *polite = join(0), *mute = join(1);
     mute->client->is_mute = true;
     scenario_pass(&scenario, 29000);
@@ -352,7 +348,7 @@ Test(channel_life, at_the_end_all_are_told_when_to_come_back, .timeout = 60)
     for (uint64_t seed = 1; seed <= 6; seed++) {
         const char *flag = seed % 2 ? "--drain-reconnect" : NULL;
         struct channel_client *clients[30];
-        scenario_start(&scenario, seed, FLAGS("subscription_counts=yes", "--shards", "3", flag));
+        scenario_start(&scenario, seed, CHANNEL_FLAGS("subscription_counts=yes", "--shards", "3", flag));
         for (uint32_t i = 0; i < 30; i++) {
             clients[i] = channel_client_join(&scenario, i % 3, CHANNEL_APP_KEY, SEND_BUFFER);
         }

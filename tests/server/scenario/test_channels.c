@@ -10,9 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FLAGS(...)                                                                            \
-    ((const char *const[]){"--app", CHANNEL_APP " client_events_per_second=1000 cache_ms=5s", \
-                           __VA_ARGS__ __VA_OPT__(, ) NULL})
+#define FLAGS(...)  CHANNEL_FLAGS("client_events_per_second=1000 cache_ms=5s", __VA_ARGS__)
 #define SEND_BUFFER 65536
 
 static struct scenario scenario;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FLAGS(...)   ((const char *const[]){"--app", CHANNEL_APP " event_bytes_max=64KiB", __VA_ARGS__, NULL})
+#define FLAGS(...)   CHANNEL_FLAGS("event_bytes_max=64KiB", __VA_ARGS__)
 #define SEND_BUFFER  65536
 #define SMALL_BUFFER 4096
 #define STUCK_MAX    12

@@ -8,18 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FLAGS(settings, ...) \
-    ((const char *const[]){"--app", CHANNEL_APP " " settings, __VA_ARGS__ __VA_OPT__(, ) NULL})
-#define SEND_BUFFER 65536
 
 static struct scenario scenario;
 
 static struct channel_client *join(uint32_t shard)
 {
-    struct channel_client *client = channel_client_join(&scenario, shard, CHANNEL_APP_KEY, SEND_BUFFER);
-    scenario_settle(&scenario);
-    cr_assert(channel_client_is_here(client));
-    return client;
+    return channel_client_enter(&scenario, shard);
 }
 
 /* ---- what is sent ---- */
@@ -50,7 +44,7 @@ Test(pusher_scenario, what_a_command_does_not_use_is_not_judged, .timeout = 30)
         {"{\"event\":\"pusher:unsubscribe\",\"channel\":{},\"data\":{\"channel\":\"one\",\"auth\":1}}", NULL},
     };
     static const char *const channels[] = {"one", "two", "three", NULL};
-    scenario_start(&scenario, 3, FLAGS("", "--shards", "2"));
+    scenario_start(&scenario, 3, CHANNEL_FLAGS("", "--shards", "2"));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct channel_client *client = join(0);
         for (const char *const *channel = channels; *channel != NULL; channel++) {
@@ -73,7 +67,7 @@ Test(pusher_scenario, a_client_event_without_data_is_passed_on_with_null, .timeo
         "{\"event\":\"client-a\",\"channel\":\"private-b\",\"data\":null}",
         "{\"event\":\"client-a\",\"channel\":\"private-b\",\"id\":\"x\"}",
     };
-    scenario_start(&scenario, 4, FLAGS("", "--shards", "2"));
+    scenario_start(&scenario, 4, CHANNEL_FLAGS("", "--shards", "2"));
     struct channel_client *speaker = join(0), *reader = join(1);
     channel_client_subscribe(speaker, "private-b");
     channel_client_subscribe(reader, "private-b");
@@ -97,7 +91,7 @@ Test(pusher_scenario, who_closes_at_once_hears_its_acks_and_its_echo_first, .tim
 {
     for (uint64_t seed = 1; seed <= 18; seed++) {
         char channel[64], room[64];
-        scenario_start(&scenario, seed, FLAGS("", "--shards", "3", "--lobby-echo"));
+        scenario_start(&scenario, seed, CHANNEL_FLAGS("", "--shards", "3", "--lobby-echo"));
         channel_name(&scenario, "private-", (uint32_t)seed % 3, 0, channel);
         const char *public = channel_name(&scenario, "room-", (uint32_t)(seed + 1) % 3, 0, room);
         struct channel_client *client = join(0);
@@ -164,7 +158,7 @@ Test(pusher_scenario, a_refused_subscription_is_told_to_its_channel_and_to_the_c
         {SUBSCRIBE "{\"channel\":\"caf\u00e9 \\\"\\\\\\n\\u0001\"}}", "caf\u00e9 \"\\\n\001",
          "{\"type\":\"BadRequest\",\"error\":\"Invalid channel name", "400"},
     };
-    scenario_start(&scenario, 1, FLAGS("", "--shards", "2"));
+    scenario_start(&scenario, 1, CHANNEL_FLAGS("", "--shards", "2"));
     struct channel_client *client = join(0);
     for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char end[32];
@@ -189,7 +183,7 @@ Test(pusher_scenario, a_subscription_beyond_a_limit_is_told_which, .timeout = 60
 {
     static const char large[] = "{\"user_id\":\"ben\",\"user_info\":\"" HUNDRED_X "\"}";
     static const char *const channels[] = {"one", "two", "three", "four", NULL};
-    scenario_start(&scenario, 2, FLAGS("members_max=1 member_bytes_max=100 channels_max=3", "--shards", "2"));
+    scenario_start(&scenario, 2, CHANNEL_FLAGS("members_max=1 member_bytes_max=100 channels_max=3", "--shards", "2"));
     struct channel_client *ann = join(0), *ben = join(1);
     channel_client_subscribe_as(ann, "presence-a", "ann");
     scenario_settle(&scenario);
@@ -235,7 +229,7 @@ Test(pusher_scenario, a_subscription_beyond_a_limit_is_told_which, .timeout = 60
 Test(pusher_scenario, who_asks_too_often_is_refused_for_ten_seconds, .timeout = 60)
 {
     enum { CHANNELS_MAX = 3, ASKED_MAX = 2 * CHANNELS_MAX };
-    scenario_start(&scenario, 5, FLAGS("channels_max=3", "--shards", "2"));
+    scenario_start(&scenario, 5, CHANNEL_FLAGS("channels_max=3", "--shards", "2"));
     struct channel_client *client = join(0), *reader = join(1);
     for (uint32_t window = 0; window < 3; window++) {
         for (uint32_t i = 0; i <= ASKED_MAX; i++) {
@@ -272,7 +266,7 @@ Test(pusher_scenario, what_was_asked_before_the_close_frame_is_answered_first, .
         char shards[8], name[64];
         uint32_t count = 1 + (uint32_t)seed % 4;
         snprintf(shards, sizeof shards, "%u", count);
-        scenario_start(&scenario, seed, FLAGS("watchlist=yes members_max=1", "--shards", shards));
+        scenario_start(&scenario, seed, CHANNEL_FLAGS("watchlist=yes members_max=1", "--shards", shards));
         struct channel_client *first = join(0);
         channel_client_subscribe_as(first, "presence-full", "ann");
         scenario_settle(&scenario);

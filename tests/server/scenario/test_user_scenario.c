@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FLAGS(...)  ((const char *const[]){"--app", CHANNEL_APP " watchlist=yes", __VA_ARGS__ __VA_OPT__(, ) NULL})
+#define FLAGS(...)  CHANNEL_FLAGS("watchlist=yes", __VA_ARGS__)
 #define SEND_BUFFER 65536
 #define WATCHLIST   "pusher_internal:watchlist_events"
 
@@ -17,10 +17,7 @@ static struct scenario scenario;
 
 static struct channel_client *join(uint32_t shard)
 {
-    struct channel_client *client = channel_client_join(&scenario, shard, CHANNEL_APP_KEY, SEND_BUFFER);
-    scenario_settle(&scenario);
-    cr_assert(channel_client_is_here(client));
-    return client;
+    return channel_client_enter(&scenario, shard);
 }
 
 /* ---- signing in ---- */
