@@ -7,11 +7,14 @@
 #include "server/protocol/event.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 char case_dir[64];
@@ -134,15 +137,58 @@ void case_expect_message(const struct message *message, const struct store_job *
 
 uint64_t case_query(const char *sql)
 {
-    char path[128];
+    return case_query_file("ringcast.db", sql);
+}
+
+uint64_t case_query_file(const char *name, const char *sql)
+{
     sqlite3 *db;
     sqlite3_stmt *statement;
-    snprintf(path, sizeof path, "%s/ringcast.db", case_dir);
-    cr_assert_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    cr_assert_eq(sqlite3_open_v2(case_path(name), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
     cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
     cr_assert_eq(sqlite3_step(statement), SQLITE_ROW);
     uint64_t value = (uint64_t)sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
     sqlite3_close(db);
     return value;
+}
+
+const char *case_path(const char *name)
+{
+    static char path[2][128];
+    static int turn;
+    turn = !turn;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", case_dir, name);
+    return path[turn];
+}
+
+char *case_read_file(const char *name, size_t *count_r)
+{
+    int file = open(name[0] == '/' ? name : case_path(name), O_RDONLY);
+    struct stat status;
+    cr_assert(file >= 0 && fstat(file, &status) == 0, "%s", name);
+    char *bytes = malloc((size_t)status.st_size + 1);
+    cr_assert_eq(read(file, bytes, (size_t)status.st_size), status.st_size);
+    close(file);
+    *count_r = (size_t)status.st_size;
+    return bytes;
+}
+
+void case_write_file(const char *name, const void *bytes, size_t count)
+{
+    int file = open(case_path(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    cr_assert(file >= 0 && write(file, bytes, count) == (ssize_t)count);
+    close(file);
+}
+
+void case_in_child(void (*act)(void))
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        act();
+        _exit(0);
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
 }

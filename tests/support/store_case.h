@@ -33,3 +33,12 @@ const char *case_offsets(const struct store_job *job);
 void case_expect_message(const struct message *message, const struct store_job *append);
 /* One value of the database file, read as another program would; it must be open or have been closed properly. */
 uint64_t case_query(const char *sql);
+uint64_t case_query_file(const char *name, const char *sql);
+
+/* The path of a file in the directory; static, for two at a time. */
+const char *case_path(const char *name);
+/* All of a file in the directory, or of one whose path begins with a slash; the caller's to free(). */
+char *case_read_file(const char *name, size_t *count_r);
+void case_write_file(const char *name, const void *bytes, size_t count);
+/* What a child does before it dies, as by SIGKILL. */
+void case_in_child(void (*act)(void));

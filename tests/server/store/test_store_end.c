@@ -5,62 +5,17 @@
 #include "tests/support/store_log_case.h"
 
 #include <criterion/criterion.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define MESSAGES     5 /* each a transaction */
 #define HEADER_BYTES 32
 #define FRAME_BYTES  (24 + 4096)
-
-static const char *path_of(const char *name)
-{
-    static char path[2][128];
-    static int turn;
-    turn = !turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", case_dir, name);
-    return path[turn];
-}
-
-/* The caller's to free(). */
-static char *read_file(const char *name, size_t *bytes_r)
-{
-    int file = open(path_of(name), O_RDONLY);
-    struct stat status;
-    cr_assert(file >= 0 && fstat(file, &status) == 0, "%s", name);
-    char *bytes = malloc((size_t)status.st_size);
-    cr_assert_eq(read(file, bytes, (size_t)status.st_size), status.st_size);
-    close(file);
-    *bytes_r = (size_t)status.st_size;
-    return bytes;
-}
-
-static void write_file(const char *name, const char *bytes, size_t count)
-{
-    int file = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    cr_assert(file >= 0 && write(file, bytes, count) == (ssize_t)count);
-    close(file);
-}
-
-/* What a child does before it dies. */
-static void in_child(void (*act)(void))
-{
-    pid_t child = fork();
-    if (child == 0) {
-        act();
-        _exit(0);
-    }
-    int status;
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert_eq(status, 0);
-}
 
 /* The database knows the channel, with its first message. */
 static void begin(void)
@@ -80,7 +35,7 @@ static void commit_some(void)
 static void run_sql(const char *sql)
 {
     sqlite3 *db;
-    if (sqlite3_open(path_of("ringcast.db"), &db) != SQLITE_OK) _exit(1);
+    if (sqlite3_open(case_path("ringcast.db"), &db) != SQLITE_OK) _exit(1);
     if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) _exit(1);
 }
 
@@ -110,10 +65,10 @@ static void end(void)
 Test(store_end, a_kill_keeps_the_epoch, .timeout = 60)
 {
     begin();
-    in_child(commit_some);
+    case_in_child(commit_some);
     cr_expect_eq(messages_left(), MESSAGES);
     cr_expect_eq(messages_left(), MESSAGES, "and a proper end");
-    in_child(case_log_open);
+    case_in_child(case_log_open);
     cr_expect_eq(messages_left(), MESSAGES, "one that has only been opened");
     end();
 }
@@ -141,8 +96,8 @@ Test(store_end, what_stands_behind_the_last_commit_is_no_loss, .timeout = 60)
     for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
         size_t bytes;
         begin();
-        in_child(acts[i]);
-        char *wal = read_file("ringcast.db-wal", &bytes);
+        case_in_child(acts[i]);
+        char *wal = case_read_file("ringcast.db-wal", &bytes);
         const char *last_frame = wal + bytes - FRAME_BYTES;
         if (i == 0) cr_assert_neq(memcmp(wal + 16, last_frame + 8, 8), 0, "the last has salts of its own");
         if (i == 1) cr_assert_gt(bytes, HEADER_BYTES + 100 * FRAME_BYTES, "it has reached the file");
@@ -162,15 +117,15 @@ Test(store_end, a_wrong_bit_in_the_log_begins_new_epochs, .timeout = 120)
     size_t db_bytes, wal_bytes;
     uint32_t renewed = 0, torn = 0;
     begin();
-    in_child(commit_some);
-    char *db = read_file("ringcast.db", &db_bytes), *wal = read_file("ringcast.db-wal", &wal_bytes);
+    case_in_child(commit_some);
+    char *db = case_read_file("ringcast.db", &db_bytes), *wal = case_read_file("ringcast.db-wal", &wal_bytes);
     size_t frames = (wal_bytes - HEADER_BYTES) / FRAME_BYTES;
     for (size_t trial = 0; trial < (1 + frames) * 6; trial++) {
         size_t at = trial < 6 ? 5 * trial : HEADER_BYTES + (trial / 6 - 1) * FRAME_BYTES + places[trial % 6];
-        unlink(path_of("stopped"));
-        write_file("ringcast.db", db, db_bytes);
+        unlink(case_path("stopped"));
+        case_write_file("ringcast.db", db, db_bytes);
         wal[at] ^= 0x10;
-        write_file("ringcast.db-wal", wal, wal_bytes);
+        case_write_file("ringcast.db-wal", wal, wal_bytes);
         wal[at] ^= 0x10;
         uint64_t left = messages_left();
         bool is_in_last_frame = at >= HEADER_BYTES + (frames - 1) * FRAME_BYTES;
@@ -190,12 +145,12 @@ Test(store_end, a_torn_end_is_no_loss, .timeout = 60)
 {
     size_t db_bytes, wal_bytes;
     begin();
-    in_child(commit_some);
-    char *db = read_file("ringcast.db", &db_bytes), *wal = read_file("ringcast.db-wal", &wal_bytes);
+    case_in_child(commit_some);
+    char *db = case_read_file("ringcast.db", &db_bytes), *wal = case_read_file("ringcast.db-wal", &wal_bytes);
     for (size_t cut = 0; cut < 2 * FRAME_BYTES; cut += FRAME_BYTES / 4) {
-        unlink(path_of("stopped"));
-        write_file("ringcast.db", db, db_bytes);
-        write_file("ringcast.db-wal", wal, wal_bytes - cut);
+        unlink(case_path("stopped"));
+        case_write_file("ringcast.db", db, db_bytes);
+        case_write_file("ringcast.db-wal", wal, wal_bytes - cut);
         cr_expect_geq(messages_left(), MESSAGES - 2, "%zu bytes are missing", cut);
     }
     free(db);
@@ -207,8 +162,8 @@ Test(store_end, a_log_that_is_missing_begins_new_epochs, .timeout = 60)
 {
     for (int is_empty = 0; is_empty < 2; is_empty++) {
         begin();
-        in_child(case_log_open);
-        cr_assert_eq(is_empty ? truncate(path_of("ringcast.db-wal"), 0) : unlink(path_of("ringcast.db-wal")), 0);
+        case_in_child(case_log_open);
+        cr_assert_eq(is_empty ? truncate(case_path("ringcast.db-wal"), 0) : unlink(case_path("ringcast.db-wal")), 0);
         cr_expect_eq(messages_left(), 0);
         end();
     }
@@ -230,9 +185,9 @@ Test(store_end, a_doubt_is_not_forgotten, .timeout = 60)
     struct counters counters = {0};
     struct store_log *log;
     begin();
-    in_child(add_channels);
+    case_in_child(add_channels);
     cr_expect_eq(messages_left(), 1);
-    cr_assert_eq(unlink(path_of("stopped")), 0);
+    cr_assert_eq(unlink(case_path("stopped")), 0);
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &limit);
     rlim_t before = limit.rlim_cur;
@@ -242,7 +197,7 @@ Test(store_end, a_doubt_is_not_forgotten, .timeout = 60)
     limit.rlim_cur = before;
     cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     struct stat status;
-    cr_expect_eq(stat(path_of("unsynced"), &status), 0, "%s", reason);
+    cr_expect_eq(stat(case_path("unsynced"), &status), 0, "%s", reason);
     cr_expect_eq(messages_left(), 0);
     end();
 }
@@ -256,12 +211,12 @@ Test(store_end, an_older_database_that_is_put_back_begins_new_epochs, .timeout =
     case_log_open();
     case_log_append("room", 2, 2);
     store_log_close(case_log);
-    char *older = read_file("ringcast.db", &bytes);
+    char *older = case_read_file("ringcast.db", &bytes);
     cr_expect_eq(messages_left(), 2);
     case_log_open();
     case_log_append("room", 3, 3);
     store_log_close(case_log);
-    write_file("ringcast.db", older, bytes);
+    case_write_file("ringcast.db", older, bytes);
     cr_expect_eq(messages_left(), 0);
     free(older);
     end();
@@ -276,9 +231,9 @@ Test(store_end, a_mark_that_is_missing_or_wrong_begins_new_epochs, .timeout = 60
         store_log_close(case_log);
         cr_expect_eq(messages_left(), 2);
         if (is_wrong) {
-            write_file("stopped", "7\n", 2);
+            case_write_file("stopped", "7\n", 2);
         } else {
-            cr_assert_eq(unlink(path_of("stopped")), 0);
+            cr_assert_eq(unlink(case_path("stopped")), 0);
         }
         cr_expect_eq(messages_left(), 0);
         end();

@@ -9,7 +9,6 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -87,10 +86,8 @@ static uint64_t count(const char *channel)
 
 static uint64_t size_of(const char *name)
 {
-    char path[128];
     struct stat status;
-    snprintf(path, sizeof path, "%s/%s", case_dir, name);
-    return stat(path, &status) == 0 ? (uint64_t)status.st_size : 0;
+    return stat(case_path(name), &status) == 0 ? (uint64_t)status.st_size : 0;
 }
 
 /* On the disk: the file does not shrink, but what is freed is used again. A bound as small as here is exceeded by what

@@ -37,39 +37,10 @@ static void expect_refused(const char *data_dir, const char *what, const char *c
     cr_expect(strstr(reason, cure) != NULL, "%s: no '%s'", reason, cure);
 }
 
-static const char *path_of(const char *name)
-{
-    static char path[2][128];
-    static int turn;
-    turn = !turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", case_dir, name);
-    return path[turn];
-}
-
-static void write_file(const char *name, const void *bytes, size_t count)
-{
-    int descriptor = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    cr_assert(descriptor >= 0 && write(descriptor, bytes, count) == (ssize_t)count);
-    close(descriptor);
-}
-
-/* The caller's to free(). */
-static char *read_file(const char *name, size_t *count_r)
-{
-    int descriptor = open(path_of(name), O_RDONLY);
-    struct stat status;
-    cr_assert(descriptor >= 0 && fstat(descriptor, &status) == 0);
-    char *bytes = malloc((size_t)status.st_size + 1);
-    cr_assert_eq(read(descriptor, bytes, (size_t)status.st_size), status.st_size);
-    close(descriptor);
-    *count_r = (size_t)status.st_size;
-    return bytes;
-}
-
 static bool exists(const char *name)
 {
     struct stat status;
-    return lstat(path_of(name), &status) == 0;
+    return lstat(case_path(name), &status) == 0;
 }
 
 static mode_t mode_of(const char *path)
@@ -96,7 +67,7 @@ static void make_log(uint32_t messages)
 static void run_sql(const char *name, const char *sql)
 {
     sqlite3 *db;
-    cr_assert_eq(sqlite3_open(path_of(name), &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_open(case_path(name), &db), SQLITE_OK);
     cr_assert_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
     sqlite3_close(db);
 }
@@ -104,9 +75,9 @@ static void run_sql(const char *name, const char *sql)
 static void expect_file_refused_and_kept(const char *what, const char *cure)
 {
     size_t before_count, after_count;
-    char *before = read_file("ringcast.db", &before_count);
+    char *before = case_read_file("ringcast.db", &before_count);
     expect_refused(case_dir, what, cure);
-    char *after = read_file("ringcast.db", &after_count);
+    char *after = case_read_file("ringcast.db", &after_count);
     cr_expect(before_count == after_count && memcmp(before, after, before_count) == 0, "it was written to");
     cr_expect(!exists("ringcast.db-journal"));
     cr_expect(!exists("ringcast.db.new"));
@@ -124,9 +95,9 @@ Test(store_file, makes_directory_and_database_for_its_user_alone, .timeout = 60)
     umask(0);
     cr_assert_eq(open_log(dir), RC_OK, "%s", reason);
     cr_expect_eq(mode_of(dir), 0700);
-    cr_expect_eq(mode_of(path_of("data/ringcast.db")), 0600);
-    cr_expect_eq(mode_of(path_of("data/ringcast.db-wal")), 0600);
-    cr_expect_eq(mode_of(path_of("data/lock")), 0600);
+    cr_expect_eq(mode_of(case_path("data/ringcast.db")), 0600);
+    cr_expect_eq(mode_of(case_path("data/ringcast.db-wal")), 0600);
+    cr_expect_eq(mode_of(case_path("data/lock")), 0600);
     store_log_close(store_log);
     cr_expect(!exists("data/ringcast.db-wal"), "a proper end leaves one file");
     cr_assert_eq(open_log(dir), RC_OK, "%s", reason);
@@ -148,9 +119,9 @@ Test(store_file, the_database_says_what_it_is, .timeout = 60)
 Test(store_file, an_unfinished_new_database_is_made_again, .timeout = 60)
 {
     case_begin();
-    write_file("ringcast.db.new", "half of it", 10);
-    write_file("ringcast.db.new-journal", "and this", 8);
-    write_file("ringcast.db", "", 0);
+    case_write_file("ringcast.db.new", "half of it", 10);
+    case_write_file("ringcast.db.new-journal", "and this", 8);
+    case_write_file("ringcast.db", "", 0);
     make_log(3);
     cr_expect_eq(case_query("SELECT count(*) FROM message"), 3);
     cr_expect(!exists("ringcast.db.new"));
@@ -179,7 +150,7 @@ Test(store_file, a_directory_that_cannot_be_is_refused, .timeout = 60)
 {
     char dir[128];
     case_begin();
-    write_file("file", "x", 1);
+    case_write_file("file", "x", 1);
     snprintf(dir, sizeof dir, "%s/none/data", case_dir);
     expect_refused(dir, "cannot be made: No such file", "make its parent first");
     snprintf(dir, sizeof dir, "%s/file", case_dir);
@@ -244,17 +215,17 @@ Test(store_file, files_of_others_are_refused_and_left_alone, .timeout = 60)
     char text[4096];
     memset(text, 'x', sizeof text);
     case_begin();
-    write_file("ringcast.db", "hello\n", 6);
+    case_write_file("ringcast.db", "hello\n", 6);
     expect_file_refused_and_kept("is no database", "move the file away");
-    write_file("ringcast.db", text, sizeof text);
+    case_write_file("ringcast.db", text, sizeof text);
     expect_file_refused_and_kept("is no database", "choose another --data-dir");
-    unlink(path_of("ringcast.db"));
+    unlink(case_path("ringcast.db"));
     run_sql("ringcast.db", "CREATE TABLE mine (a)");
     expect_file_refused_and_kept("is the database of another program", "choose another --data-dir");
     run_sql("ringcast.db", "PRAGMA application_id = 1234; PRAGMA user_version = 2");
     expect_file_refused_and_kept("is the database of another program", "move the file away");
-    unlink(path_of("ringcast.db"));
-    cr_assert_eq(mkdir(path_of("ringcast.db"), 0700), 0);
+    unlink(case_path("ringcast.db"));
+    cr_assert_eq(mkdir(case_path("ringcast.db"), 0700), 0);
     expect_refused(case_dir, "ringcast.db cannot be read", "directory");
     case_end();
 }
@@ -280,7 +251,7 @@ Test(store_file, a_newer_version_in_the_log_is_refused_and_left_alone, .timeout 
     pid_t child = fork();
     if (child == 0) {
         sqlite3 *db;
-        sqlite3_open(path_of("ringcast.db"), &db);
+        sqlite3_open(case_path("ringcast.db"), &db);
         _exit(sqlite3_exec(db, "PRAGMA user_version = 7", NULL, NULL, NULL));
     }
     int status;
@@ -295,7 +266,7 @@ Test(store_file, a_newer_version_in_the_log_is_refused_and_left_alone, .timeout 
 Test(store_file, a_log_without_its_database_is_refused, .timeout = 60)
 {
     case_begin();
-    write_file("ringcast.db-wal", "frames", 6);
+    case_write_file("ringcast.db-wal", "frames", 6);
     expect_refused(case_dir, "is missing, but its log", "put the database back");
     cr_expect(exists("ringcast.db-wal"));
     cr_expect(!exists("ringcast.db"));
@@ -310,7 +281,7 @@ Test(store_file, a_corrupt_database_is_refused, .timeout = 60)
     for (int damage = 0; damage < 4; damage++) {
         case_begin();
         make_log(2000);
-        int descriptor = open(path_of("ringcast.db"), O_RDWR);
+        int descriptor = open(case_path("ringcast.db"), O_RDWR);
         struct stat status;
         cr_assert_eq(fstat(descriptor, &status), 0);
         if (damage == 0) cr_assert_eq(ftruncate(descriptor, status.st_size / 2 / 4096 * 4096), 0);
@@ -385,7 +356,7 @@ Test(store_file, epochs_end_with_the_machine_when_commits_were_not_synced, .time
             char first[EPOCH_BYTES + 1], second[EPOCH_BYTES + 1];
             case_begin();
             make_log(3);
-            write_file("unsynced", other, length);
+            case_write_file("unsynced", other, length);
             look(is_synced, first);
             cr_expect_str_neq(first, "epoch001");
             look(is_synced, second);
@@ -399,7 +370,7 @@ Test(store_file, a_mark_that_cannot_be_written_is_refused, .timeout = 60)
 {
     case_begin();
     make_log(3);
-    cr_assert_eq(mkdir(path_of("unsynced"), 0700), 0);
+    cr_assert_eq(mkdir(case_path("unsynced"), 0700), 0);
     cr_expect_eq(open_synced(case_dir, false), RC_EINVAL);
     cr_expect(strstr(reason, "unsynced cannot be written: Is a directory") != NULL, "%s", reason);
     case_end();

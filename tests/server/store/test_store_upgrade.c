@@ -10,33 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define VERSION_1_MS UINT64_C(1796044181700) /* right after its last message */
 
-static const char *path_of(const char *name)
-{
-    static char path[2][128];
-    static int turn;
-    turn = !turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", case_dir, name);
-    return path[turn];
-}
-
 /* A directory with the database of that version. */
 static void begin(int version)
 {
-    char bytes[65536], fixture[256];
+    char fixture[256];
+    size_t count;
     case_begin();
     snprintf(fixture, sizeof fixture, FIXTURES "/store_version_%d.db", version);
-    int in = open(fixture, O_RDONLY), out = open(path_of("ringcast.db"), O_WRONLY | O_CREAT, 0600);
-    cr_assert(in >= 0 && out >= 0, "%s", fixture);
-    ssize_t count = read(in, bytes, sizeof bytes);
-    cr_assert(count > 0 && (size_t)count < sizeof bytes);
-    cr_assert_eq(write(out, bytes, (size_t)count), count);
-    close(in);
-    close(out);
+    char *bytes = case_read_file(fixture, &count);
+    case_write_file("ringcast.db", bytes, count);
+    free(bytes);
 }
 
 static void expect_texts(const char *channel, uint64_t now_ms, const char *const *texts, uint32_t count)
@@ -75,15 +62,7 @@ static void expect_version_1(uint64_t now_ms)
 
 static uint64_t query_copy(const char *sql)
 {
-    sqlite3 *db;
-    sqlite3_stmt *statement;
-    cr_assert_eq(sqlite3_open_v2(path_of("ringcast.db.version-1"), &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
-    cr_assert_eq(sqlite3_step(statement), SQLITE_ROW);
-    uint64_t value = (uint64_t)sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    sqlite3_close(db);
-    return value;
+    return case_query_file("ringcast.db.version-1", sql);
 }
 
 static void expect_copy(uint64_t messages)
@@ -92,9 +71,9 @@ static void expect_copy(uint64_t messages)
     cr_expect_eq(query_copy("PRAGMA user_version"), 1);
     cr_expect_eq(query_copy("PRAGMA application_id"), 0x52434c47);
     cr_expect_eq(query_copy("SELECT count(*) FROM message"), messages);
-    cr_assert_eq(stat(path_of("ringcast.db.version-1"), &status), 0);
+    cr_assert_eq(stat(case_path("ringcast.db.version-1"), &status), 0);
     cr_expect_eq(status.st_mode & 0777, 0600);
-    cr_expect_neq(stat(path_of("ringcast.db.copy"), &status), 0);
+    cr_expect_neq(stat(case_path("ringcast.db.copy"), &status), 0);
 }
 
 Test(store_upgrade, version_1_becomes_the_present_one_and_a_copy_stays, .timeout = 60)
@@ -123,15 +102,8 @@ Test(store_upgrade, the_version_stands_in_the_file_at_once, .timeout = 60)
 {
     uint8_t head[100] = {0};
     begin(1);
-    pid_t child = fork();
-    if (child == 0) {
-        case_log_open();
-        _exit(0);
-    }
-    int status;
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert_eq(status, 0);
-    int file = open(path_of("ringcast.db"), O_RDONLY);
+    case_in_child(case_log_open);
+    int file = open(case_path("ringcast.db"), O_RDONLY);
     cr_assert_eq(read(file, head, sizeof head), sizeof head);
     close(file);
     cr_expect_eq(head[63], 2);
@@ -153,22 +125,21 @@ Test(store_upgrade, the_tables_are_those_of_a_new_database, .timeout = 60)
     case_log_end();
 }
 
+static void leave_in_the_log(void)
+{
+    sqlite3 *db;
+    sqlite3_open(case_path("ringcast.db"), &db);
+    _exit(sqlite3_exec(db,
+                       "INSERT INTO message VALUES (1, 6, 1796044181600, 80, 'ev', NULL, 'six');"
+                       "UPDATE channel SET last = 6, count = 6 WHERE id = 1",
+                       NULL, NULL, NULL));
+}
+
 /* Goal: what a killed server has left in its log is upgraded, and copied, too. */
 Test(store_upgrade, what_stands_in_the_log_is_upgraded_too, .timeout = 60)
 {
     begin(1);
-    pid_t child = fork();
-    if (child == 0) {
-        sqlite3 *db;
-        sqlite3_open(path_of("ringcast.db"), &db);
-        _exit(sqlite3_exec(db,
-                           "INSERT INTO message VALUES (1, 6, 1796044181600, 80, 'ev', NULL, 'six');"
-                           "UPDATE channel SET last = 6, count = 6 WHERE id = 1",
-                           NULL, NULL, NULL));
-    }
-    int status;
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert_eq(status, 0);
+    case_in_child(leave_in_the_log);
     case_log_open();
     case_log_expect("orders", VERSION_1_MS, 1, 6, 6);
     expect_copy(11);
@@ -182,12 +153,12 @@ Test(store_upgrade, no_upgrade_without_a_copy, .timeout = 60)
     struct counters counters;
     struct store_log *log;
     begin(1);
-    cr_assert_eq(mkdir(path_of("ringcast.db.version-1"), 0700), 0);
+    cr_assert_eq(mkdir(case_path("ringcast.db.version-1"), 0700), 0);
     cr_expect_eq(store_log_open(&log, &counters, case_dir, false, reason, sizeof reason), RC_EINVAL);
     cr_expect(strstr(reason, "from version 1 to 2, but no copy of it can be saved first: Is a directory") != NULL,
               "%s", reason);
     cr_expect_eq(case_query("PRAGMA user_version"), 1);
-    cr_assert_eq(rmdir(path_of("ringcast.db.version-1")), 0);
+    cr_assert_eq(rmdir(case_path("ringcast.db.version-1")), 0);
     case_log_open();
     expect_version_1(VERSION_1_MS);
     case_log_end();

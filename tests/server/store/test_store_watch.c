@@ -3,21 +3,11 @@
 #include "tests/support/store_log_case.h"
 
 #include <criterion/criterion.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static const char *path_of(const char *name)
-{
-    static char path[2][128];
-    static int turn;
-    turn = !turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", case_dir, name);
-    return path[turn];
-}
 
 static void expect_there(void)
 {
@@ -41,13 +31,17 @@ static void expect_astray(const char *name, const char *cure)
 
 static void copy(const char *from, const char *to)
 {
-    char bytes[4096];
-    int in = open(path_of(from), O_RDONLY), out = open(path_of(to), O_WRONLY | O_CREAT | O_EXCL, 0600);
-    cr_assert(in >= 0 && out >= 0);
-    for (ssize_t count; (count = read(in, bytes, sizeof bytes)) > 0;)
-        cr_assert_eq(write(out, bytes, (size_t)count), count);
-    close(in);
-    close(out);
+    size_t count;
+    char *bytes = case_read_file(from, &count);
+    case_write_file(to, bytes, count);
+    free(bytes);
+}
+
+/* Moves the directory, whose name case_dir stays, to that path. */
+static void move_directory(char other_r[sizeof case_dir])
+{
+    snprintf(other_r, sizeof case_dir, "%.50s-other", case_dir);
+    cr_assert_eq(rename(case_dir, other_r), 0);
 }
 
 static const char *const files[] = {"lock", "ringcast.db", "ringcast.db-wal", "ringcast.db-shm"};
@@ -59,9 +53,9 @@ Test(store_watch, a_file_that_is_moved_away_and_back_is_trouble_meanwhile, .time
     case_log_append("room", 1, 3);
     expect_there();
     for (size_t i = 0; i < FILES; i++) {
-        cr_assert_eq(rename(path_of(files[i]), path_of("elsewhere")), 0);
+        cr_assert_eq(rename(case_path(files[i]), case_path("elsewhere")), 0);
         expect_astray(files[i], "start it again");
-        cr_assert_eq(rename(path_of("elsewhere"), path_of(files[i])), 0);
+        cr_assert_eq(rename(case_path("elsewhere"), case_path(files[i])), 0);
         expect_there();
     }
     case_log_append("room", 4, 4);
@@ -78,11 +72,11 @@ Test(store_watch, a_file_that_is_replaced_by_a_copy_is_trouble_and_left_alone, .
         case_log_begin();
         case_log_append("room", 1, 3);
         copy(files[i], "copy");
-        cr_assert_eq(rename(path_of("copy"), path_of(files[i])), 0);
-        cr_assert_eq(stat(path_of(files[i]), &before), 0);
+        cr_assert_eq(rename(case_path("copy"), case_path(files[i])), 0);
+        cr_assert_eq(stat(case_path(files[i]), &before), 0);
         expect_astray(files[i], "removed or replaced");
         store_log_close(case_log);
-        cr_assert_eq(stat(path_of(files[i]), &after), 0);
+        cr_assert_eq(stat(case_path(files[i]), &after), 0);
         cr_expect(before.st_ino == after.st_ino && before.st_size == after.st_size, "%s", files[i]);
         cr_expect_eq(before.st_mtim.tv_nsec, after.st_mtim.tv_nsec, "%s", files[i]);
         case_end();
@@ -93,9 +87,8 @@ Test(store_watch, a_directory_that_is_moved_is_trouble_until_it_is_back, .timeou
 {
     char other[sizeof case_dir];
     case_log_begin();
-    snprintf(other, sizeof other, "%.50s-other", case_dir);
     case_log_append("room", 1, 3);
-    cr_assert_eq(rename(case_dir, other), 0);
+    move_directory(other);
     expect_astray(case_dir, "move it back");
     cr_assert_eq(mkdir(case_dir, 0700), 0);
     expect_astray(case_dir, "another directory");
@@ -114,9 +107,8 @@ Test(store_watch, another_log_at_the_old_path_is_left_alone, .timeout = 60)
 {
     char other[sizeof case_dir];
     case_log_begin();
-    snprintf(other, sizeof other, "%.50s-other", case_dir);
     case_log_append("room", 1, 3);
-    cr_assert_eq(rename(case_dir, other), 0);
+    move_directory(other);
     struct store_log *ours = case_log;
     case_log_open();
     case_log_append("room", 1, 5);
@@ -137,9 +129,9 @@ Test(store_watch, what_the_database_lacks_is_saved_at_the_end, .timeout = 60)
     for (int with_log = 0; with_log < 2; with_log++) {
         case_log_begin();
         case_log_append("room", 1, 3);
-        if (with_log) cr_assert_eq(unlink(path_of("ringcast.db-wal")), 0);
-        cr_assert_eq(unlink(path_of("ringcast.db-shm")), 0);
-        cr_assert_eq(unlink(path_of("lock")), 0);
+        if (with_log) cr_assert_eq(unlink(case_path("ringcast.db-wal")), 0);
+        cr_assert_eq(unlink(case_path("ringcast.db-shm")), 0);
+        cr_assert_eq(unlink(case_path("lock")), 0);
         case_log_reopen();
         case_log_expect("room", CASE_MS, 1, 3, 3);
         case_log_end();
