@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool append(struct tls_client_bytes *to, const uint8_t *bytes, size_t count)
+bool tls_client_append(struct tls_client_bytes *to, const uint8_t *bytes, size_t count)
 {
     if (to->count + count > to->capacity) {
         size_t capacity = (to->count + count) * 2;
@@ -22,7 +22,7 @@ static bool append(struct tls_client_bytes *to, const uint8_t *bytes, size_t cou
 static int give_output(void *owner, const unsigned char *bytes, size_t count)
 {
     struct tls_client *client = owner;
-    return append(&client->out, bytes, count) ? (int)count : MBEDTLS_ERR_SSL_ALLOC_FAILED;
+    return tls_client_append(&client->out, bytes, count) ? (int)count : MBEDTLS_ERR_SSL_ALLOC_FAILED;
 }
 
 static int take_input(void *owner, unsigned char *to, size_t count)
@@ -122,7 +122,7 @@ void tls_client_free(struct tls_client *client)
 bool tls_client_give(struct tls_client *client, const uint8_t *bytes, size_t count)
 {
     if (client->in_eaten == client->in.count) client->in_eaten = client->in.count = 0;
-    return append(&client->in, bytes, count);
+    return tls_client_append(&client->in, bytes, count);
 }
 
 void tls_client_taken(struct tls_client *client, size_t count)

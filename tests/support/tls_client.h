@@ -32,6 +32,9 @@ struct tls_client_bytes {
     size_t count, capacity;
 };
 
+/* False: out of memory. */
+bool tls_client_append(struct tls_client_bytes *to, const uint8_t *bytes, size_t count);
+
 /* Fields are to be read. */
 struct tls_client {
     mbedtls_ssl_context ssl;

@@ -4,26 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool append(struct tls_client_bytes *to, const uint8_t *bytes, size_t count)
-{
-    if (to->count + count > to->capacity) {
-        size_t capacity = (to->count + count) * 2;
-        uint8_t *at = reallocarray(to->at, capacity, 1); /* not realloc: tests make that one fail */
-        if (at == NULL) return false;
-        to->at = at;
-        to->capacity = capacity;
-    }
-    if (count > 0) memcpy(to->at + to->count, bytes, count);
-    to->count += count;
-    return true;
-}
-
 static enum rc collect(void *owner, const uint8_t *bytes, size_t count)
 {
     struct tls_link *link = owner;
     link->outputs++;
     if (link->output_rc != RC_OK) return link->output_rc;
-    return append(&link->out, bytes, count) ? RC_OK : RC_ENOMEM;
+    return tls_client_append(&link->out, bytes, count) ? RC_OK : RC_ENOMEM;
 }
 
 void tls_link_open(struct tls_link *link, struct tls_context *context, struct tls_client_wish wish)
@@ -57,7 +43,7 @@ static size_t feed_once(struct tls_link *link, const uint8_t *bytes, size_t coun
     if (result == TLS_MORE && eaten != count) abort();
     if (result != TLS_OK && result != TLS_MORE) link->result = result;
     if (plain_count > 0) {
-        append(&link->heard, plain, plain_count);
+        tls_client_append(&link->heard, plain, plain_count);
         link->records++;
     }
     return eaten;
@@ -90,7 +76,7 @@ static void run_client(struct tls_link *link)
     int result = 0;
     if (!link->client->is_open) result = tls_client_handshake(link->client);
     while (result == 0 && (result = tls_client_read(link->client, plain, sizeof plain)) >= 0) {
-        append(&link->client_heard, plain, (size_t)result);
+        tls_client_append(&link->client_heard, plain, (size_t)result);
         result = 0;
     }
     if (result != MBEDTLS_ERR_SSL_WANT_READ) link->client_error = result;

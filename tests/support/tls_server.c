@@ -52,3 +52,11 @@ struct tls_client_wish tls_server_wish(const struct tls_server *server, unsigned
     return (struct tls_client_wish){
         .name = "server.test", .authority = server->authority.certificate, .version = version};
 }
+
+void tls_server_join(const struct tls_server *server, struct tls_link *link, unsigned version)
+{
+    tls_link_open(link, server->context, tls_server_wish(server, version));
+    if (tls_link_shake(link)) return;
+    fprintf(stderr, "tls_server: %s, client -0x%x\n", tls_reason(link->tls), (unsigned)-link->client_error);
+    abort();
+}

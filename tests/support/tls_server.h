@@ -17,6 +17,8 @@ void tls_server_start(struct tls_server *server, enum made_kind kind, struct tls
 void tls_server_stop(struct tls_server *server);
 /* A client that knows the name and trusts the authority. */
 struct tls_client_wish tls_server_wish(const struct tls_server *server, unsigned version);
+/* Such a client and a session that have shaken hands, or an abort that says why not. */
+void tls_server_join(const struct tls_server *server, struct tls_link *link, unsigned version);
 /* A context of these pairs, the first is the default. */
 struct tls_context *tls_server_context(const struct made_certificate *const *pairs, size_t count,
                                        struct tls_ticket_keys *keys, const char *client_ca);

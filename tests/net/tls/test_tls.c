@@ -8,12 +8,6 @@
 
 static struct tls_server server;
 
-static void open_link(struct tls_link *link, unsigned version)
-{
-    tls_link_open(link, server.context, tls_server_wish(&server, version));
-    cr_assert(tls_link_shake(link), "%s, client -0x%x", tls_reason(link->tls), (unsigned)-link->client_error);
-}
-
 static void expect_echo(struct tls_link *link, size_t count)
 {
     uint8_t bytes[1000];
@@ -48,7 +42,7 @@ Test(tls, both_versions_shake_hands_and_talk, .timeout = 60)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct tls_link link;
         tls_server_start(&server, rows[i].kind, NULL, NULL);
-        open_link(&link, rows[i].version);
+        tls_server_join(&server, &link, rows[i].version);
         cr_expect_str_eq(tls_version(link.tls), rows[i].text);
         bool has_aes = __builtin_cpu_supports("aes");
         if (rows[i].suite != NULL && has_aes) cr_expect_str_eq(tls_suite(link.tls), rows[i].suite);
@@ -183,19 +177,26 @@ Test(tls, alpn_takes_http_1_1_and_nothing_else, .timeout = 30)
 
 /* ---- records ---- */
 
-/* The client is mbedTLS too, and seals no more than 16383 bytes with TLS 1.3. */
-Test(tls, records_of_every_length_come_through, .timeout = 60)
+/* TLS_RECORD_BYTES_MAX of them. */
+static const uint8_t *long_bytes(void)
 {
     static uint8_t bytes[TLS_RECORD_BYTES_MAX];
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(i * 31 >> 3);
+    return bytes;
+}
+
+/* The client is mbedTLS too, and seals no more than 16383 bytes with TLS 1.3. */
+Test(tls, records_of_every_length_come_through, .timeout = 60)
+{
+    const uint8_t *bytes = long_bytes();
     tls_server_start(&server, MADE_P256, NULL, NULL);
     for (unsigned version = 12; version <= 13; version++) {
         const size_t most = version == 12 ? TLS_RECORD_BYTES_MAX : TLS_WRITE_BYTES_MAX;
         const size_t counts[] = {1, 0, 2, 16382, most, 0, 0, 0, most};
         struct tls_link link;
         size_t sum = 0;
-        open_link(&link, version);
+        tls_server_join(&server, &link, version);
         for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
             cr_assert_eq(tls_client_write(link.client, bytes, counts[i]), (int)counts[i]);
             sum += counts[i];
@@ -212,22 +213,20 @@ Test(tls, records_of_every_length_come_through, .timeout = 60)
 
 Test(tls, what_is_written_comes_through, .timeout = 60)
 {
-    static uint8_t bytes[TLS_WRITE_BYTES_MAX];
-    for (size_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = (uint8_t)(i * 31 >> 3);
+    const uint8_t *bytes = long_bytes();
     tls_server_start(&server, MADE_P256, NULL, NULL);
     for (unsigned version = 12; version <= 13; version++) {
         static const size_t counts[] = {1, 0, 2, 0, 0, TLS_WRITE_BYTES_MAX};
         struct tls_link link;
         size_t sum = 0;
-        open_link(&link, version);
+        tls_server_join(&server, &link, version);
         for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
             cr_assert_eq(tls_write(link.tls, bytes, counts[i]), TLS_OK);
             sum += counts[i];
         }
         tls_link_run(&link);
         cr_expect_eq(link.client_heard.count, sum);
-        cr_expect_arr_eq(link.client_heard.at + sum - sizeof bytes, bytes, sizeof bytes);
+        cr_expect_arr_eq(link.client_heard.at + sum - TLS_WRITE_BYTES_MAX, bytes, TLS_WRITE_BYTES_MAX);
         tls_link_close(&link);
     }
     tls_server_stop(&server);
@@ -281,7 +280,7 @@ Test(tls, close_notify_goes_both_ways, .timeout = 30)
         struct tls_link link;
         uint8_t plain[TLS_RECORD_BYTES_MAX];
         size_t eaten, count;
-        open_link(&link, version);
+        tls_server_join(&server, &link, version);
         cr_expect_eq(tls_client_close(link.client), 0);
         tls_link_run(&link);
         cr_expect_eq(link.result, TLS_CLOSED);
@@ -307,7 +306,7 @@ Test(tls, after_our_close_notify_the_peer_may_finish, .timeout = 30)
 {
     tls_server_start(&server, MADE_P256, NULL, NULL);
     struct tls_link link;
-    open_link(&link, 13);
+    tls_server_join(&server, &link, 13);
     tls_close(link.tls);
     cr_assert_eq(tls_client_write(link.client, (const uint8_t *)"last", 4), 4);
     tls_link_run(&link);
@@ -322,7 +321,7 @@ Test(tls, an_alert_of_the_peer_is_told_by_name, .timeout = 30)
     tls_server_start(&server, MADE_P256, NULL, NULL);
     for (unsigned version = 12; version <= 13; version++) {
         struct tls_link link;
-        open_link(&link, version);
+        tls_server_join(&server, &link, version);
         cr_expect_eq(tls_client_alert(link.client, MBEDTLS_SSL_ALERT_MSG_INTERNAL_ERROR), 0);
         link.outputs = 0;
         tls_link_run(&link);
@@ -358,7 +357,7 @@ Test(tls, output_that_fails_ends_the_session, .timeout = 30)
 {
     tls_server_start(&server, MADE_P256, NULL, NULL);
     struct tls_link link;
-    open_link(&link, 13);
+    tls_server_join(&server, &link, 13);
     link.output_rc = RC_ENOMEM;
     cr_expect_eq(tls_write(link.tls, (const uint8_t *)"x", 1), TLS_NO_MEMORY);
     link.outputs = 0;

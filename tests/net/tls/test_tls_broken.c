@@ -14,6 +14,16 @@ static void start(void)
     tls_server_start(&server, MADE_P256, NULL, NULL);
 }
 
+/* A client of TLS 1.2 that renegotiates. */
+static void join_renegotiator(struct tls_link *link)
+{
+    struct tls_client_wish wish = tls_server_wish(&server, 12);
+    wish.renegotiates = true;
+    tls_link_open(link, server.context, wish);
+    cr_assert(tls_link_shake(link));
+    link->outputs = 0;
+}
+
 /* The same random numbers in every run. */
 static uint32_t random_number(uint64_t *state)
 {
@@ -179,8 +189,7 @@ Test(tls_broken, a_changed_record_is_refused, .timeout = 60)
         size_t count = 1;
         for (size_t at = 0; at < count; at++) {
             struct tls_link link;
-            tls_link_open(&link, server.context, tls_server_wish(&server, version));
-            cr_assert(tls_link_shake(&link));
+            tls_server_join(&server, &link, version);
             tls_client_write(link.client, (const uint8_t *)"secret", 6);
             count = link.client->out.count;
             link.client->out.at[at] ^= 0x55;
@@ -207,8 +216,7 @@ Test(tls_broken, records_out_of_order_twice_or_too_long_are_refused, .timeout = 
     start();
     for (unsigned version = 12; version <= 13; version++) {
         struct tls_link link;
-        tls_link_open(&link, server.context, tls_server_wish(&server, version));
-        cr_assert(tls_link_shake(&link));
+        tls_server_join(&server, &link, version);
         tls_client_write(link.client, (const uint8_t *)"once", 4);
         tls_link_feed(&link, link.client->out.at, link.client->out.count);
         cr_expect_eq(link.heard.count, 4);
@@ -217,8 +225,7 @@ Test(tls_broken, records_out_of_order_twice_or_too_long_are_refused, .timeout = 
         cr_expect_eq(link.heard.count, 4);
         tls_link_close(&link);
 
-        tls_link_open(&link, server.context, tls_server_wish(&server, version));
-        cr_assert(tls_link_shake(&link));
+        tls_server_join(&server, &link, version);
         tls_link_feed(&link, (const uint8_t *)"\x17\x03\x03\x50\x00", 5);
         cr_expect_eq(link.result, TLS_BROKEN);
         cr_expect_str_eq(tls_reason(link.tls), "record too long");
@@ -260,8 +267,7 @@ Test(tls_broken, four_empty_records_in_a_row_are_refused, .timeout = 30)
     start();
     for (unsigned version = 12; version <= 13; version++) {
         struct tls_link link;
-        tls_link_open(&link, server.context, tls_server_wish(&server, version));
-        cr_assert(tls_link_shake(&link));
+        tls_server_join(&server, &link, version);
         for (int i = 0; i < 4; i++)
             tls_client_write(link.client, NULL, 0);
         tls_link_run(&link);
@@ -276,11 +282,7 @@ Test(tls_broken, renegotiation_is_refused, .timeout = 30)
 {
     start();
     struct tls_link link;
-    struct tls_client_wish wish = tls_server_wish(&server, 12);
-    wish.renegotiates = true;
-    tls_link_open(&link, server.context, wish);
-    cr_assert(tls_link_shake(&link));
-    link.outputs = 0;
+    join_renegotiator(&link);
     tls_client_renegotiate(link.client);
     cr_expect_gt(link.client->out.count, 100);
     tls_link_feed(&link, link.client->out.at, link.client->out.count);
@@ -298,11 +300,7 @@ Test(tls_broken, who_asks_to_renegotiate_again_and_again_is_ended, .timeout = 30
     start();
     for (size_t at_once = 1; at_once <= 20; at_once += 19) {
         struct tls_link link;
-        struct tls_client_wish wish = tls_server_wish(&server, 12);
-        wish.renegotiates = true;
-        tls_link_open(&link, server.context, wish);
-        cr_assert(tls_link_shake(&link));
-        link.outputs = 0;
+        join_renegotiator(&link);
         for (size_t asked = 0; asked < 20; asked += at_once) {
             for (size_t i = 0; i < at_once; i++)
                 tls_client_renegotiate(link.client);

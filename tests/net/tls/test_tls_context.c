@@ -298,8 +298,7 @@ Test(tls_context, a_ticket_comes_with_the_handshake, .timeout = 30)
     struct tls_ticket_keys *keys = tls_ticket_keys_new(100);
     tls_server_start(&server, MADE_P256, keys, NULL);
     struct tls_link link;
-    tls_link_open(&link, server.context, tls_server_wish(&server, 13));
-    cr_assert(tls_link_shake(&link));
+    tls_server_join(&server, &link, 13);
     cr_expect_eq(link.client->tickets, 1);
     link.outputs = 0;
     cr_expect_eq(tls_write(link.tls, (const uint8_t *)"x", 1), TLS_OK);
