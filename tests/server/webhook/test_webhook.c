@@ -196,6 +196,14 @@ static void prepare(char *first, char *second)
                                .webhook_events_max = 100000};
 }
 
+/* For one receiver, which answers so. */
+static struct receiver *prepare_one(int first, int second, int third)
+{
+    struct receiver *receiver = receiver_start(first, second, third);
+    prepare(receiver->url, none);
+    return receiver;
+}
+
 static void start(uint32_t senders)
 {
     char reason[256];
@@ -221,11 +229,20 @@ static bool tell(uint32_t sender, uint32_t app, enum webhook_kind kind, const ch
     return is_told;
 }
 
-static void expect_counts(uint64_t sent, uint64_t dropped)
+/* Stops the webhooks, whose events have become so many by now. */
+static void stop(uint64_t sent, uint64_t dropped)
 {
+    webhooks_stop(webhooks);
     cr_expect_eq(counted(COUNTER_webhook_events_sent), sent);
     cr_expect_eq(counted(COUNTER_webhook_events_dropped), dropped);
     cr_expect_eq(counted(COUNTER_webhook_events_waiting), 0);
+}
+
+/* After a stop. */
+static void end(struct receiver *receiver)
+{
+    webhooks_free(webhooks);
+    receiver_stop(receiver);
 }
 
 static bool has_line(const char *request, const char *line)
@@ -238,8 +255,7 @@ static bool has_line(const char *request, const char *line)
 
 Test(webhook, posts_signed_requests_over_one_connection, .timeout = 60)
 {
-    struct receiver *receiver = receiver_start(200, 0, 0);
-    prepare(receiver->url, none);
+    struct receiver *receiver = prepare_one(200, 0, 0);
     start(1);
     for (uint32_t i = 0; i < 3; i++) {
         char line[160] = "X-Pusher-Signature: ";
@@ -254,56 +270,48 @@ Test(webhook, posts_signed_requests_over_one_connection, .timeout = 60)
         cr_expect(has_line(request, "Content-Type: application/json"), "%s", request);
         cr_expect(has_line(request, "User-Agent: ringcast/" RINGCAST_VERSION), "%s", request);
         unsigned long long time_ms;
-        int end = 0;
+        int bytes = 0;
         sscanf(body.at, "{\"time_ms\":%llu,\"events\":[{\"name\":\"channel_occupied\",\"channel\":\"room-7\"}]}%n",
-               &time_ms, &end);
-        cr_expect_eq((size_t)end, body.count, "%s", body.at);
+               &time_ms, &bytes);
+        cr_expect_eq((size_t)bytes, body.count, "%s", body.at);
         long long age_s = (long long)time(NULL) - (long long)(time_ms / 1000);
         cr_expect(age_s >= -1 && age_s < 60);
         await(COUNTER_webhooks_sent, i + 1);
     }
-    webhooks_stop(webhooks);
-    expect_counts(3, 0);
+    stop(3, 0);
     cr_expect_eq(atomic_load(&receiver->connections), 1);
-    webhooks_free(webhooks);
-    receiver_stop(receiver);
+    end(receiver);
 }
 
 /* 500, then a redirect (which is no success and is not followed), then 200: three times the same bytes. */
 Test(webhook, tries_the_same_request_again_until_it_is_taken, .timeout = 120)
 {
-    struct receiver *receiver = receiver_start(500, 307, 200);
-    prepare(receiver->url, none);
+    struct receiver *receiver = prepare_one(500, 307, 200);
     start(1);
     tell(0, 0, WEBHOOK_cache_miss, "cache-a");
     await(COUNTER_webhooks_sent, 1);
     cr_expect_eq(counted(COUNTER_webhooks_failed), 2);
-    webhooks_stop(webhooks);
-    expect_counts(1, 0);
+    stop(1, 0);
     cr_assert_eq(atomic_load(&receiver->requests_count), 3);
     cr_expect_str_eq(receiver->requests[1], receiver->requests[0]);
     cr_expect_str_eq(receiver->requests[2], receiver->requests[0]);
-    webhooks_free(webhooks);
-    receiver_stop(receiver);
+    end(receiver);
 }
 
 /* The first request pauses before its second try; the later ones go on, and the first one arrives at last. */
 Test(webhook, a_request_that_failed_does_not_hold_up_later_ones, .timeout = 120)
 {
-    struct receiver *receiver = receiver_start(500, 200, 0);
-    prepare(receiver->url, none);
+    struct receiver *receiver = prepare_one(500, 200, 0);
     start(1);
     tell(0, 0, WEBHOOK_cache_miss, "cache-first");
     await(COUNTER_webhooks_failed, 1);
     tell(0, 0, WEBHOOK_cache_miss, "cache-second");
     await(COUNTER_webhooks_sent, 2);
-    webhooks_stop(webhooks);
-    expect_counts(2, 0);
+    stop(2, 0);
     cr_assert_eq(atomic_load(&receiver->requests_count), 3);
     cr_expect(strstr(receiver->requests[1], "cache-second") != NULL);
     cr_expect(strstr(receiver->requests[2], "cache-first") != NULL);
-    webhooks_free(webhooks);
-    receiver_stop(receiver);
+    end(receiver);
 }
 
 Test(webhook, gives_up_at_once_when_no_retry_is_allowed, .timeout = 60)
@@ -317,8 +325,7 @@ Test(webhook, gives_up_at_once_when_no_retry_is_allowed, .timeout = 60)
     tell(0, 1, WEBHOOK_cache_miss, "cache-a");
     await(COUNTER_webhook_events_dropped, 2);
     cr_expect_eq(counted(COUNTER_webhooks_failed), 2, "a dead port, and a protocol that is not spoken");
-    webhooks_stop(webhooks);
-    expect_counts(0, 2);
+    stop(0, 2);
     webhooks_free(webhooks);
 }
 
@@ -332,8 +339,7 @@ Test(webhook, gives_up_when_the_time_for_retries_is_over, .timeout = 60)
     tell(0, 0, WEBHOOK_cache_miss, "cache-a");
     await(COUNTER_webhook_events_dropped, 1);
     cr_expect_geq(counted(COUNTER_webhooks_failed), 2);
-    webhooks_stop(webhooks);
-    expect_counts(0, 1);
+    stop(0, 1);
     webhooks_free(webhooks);
 }
 
@@ -351,8 +357,7 @@ Test(webhook, a_receiver_that_hangs_costs_other_apps_nothing, .timeout = 60)
     }
     receiver_await(hanging, 1);
     await(COUNTER_webhook_events_sent, 1000);
-    webhooks_stop(webhooks);
-    expect_counts(1000, 1000);
+    stop(1000, 1000);
     cr_expect_eq(atomic_load(&hanging->connections), 1);
     webhooks_free(webhooks);
     receiver_stop(hanging);
@@ -373,8 +378,7 @@ Test(webhook, more_events_than_the_bound_are_dropped_and_counted, .timeout = 60)
     await(COUNTER_webhook_events_sent, 1);
     cr_expect_eq(counted(COUNTER_webhook_events_dropped), 15);
     cr_expect_eq(counted(COUNTER_webhook_events_waiting), 5);
-    webhooks_stop(webhooks);
-    expect_counts(1, 20);
+    stop(1, 20);
     webhooks_free(webhooks);
     receiver_stop(hanging);
     receiver_stop(quick);
@@ -383,22 +387,19 @@ Test(webhook, more_events_than_the_bound_are_dropped_and_counted, .timeout = 60)
 /* A status is enough: an answer that never ends is cut, and was a success all the same. */
 Test(webhook, an_endless_answer_is_cut, .timeout = 60)
 {
-    struct receiver *receiver = receiver_start(STATUS_FLOOD, 0, 0);
-    prepare(receiver->url, none);
+    struct receiver *receiver = prepare_one(STATUS_FLOOD, 0, 0);
     start(1);
     tell(0, 0, WEBHOOK_cache_miss, "cache-a");
     await(COUNTER_webhook_events_sent, 1);
     cr_expect_eq(counted(COUNTER_webhooks_failed), 0);
     webhooks_stop(webhooks);
-    webhooks_free(webhooks);
-    receiver_stop(receiver);
+    end(receiver);
 }
 
 /* Delayed for a minute, and waiting ten seconds for others: a stop posts both at once. */
 Test(webhook, a_stop_posts_what_waits, .timeout = 60)
 {
-    struct receiver *receiver = receiver_start(200, 0, 0);
-    prepare(receiver->url, none);
+    struct receiver *receiver = prepare_one(200, 0, 0);
     options.webhook_delay_ms = 60000;
     options.webhook_batch_ms = 10000;
     start(2);
@@ -406,25 +407,20 @@ Test(webhook, a_stop_posts_what_waits, .timeout = 60)
     tell(1, 0, WEBHOOK_cache_miss, "cache-a");
     tell(1, 0, WEBHOOK_channel_vacated, "b");
     tell(1, 0, WEBHOOK_channel_occupied, "b");
-    webhooks_stop(webhooks);
-    expect_counts(2, 0);
+    stop(2, 0);
     cr_expect_eq(atomic_load(&receiver->requests_count), 1);
-    webhooks_free(webhooks);
-    receiver_stop(receiver);
+    end(receiver);
 }
 
 /* A request pauses for at least half a second after a 500; a stop tries it again without that. */
 Test(webhook, a_stop_tries_once_more_what_pauses, .timeout = 60)
 {
-    struct receiver *receiver = receiver_start(500, 500, 200);
-    prepare(receiver->url, none);
+    struct receiver *receiver = prepare_one(500, 500, 200);
     start(1);
     tell(0, 0, WEBHOOK_cache_miss, "cache-a");
     await(COUNTER_webhooks_failed, 2);
-    webhooks_stop(webhooks);
-    expect_counts(1, 0);
-    webhooks_free(webhooks);
-    receiver_stop(receiver);
+    stop(1, 0);
+    end(receiver);
 }
 
 Test(webhook, without_an_app_that_wants_any_there_is_no_thread, .timeout = 10)
@@ -432,8 +428,7 @@ Test(webhook, without_an_app_that_wants_any_there_is_no_thread, .timeout = 10)
     prepare(none, none);
     start(4);
     cr_expect(tell(3, 0, WEBHOOK_channel_occupied, "a"));
-    webhooks_stop(webhooks);
-    expect_counts(0, 0);
+    stop(0, 0);
     webhooks_free(webhooks);
     webhooks_stop(NULL);
     webhooks_free(NULL);
@@ -492,8 +487,7 @@ Test(webhook, all_events_of_all_senders_arrive_once_and_in_order, .timeout = 240
         for (uint32_t i = 0; i < SENDERS; i++)
             pthread_join(threads[i], NULL);
         await(COUNTER_webhook_events_sent, SENDERS * EVENTS);
-        webhooks_stop(webhooks);
-        expect_counts(SENDERS * EVENTS, 0);
+        stop(SENDERS * EVENTS, 0);
         for (uint32_t app = 0; app < 2; app++) {
             cr_expect_eq(check_order(receivers[app], app), SENDERS * EVENTS / 2);
             receiver_stop(receivers[app]);
@@ -507,8 +501,7 @@ Test(webhook, all_events_of_all_senders_arrive_once_and_in_order, .timeout = 240
 Test(webhook, a_flood_is_sent_or_counted, .timeout = 120)
 {
     enum { FLOOD = 200000 };
-    struct receiver *receiver = receiver_start(200, 0, 0);
-    prepare(receiver->url, none);
+    struct receiver *receiver = prepare_one(200, 0, 0);
     options.webhook_events_max = 1000;
     start(1);
     struct webhook_event event = {.kind = WEBHOOK_cache_miss, .app = &apps[0], .channel = text_of("cache-a")};
@@ -518,8 +511,7 @@ Test(webhook, a_flood_is_sent_or_counted, .timeout = 120)
     cr_expect_eq(counted(COUNTER_webhook_events_sent) + counted(COUNTER_webhook_events_dropped), FLOOD);
     cr_expect_gt(counted(COUNTER_webhook_events_sent), 0);
     cr_expect_eq(counted(COUNTER_webhook_events_waiting), 0);
-    webhooks_free(webhooks);
-    receiver_stop(receiver);
+    end(receiver);
 }
 
 Test(webhook, pauses_double_up_to_a_minute_and_chance_halves_them_at_most, .timeout = 10)
