@@ -21,7 +21,8 @@ done < <(find core net server bench tests -name '*.[ch]' -empty -print0 2>/dev/n
 
 mapfile -d '' files < <(find . \( -name '.?*' -o -name build -o -name node_modules \) -prune -o -type f \
     \( -name '*.[ch]' -o -name '*.def' -o -name '*.sh' -o -name '*.py' -o -name '*.js' -o -name '*.mjs' \
-    -o -name '*.css' -o -name '*.html' -o -name CMakeLists.txt -o -path './deploy/*' \) -printf '%P\0' | sort -z)
+    -o -name '*.css' -o -name '*.html' -o -name CMakeLists.txt -o -path './deploy/*' ! -name '*.md' \) \
+    -printf '%P\0' | sort -z)
 if [ "${#files[@]}" -eq 0 ]; then
     echo "tidy: no files in $PWD" >&2
     exit 1

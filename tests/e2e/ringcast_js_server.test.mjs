@@ -250,13 +250,13 @@ describe('the server with history', () => {
   });
 });
 
-/* --- README ------------------------------------------------------------------------------------------------------- */
+/* --- its manual --------------------------------------------------------------------------------------------------- */
 
 const AsyncFunction = (async () => {}).constructor;
 
-/* What README shows, run as it stands but for the key, the address and what the reader's own functions do. */
+/* What the protocol's README shows, run as it stands but for the key, the address and the reader's own functions. */
 async function runReadme(server, mine) {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const readme = readFileSync(new URL('../../server/protocol/README.md', import.meta.url), 'utf8');
   const [, code] = /^```js\nimport { Ringcast } from '\/ringcast\.js';\n(.*?)^```$/ms.exec(readme);
   const names = ['Ringcast', 'postJson', 'show', 'note'];
   const Here = class extends Ringcast {
