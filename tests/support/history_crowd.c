@@ -9,9 +9,6 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/lsan_interface.h>
-#endif
 
 #define SEATS 8
 #define RAW   3
@@ -377,11 +374,4 @@ void crowd_start_again(uint64_t seed, uint32_t shards)
     is_rested = false;
     fake_kernel_begin_at(now_ms);
     start(seed, shards);
-}
-
-void crowd_check_leaks(void)
-{
-#ifdef __SANITIZE_ADDRESS__
-    cr_assert_eq(__lsan_do_recoverable_leak_check(), 0, "memory was lost");
-#endif
 }

@@ -30,9 +30,6 @@ void crowd_stop(void);
 /* And starts again on the same store, some time later. */
 void crowd_start_again(uint64_t seed, uint32_t shards);
 
-/* Nothing of what ran until now may be lost memory: asserted where the sanitizer can tell. */
-void crowd_check_leaks(void);
-
 /* What has been seen, so that a test can say that it was worth it. */
 struct crowd_counts {
     uint32_t recovered, refused, unknown; /* answers to those who asked for what they missed */

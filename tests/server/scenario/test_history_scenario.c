@@ -6,6 +6,7 @@
 #include "tests/support/api_client.h"
 #include "tests/support/fake_store.h"
 #include "tests/support/history_crowd.h"
+#include "tests/support/leaks.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -45,7 +46,7 @@ static void run_lives(uint64_t seed, uint64_t last_seed)
         crowd_settle();
         crowd_leave();
         crowd_end();
-        crowd_check_leaks();
+        expect_no_leaks();
     }
 }
 
@@ -336,5 +337,5 @@ Test(history_scenario, repeats_that_wait_are_freed_at_the_end, .timeout = 30)
     }
     scenario_free(&scenario);
     fake_store_forget();
-    crowd_check_leaks();
+    expect_no_leaks();
 }

@@ -3,12 +3,10 @@
 #include "core/span.h"
 #include "server/connection/connection.h"
 #include "server/connection/throttle.h"
+#include "tests/support/leaks.h"
 #include "tests/support/scenario.h"
 
 #include <criterion/criterion.h>
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/lsan_interface.h>
-#endif
 
 #define FLAGS(...)  ((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
 #define SEND_BUFFER 65536
@@ -205,7 +203,5 @@ Test(throttle, who_goes_while_it_joins_leaves_nothing, .timeout = 60)
         scenario_settle(&scenario);
         scenario_stop(&scenario);
     }
-#ifdef __SANITIZE_ADDRESS__
-    cr_expect_eq(__lsan_do_recoverable_leak_check(), 0, "memory was lost");
-#endif
+    expect_no_leaks();
 }

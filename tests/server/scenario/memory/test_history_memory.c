@@ -5,6 +5,7 @@
 #include "tests/support/api_client.h"
 #include "tests/support/fake_store.h"
 #include "tests/support/history_crowd.h"
+#include "tests/support/leaks.h"
 #include "tests/support/scarce_steps.h"
 
 #include <criterion/criterion.h>
@@ -34,7 +35,7 @@ Test(history_memory, while_it_is_short_nothing_is_left_behind_and_promises_are_k
         crowd_settle();
         crowd_leave();
         crowd_end();
-        crowd_check_leaks();
+        expect_no_leaks();
     }
     cr_expect_gt(crowd_counts.recovered, 50);
     cr_expect_gt(crowd_counts.replayed, 50);
