@@ -12,12 +12,10 @@
 #include "server/store/store_log.h"
 #include "server/store/store_work.h"
 #include "server/system/clock.h"
-#include "server/system/doorbell.h"
-#include "server/system/log.h"
+#include "server/system/worker.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <signal.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,10 +59,7 @@ struct store {
     struct writes writes;
     struct reads reads;
     struct store_work work;
-    bool has_thread;
-    pthread_t thread;
-    atomic_bool is_stopping;
-    struct doorbell doorbell;
+    struct worker worker;
 };
 
 /* ---- letters: the one place that knows what a letter carries ---- */
@@ -106,7 +101,7 @@ void store_wake(struct store *store, uint32_t shard)
     struct client *client = &store->clients[shard];
     if (!client->has_asked) return;
     client->has_asked = false;
-    doorbell_ring(&store->doorbell);
+    doorbell_ring(&store->worker.doorbell);
 }
 
 struct store_job *store_receive(struct store *store, uint32_t shard)
@@ -263,20 +258,20 @@ static void give_up_reads(struct store *store)
 
 static void sleep_a_while(struct store *store)
 {
-    doorbell_lie_down(&store->doorbell);
+    struct doorbell *doorbell = &store->worker.doorbell;
+    doorbell_lie_down(doorbell);
     /* The ring of who stops it may have been heard already, with jobs that came before it. */
-    bool is_busy = has_jobs(store) || atomic_load(&store->is_stopping);
+    bool is_busy = has_jobs(store) || worker_is_stopping(&store->worker);
     int sleep_ms = is_busy ? 0 : store_work_sleep_ms(&store->work);
-    if (sleep_ms > 0) doorbell_wait(&store->doorbell, (uint32_t)sleep_ms); /* whatever ends it, we look around */
-    doorbell_get_up(&store->doorbell);
+    if (sleep_ms > 0) doorbell_wait(doorbell, (uint32_t)sleep_ms); /* whatever ends it, we look around */
+    doorbell_get_up(doorbell);
 }
 
-static void *run(void *argument)
+static void run(void *owner)
 {
-    struct store *store = argument;
-    log_thread_init("store");
+    struct store *store = owner;
     while (true) {
-        bool is_stopping = atomic_load(&store->is_stopping); /* first: then no job can come after the look at them */
+        bool is_stopping = worker_is_stopping(&store->worker); /* first: no job can come after the look at them */
         take_jobs(store);
         if (is_stopping && !has_taken(store)) break;
         run_writes(store);
@@ -290,8 +285,6 @@ static void *run(void *argument)
     }
     store_log_close(store->work.log);
     store->work.log = NULL;
-    log_thread_fini();
-    return NULL;
 }
 
 /* ---- life ---- */
@@ -350,14 +343,8 @@ static enum rc learn_channels(struct store *store, const struct options *options
 
 static enum rc start_thread(struct store *store, char *reason_r, size_t reason_size)
 {
-    sigset_t all, before; /* signals are for the threads that expect them */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&store->thread, NULL, run, store);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    store->has_thread = failed == 0;
-    if (store->has_thread) return RC_OK;
-    refusal_of_thread("the store", failed, reason_r, reason_size);
+    if (worker_start(&store->worker, "store", run, store) == RC_OK) return RC_OK;
+    refusal_of_thread("the store", errno, reason_r, reason_size);
     return RC_EKERNEL;
 }
 
@@ -367,7 +354,7 @@ static enum rc start(struct store *store, const struct options *options, const i
     snprintf(reason_r, reason_size, "store: out of memory");
     enum rc rc = make_clients(store, wake);
     if (rc != RC_OK) return rc;
-    if (doorbell_init(&store->doorbell) != RC_OK) {
+    if (worker_init(&store->worker) != RC_OK) {
         snprintf(reason_r, reason_size, "store: no descriptor is left: raise RLIMIT_NOFILE");
         return RC_EKERNEL;
     }
@@ -398,7 +385,6 @@ enum rc store_start(struct store **store_r, const struct options *options, const
     memset(store, 0, sizeof *store);
     store->clients_count = shards;
     store->jobs_max = options->store_jobs_max;
-    store->doorbell.descriptor = -1;
     store->reads.end = &store->reads.first;
     enum rc rc = start(store, options, wake, reason_r, reason_size);
     if (rc == RC_OK) {
@@ -411,17 +397,12 @@ enum rc store_start(struct store **store_r, const struct options *options, const
 
 void store_stop(struct store *store)
 {
-    if (store == NULL || !store->has_thread) return;
-    atomic_store(&store->is_stopping, true);
-    doorbell_ring_anyway(&store->doorbell);
-    pthread_join(store->thread, NULL);
-    store->has_thread = false;
+    if (store != NULL) worker_stop(&store->worker);
 }
 
 void store_free(struct store *store)
 {
     if (store == NULL) return;
-    assert(!store->has_thread);
     store_log_close(store->work.log); /* the thread could not be started */
     for (uint32_t i = 0; store->clients != NULL && i < store->clients_count; i++) {
         mailbox_free(store->clients[i].asked);
@@ -429,6 +410,6 @@ void store_free(struct store *store)
         name_filter_fini(&store->clients[i].seen);
     }
     free(store->clients);
-    doorbell_fini(&store->doorbell);
+    worker_fini(&store->worker);
     free(store);
 }

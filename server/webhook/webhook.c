@@ -5,8 +5,8 @@
 #include "core/mailbox.h"
 #include "net/refusal.h"
 #include "server/system/clock.h"
-#include "server/system/doorbell.h"
 #include "server/system/log.h"
+#include "server/system/worker.h"
 #include "server/webhook/webhook_item.h"
 #include "server/webhook/webhook_post.h"
 #include "server/webhook/webhook_queue.h"
@@ -14,9 +14,7 @@
 #include <assert.h>
 #include <ck_pr.h>
 #include <curl/curl.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,11 +39,8 @@ struct webhooks {
     struct webhook_queue *queue;
     struct webhook_post *post;
     bool has_curl;
-    bool has_thread;
-    pthread_t thread;
-    atomic_bool is_stopping;
     struct counters counters; /* the thread's; any thread may read */
-    struct doorbell doorbell;
+    struct worker worker;
 };
 
 /* ---- letters: the one place that knows what a letter carries ---- */
@@ -93,7 +88,7 @@ void webhooks_wake(struct webhooks *webhooks, uint32_t sender_number)
     struct sender *sender = &webhooks->senders[sender_number];
     if (sender->told == 0) return;
     sender->told = 0;
-    doorbell_ring(&webhooks->doorbell);
+    doorbell_ring(&webhooks->worker.doorbell);
 }
 
 const struct counters *webhooks_counters(const struct webhooks *webhooks)
@@ -192,10 +187,10 @@ static uint64_t wake_at_ms(const struct webhooks *webhooks)
 
 static void sleep_until(struct webhooks *webhooks, uint64_t at_ms)
 {
-    doorbell_lie_down(&webhooks->doorbell);
+    doorbell_lie_down(&webhooks->worker.doorbell);
     if (has_events(webhooks)) at_ms = 0;
-    webhook_post_sleep(webhooks->post, webhooks->doorbell.descriptor, monotonic_ms(), at_ms);
-    doorbell_get_up(&webhooks->doorbell);
+    webhook_post_sleep(webhooks->post, webhooks->worker.doorbell.descriptor, monotonic_ms(), at_ms);
+    doorbell_get_up(&webhooks->worker.doorbell);
 }
 
 static uint64_t held(const struct webhooks *webhooks)
@@ -235,11 +230,10 @@ static void post_the_rest(struct webhooks *webhooks)
     say_what_is_left(webhooks);
 }
 
-static void *run(void *argument)
+static void run(void *owner)
 {
-    struct webhooks *webhooks = argument;
-    log_thread_init("webhooks");
-    while (!atomic_load(&webhooks->is_stopping)) {
+    struct webhooks *webhooks = owner;
+    while (!worker_is_stopping(&webhooks->worker)) {
         uint64_t now_ms = monotonic_ms();
         take_all_events(webhooks, now_ms);
         post_requests(webhooks, now_ms);
@@ -250,8 +244,6 @@ static void *run(void *argument)
     webhook_queue_free(webhooks->queue);
     webhooks->post = NULL;
     webhooks->queue = NULL;
-    log_thread_fini();
-    return NULL;
 }
 
 /* ---- life ---- */
@@ -291,7 +283,7 @@ static enum rc make_parts(struct webhooks *webhooks, char *reason_r, size_t reas
     if (webhooks->queue == NULL) return RC_ENOMEM;
     webhooks->post = webhook_post_new(webhooks->options, webhooks->queue, &webhooks->counters, monotonic_ms());
     if (webhooks->post == NULL) return RC_ENOMEM;
-    if (doorbell_init(&webhooks->doorbell) != RC_OK) {
+    if (worker_init(&webhooks->worker) != RC_OK) {
         snprintf(reason_r, reason_size, "webhooks: no descriptor is left: raise RLIMIT_NOFILE");
         return RC_EKERNEL;
     }
@@ -300,14 +292,8 @@ static enum rc make_parts(struct webhooks *webhooks, char *reason_r, size_t reas
 
 static enum rc start_thread(struct webhooks *webhooks, char *reason_r, size_t reason_size)
 {
-    sigset_t all, before; /* signals are for the threads that expect them */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&webhooks->thread, NULL, run, webhooks);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    webhooks->has_thread = failed == 0;
-    if (webhooks->has_thread) return RC_OK;
-    refusal_of_thread("the webhooks", failed, reason_r, reason_size);
+    if (worker_start(&webhooks->worker, "webhooks", run, webhooks) == RC_OK) return RC_OK;
+    refusal_of_thread("the webhooks", errno, reason_r, reason_size);
     return RC_EKERNEL;
 }
 
@@ -320,7 +306,6 @@ enum rc webhooks_start(struct webhooks **webhooks_r, const struct options *optio
     memset(webhooks, 0, sizeof *webhooks);
     webhooks->options = options;
     webhooks->senders_count = senders;
-    webhooks->doorbell.descriptor = -1;
     enum rc rc = RC_OK;
     if (has_webhooks(&options->app)) {
         rc = make_parts(webhooks, reason_r, reason_size);
@@ -336,24 +321,19 @@ enum rc webhooks_start(struct webhooks **webhooks_r, const struct options *optio
 
 void webhooks_stop(struct webhooks *webhooks)
 {
-    if (webhooks == NULL || !webhooks->has_thread) return;
-    atomic_store(&webhooks->is_stopping, true);
-    doorbell_ring_anyway(&webhooks->doorbell);
-    pthread_join(webhooks->thread, NULL);
-    webhooks->has_thread = false;
+    if (webhooks != NULL) worker_stop(&webhooks->worker);
 }
 
 void webhooks_free(struct webhooks *webhooks)
 {
     if (webhooks == NULL) return;
-    assert(!webhooks->has_thread);
     webhook_post_free(webhooks->post);
     webhook_queue_free(webhooks->queue);
     for (uint32_t i = 0; webhooks->senders != NULL && i < webhooks->senders_count; i++) {
         mailbox_free(webhooks->senders[i].mailbox);
     }
     free(webhooks->senders);
-    doorbell_fini(&webhooks->doorbell);
+    worker_fini(&webhooks->worker);
     if (webhooks->has_curl) curl_global_cleanup();
     free(webhooks);
 }
