@@ -43,11 +43,11 @@ void history_fini(struct history *history, struct counters *counters);
 
 /* Takes over a reference. The message's offset is larger than all here. RC_ENOMEM: not taken. */
 enum rc history_append(struct history *history, struct message *message);
-/* Another message has this offset, which is not kept here. */
+/* Notes that a message which is not kept here has this offset. */
 void history_skip(struct history *history, uint64_t offset);
 /* Forgets the oldest; there is one. */
 void history_forget_oldest(struct history *history, struct counters *counters);
-/* When the oldest of them, there is one, is too old. Of one that is ahead of the clock it is known that it is no
+/* When the oldest message, there is one, is too old. Of one that is ahead of the clock it is known that it is no
  * younger than the next one. Times are since 1970, as messages' are. */
 uint64_t history_expires_ms(struct history *history, uint64_t ttl_ms, uint64_t now_ms);
 /* Forgets the oldest until all is within the bounds. */

@@ -14,6 +14,7 @@ size_t json_text_bytes(struct text text);
 /* Writes the text escaped, without quotes; returns the end of what it wrote. */
 char *json_text_write(char *to, struct text text);
 
-/* The same for text that is escaped twice: what json_text_write() makes of what json_text_write() makes. */
+/* Like json_text_bytes() and json_text_write(), for text that is escaped twice: what the latter makes of what it
+ * makes. */
 size_t json_text_bytes_twice(struct text text);
 char *json_text_write_twice(char *to, struct text text);

@@ -56,7 +56,7 @@ struct message {
  * the one reference. With all sizes 0 it is a letter that only needs to say a channel's name. NULL: out of memory. */
 struct message *message_new(struct counters *counters, const struct name *channel,
                             const uint32_t frame_bytes[FORMS_MAX]);
-/* The same with a frame of one form. */
+/* Like message_new(), with a frame of one form. */
 struct message *message_new_of(struct counters *counters, const struct name *channel, enum form form,
                                uint32_t frame_bytes);
 

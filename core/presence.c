@@ -131,7 +131,7 @@ static void link_member(struct presence *presence, uint32_t place)
     *chain = place;
 }
 
-/* Where it is written which place this is: at the start of the chain, or in the member before. */
+/* Where a member's place is written: at the start of its hash's chain, or in the member before. */
 static uint32_t *link_to(struct presence *presence, uint32_t place)
 {
     uint32_t *link = chain_of(presence, presence->members[place].hash);
@@ -187,7 +187,7 @@ static struct text info_part(const struct member *member)
     return (struct text){member->texts + member->id_bytes + member->id_part_bytes, member->info_part_bytes};
 }
 
-/* Where its place is written in the list of changes: from the one before, and from the one after. */
+/* Where a member's place is written in the list of changes: from the one before, and from the one after. */
 static uint32_t *changed_link_to(struct presence *presence, const struct member *member)
 {
     uint32_t before = member->changed_before;
@@ -292,7 +292,7 @@ static bool has_info(const struct member *member, const struct member *other)
     return text_equals(info_part(member), info_part(other));
 }
 
-/* One who left, which was not taken as a change yet, is here again. */
+/* A member who left is here again, before that was taken as a change. */
 static enum rc come_back(struct presence *presence, struct member *member, struct text user_id, struct text info)
 {
     struct member again;

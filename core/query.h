@@ -97,7 +97,7 @@ bool query_key_is_valid(struct text key);
 /* The publisher's own name for its message, which is valid. Backends and clients have keys of their own: a client that
  * guesses a backend's cannot use it up. */
 void query_set_key(struct query *query, enum query_asker asker, struct text key);
-/* As it was given. */
+/* The key that query_set_key() was given. */
 struct text query_key(const struct query *query);
 
 /* Appends the text as a JSON string. */

@@ -6,7 +6,7 @@
 
 #define BUCKETS_MIN 64
 
-/* Those of one kind of owner. */
+/* The receipts of one kind of owner. */
 struct owned {
     TAILQ_HEAD(, receipt) by_age;
     uint32_t count;
@@ -60,7 +60,7 @@ static struct owned *owned_of(struct receipts *receipts, struct text key)
     return &receipts->owned[receipt_owner_of(key)];
 }
 
-/* Both hashes are keyed, so nobody can choose collisions. */
+/* Of channel and key. Both hashes are keyed, so nobody can choose collisions. */
 static uint64_t hash_of(const struct name *channel, struct text key)
 {
     return channel->hash ^ name_of(channel->app, key).hash << 1;

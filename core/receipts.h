@@ -61,17 +61,17 @@ void receipts_free(struct receipts *receipts);
 /* NULL: this key was not there, or is forgotten by now. */
 struct receipt *receipts_find(struct receipts *receipts, const struct name *channel, struct text key,
                               uint64_t now_ms);
-/* Opens one, which is not there. NULL: out of memory, or as many as its owner may have are open. */
+/* Opens the receipt of a key that is not there. NULL: out of memory, or as many as its owner may have are open. */
 struct receipt *receipts_open(struct receipts *receipts, const struct name *channel, struct text key,
                               uint64_t now_ms);
-/* One that was closed before, in another life of the server; nothing without memory, or if it is older than all that
- * may be remembered. Restored one after the other, those of an owner from the oldest on, with cursors that are NULL at
- * first. */
+/* Restores a receipt that was closed in another life of the server; does nothing without memory, or if it is older than
+ * all that may be remembered. To be called for one after the other, those of an owner from the oldest on, with cursors
+ * that are NULL at first. */
 void receipts_restore(struct receipts *receipts, const struct name *channel, struct text key, uint64_t opened_ms,
                       const struct position *position, struct receipt *cursors[RECEIPT_OWNERS_MAX]);
-/* It was published, there. */
+/* The message of an open receipt was published, at that position. */
 void receipt_close(struct receipt *receipt, const struct position *position);
-/* It was not: forgets it. */
+/* The message of an open receipt was not published: forgets the receipt. */
 void receipts_forget(struct receipts *receipts, struct receipt *receipt);
 
 uint32_t receipts_count(const struct receipts *receipts);

@@ -62,9 +62,9 @@ struct roster *roster_new(struct channel *channel);
 /* Nothing is kept and nobody waits any more. Accepts NULL. */
 void roster_free(struct roster *roster);
 
-/* One subscriber more on that shard. RC_ENOMEM: not counted. */
+/* Counts one subscriber more on that shard. RC_ENOMEM: not counted. */
 enum rc roster_add(struct roster *roster, uint32_t shard, enum form form);
-/* One less. One who is not counted is our own bug. */
+/* Counts one subscriber less on that shard. One who is not counted is our own bug. */
 void roster_remove(struct roster *roster, uint32_t shard, enum form form);
 
 /* Subscribers that count as such: all but watchers. */

@@ -53,7 +53,7 @@ static inline uint32_t slot_queue_at(const struct slot_queue *queue, uint32_t n)
     return queue->slots[at < queue->capacity ? at : at - queue->capacity];
 }
 
-/* It is not empty. */
+/* Takes the first out of a queue that is not empty. */
 static inline uint32_t slot_queue_take(struct slot_queue *queue)
 {
     uint32_t slot = queue->slots[queue->first];

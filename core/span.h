@@ -16,7 +16,7 @@ struct span {
 
 /* Adds bytes; *span is NULL or a span. RC_ENOMEM: unchanged. */
 enum rc span_append(struct span **span, const uint8_t *bytes, uint32_t count);
-/* The same; no text, or an empty one, adds nothing. */
+/* Adds a text as span_append() adds bytes; no text, or an empty one, adds nothing. */
 enum rc span_append_text(struct span **span, struct text text);
 /* Accepts a pointer to NULL; leaves NULL. */
 void span_free(struct span **span);

@@ -55,7 +55,7 @@ static inline char *text_put(char *to, struct text text)
     if (text.count > 0) memcpy(to, text.at, text.count);
     return to + text.count;
 }
-/* The same, and a view of the copy; *to moves on. No text stays none. */
+/* Writes the text's bytes at *to, which moves on; returns a view of the copy. No text stays none. */
 static inline struct text text_copy(char **to, struct text text)
 {
     if (text.at == NULL) return text;

@@ -47,7 +47,7 @@ void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ms);
 /* Sets the timer, or moves it when it is set already. */
 void timer_set(struct timer_wheel *wheel, struct timer *timer, uint64_t due_ms);
 
-/* Also right for a timer that is not set. */
+/* Does nothing to a timer that is not set. */
 void timer_clear(struct timer_wheel *wheel, struct timer *timer);
 
 static inline bool timer_is_set(const struct timer *timer)

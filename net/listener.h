@@ -25,5 +25,5 @@ enum rc listener_claim(struct sockaddr_storage *address, int *descriptor_r, char
  * nothing where filters are not allowed. */
 void listener_refuse_new(int descriptor);
 
-/* One more on an address whose first is open. RC_EBUSY, RC_EKERNEL: reason_r says why. */
+/* Opens one more listener on an address of which one is open. RC_EBUSY, RC_EKERNEL: reason_r says why. */
 enum rc listener_join(const struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size);

@@ -32,8 +32,9 @@ size_t percent_decode(struct text text, char *to);
  * RC_EINVAL: a bad escape. RC_ETOOBIG: more than QUERY_PARAMETERS_MAX. RC_ENOMEM. On errors nothing is to be given
  * back. Parameters are sorted by the bytes of their names; those of one name stay in the order they came. */
 enum rc query_string_read(struct query_string *query, struct text text);
-/* The same as forms and PHP's http_build_query() write it: '+' is a space, and the values of NAME[], or of NAME[0],
- * NAME[1] and so on, become one of NAME, in the order they came, with commas between. */
+/* Reads a query, as query_string_read() does, that a form or PHP's http_build_query() wrote: '+' is a space, and the
+ * values of NAME[], or of NAME[0], NAME[1] and so on, become one of NAME, in the order they came, with commas
+ * between. */
 enum rc query_string_read_form(struct query_string *query, struct text text);
 /* Accepts a zeroed struct and leaves one. */
 void query_string_fini(struct query_string *query);

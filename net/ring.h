@@ -70,16 +70,17 @@ int ring_descriptor(const struct ring *ring);
 
 /* Connections on this listening socket come as ACCEPT completions: result is the slot; `tag` comes back as slot. */
 void ring_accept(struct ring *ring, int listener, uint32_t tag);
-/* The same for the next connection alone: others wait in the listener's backlog until it is asked for again. */
+/* Like ring_accept(), for the next connection alone: others wait in the listener's backlog until it is asked for
+ * again. */
 void ring_accept_one(struct ring *ring, int listener, uint32_t tag);
 void ring_cancel_accept(struct ring *ring, uint32_t tag);
 
 /* Whatever came before or comes arrives as RECEIVE completions; result 0 is the end of the stream. -ENOBUFS: no buffer
  * was free. */
 void ring_receive(struct ring *ring, uint32_t slot, uint32_t life);
-/* One RECEIVE completion, the last: no more than a buffer is taken from the socket. */
+/* Like ring_receive(), for one completion: no more than a buffer is taken from the socket. */
 void ring_receive_once(struct ring *ring, uint32_t slot, uint32_t life);
-/* The receive then completes for a last time, unless it just has. */
+/* Ends ring_receive(), which then completes for a last time, unless it just has. */
 void ring_cancel_receive(struct ring *ring, uint32_t slot, uint32_t life);
 /* Buffers are lent for one turn: a completion's bytes go back before the ring waits again. */
 void ring_give_back(struct ring *ring, uint16_t buffer);

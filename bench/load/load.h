@@ -131,19 +131,19 @@ struct load {
 bool load_fail(struct load *load, enum load_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Another run's mistakes must not be ours: everything but the thread. */
+/* Makes everything but the thread. */
 bool load_init(struct load *load, struct load_run *run, uint32_t index);
 void load_fini(struct load *load);
-/* The thread, from ring to end. */
+/* A thread's main function, from the ring to the end. */
 void *load_main(void *load);
 
 /* Opens all connections. False: failed. */
 bool load_connect(struct load *load);
-/* Begins one, also in the place of another; load_start.c. */
+/* Begins a connection, also in the place of another; load_start.c. */
 bool load_start(struct load *load, uint32_t slot);
 /* Asks for more to read: at once, or when a slow one may. */
 void load_receive(struct load *load, uint32_t slot);
-/* How much a slow one reads at a time. */
+/* How much a slow reader reads at a time. */
 uint32_t load_piece_bytes(const struct load *load);
 /* Publishes for the time asked. False: failed. */
 bool load_publish(struct load *load);
@@ -163,7 +163,7 @@ void load_flush(struct load *load);
 
 /* load_say.c: adds bytes to what a connection sends at the end of the turn. */
 bool load_say(struct load *load, uint32_t slot, const void *bytes, size_t count);
-/* A frame, masked, of three pieces. */
+/* Like load_say(), a masked frame of three pieces. */
 bool load_say_frame(struct load *load, uint32_t slot, uint8_t opcode, const struct text pieces[3]);
 void load_say_later(struct load *load, uint32_t slot);
 
@@ -189,7 +189,7 @@ void load_api_shut(struct load *load, uint32_t slot);
 bool load_apart_init(struct load *load);
 /* Lets one leave if its time has come; returns when the next one does. */
 uint64_t load_churn(struct load *load, uint64_t now_ns);
-/* The stream of one that leaves is at its end. */
+/* The stream of a connection that leaves is at its end. */
 void load_left(struct load *load, uint32_t slot);
 /* Lets those read whose time has come; returns the time until the next, at most wait_ns. */
 uint64_t load_read_slowly(struct load *load, uint64_t wait_ns);

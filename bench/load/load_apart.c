@@ -41,7 +41,7 @@ uint64_t load_churn(struct load *load, uint64_t now_ns)
     for (;;) {
         uint64_t due_ns = load->run->begun_ns + (uint64_t)((load->guests_left + 1.0) * (double)NS_PER_SECOND / pace);
         if (due_ns > now_ns) return due_ns;
-        /* One whose turn it is while it is still away stays so. */
+        /* A guest whose turn it is while it is still away stays so. */
         uint32_t slot = load->guests.slots[load->guests_left++ % load->guests.count];
         if (load->connections[slot].stage == LOAD_OPEN) say_goodbye(load, slot);
     }

@@ -10,7 +10,7 @@
 #define CODE_SLOW_READER   1013 /* with which servers close those that read too slowly: */
 #define CODE_OVER_CAPACITY 4100 /* a client of channels */
 
-/* As users number it. */
+/* The number of a slot's member, as users number them. */
 static uint32_t number_of(const struct load *load, uint32_t slot)
 {
     return layout_number(&load->layout, load->first + slot);

@@ -152,7 +152,7 @@ static bool begin(struct load *load)
     return load_fail(load, LOAD_UNABLE, "%s", reason);
 }
 
-/* Those that stay have all that was sent. Have the others? */
+/* When those that stay have all that was sent: have guests and slow readers, too? */
 static bool is_complete(struct load *load)
 {
     const struct load *first = load_options_spans(load->options) ? &load->run->loads[0] : load;

@@ -53,7 +53,7 @@ enum rc load_ring_adopt(struct load_ring *ring, uint32_t slot, int socket);
 /* `address` stays valid until the next wait. */
 void load_ring_connect(struct load_ring *ring, uint32_t slot, const struct sockaddr *address, socklen_t bytes);
 void load_ring_receive(struct load_ring *ring, uint32_t slot);
-/* One receive of at most so many bytes. */
+/* Like load_ring_receive(), of at most so many bytes. */
 void load_ring_receive_some(struct load_ring *ring, uint32_t slot, uint32_t bytes_max);
 /* Completes when all went or the connection failed. At most one send to a slot at a time. */
 void load_ring_send(struct load_ring *ring, uint32_t slot, const void *bytes, size_t count);

@@ -72,7 +72,7 @@ int main(int argc, char **argv)
         load_options_help(stdout);
         return finish_output(LOAD_OK);
     }
-    /* Before the load, not after it. */
+    /* Whether there can be a plot is found out before the load, not after it. */
     if (options.plot != NULL && load_plot_check(error) != RC_OK) return complain(error, LOAD_MISUSED);
     return options.merge ? merge(&options) : run(&options);
 }

@@ -32,7 +32,7 @@ static bool find_string(struct text message, const char *quoted_key, struct text
     return true;
 }
 
-/* The same in JSON that stands in a string, where quotation marks are escaped. */
+/* Like find_string(), in JSON that stands in a string, where quotation marks are escaped. */
 static bool find_escaped(struct text message, const char *quoted_key, struct text *value_r)
 {
     struct text rest;

@@ -43,9 +43,9 @@ size_t pusher_write_subscribe(char *to, const char *channel, const char *socket_
 /* What stands before and behind a client event's payload. */
 size_t pusher_write_client_head(char *to, const char *channel);
 size_t pusher_write_client_tail(char *to);
-/* The same of the body of a request to publish. */
+/* What stands before and behind the payload in the body of a request to publish. */
 size_t pusher_write_body_head(char *to, const char *channel);
 size_t pusher_write_body_tail(char *to);
-/* The head of the request, signed at that time (seconds since 1970). */
+/* The head of a request to publish, signed at that time (seconds since 1970). */
 size_t pusher_write_request(char *to, const char *host, struct text app_id, struct text key, struct text secret,
                             uint64_t now_s, struct text body);

@@ -196,7 +196,7 @@ static bool check_order(struct verifier *verifier, uint32_t member, uint32_t pub
 
 /* ---- what the witness remembers ---- */
 
-/* So should each publisher of the room have got it, but the message's own. */
+/* Adds a message to what each publisher of the room should have got without echo: all but its own. */
 static void leave_out(struct verifier *verifier, uint32_t room, uint32_t publisher, uint32_t sequence)
 {
     for (uint32_t i = room; i < verifier->layout.publishers; i += verifier->layout.rooms) {

@@ -23,7 +23,7 @@ static struct verifier *verifier_of(const struct finish *finish, uint32_t member
     return NULL; /* not reached: they have all members */
 }
 
-/* Whoever saw a room's whole sequence. */
+/* The verifier whose member saw a room's whole sequence. */
 static struct verifier *witness_of(const struct finish *finish, uint32_t room, uint32_t *member_r)
 {
     *member_r = layout_witness(&finish->verifiers->layout, room);

@@ -101,7 +101,7 @@ static inline uint32_t verifier_due(const struct verifier *verifier, uint64_t jo
     return joined <= publisher ? 0 : (uint32_t)((joined - publisher + publishers - 1) / publishers);
 }
 
-/* As users number them. */
+/* The number of a member, as users number them. */
 static inline uint32_t verifier_number(const struct verifier *verifier, uint32_t member)
 {
     return layout_number(&verifier->layout, member);

@@ -18,7 +18,7 @@ struct tls_pem {
     size_t count;
 };
 
-/* As net/tls/tls_files.c has read and checked them. */
+/* The files of certificates and keys, as net/tls/tls_files.c has read and checked them. */
 struct tls_files {
     unsigned references;
     size_t count;

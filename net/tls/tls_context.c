@@ -128,7 +128,7 @@ enum rc tls_ticket_keys_rotate(struct tls_ticket_keys *keys)
     return rc;
 }
 
-/* mbedTLS' callbacks for tickets. */
+/* What mbedTLS calls for tickets. */
 static int write_ticket(void *keys_given, const mbedtls_ssl_session *session, unsigned char *start,
                         const unsigned char *end, size_t *count_r, uint32_t *lifetime_r)
 {

@@ -30,7 +30,7 @@ enum {
     CHAIN_LINK_BYTES = 3 + 2,
 };
 
-/* Where the sentence goes. */
+/* Where the sentence goes that says why files are refused. */
 struct reason {
     char *text;
     size_t size;
