@@ -86,7 +86,7 @@ bool address_is_equal(const struct address *one, const struct address *other)
     return strcmp(address_format(one, one_text), address_format(other, other_text)) == 0;
 }
 
-/* As IPv6 sees it: IPv4 is a part of it, ::ffff:0:0/96. False for a family other than the two. */
+/* An address as IPv6 sees it, of which IPv4 is a part, ::ffff:0:0/96. False for a family other than the two. */
 static bool as_v6(const struct address *address, struct in6_addr *v6_r)
 {
     if (address->storage.ss_family == AF_INET6) {

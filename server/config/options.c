@@ -61,7 +61,7 @@ static void *claim(struct options *options, enum option_id id, enum option_sourc
     return value;
 }
 
-/* One entry of a list, or the whole value of anything else. */
+/* Reads one entry of a list, or the whole value of anything else. */
 static enum rc set(struct options *options, enum option_id id, enum option_source source, const char *text,
                    struct option_error *error)
 {

@@ -54,7 +54,7 @@ enum rc options_read(struct options *options, int argc, char *const argv[], char
                      size_t error_size);
 void options_fini(struct options *options);
 
-/* Its row in the table. */
+/* An option's row in the table. */
 const struct option_row *option_row_of(enum option_id option);
 /* Was the option given, by flag or environment? */
 bool options_is_set(const struct options *options, enum option_id option);

@@ -37,7 +37,7 @@ uint8_t *event_frame_write(const struct event *event, uint8_t *to);
 
 /* A message of FORM_EVENT; the event's channel is the name's. NULL: out of memory. */
 struct message *event_message(struct counters *counters, const struct name *channel, const struct event *event);
-/* The same, and also in FORM_RAW: a text message with the event's data, for the readers of a room. */
+/* Like event_message(), and also in FORM_RAW: a text message with the event's data, for the readers of a room. */
 struct message *event_message_raw(struct counters *counters, const struct name *channel, const struct event *event);
 
 /* From a message of a raw client, which has FORM_RAW: the same, and also in FORM_EVENT as an event called "message". A
@@ -45,8 +45,8 @@ struct message *event_message_raw(struct counters *counters, const struct name *
  * event is left out, never the message. */
 struct message *event_of_raw(struct counters *counters, struct message *message);
 
-/* The same message at its place in the channel's history: its event tells the position, and so do its offset and time.
- * It has FORM_EVENT. NULL: out of memory, and the message is still the caller's; otherwise its reference is taken over
+/* A message, which has FORM_EVENT, at its place in the channel's history: its event tells the position, and so do its
+ * offset and time. NULL: out of memory, and the message is still the caller's; otherwise its reference is taken over
  * and one to the new message returned. */
 struct message *event_at(struct counters *counters, struct message *message, const struct position *position,
                          uint64_t time_ms);

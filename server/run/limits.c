@@ -21,7 +21,8 @@
 
 _Static_assert(SLOTS_MAX <= SOCKET_ID_SLOTS_MAX, "a socket id has room for every slot");
 
-/* Those that we may run on, but no more than we get the time of: more threads would only wait for each other. */
+/* The processors that we may run on, but no more than we get the time of: more threads would only wait for each
+ * other. */
 static uint32_t cpus(const struct cgroup_limits *cgroup)
 {
     cpu_set_t set;
@@ -78,7 +79,7 @@ enum rc limits_settle(struct options *options, const struct cgroup_limits *cgrou
                  options->connections_max, (unsigned long long)possible, (unsigned long long)descriptors);
         options->connections_max = (uint32_t)possible;
     }
-    /* All may come to one shard; and the one too many must find a place, to be told and closed. */
+    /* All connections may come to one shard; and the one too many must find a place, to be told and closed. */
     uint64_t wanted = (uint64_t)options->connections_max + options->connections_max / 16 + SLOTS_MIN;
     *slots_max_r = (uint32_t)(wanted < slots ? wanted : slots);
     return RC_OK;

@@ -56,8 +56,8 @@ static enum rc claim_addresses(struct address_list *addresses, int *claims, char
     return RC_OK;
 }
 
-/* Before anything else is made, so that a port that is taken is the first to be told; a port that the kernel is to
- * choose is one for all shards from here on. */
+/* Claims all addresses, before anything else is made, so that a port that is taken is the first to be told; a port that
+ * the kernel is to choose is one for all shards from here on. */
 static enum rc claim_doors(struct server *server, char *reason_r, size_t reason_size)
 {
     struct options *options = server->options;
@@ -79,7 +79,7 @@ static enum rc claim_doors(struct server *server, char *reason_r, size_t reason_
     return claim_addresses(&options->control, server->doors.control.claims, reason_r, reason_size);
 }
 
-/* Those that no shard has taken. */
+/* Gives back the claims that no shard has taken. */
 static void drop_claims(struct door *door)
 {
     for (uint32_t i = 0; door->claims != NULL && i < door_addresses_count(door); i++) {

@@ -38,13 +38,14 @@ static inline bool crowd_is_one(uint64_t readers, uint32_t bytes)
     return readers >= CROWD_READERS_MIN || readers * bytes > CROWD_BYTES_MIN;
 }
 
-/* The next of the queue, which is not empty: its slot. */
+/* Takes the slot at the front of the queue, which is not empty. */
 uint32_t crowd_take(struct shard *shard);
-/* One that was taken has so many bytes left, which its socket would take, and stands in the queue again. */
+/* The outbox of a slot that was taken has so many bytes left, which its socket would take, and stands in the queue
+ * again. */
 void crowd_left(struct shard *shard, uint64_t bytes);
 /* At the end of a flush: is this shard behind? */
 void crowd_judge(struct shard *shard);
-/* Once a turn: is any? */
+/* Once a turn: is any shard behind? */
 void crowd_look(struct shard *shard);
 /* The shard ends. */
 void crowd_give_up(struct shard *shard);

@@ -21,7 +21,7 @@ struct shard;
  * pause what caused it. Never refuses: without memory for a spilled letter the process ends, since a promise of order
  * and delivery could not be kept. */
 enum rc post_send(struct shard *shard, uint32_t to, enum letter_kind kind, void *body);
-/* The same for a LEAVE, which needs no body of its own. */
+/* Like post_send(), for a LEAVE, which needs no body of its own. */
 enum rc post_leave(struct shard *shard, uint32_t to, struct roster *roster, enum form form);
 /* Asks a channel's home, from a connection in this life of its slot. Takes over the query. RC_PENDING: mailboxes are
  * full, or crowds are late: pause the connection. */
@@ -36,5 +36,5 @@ void post_ring_doorbells(struct shard *shard);
 /* May this shard sleep? Says first, visibly to all, that it does; call post_awake() afterwards. */
 bool post_may_sleep(struct shard *shard);
 void post_awake(struct shard *shard);
-/* Before that, when it has slept its time out: does a letter lie there that nobody has rung for? */
+/* Before post_awake(), when the shard has slept its time out: does a letter lie there that nobody has rung for? */
 bool post_is_late(const struct shard *shard);

@@ -26,7 +26,7 @@
 #define READS_MAX    64 /* in one transaction */
 #define JOBS_AT_ONCE 64
 
-/* One shard's; both sides on lines of their own. */
+/* What is one shard's, both sides of it on cache lines of their own. */
 struct client {
     _Alignas(128) struct mailbox *asked;
     struct mailbox *done;
@@ -45,7 +45,7 @@ struct writes {
     uint32_t count;
 };
 
-/* And to be read, the oldest first. */
+/* What has been taken from the shards to be read, the oldest first. */
 struct reads {
     struct store_job *first;
     struct store_job **end;

@@ -6,19 +6,19 @@
 
 struct store_job;
 
-/* As store_channel_load() reads them. */
+/* The columns of a channel's row, as store_channel_load() reads them. */
 #define STORE_CHANNEL_COLUMNS \
     "id, epoch, last, last_ms, ttl_ms, count, bytes, sweep_ms, whole_from, is_room, eviction"
 
-/* RC_OK, RC_ENOENT or RC_ESTORE. */
+/* Finds the row of a job's channel. RC_OK, RC_ENOENT or RC_ESTORE. */
 enum rc store_channel_find(struct store_log *log, const struct store_job *job, struct store_channel **channel_r);
-/* Of which there is none yet; the new one has no epoch. RC_OK or RC_ESTORE. */
+/* Makes the row of a job's channel, of which there is none yet; it has no epoch. RC_OK or RC_ESTORE. */
 enum rc store_channel_make(struct store_log *log, const struct store_job *job, struct store_channel **channel_r);
-/* From store_channel_find() or store_channel_make(), and changed since. */
+/* Notes that a row from store_channel_find() or store_channel_make() was changed. */
 void store_channel_changed(struct store_log *log, struct store_channel *channel);
-/* Before a commit. */
+/* Writes the rows that were changed; to be called before a commit. */
 enum rc store_channels_save(struct store_log *log);
-/* After a rollback, and when rows were changed here. */
+/* Forgets all rows in memory: after a rollback, and when the table was changed by other statements. */
 void store_channels_forget(struct store_log *log);
 
 void store_channel_load(const struct store_log *log, enum store_statement row, struct store_channel *channel_r);

@@ -14,7 +14,7 @@
 /* Why commits may be missing, in words; NULL: none are. An SQLite code. wal: as it was before the database was opened;
  * version: of the database, older ones had no mark. */
 int store_end_doubt(sqlite3 *db, int directory, enum store_wal wal, int version, const char **doubt_r);
-/* It is used from now on, and its log is on the disk. 0, or an errno. */
+/* Takes the mark away: the database is used from now on, and its log is on the disk. 0, or an errno. */
 int store_end_clear(int directory);
-/* It is not used any more: nothing will be written. */
+/* Makes the mark: the database is not used any more, nothing will be written. */
 void store_end_mark(sqlite3 *db, int directory);

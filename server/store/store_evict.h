@@ -5,5 +5,5 @@
 
 struct message;
 
-/* Before a message is added to the channel: who published it? RC_OK or RC_ESTORE. */
+/* Notes who has published a message, before it is added to the channel. RC_OK or RC_ESTORE. */
 enum rc store_evict_note(struct store_log *log, struct store_channel *channel, const struct message *message);

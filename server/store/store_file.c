@@ -159,7 +159,7 @@ static int open_database(struct opening *opening, const char *name)
     snprintf(path, sizeof path, "%s/%s", opening->file->path, name);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int code = sqlite3_open_v2(path, &opening->file->db, flags, NULL);
-    /* As long as we may still refuse it, it stays as it is. */
+    /* A database that we may still refuse stays as it is. */
     if (code == SQLITE_OK) sqlite3_db_config(opening->file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (code == SQLITE_OK && sqlite3_db_readonly(opening->file->db, "main") == 1) return SQLITE_READONLY;
     return code;
@@ -401,7 +401,7 @@ static void leave_log(struct store_file *file)
     sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
-/* When it was in use. */
+/* Leaves a database that was in use as one that was stopped properly. */
 static void settle(struct store_file *file)
 {
     if (!file->is_synced) sync_commits(file);

@@ -24,7 +24,7 @@ struct store_log;
 /* RC_OK, RC_EINVAL or RC_ENOMEM; reason_r says what and the cure. The counters become the log's owner's. */
 enum rc store_log_open(struct store_log **log_r, struct counters *counters, const char *data_dir, bool is_synced,
                        char *reason_r, size_t reason_size);
-/* No transaction is open. Accepts NULL. */
+/* Closes the log, of which no transaction is open. Accepts NULL. */
 void store_log_close(struct store_log *log);
 
 /* Channels that are not durable under these rules begin a new epoch: what is published to them now is not here, and who
@@ -41,12 +41,12 @@ enum rc store_log_begin(struct store_log *log, bool writes);
 enum rc store_log_commit(struct store_log *log);
 void store_log_rollback(struct store_log *log);
 
-/* job->rc: RC_OK. RC_ENOMEM. RC_ESTORE: the offset is not above those that are stored, an error of ours that the log
- * tells. An epoch that is not the stored one replaces what was stored under the other. */
+/* Stores a message; job->rc is RC_OK. RC_ENOMEM. RC_ESTORE: the offset is not above those that are stored, an error of
+ * ours that the log tells. An epoch that is not the stored one replaces what was stored under the other. */
 enum rc store_log_append(struct store_log *log, struct store_job *job, uint64_t now_ms);
-/* job->rc: RC_OK. */
+/* Notes the job's whole_from: who was not so far missed something that is not kept. job->rc is RC_OK. */
 enum rc store_log_lose(struct store_log *log, struct store_job *job);
-/* job->rc: RC_OK, RC_ENOENT, RC_ENOMEM; only with RC_OK there is an answer. */
+/* Answers from what is stored; job->rc is RC_OK, RC_ENOENT or RC_ENOMEM; only with RC_OK there is an answer. */
 enum rc store_log_read(struct store_log *log, struct store_job *job, uint64_t now_ms);
 /* Deletes what has expired, in about rows_max rows; has_more_r: not all of it. */
 enum rc store_log_sweep(struct store_log *log, uint64_t now_ms, uint32_t rows_max, bool *has_more_r);

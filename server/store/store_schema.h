@@ -57,5 +57,5 @@
 
 #define STORE_VERSION_OF_MARK 2 /* older ones did not say how they ended */
 
-/* Another epoch for each row, as SQL. */
+/* A new epoch, another one for each row, as SQL. */
 #define STORE_NEW_EPOCH "lower(hex(randomblob(4)))"

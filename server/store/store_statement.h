@@ -49,7 +49,7 @@ struct store_slot {
     struct store_slot *next; /* in that list */
 };
 
-/* Of the database's bytes. */
+/* The bound of the database's bytes. */
 struct store_bound {
     uint64_t bytes_max;     /* 0: none */
     uint64_t log_bytes_max; /* what of SQLite's log counts: another program that reads can make it grow without end */
@@ -73,9 +73,10 @@ enum rc store_log_failed(struct store_log *log, int code);
 
 /* Runs a statement without rows. RC_OK or RC_ESTORE. */
 enum rc store_run(struct store_log *log, enum store_statement statement);
-/* RC_OK: the next row stands in the statement. RC_ENOENT: there are no more; it is reset. RC_ESTORE: also. */
+/* RC_OK: the next row stands in the statement. RC_ENOENT: there are no more, it is reset. RC_ESTORE: it is reset,
+ * too. */
 enum rc store_step(struct store_log *log, enum store_statement statement);
-/* Before its last row was seen. */
+/* Ends a statement before its last row was seen. */
 void store_reset(struct store_log *log, enum store_statement statement);
 
 /* Binding fails only for what is too big for SQLite, and then NULL is bound, which the table refuses. */

@@ -9,11 +9,11 @@
 
 #include <stdbool.h>
 
-/* It is there, and not of this start of the machine. */
+/* Is the file there, and not of this start of the machine? */
 bool store_unsynced_is_stale(int directory);
-/* On the disk before the first commit that is not. 0, or an errno. */
+/* Writes the file, which is on the disk before the first commit that is not. 0, or an errno. */
 int store_unsynced_mark(int directory);
-/* There is another reason why the last moments may be missing: an empty one. 0, or an errno. */
+/* Writes an empty file: there is another reason why the last moments may be missing. 0, or an errno. */
 int store_unsynced_doubt(int directory);
-/* All commits are on the disk. */
+/* Removes the file: all commits are on the disk. */
 void store_unsynced_clear(int directory);

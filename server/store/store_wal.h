@@ -12,5 +12,6 @@ enum store_wal {
     STORE_WAL_DAMAGED, /* there is a commit behind what can be read, or it cannot be told */
 };
 
-/* Before SQLite opens the database, which writes over what stands behind. Reads the file through. */
+/* Reads the log through. To be called before SQLite opens the database, for it writes over what stands behind the
+ * end. */
 enum store_wal store_wal_look(int directory);

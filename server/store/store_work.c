@@ -73,7 +73,7 @@ static bool has_appended(struct store_job *const *jobs, uint32_t count)
     return false;
 }
 
-/* done_r: how many it has begun, also when it failed. */
+/* Does jobs, in their order, in one transaction; done_r: how many were begun, also when it failed. */
 static enum rc run_transaction(struct store_work *work, struct store_job *const *jobs, uint32_t count,
                                uint64_t now_ms, uint32_t *done_r)
 {
@@ -121,7 +121,8 @@ static void read_again(struct store_work *work, struct store_job *job, uint64_t 
     job->rc = RC_ESTORE;
 }
 
-/* Those that it had begun; if it could not even begin, as many as would have fitted. Returns how many. */
+/* Answers the jobs of a transaction that failed: those that were begun; if it could not even begin, as many as would
+ * have fitted. Returns how many. */
 static uint32_t fail_jobs(struct store_work *work, struct store_job *const *jobs, uint32_t count, uint32_t begun,
                           uint64_t now_ms)
 {
@@ -212,7 +213,7 @@ static void look(struct store_work *work, uint64_t now_ms)
     if (store_log_look(work->log) != RC_OK) note_failure(work);
 }
 
-/* When to look or to probe. */
+/* When to look at the files, or to probe whether trouble is over. */
 static uint64_t check_at_ms(const struct store_work *work)
 {
     return atomic_load(&work->trouble) != NULL ? work->probe_at_ms : work->look_at_ms;

@@ -29,5 +29,5 @@ uint32_t store_work_run(struct store_work *work, struct store_job *const *jobs, 
 /* Between transactions: forgets what has expired, looks whether the files are there, tries whether trouble is
  * over. Takes milliseconds. */
 void store_work_upkeep(struct store_work *work);
-/* When there is no job, upkeep wants to be called again after this time. */
+/* How long upkeep may wait to be called again when there is no job. */
 int store_work_sleep_ms(const struct store_work *work);

@@ -6,7 +6,7 @@
 /* Milliseconds that never go back; their zero means nothing. Any thread. */
 uint64_t monotonic_ms(void);
 
-/* The same in microseconds, to see how long something takes. */
+/* Like monotonic_ms(), in microseconds, to see how long something takes. */
 uint64_t monotonic_us(void);
 
 /* Milliseconds since 1970, as the machine's clock has them. Any thread. */

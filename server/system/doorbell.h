@@ -30,7 +30,7 @@ void doorbell_lie_down(struct doorbell *doorbell);
 /* Owner: sleeps until somebody rings, but no longer than that; a signal may end it. Where the kernel or a seccomp
  * profile refuses to wait, it rests a moment, so that a thread never spins because of that. */
 void doorbell_wait(struct doorbell *doorbell, uint32_t ms);
-/* That rest, for who waits in another way. */
+/* The rest that doorbell_wait() takes then, for who waits in another way. */
 void doorbell_rest(void);
 /* Owner: is up again, whether it waited or not. */
 void doorbell_get_up(struct doorbell *doorbell);

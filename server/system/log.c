@@ -114,7 +114,7 @@ static bool write_patiently(const char *text, size_t bytes)
     }
 }
 
-/* Whoever has no log thread to wait for it. Waits once: while stderr is stuck, later lines do not. */
+/* Writes a line where no log thread does. Waits for stderr once: while it is stuck, later lines do not. */
 static void write_directly(const char *text, size_t bytes)
 {
     static atomic_bool is_stuck;

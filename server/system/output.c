@@ -51,7 +51,7 @@ static bool has_room(const struct output *output, uint64_t until_ms)
     return false;
 }
 
-/* One look at it, and what goes then; false when no more can. */
+/* Looks at the output once and puts what goes then; false when no more can. */
 static bool put_some(const struct output *output, const char **text, size_t *bytes, uint64_t until_ms)
 {
     if (!has_room(output, until_ms)) return false;

@@ -6,5 +6,6 @@
 
 /* Writes `count` characters of a-z and 0-9, five bits of chance each, and no zero behind them. Any thread. */
 void random_word(char *to, size_t count);
-/* The same, at most twelve, from a number: always the same word from the same one, which is not to be told from it. */
+/* Like random_word(), at most twelve characters, from a number: always the same word from the same one, which is not to
+ * be told from it. */
 void word_of_number(uint64_t number, char *to, size_t count);

@@ -9,7 +9,7 @@
 
 #define PAGES_MAX 32
 
-/* Only our own files and our own sockets; nobody may frame the page. */
+/* The page loads only our own files and opens our own sockets; nobody may frame it. */
 static const char headers[] =
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
@@ -40,7 +40,7 @@ static const char *content_type(const char *path)
 
 /* ---- pages ---- */
 
-/* ringcast.js, and what it imports. */
+/* Is this ringcast.js, or what it imports? */
 static bool is_for_all_origins(const char *path)
 {
     return strncmp(path, "/ringcast", strlen("/ringcast")) == 0;

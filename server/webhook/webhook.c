@@ -24,7 +24,7 @@
 #define EVENTS_PER_WAKE   (WEBHOOK_SENDER_EVENTS / 4) /* a long turn does not fill the queue of a sleeping thread */
 #define LETTERS_AT_ONCE   64
 
-/* One sender's; on lines of its own. */
+/* What is one sender's, on cache lines of its own. */
 struct sender {
     _Alignas(128) struct mailbox *mailbox;
     uint32_t told;                              /* since it last woke the thread */
@@ -57,7 +57,8 @@ static struct webhook_item *event_of(const struct letter *letter)
 
 /* ---- senders ---- */
 
-/* Its counterpart too: a channel that is occupied again was not vacated, whatever else the app wants to know. */
+/* Does the app want the event, or its counterpart? A channel that is occupied again was not vacated, whatever else the
+ * app wants to know. */
 static bool is_wanted(const struct webhook_event *event)
 {
     return app_has_webhook(event->app, event->kind) || app_has_webhook(event->app, webhook_counterpart(event->kind));

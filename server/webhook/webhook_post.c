@@ -303,7 +303,7 @@ static void end_pauses(struct webhook_post *post, uint64_t now_ms)
     }
 }
 
-/* Those that were due in time but still wait, because the tries before them hang, are given up after a while too. */
+/* Requests that were due in time but still wait, because the tries before them hang, are given up after a while too. */
 static bool is_too_late(const struct webhook_post *post, const struct webhook_request *request, uint64_t now_ms)
 {
     return now_ms - request->first_try_ms > post->options->webhook_retry_ms_max + WEBHOOK_TRY_MS_MAX;
