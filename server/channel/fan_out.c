@@ -67,7 +67,7 @@ struct run {
     uint32_t bytes;
 };
 
-/* As many messages from `first` on as fit together; at least one. */
+/* Takes as many messages from `first` on as fit together; at least one. */
 static struct run next_run(const struct channel *channel, enum form form, uint32_t first)
 {
     struct run run = {.messages = &channel->arrived[first], .form = form};
@@ -136,7 +136,7 @@ static struct batch *share(struct shard *shard, const struct run *run)
     return batch;
 }
 
-/* Returns how many outboxes took it: one, or none for want of memory. */
+/* Puts the batch into the slot's outbox. Returns how many outboxes took it: one, or none for want of memory. */
 static uint32_t give(struct shard *shard, uint32_t slot, struct batch *batch, bool is_crowd)
 {
     struct outbox *outbox = &shard->outboxes[slot];

@@ -100,7 +100,7 @@ void unsubscribe(struct shard *shard, struct connection *connection, struct subs
     struct join *join = subscription->join;
     struct roster *roster = channel->roster_at_home;
     enum form form = subscription->form;
-    /* Its own last words may be among what arrived; a member's are not, for it does not hear itself. */
+    /* The connection's own last words may be among what arrived; a member's are not, for it does not hear itself. */
     if (join == NULL) fan_out_settle(shard, channel);
     channel_unsubscribe(channel, subscription);
     forget(shard, connection, subscription, channel);

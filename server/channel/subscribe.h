@@ -12,13 +12,14 @@ struct connection;
 struct shard;
 struct subscription;
 
-/* Asks. RC_OK or RC_PENDING: the component is told, now (before this returns) or later; RC_PENDING says that mailboxes
- * are full: pause the connection. RC_ENOMEM: nothing was asked and nobody is told. */
+/* Asks the home of a channel to let the connection in. RC_OK or RC_PENDING: the component is told, now (before this
+ * returns) or later; RC_PENDING says that mailboxes are full: pause the connection. RC_ENOMEM: nothing was asked and
+ * nobody is told. */
 enum rc subscribe(struct shard *shard, struct connection *connection, const struct join_wish *wish);
 /* Takes a subscription back, one that still waits too; no message that is not in the outbox yet comes any more. The
  * subscription is gone afterwards. */
 void unsubscribe(struct shard *shard, struct connection *connection, struct subscription *subscription);
-/* All of them: the connection ends. */
+/* Takes all of the connection's subscriptions back: it ends. */
 void unsubscribe_all(struct shard *shard, struct connection *connection);
 
 /* The connection's subscription to that channel in that form, also one that still waits; NULL: none. */

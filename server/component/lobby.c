@@ -42,7 +42,7 @@ static bool is_room_text(struct text name)
     return utf8_check(&utf8, (const uint8_t *)name.at, name.count) && utf8_is_complete(&utf8);
 }
 
-/* The name of its channel, which has other letters. */
+/* Puts the name of the channel, which has other letters, in place of a room's text. */
 static bool name_text_room(struct text *name, char memory[ROOM_BYTES_MAX])
 {
     char letters[BASE64URL_ROOM(ROOM_TEXT_BYTES_MAX)];
@@ -141,8 +141,8 @@ static void lobby_on_message(struct shard *shard, struct connection *connection,
     if (connection->state == CONNECTION_OPEN) throttle_count(shard, connection, payload->count);
 }
 
-/* With echo its own words come back to it, from the room's home; the answer to this comes behind them. Without memory
- * it ends without them. */
+/* With echo a connection's own words come back to it, from the room's home; the answer to this question comes behind
+ * them. Without memory it ends without them. */
 static bool lobby_has_unanswered(struct shard *shard, struct connection *connection)
 {
     if (!shard->options->lobby_echo) return false;

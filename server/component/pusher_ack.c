@@ -76,7 +76,8 @@ void pusher_publish(const struct command *command, struct message *message)
 {
     struct shard *shard = command->shard;
     if (command->id.at == NULL) {
-        /* Its own echo is no answer: one behind it is asked for, so that it is waited for when the client closes. */
+        /* The message's echo is no answer: one behind it is asked for, so that it is waited for when the client
+         * closes. */
         bool has_echo = !message->publisher.is_excluded;
         struct query *behind = has_echo ? query_new_behind(&shard->counters, &message->channel) : NULL;
         if (publish(shard, message) == RC_PENDING) connection_pause(shard, command->connection);

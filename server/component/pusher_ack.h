@@ -13,8 +13,9 @@ struct query;
 void pusher_ask(const struct command *command, struct query *query);
 /* Publishes, and tells the sender when that is done if the command has an id. Takes over a reference. */
 void pusher_publish(const struct command *command, struct message *message);
-/* It is not published: tells whoever gave an id in an answer, others by pusher:error with that code; printf-like. */
+/* Tells that a command's event is not published: whoever gave an id in an answer, others by pusher:error with that
+ * code; printf-like. */
 void pusher_refuse_event(const struct command *command, unsigned error_code, unsigned code, bool may_retry,
                          const char *format, ...) __attribute__((format(printf, 5, 6)));
-/* A home has published what such a command asked for, or could not: tells the client. */
+/* A home has published what a command with an id asked for, or could not: tells the client. */
 void pusher_published(const struct command *command, const struct query *query);

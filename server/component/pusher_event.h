@@ -4,5 +4,5 @@
 struct command;
 
 void pusher_client_event(const struct command *command);
-/* The same for a room, whose raw clients get the data as a text. */
+/* Like pusher_client_event(), for a room, whose raw clients get the data as a text. */
 void pusher_room_event(const struct command *command);

@@ -67,7 +67,7 @@ static bool read_tag(const struct command *command, char tag_r[QUERY_TAG_BYTES_M
     return fits;
 }
 
-/* False: there is one, and it is no number. */
+/* Reads a number of the command's data, if it is there. False: there is one, and it is no number. */
 static bool read_number(const struct command *command, const char *name, uint64_t *number_r, bool *is_there_r)
 {
     yyjson_val *value;

@@ -28,7 +28,7 @@ struct asked {
     struct recover recover;
 };
 
-/* Why it may not have it. */
+/* Why a client may not have a channel. */
 struct refusal_text {
     const char *type;
     unsigned status;
@@ -173,7 +173,7 @@ static void subscribe_as_asked(const struct command *command, const struct asked
     identity_free(&identity);
 }
 
-/* Each may be told to a whole channel. */
+/* Subscriptions in a window are counted because each may be told to a whole channel. */
 bool pusher_asks_too_fast(const struct command *command)
 {
     struct pusher *pusher_of = command->pusher;
@@ -216,7 +216,7 @@ static bool read_recover(const struct command *command, struct recover *recover_
     return true;
 }
 
-/* May it, as far as is known here? A public channel has no use for a signature, and does not look at it. */
+/* May the client in, as far as is known here? A public channel has no use for a signature, and does not look at it. */
 static struct refusal_text check_auth(const struct command *command, struct asked *asked)
 {
     char memory[SOCKET_ID_BYTES_MAX];

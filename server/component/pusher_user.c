@@ -59,7 +59,7 @@ static void say_success(const struct command *command)
     free(data);
 }
 
-/* Ends the connection, and tells it why. */
+/* Ends a connection whose sign-in failed, and tells it why. */
 static void fail(const struct command *command, const char *why)
 {
     pusher_error(command, CODE_UNAUTHORIZED, "Sign-in failed: %s", why);
@@ -113,7 +113,7 @@ static void sign_in_as(const struct command *command, yyjson_val *root, struct t
     subscribe_to_user(command, json_text(id), FORM_EVENT);
 }
 
-/* Again, as the client does that is not sure: only as the same user. */
+/* A client that is not sure signs in again, which it may only as the same user. */
 static void sign_in_again(const struct command *command, yyjson_val *root)
 {
     yyjson_val *id;
@@ -188,7 +188,7 @@ static void watch_all(const struct command *command, yyjson_val *watchlist)
     }
 }
 
-/* Not before: homes answer in any order, and a client hears of others only once it is signed in itself. */
+/* Watches only now: homes answer in any order, and a client hears of others only once it is signed in itself. */
 void pusher_signed_in(const struct command *command)
 {
     yyjson_doc *document;
@@ -216,7 +216,7 @@ static struct text id_of(const struct subscription *subscription)
     return text_behind(name_text(&subscription->channel->name), strlen(CHANNEL_USER_PREFIX));
 }
 
-/* One of the two lists. */
+/* Writes one of the two lists of a watchlist's users, who is online and who is not. */
 static char *put_list(char *to, const struct connection *connection, const char *name, bool online)
 {
     const char *before = "\"";

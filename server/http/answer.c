@@ -30,7 +30,7 @@ static bool may_stay(const struct shard *shard, const struct connection *connect
     return is_complete && http_reader_request(connection->http)->keep_alive && !shard->is_draining;
 }
 
-/* One that speaks no HTTP here, but TLS, has no reader. */
+/* Is it a HEAD that is answered? Who speaks no HTTP here, but TLS, has no reader. */
 static bool is_head(const struct connection *connection)
 {
     return connection->http != NULL && http_reader_is_head(connection->http);

@@ -12,11 +12,11 @@
 struct connection;
 struct shard;
 
-/* Says it, and makes ready for the next request if there may be one: a request whose body was not read to its end was
- * the last. */
+/* Answers the connection's request, and makes ready for the next one if there may be one: a request whose body was not
+ * read to its end was the last. */
 void answer(struct shard *shard, struct connection *connection, unsigned status, const char *type, struct text body,
             const char *extra_headers);
-/* The same for a body that lives as long as the program, which is not copied. */
+/* Like answer(), with a body that lives as long as the program, which is not copied. */
 void answer_static(struct shard *shard, struct connection *connection, unsigned status, const char *type,
                    struct text body, const char *extra_headers);
 /* Says a sentence of cause and cure, a line's length at most, after which the connection ends. */

@@ -13,7 +13,7 @@ struct shard;
 #define API_JSON ANSWER_JSON /* SDKs compare it to the letter */
 #define API_TEXT ANSWER_TEXT
 
-/* One request under way. */
+/* A request to the API under way. */
 struct api_request {
     struct shard *shard;
     struct connection *connection;

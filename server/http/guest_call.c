@@ -70,7 +70,7 @@ static struct guest_refusal read_guest(const struct guest_call *call, struct gue
 
 /* ---- an identity ---- */
 
-/* The same for a token that is good; else, and without one, a new one. */
+/* Answers with the id of a token that is good, and with a new id else. */
 struct guest_refusal guest_call_hello(struct guest_call *call)
 {
     char memory[GUEST_ID_BYTES], token[GUEST_TOKEN_BYTES + 1];

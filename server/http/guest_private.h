@@ -17,13 +17,13 @@ struct guest_call {
     char *to;         /* where the answer's body goes, GUEST_ANSWER_BYTES_MAX; moves on */
 };
 
-/* Why it is refused. */
+/* Why what a guest asks for is refused. */
 struct guest_refusal {
     unsigned status; /* 0: it is not, and the answer is written */
     const char *text;
 };
 
-/* guest_call.c: by path. */
+/* The three calls, one for each path, in guest_call.c. */
 struct guest_refusal guest_call_hello(struct guest_call *call);
 struct guest_refusal guest_call_auth(struct guest_call *call);
 struct guest_refusal guest_call_sign_in(struct guest_call *call);

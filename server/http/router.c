@@ -94,7 +94,7 @@ static void refuse_while_draining(struct shard *shard, struct connection *connec
     answer_refuse(shard, connection, 503, "The server is stopping: try again in a moment.", "Retry-After: 1\r\n");
 }
 
-/* Its handshake is good: in. */
+/* Lets the component have a connection whose handshake is good, unless it refuses. */
 static void open_component(struct shard *shard, struct connection *connection, const struct component *component,
                            const struct http_request *request)
 {
@@ -327,7 +327,7 @@ static bool judge_head(struct shard *shard, struct connection *connection)
     return connection->is_judged;
 }
 
-/* Whoever waits for a word before it sends the body gets it. */
+/* Tells a client that waits for a word before it sends the body to go on. */
 static void say_go_on(struct shard *shard, struct connection *connection)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";

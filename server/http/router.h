@@ -28,7 +28,7 @@ void request_expect(struct shard *shard, struct connection *connection);
 void request_await(struct shard *shard, struct connection *connection);
 /* The server stops: sets the timer for a request that may be under way (server/run/drain.h). Also TLS. */
 void request_stop(struct shard *shard, struct connection *connection);
-/* No request came in time, no whole one, or the answers to earlier ones were not read. */
+/* The timer ran out: no request came in time, no whole one, or the answers to earlier ones were not read. */
 void request_timer(struct shard *shard, struct connection *connection);
 
 /* May the client of this request come in to the app? CLOSE_NONE, or why nobody may, or none without TLS. */
