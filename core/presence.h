@@ -24,11 +24,12 @@ struct presence *presence_new(void);
 /* Accepts NULL. Members may be left. */
 void presence_free(struct presence *presence);
 
-/* One more connection of this user. `info` is JSON as it stands in the snapshot; at == NULL: there is none, and the
- * snapshot says null. Both are copied, and have at most 16 MiB. RC_OK: a new member. RC_PENDING: was here already,
+/* Counts one more connection of this user. `info` is JSON as it stands in the snapshot; at == NULL: there is none, and
+ * the snapshot says null. Both are copied, and have at most 16 MiB. RC_OK: a new member. RC_PENDING: was here already,
  * `info` is not kept. RC_ENOMEM: not joined. */
 enum rc presence_join(struct presence *presence, struct text user_id, struct text info);
-/* One connection less. True: that was the last one, the member is gone. A user who is not here is our own bug. */
+/* Counts one connection of this user less. True: that was the last one, the member is gone. A user who is not here is
+ * our own bug. */
 bool presence_leave(struct presence *presence, struct text user_id);
 
 /* What has become of a user since its last change was taken. */
@@ -39,8 +40,8 @@ struct presence_change {
     struct text id_part;   /* the id, with quotes, and the info, as they stand in the snapshot, escaped; */
     struct text info_part; /* null if there is none */
 };
-/* Takes one, who changed first comes first. False: there is none. Its texts live until the next join, leave or change
- * taken. */
+/* Takes what has become of one user; who changed first comes first. False: of none. Its texts live until the next join,
+ * leave or change taken. */
 bool presence_take_change(struct presence *presence, struct presence_change *change_r);
 bool presence_has_changes(const struct presence *presence);
 

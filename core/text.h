@@ -34,9 +34,9 @@ static inline bool text_equals(struct text a, struct text b)
 bool text_is(struct text a, const char *b);
 bool text_is_nocase(struct text a, const char *b);
 
-/* Does it begin so? `prefix` is terminated by a zero. */
+/* Does the text begin with `prefix`, which is terminated by a zero? */
 bool text_has_prefix(struct text text, const char *prefix);
-/* Control characters: those of ASCII, and U+0080 to U+009F in UTF-8. */
+/* Does the text have control characters: those of ASCII, and U+0080 to U+009F in UTF-8? */
 bool text_has_controls(struct text text);
 /* What is left behind the first `count` bytes; `count` is at most text.count. */
 static inline struct text text_behind(struct text text, size_t count)

@@ -135,7 +135,7 @@ static bool take_index(struct text *name)
     return true;
 }
 
-/* Has it the name of the one before, so that only its value is to be added? */
+/* Has parameter `i` the name of the one before, so that only its value is to be added? */
 static bool is_continued(const struct query_string *query, uint32_t i)
 {
     return i > 0 && text_equals(query->parameters[i - 1].name, query->parameters[i].name);

@@ -29,8 +29,8 @@ struct ring_setup {
     uint32_t buffer_bytes;
 };
 
-/* What such a ring takes of memory from the start, without its file table: entries of the kernel's queues (64 and 16
- * bytes) and of ours, and the receive buffers with their queue. */
+/* What a ring of this setup takes of memory from the start, without its file table: entries of the kernel's queues (64
+ * and 16 bytes) and of ours, and the receive buffers with their queue. */
 static inline uint64_t ring_bytes(const struct ring_setup *setup)
 {
     return (uint64_t)setup->submissions * 64 + (uint64_t)setup->completions * (16 + 16) +

@@ -44,7 +44,7 @@ void upgrade_check(const struct http_request *request, const char *const *origin
  * list. */
 bool upgrade_is_foreign(const struct http_request *request, const char *const *origins, size_t origins_count);
 
-/* Is this origin on such a list? Nothing is on an empty one. */
+/* Is this origin on the list? Nothing is on an empty one. */
 bool upgrade_has_origin(const char *const *origins, size_t origins_count, struct text origin);
 
 /* The first subprotocol that the client offers and that is among `names`, letter by letter (RFC 6455 4.2.2), or with

@@ -101,7 +101,7 @@ static inline bool layout_is_guest(const struct layout *layout, uint32_t connect
            !layout_is_slow(layout, connection);
 }
 
-/* Of what such a one gets nobody knows beforehand how much it will be. */
+/* Is it slow or a guest? How much such a one gets nobody knows beforehand. */
 static inline bool layout_is_apart(const struct layout *layout, uint32_t connection)
 {
     return layout_is_slow(layout, connection) || layout_is_guest(layout, connection);

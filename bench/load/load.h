@@ -141,7 +141,7 @@ void *load_main(void *load);
 bool load_connect(struct load *load);
 /* Begins a connection, also in the place of another; load_start.c. */
 bool load_start(struct load *load, uint32_t slot);
-/* Asks for more to read: at once, or when a slow one may. */
+/* Asks for more to read: at once, or, for a slow reader, when it may. */
 void load_receive(struct load *load, uint32_t slot);
 /* How much a slow reader reads at a time. */
 uint32_t load_piece_bytes(const struct load *load);
@@ -187,7 +187,7 @@ void load_api_shut(struct load *load, uint32_t slot);
 
 /* load_apart.c: those that come and go, and those that read slowly. */
 bool load_apart_init(struct load *load);
-/* Lets one leave if its time has come; returns when the next one does. */
+/* Lets a guest leave if its time has come; returns when the next one does. */
 uint64_t load_churn(struct load *load, uint64_t now_ns);
 /* The stream of a connection that leaves is at its end. */
 void load_left(struct load *load, uint32_t slot);

@@ -81,7 +81,8 @@ struct load_options {
 
 /* RC_OK, or RC_EINVAL with a sentence of cause and cure. Texts point into argv. */
 enum rc load_options_read(struct load_options *options, int argc, char **argv, char error_r[LOAD_ERROR_BYTES]);
-/* What they mean together, read before; nothing if no load is asked for. The same results. */
+/* Looks whether options that were read fit together; does nothing if no load is asked for. The results are those of
+ * load_options_read(). */
 enum rc load_options_check(struct load_options *options, char error_r[LOAD_ERROR_BYTES]);
 
 void load_options_help(FILE *file);

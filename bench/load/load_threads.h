@@ -15,7 +15,7 @@ enum load_phase {
     LOAD_ENDING,
 };
 
-/* From one moment to another. */
+/* A span of the run, from one moment to another: what it took. */
 struct load_span {
     uint64_t ns;
     uint64_t server_cpu_ns;

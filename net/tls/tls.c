@@ -54,8 +54,8 @@ enum rc tls_global_init(void)
 
 /* ---- input and output ---- */
 
-/* Did it ask for another handshake too often? Each such wish is answered with a warning, and nothing else is said while
- * records are read. */
+/* Did the peer ask for another handshake too often? Each such wish is answered with a warning, and nothing else is said
+ * while records are read. */
 static bool has_nagged(const struct tls *tls)
 {
     return tls->refusals > RENEGOTIATIONS_MAX;

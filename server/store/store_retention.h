@@ -5,7 +5,7 @@
 
 struct history_rule;
 
-/* What a channel may keep, */
+/* What a channel may keep. */
 struct store_bounds {
     uint64_t count;
     uint64_t bytes;
@@ -23,10 +23,10 @@ struct store_front {
     uint64_t next_ms; /* time of the first that stays; STORE_NUMBER_MAX: it is not known to be there */
 };
 
-/* By time alone. */
+/* The bounds of time alone. */
 struct store_bounds store_bounds_of_time(uint64_t now_ms, uint64_t ttl_ms);
 
-/* The messages at the channel's front that are not within the bounds; no further than that many. */
+/* Measures the messages at the channel's front that are not within the bounds; no further than that many. */
 enum rc store_measure_front(struct store_log *log, const struct store_channel *channel,
                             const struct store_bounds *bounds, uint32_t rows_max, struct store_front *front);
 /* Deletes the messages at the channel's front that are not within the bounds, at most so many. */

@@ -32,5 +32,5 @@ enum rc worker_start(struct worker *worker, const char *name, void (*run)(void *
 bool worker_is_stopping(const struct worker *worker);
 /* Tells it to end, and waits until it has. */
 void worker_stop(struct worker *worker);
-/* When it has been stopped, or never started. */
+/* Gives back the doorbell of a worker that has been stopped, or never started. */
 void worker_fini(struct worker *worker);

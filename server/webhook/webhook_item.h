@@ -11,7 +11,7 @@
 
 struct webhook_item {
     struct webhook_event event; /* its texts point into `bytes` */
-    /* The rest is server/webhook/webhook_queue.c's: */
+    /* What follows is for server/webhook/webhook_queue.c alone: */
     struct webhook_item *next;     /* in the list of those that are delayed or those that wait */
     struct webhook_item *previous; /* only while delayed */
     struct webhook_item *chained;  /* in the table of delayed ones */
@@ -26,7 +26,7 @@ enum webhook_kind webhook_counterpart(enum webhook_kind kind);
 /* NULL: out of memory. */
 struct webhook_item *webhook_item_new(const struct webhook_event *event);
 
-/* The event as it stands in a body's list: {"name":"channel_occupied","channel":"room-7"} */
+/* How long the event is as it stands in a body's list: {"name":"channel_occupied","channel":"room-7"} */
 size_t webhook_item_json_bytes(const struct webhook_item *item);
-/* Returns the end of what it wrote. */
+/* Writes the event as it stands in a body's list; returns the end of what it wrote. */
 char *webhook_item_json_write(char *to, const struct webhook_item *item);

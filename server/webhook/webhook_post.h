@@ -35,7 +35,7 @@ void webhook_post_free(struct webhook_post *post);
 
 /* May a new request of this app begin? */
 bool webhook_post_has_room(const struct webhook_post *post, uint32_t app);
-/* Begins one; only with room. */
+/* Begins a request of an app that has room. */
 void webhook_post_begin(struct webhook_post *post, struct webhook_request *request, uint64_t now_ms);
 /* Goes on with everything: bytes in and out, answers, tries that are due. */
 void webhook_post_run(struct webhook_post *post, uint64_t now_ms);

@@ -31,7 +31,7 @@ struct webhook_request {
     const struct app *app;
     uint32_t events;
     size_t body_bytes;
-    /* The next ones are server/webhook/webhook_post.c's: */
+    /* What follows is for server/webhook/webhook_post.c alone: */
     struct webhook_request *next; /* of those that are due again */
     struct timer retry;
     struct curl_slist *headers;
