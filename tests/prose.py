@@ -1,8 +1,8 @@
 # tests/prose.py [ROOT] - what the prose points at is there.
 #
-# Of every *.md file: the files and headings that its links lead to, and the paths of this repository that it names, in
-# `code` or in blocks of it. Of deploy/README.md: each option and setting has a row, with the default of its table, and
-# each row is of one. Prints `file:line: cause` for each offence and exits 1 if there is any.
+# Of every *.md file: the files and headings that its links lead to, the paths of this repository that it names, in
+# `code` or in blocks of it, and the --flags. Of deploy/README.md: each option and setting has a row, with the default
+# of its table, and each row is of one. Prints `file:line: cause` for each offence and exits 1 if there is any.
 import glob
 import os
 import re
@@ -16,6 +16,8 @@ TABLES = {    # the heading in deploy/README.md: the table and the macro of its 
 }
 MANUAL = 'deploy/README.md'
 BUILT = ('build', 'node_modules')
+PROGRAMS = ('deploy/run', 'deploy/test', 'deploy/deps', 'bench/report', 'bench/compare', 'bench/pieces/main.c')
+FOREIGN = {'build', 'preset', 'test', 'cacert'}    # cmake, ctest, node, curl
 
 offences = 0
 
@@ -98,6 +100,23 @@ def check_paths(path, words, code, names):
             offend(path, line_of(words, start), f'no file is called {bare[1]}')
 
 
+# The flags of our programs, with those of others that the prose has.
+def all_flags():
+    flags = {name.replace('_', '-') for name in rows_of('server/config/options.def', 'OPTION')} | FOREIGN
+    with open('bench/load/load_options.c', encoding='utf-8') as file:
+        flags.update(re.findall(r'FLAG\(\w+, \w+, "([a-z-]+)"', file.read()))
+    for program in PROGRAMS:
+        with open(program, encoding='utf-8') as file:
+            flags.update(re.findall(r'(?<![\w-])--([a-z][a-z-]*)', file.read()))
+    return flags
+
+
+def check_flags(path, text, flags):
+    for match in re.finditer(r'(?<![\w-])--([a-z][a-z-]*)', text):
+        if match[1] not in flags:
+            offend(path, line_of(text, match.start()), f'no program has {match[0]}')
+
+
 # {name: default} of a table's rows.
 def rows_of(table, macro):
     with open(table, encoding='utf-8') as file:
@@ -140,11 +159,14 @@ def check_tables():
 os.chdir(sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 files = list(walk())
 prose = sorted(path for path in files if path.endswith('.md'))
+flags = all_flags()
 for path in prose:
     with open(path, encoding='utf-8') as file:
-        words, code = part(file.read())
+        text = file.read()
+    words, code = part(text)
     check_links(path, words)
     check_paths(path, words, code, {os.path.basename(name) for name in files})
+    check_flags(path, text, flags)
 check_tables()
 if not offences:
     print(f'prose: {len(prose)} files, nothing to say')
