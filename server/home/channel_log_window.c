@@ -22,12 +22,14 @@
 
 #include <stdlib.h>
 
-#define DURABLE_MESSAGES_MAX 1000        /* of a durable channel that stay in memory: the store has the rest */
-#define DURABLE_IDLE_MS      (60 * 1000) /* then a durable channel without subscribers is left to the store */
+#define DURABLE_MESSAGES_MAX 1000             /* of a durable channel that stay in memory: the store has the rest */
+#define DURABLE_IDLE_MS      (60 * 1000)      /* then a durable channel without subscribers is left to the store */
+#define LOOK_MS              (60 * 60 * 1000) /* so often at least: a clock that was set makes old what was not */
 
-uint64_t log_day_ms(struct shard *shard)
+/* By which what is kept grows old. */
+static uint64_t forget_ms(struct shard *shard)
 {
-    return day_clock_ms(&shard->day_clock, shard->now_ms + shard->lost_ms);
+    return day_clock_forget_ms(&shard->day_clock, shard->now_ms + shard->lost_ms);
 }
 
 const struct history_rule *channel_log_rule(const struct shard *shard, const struct name *channel)
@@ -65,7 +67,7 @@ struct history_bounds log_bounds(const struct shard *shard, const struct channel
 void log_trim(struct shard *shard, struct channel_log *log)
 {
     struct history_bounds bounds = log_bounds(shard, log);
-    history_trim(&log->window, &shard->counters, &bounds, log_day_ms(shard));
+    history_trim(&log->window, &shard->counters, &bounds, forget_ms(shard));
     log_count(shard, log);
 }
 
@@ -105,10 +107,11 @@ uint64_t log_idle_ms(const struct channel_log *log)
 
 void log_note_due(struct shard *shard, struct channel_log *log)
 {
-    uint64_t due_ms = UINT64_MAX, wall_ms = log_day_ms(shard);
+    uint64_t due_ms = UINT64_MAX, wall_ms = forget_ms(shard);
     if (log->window.count > 0) {
         uint64_t expires_ms = history_expires_ms(&log->window, log->rule->ttl, wall_ms);
-        due_ms = shard->now_ms + (expires_ms > wall_ms ? expires_ms - wall_ms : 0);
+        uint64_t left_ms = expires_ms > wall_ms ? expires_ms - wall_ms : 0;
+        due_ms = shard->now_ms + (left_ms < LOOK_MS ? left_ms : LOOK_MS);
     }
     if (log_may_save_loss(log) && log->save_at_ms < due_ms) due_ms = log->save_at_ms;
     if (log_may_go(log) && log->used_ms + log_idle_ms(log) < due_ms) due_ms = log->used_ms + log_idle_ms(log);
@@ -132,7 +135,7 @@ void log_mark_seen(struct shard *shard, struct channel_log *log)
 
 struct message *log_place(struct shard *shard, struct channel_log *log, struct message **message)
 {
-    uint64_t time_ms = log_day_ms(shard);
+    uint64_t time_ms = day_clock_ms(&shard->day_clock, shard->now_ms + shard->lost_ms);
     bool is_set_back = log->given_ms > time_ms && log->given_ms - time_ms <= HISTORY_AHEAD_MS;
     if (is_set_back) time_ms = log->given_ms; /* further ahead it was wrong before */
     if (!message_has(*message, FORM_EVENT)) *message = event_of_raw(&shard->counters, *message);
@@ -145,6 +148,13 @@ struct message *log_place(struct shard *shard, struct channel_log *log, struct m
     return placed;
 }
 
+/* Does the window grow old by this message? What stands before it is stamped with a time that is still to come. */
+static bool grows_old_by(struct shard *shard, struct channel_log *log, const struct message *placed)
+{
+    if (log->window.count == 0) return false;
+    return history_expires_ms(&log->window, log->rule->ttl, forget_ms(shard)) == placed->time_ms + log->rule->ttl;
+}
+
 enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *placed, struct query *query,
                  struct receipt *receipt)
 {
@@ -155,7 +165,7 @@ enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *p
     struct position position = log->window.last;
     struct roster *roster = log->roster;
     log_bound(shard, log);
-    if (was_empty) log_set_timer(shard, log);
+    if (was_empty || grows_old_by(shard, log, placed)) log_set_timer(shard, log);
     if (placed->origin == ORIGIN_ROOM) home_tell_room_message(shard, placed, position.epoch);
     enum rc rc = home_deliver(shard, roster->channel, placed);
     home_answer_publish(shard, query, receipt, RC_OK, &position); /* last: who is answered may publish the next */
@@ -221,7 +231,7 @@ void log_count_waiting(struct shard *shard, const struct message *message, bool 
 static void take_keys(struct shard *shard, const struct channel_log *log, const struct store_job *job)
 {
     const struct name *channel = &log->roster->channel->name;
-    uint64_t wall_ms = log_day_ms(shard);
+    uint64_t wall_ms = forget_ms(shard);
     struct receipt *cursors[RECEIPT_OWNERS_MAX] = {NULL};
     for (uint32_t i = 0; i < job->keys_count; i++) {
         const struct store_key *key = &job->keys[i];

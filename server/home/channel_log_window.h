@@ -65,8 +65,6 @@ struct channel_log {
 /* The rule for what is published to that channel; NULL: it keeps no history. A roster has its own at hand. */
 const struct history_rule *channel_log_rule(const struct shard *shard, const struct name *channel);
 
-/* The time of day that messages are stamped with. */
-uint64_t log_day_ms(struct shard *shard);
 /* A new epoch. */
 void log_choose_epoch(char epoch[EPOCH_BYTES + 1]);
 /* While nothing of a channel was ever to be kept its epoch is always the same one, so that who comes back to it has

@@ -62,7 +62,7 @@ struct shard {
     enum rc begin_rc;
 
     struct ring *ring;
-    struct day_clock day_clock; /* what messages that are kept are stamped with */
+    struct day_clock day_clock; /* by which what is kept is stamped and forgotten */
     uint64_t now_ms;            /* monotonic, read once a turn, without: */
     uint64_t lost_ms;           /* time in which the process stood still */
     uint64_t catch_up_until_ms; /* no deadline is judged while something comes, but for this long; 0: as usual */

@@ -139,7 +139,7 @@ static uint32_t fail_jobs(struct store_work *work, struct store_job *const *jobs
 
 uint32_t store_work_run(struct store_work *work, struct store_job *const *jobs, uint32_t count)
 {
-    uint64_t now_ms = day_clock_ms(&work->day_clock, monotonic_ms());
+    uint64_t now_ms = day_clock_forget_ms(&work->day_clock, monotonic_ms());
     uint32_t done;
     if (run_transaction(work, jobs, count, now_ms, &done) == RC_OK) {
         counter_add(&work->counters, COUNTER_store_commits, 1);
@@ -158,9 +158,9 @@ uint32_t store_work_run(struct store_work *work, struct store_job *const *jobs, 
 
 static enum rc run_sweep(struct store_work *work, bool *has_more_r)
 {
+    uint64_t now_ms = day_clock_forget_ms(&work->day_clock, monotonic_ms());
     enum rc rc = store_log_begin(work->log, true);
-    if (rc == RC_OK)
-        rc = store_log_sweep(work->log, day_clock_ms(&work->day_clock, monotonic_ms()), SWEEP_ROWS, has_more_r);
+    if (rc == RC_OK) rc = store_log_sweep(work->log, now_ms, SWEEP_ROWS, has_more_r);
     if (rc == RC_OK) rc = store_log_commit(work->log);
     return rc;
 }

@@ -71,12 +71,14 @@ Test(history_scenario, who_comes_back_gets_all_or_is_told_so, .timeout = 240)
 
 static struct scenario scenario;
 
+static const char *ping_ms = "25s", *pong_ms_max = "10s";
+
 static void start(uint64_t seed, const char *rule)
 {
     scenario_start(&scenario, seed,
                    (const char *const[]){"--app", CHANNEL_APP " client_events_per_second=1000", "--shards", "2",
                                          "--data-dir", "/nowhere", "--replay-bytes-max", "1KiB", "--history", rule,
-                                         NULL});
+                                         "--ping-ms", ping_ms, "--pong-ms-max", pong_ms_max, NULL});
 }
 
 static void publish(struct api_client *backend, const char *channel, const char *key)
@@ -310,6 +312,54 @@ Test(history_scenario, a_clock_that_was_set_wrong_ends_no_retention, .timeout = 
         cr_expect_gt(time_behind(0), 0);
         scenario_pass(&scenario, 2000);
         cr_expect_eq(time_behind(0), 0);
+        leave_and_stop();
+    }
+}
+
+/* Goal: nothing is lost by a clock that is set far ahead and, within the hour, right again. */
+Test(history_scenario, a_clock_that_was_set_ahead_has_forgotten_nothing, .timeout = 30)
+{
+    for (uint32_t is_durable = 0; is_durable < 2; is_durable++) {
+        start_with_raw(is_durable);
+        say_at(0);
+        fake_set_day(YEAR_MS);
+        for (uint32_t i = 0; i < 3; i++) {
+            scenario_pass(&scenario, 11000);
+            say_at(YEAR_MS);
+            fake_set_day(YEAR_MS);
+        }
+        fake_set_day(0);
+        scenario_pass(&scenario, 11000);
+        uint64_t time_ms = time_behind(0);
+        cr_expect(time_ms > 0 && time_ms <= FAKE_REALTIME_MS + fake_now_ms(), "durable: %u: %lu", is_durable,
+                  time_ms);
+        scenario_pass(&scenario, 100000);
+        say_at(0);
+        scenario_pass(&scenario, 101000);
+        cr_expect_eq(time_behind(0), 0);
+        leave_and_stop();
+    }
+}
+
+/* Goal: a clock that was rightly set ahead ends no retention: what is stamped by it while it is doubted goes when that
+ * is over, also where nothing more is said. */
+Test(history_scenario, what_a_clock_that_was_set_right_has_stamped_grows_old, .timeout = 30)
+{
+    ping_ms = pong_ms_max = "1h"; /* the reader stays, so that the log does */
+    for (uint32_t is_durable = 0; is_durable < 2; is_durable++) {
+        start_with_raw(is_durable);
+        for (uint32_t i = 0; i < 2; i++) {
+            say_at(YEAR_MS);
+            fake_set_day(YEAR_MS);
+            scenario_pass(&scenario, 11000);
+        }
+        say_at(YEAR_MS);
+        cr_expect_gt(time_behind(2), FAKE_REALTIME_MS + YEAR_MS, "durable: %u", is_durable);
+        fake_set_day(YEAR_MS);
+        scenario_pass(&scenario, 7000 * 1000);
+        cr_expect_eq(scenario_counter(&scenario, COUNTER_messages_live), 0, "durable: %u", is_durable);
+        cr_expect_eq(scenario_counter(&scenario, COUNTER_history_logs), 1, "durable: %u", is_durable);
+        fake_set_day(0);
         leave_and_stop();
     }
 }

@@ -90,3 +90,51 @@ Test(day_clock, a_leap_from_one_wrong_time_to_another_begins_anew, .timeout = 30
         pass(9000);
     }
 }
+
+/* Goal: a clock that was set forward by mistake, and back within the hour, has forgotten nothing. */
+Test(day_clock, forgets_nothing_for_an_hour_after_a_leap_forward, .timeout = 30)
+{
+    struct day_clock clock = {0};
+    cr_expect_eq(day_clock_forget_ms(&clock, now_ms), day_ms);
+    for (int round = 0; round < 2; round++) {
+        day_ms += YEAR_MS;
+        for (uint64_t passed = 0; passed < 55 * MINUTE_MS; passed += MINUTE_MS) {
+            cr_expect_eq(day_clock_forget_ms(&clock, now_ms), day_ms - YEAR_MS);
+            pass(MINUTE_MS);
+        }
+        cr_expect_eq(day_clock_ms(&clock, now_ms), day_ms, "messages are stamped with it");
+        day_ms -= YEAR_MS;
+        cr_expect_leq(day_clock_forget_ms(&clock, now_ms), day_ms);
+        pass(10000);
+        cr_expect_eq(day_clock_forget_ms(&clock, now_ms), day_ms, "set right");
+    }
+    day_ms += YEAR_MS;
+    for (uint64_t passed = 0; passed < 62 * MINUTE_MS; passed += MINUTE_MS) {
+        day_clock_forget_ms(&clock, now_ms);
+        pass(MINUTE_MS);
+    }
+    cr_expect_eq(day_clock_forget_ms(&clock, now_ms), day_ms, "it has stayed");
+    day_ms -= YEAR_MS;
+    day_clock_forget_ms(&clock, now_ms);
+    pass(10000);
+    cr_expect_eq(day_clock_forget_ms(&clock, now_ms), day_ms, "back it goes at once");
+}
+
+/* Goal: nor by one that is right again when somebody looks after the hour. */
+Test(day_clock, forgets_nothing_by_a_clock_that_was_set_right_unseen, .timeout = 30)
+{
+    struct day_clock clock = {0};
+    day_clock_forget_ms(&clock, now_ms);
+    day_ms += YEAR_MS;
+    day_clock_forget_ms(&clock, now_ms);
+    pass(10000);
+    day_clock_forget_ms(&clock, now_ms);
+    cr_expect_eq(day_clock_ms(&clock, now_ms), day_ms, "it is believed");
+    pass(30 * MINUTE_MS);
+    day_ms -= YEAR_MS;
+    pass(90 * MINUTE_MS);
+    for (int i = 0; i < 3; i++) {
+        cr_expect_eq(day_clock_forget_ms(&clock, now_ms), day_ms);
+        pass(10000);
+    }
+}
