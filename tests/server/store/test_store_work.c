@@ -5,6 +5,7 @@
 #include "tests/support/store_log_case.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #define MINUTE_MS UINT64_C(60000)
 #define YEAR_MS   (365 * DAY_MS) /* a day is how long case_rule keeps a message */
@@ -113,5 +114,37 @@ Test(store_work, forgets_by_a_clock_that_was_rightly_set_ahead, .timeout = 60)
     cr_expect_eq(kept(), 1, "the first one is a year old");
     pass(DAY_MS);
     cr_expect_eq(kept(), 0);
+    end();
+}
+
+/* ---- files ---- */
+
+static void move(const char *from, const char *to)
+{
+    char from_path[128], to_path[128];
+    snprintf(from_path, sizeof from_path, "%s/%s", case_dir, from);
+    snprintf(to_path, sizeof to_path, "%s/%s", case_dir, to);
+    cr_assert_eq(rename(from_path, to_path), 0);
+}
+
+/* Goal: files that are gone are noticed without a job, within a second, told once, and noticed when they are back. */
+Test(store_work, looks_each_second_whether_its_files_are_there, .timeout = 60)
+{
+    begin();
+    for (uint64_t round = 0; round < 5; round++) {
+        pass(5000 + round * 1000);
+        cr_expect_null(work.trouble);
+        cr_assert_eq(append(round + 1), RC_OK);
+        move("lock", "elsewhere");
+        pass(1000);
+        cr_expect_not_null(work.trouble);
+        pass(5000);
+        cr_expect_not_null(work.trouble);
+        cr_expect_eq(append(round + 2), RC_ESTORE);
+        move("elsewhere", "lock");
+        pass(1000);
+        cr_expect_null(work.trouble);
+    }
+    cr_expect_eq(kept(), 5);
     end();
 }
