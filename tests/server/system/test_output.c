@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -47,6 +49,49 @@ Test(output, does_not_wait_for_a_pipe, .timeout = 10)
     close(ends[0]);
     cr_expect_not(output_write(ends[1], "line\n", 5, 0), "nobody can read any more");
     close(ends[1]);
+}
+
+/* Goal: nor where the pipe cannot be opened once more.
+ * Method: no descriptor is left for it. */
+Test(output, does_not_wait_for_a_pipe_that_it_has_but_once, .timeout = 10)
+{
+    int ends[2];
+    memset(text, 'x', sizeof text);
+    cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+    fill(ends[1]);
+    struct rlimit limit;
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    struct rlimit none = {(rlim_t)ends[1] + 1, limit.rlim_max};
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    cr_assert_lt(dup(ends[1]), 0);
+    errno = 0;
+    cr_expect_not(output_write(ends[1], "line\n", 5, 50));
+    cr_expect_eq(errno, EAGAIN);
+    read_page(ends[0]);
+    cr_expect_not(output_write(ends[1], text, sizeof text, 50), "there is room for a part of it");
+    setrlimit(RLIMIT_NOFILE, &limit);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* Goal: a terminal that was stopped takes a part of a line though it says that it has room, and then nothing.
+ * Method: one that nobody reads. */
+Test(output, does_not_wait_for_a_terminal, .timeout = 10)
+{
+    memset(text, 'x', sizeof text);
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    cr_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    int terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    cr_assert_geq(terminal, 0);
+    cr_expect(output_write(terminal, "line\n", 5, 0));
+    uint32_t most = 0;
+    while (output_write(terminal, text, 1000, 0)) {
+        cr_assert_lt(most++, 1000);
+    }
+    cr_expect_not(output_write(terminal, text, sizeof text, 50));
+    cr_expect_eq(fcntl(terminal, F_GETFL) & O_NONBLOCK, 0, "others share it");
+    close(terminal);
+    close(master);
 }
 
 Test(output, does_not_wait_for_a_socket, .timeout = 10)
