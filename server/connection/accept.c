@@ -120,7 +120,6 @@ void accept_stop(struct shard *shard)
     for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
         if (shard->listeners[i] >= 0) listener_refuse_new(shard->listeners[i]);
     }
-    accept_start(shard);
     uint64_t ms = is_local(shard->door) ? LAST_LOCAL_MS : LAST_MS;
     timer_set(&shard->timers, &shard->accept_timer, shard->now_ms + ms);
 }

@@ -330,6 +330,33 @@ static void run_for(uint64_t ms)
     }
 }
 
+/* Goal: whoever waits at the door because the house is full has no reset at the end either. */
+Test(request_scenario, at_a_stop_those_who_wait_before_a_full_house_are_answered, .timeout = 60)
+{
+    enum { HOUSE = 10, WAITING = 5 };
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct api_client *waiting[WAITING];
+        start(seed, FLAGS("--shards", "1", "--connections-max", "10"));
+        for (uint32_t i = 0; i < HOUSE; i++) {
+            write_text(api_client_join(&scenario, 0, SEND_BUFFER), GET);
+        }
+        scenario_pass(&scenario, 1000);
+        for (uint32_t i = 0; i < WAITING; i++) {
+            waiting[i] = api_client_join(&scenario, 0, SEND_BUFFER);
+            write_text(waiting[i], GET);
+        }
+        scenario_pass(&scenario, 1000);
+        cr_assert_eq(waiting[0]->answers_count, 0, "the house is full");
+        server_set_stage(&scenario.server, SERVER_DRAINING);
+        run_for(5000);
+        cr_assert(server_has_ended(&scenario.server), "seed %lu", seed);
+        for (uint32_t i = 0; i < WAITING; i++) {
+            expect_last(waiting[i], 200, "before a full house", seed);
+        }
+        stop();
+    }
+}
+
 Test(request_scenario, at_a_stop_whoever_is_in_or_waits_at_the_door_is_answered, .timeout = 60)
 {
     for (uint64_t seed = 1; seed <= 20; seed++) {
