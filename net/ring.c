@@ -27,8 +27,8 @@
 #define PROBE_OPS        256
 #define FAILURES_MAX     100 /* calls in a row that fail as none should: it is for good */
 
-/* What one receive may take before others have their turn. Kernels before 6.17 refuse to be told, and take 32
- * buffers. */
+/* What one receive may take in all before it ends, and others have their turn. Kernels before 6.17 refuse to be told,
+ * and take 32 buffers in a row. */
 #define RECEIVE_BYTES_AT_ONCE 8192
 
 struct ring {
@@ -187,7 +187,8 @@ static bool takes_receive_bound(struct ring *ring)
     bool is_taken = write(pair[1], "", 1) == 1, has_more = true;
     close(pair[1]);
     struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
-    io_uring_prep_recv_multishot(sqe, pair[0], NULL, RECEIVE_BYTES_AT_ONCE, 0);
+    io_uring_prep_recv_multishot(sqe, pair[0], NULL, 0, 0);
+    sqe->optlen = RECEIVE_BYTES_AT_ONCE;
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->user_data = op_pack(OP_CANCEL, 0, 0); /* should it come later after all, nobody minds it */
     receive_buffers_show(&ring->buffers);
@@ -319,7 +320,8 @@ void ring_receive(struct ring *ring, uint32_t slot, uint32_t life)
 {
     struct io_uring_sqe *sqe = take_sqe(ring);
     /* Not POLL_FIRST: of bytes and a reset that were there before it, a poll would tell the bytes alone. */
-    io_uring_prep_recv_multishot(sqe, (int)slot, NULL, ring->receive_bytes_at_once, 0);
+    io_uring_prep_recv_multishot(sqe, (int)slot, NULL, 0, 0);
+    sqe->optlen = ring->receive_bytes_at_once; /* then it ends, and whoever waits comes before the next one */
     sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
     sqe->buf_group = 0;
     sqe->user_data = op_pack(OP_RECEIVE, life, slot);

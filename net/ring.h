@@ -76,7 +76,8 @@ void ring_accept_one(struct ring *ring, int listener, uint32_t tag);
 void ring_cancel_accept(struct ring *ring, uint32_t tag);
 
 /* Whatever came before or comes arrives as RECEIVE completions; result 0 is the end of the stream. -ENOBUFS: no buffer
- * was free. */
+ * was free. When `more` is false the receive is over, also if bytes came: ask again, and it goes on behind what waits.
+ * From Linux 6.17 on that is after 8 KiB, so that nobody keeps others waiting. */
 void ring_receive(struct ring *ring, uint32_t slot, uint32_t life);
 /* Like ring_receive(), for one completion: no more than a buffer is taken from the socket. */
 void ring_receive_once(struct ring *ring, uint32_t slot, uint32_t life);
