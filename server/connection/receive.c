@@ -174,7 +174,8 @@ static void receive(struct shard *shard, struct connection *connection, struct b
 }
 
 /* Waiting for the home takes a few turns, and what a paused one still gets is on its way to a cancelled receive: more
- * than this comes only from one who does not wait for our answer. */
+ * than this comes only from one who does not wait for our answer (RFC 6455 4.1). Whether that is refused depends on
+ * which is first: what comes behind the 101 is as good as any. */
 static bool is_held_too_much(const struct shard *shard, const struct connection *connection)
 {
     return connection->held->count > shard->options->head_bytes_max;
