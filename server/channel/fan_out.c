@@ -10,6 +10,7 @@
 #include "server/component/pusher.h"
 #include "server/connection/connection.h"
 #include "server/connection/flush.h"
+#include "server/connection/flush_queue.h"
 #include "server/shard/crowd.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"

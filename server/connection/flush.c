@@ -4,6 +4,7 @@
 #include "net/ring.h"
 #include "server/connection/connection.h"
 #include "server/connection/deadline.h"
+#include "server/connection/flush_queue.h"
 #include "server/connection/long_answer.h"
 #include "server/connection/secure.h"
 #include "server/shard/crowd.h"
@@ -71,37 +72,6 @@ bool flush_is_queueing(const struct shard *shard)
 void flush_chunk_free(struct flush_chunk *chunk)
 {
     free(chunk);
-}
-
-void flush_later(struct shard *shard, uint32_t slot)
-{
-    struct outbox *outbox = &shard->outboxes[slot];
-    if ((outbox->marks & (OUTBOX_DIRTY | OUTBOX_CROWD)) == OUTBOX_DIRTY) return;
-    /* From the crowd it comes out in front; its place there stands for nothing then. */
-    outbox->marks = (uint16_t)((outbox->marks | OUTBOX_DIRTY) & ~OUTBOX_CROWD);
-    slot_list_add(&shard->dirty, slot);
-}
-
-static void join_crowd(struct shard *shard, uint32_t slot, uint64_t due_ms)
-{
-    struct outbox *outbox = &shard->outboxes[slot];
-    if (outbox->marks & OUTBOX_DIRTY) return;
-    if (shard->crowd.count == 0 || due_ms < shard->crowd_due_ms) shard->crowd_due_ms = due_ms;
-    if (!slot_queue_add(&shard->crowd, slot)) { /* full of places that stand for nothing any more */
-        flush_later(shard, slot);
-        return;
-    }
-    outbox->marks |= OUTBOX_DIRTY | OUTBOX_CROWD;
-}
-
-void flush_later_in_crowd(struct shard *shard, uint32_t slot)
-{
-    join_crowd(shard, slot, shard->now_ms + shard->options->coalesce_ms);
-}
-
-void flush_later_behind(struct shard *shard, uint32_t slot)
-{
-    join_crowd(shard, slot, shard->now_ms);
 }
 
 /* ---- what is put off until no send is queued ---- */

@@ -10,8 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FLUSH_CROWD_US   3000 /* so old is a turn when it stops serving crowds: who is of none waits no longer */
-#define FLUSH_LONG_BYTES (64 * 1024) /* what is longer is served as a crowd is */
+#define FLUSH_CROWD_US 3000 /* so old is a turn when it stops serving crowds: who is of none waits no longer */
 
 struct connection;
 struct outbox;
@@ -22,14 +21,6 @@ struct flush_chunk;
 struct flush_chunk *flush_chunk_new(void);
 uint64_t flush_chunk_bytes(void);
 void flush_chunk_free(struct flush_chunk *chunk);
-
-/* Puts the outbox on the list of those to flush this turn. */
-void flush_later(struct shard *shard, uint32_t slot);
-/* Puts the outbox of one of many readers into the queue of those to flush when others have had their turn, and after
- * coalesce_ms. */
-void flush_later_in_crowd(struct shard *shard, uint32_t slot);
-/* Puts an outbox that takes long into the same queue, without coalesce_ms. */
-void flush_later_behind(struct shard *shard, uint32_t slot);
 
 /* Sends what dirty outboxes hold, as far as the sockets take it: all of the list, of the queue a part, until
  * FLUSH_CROWD_US. Closes slow readers. */

@@ -8,7 +8,7 @@
 #include "net/ring.h"
 #include "net/tls/tls.h"
 #include "server/connection/connection.h"
-#include "server/connection/flush.h"
+#include "server/connection/flush_queue.h"
 #include "server/connection/long_answer.h"
 #include "server/connection/receive.h"
 #include "server/http/router.h"
