@@ -4,7 +4,6 @@
 #include "core/batch.h"
 #include "core/bytes.h"
 #include "core/span.h"
-#include "core/tsan.h"
 #include "net/ring.h"
 #include "net/tls/tls.h"
 #include "server/connection/connection.h"
@@ -16,43 +15,9 @@
 #include "server/system/clock.h"
 #include "server/system/log.h"
 
-#include <ck_pr.h>
-
 #define HANDSHAKES_US_MAX 2000 /* in a turn, the last one not cut short */
 
 _Static_assert(SECURE_SCRATCH_BYTES >= TLS_WRITE_BYTES_MAX + TLS_RECORD_OVERHEAD_MAX, "a record fits");
-
-/* ---- certificates ---- */
-
-void secure_offer_files(struct shard *shard, struct tls_files *files)
-{
-    TSAN_RELEASE(&shard->tls_offered);
-    ck_pr_fence_release(); /* what the files hold, then the files; a barrier of its own where the exchange is none */
-    tls_files_drop(ck_pr_fas_ptr(&shard->tls_offered, files));
-}
-
-enum rc secure_take_files(struct shard *shard, char *reason_r, size_t reason_size)
-{
-    if (ck_pr_load_ptr(&shard->tls_offered) == NULL) return RC_OK;
-    struct tls_files *files = ck_pr_fas_ptr(&shard->tls_offered, NULL);
-    ck_pr_fence_acquire();
-    TSAN_ACQUIRE(&shard->tls_offered);
-    struct tls_context *context;
-    enum rc rc = tls_context_new(&context, files, shard->ticket_keys, reason_r, reason_size);
-    tls_files_drop(files);
-    if (rc != RC_OK) return rc;
-    tls_context_drop(shard->tls_context); /* its sessions keep it */
-    shard->tls_context = context;
-    return RC_OK;
-}
-
-void secure_end(struct shard *shard)
-{
-    tls_files_drop(shard->tls_offered);
-    tls_context_drop(shard->tls_context);
-    shard->tls_offered = NULL;
-    shard->tls_context = NULL;
-}
 
 /* ---- output ---- */
 

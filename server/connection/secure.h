@@ -5,7 +5,7 @@
  * each turn takes a few, so that a storm of newcomers keeps nobody else waiting. Those that have begun come first, for
  * their rest is cheap and all was for nothing if their client gives up. While one waits for us, its client's time
  * stands still; who gave up before his began is not computed for.
- * Threads: the shard's. Its context (certificates, keys) is its own; the main thread hands new files over. */
+ * Threads: the shard's. */
 #pragma once
 
 #include "core/rc.h"
@@ -18,15 +18,6 @@ struct bytes;
 struct connection;
 struct outbox;
 struct shard;
-struct tls_files;
-
-/* Main thread, before the shard runs, or any time later: the shard makes a context of these files when it comes to it.
- * Takes over a reference. */
-void secure_offer_files(struct shard *shard, struct tls_files *files);
-/* Once a turn, and before the shard's first: takes what was offered. An error, with a reason, when no context can be
- * made of it; the old one stays. */
-enum rc secure_take_files(struct shard *shard, char *reason_r, size_t reason_size);
-void secure_end(struct shard *shard);
 
 /* Bytes came on a connection that is secure. Eats them all. */
 void secure_receive(struct shard *shard, struct connection *connection, struct bytes *in);

@@ -2,7 +2,7 @@
 #include "server/run/certificates.h"
 
 #include "net/tls/tls.h"
-#include "server/connection/secure.h"
+#include "server/connection/secure_files.h"
 #include "server/run/server.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"

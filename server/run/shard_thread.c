@@ -12,7 +12,7 @@
 #include "server/connection/connection.h"
 #include "server/connection/door.h"
 #include "server/connection/flush.h"
-#include "server/connection/secure.h"
+#include "server/connection/secure_files.h"
 #include "server/home/home.h"
 #include "server/run/turn.h"
 #include "server/shard/shard.h"

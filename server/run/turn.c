@@ -11,6 +11,7 @@
 #include "server/connection/long_answer.h"
 #include "server/connection/receive.h"
 #include "server/connection/secure.h"
+#include "server/connection/secure_files.h"
 #include "server/connection/throttle.h"
 #include "server/home/channel_log_store.h"
 #include "server/home/home.h"

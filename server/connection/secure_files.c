@@ -1,0 +1,38 @@
+/* server/connection/secure_files.c - files that are handed over, and the context made of them. */
+#include "server/connection/secure_files.h"
+
+#include "core/tsan.h"
+#include "net/tls/tls.h"
+#include "server/shard/shard.h"
+
+#include <ck_pr.h>
+
+void secure_offer_files(struct shard *shard, struct tls_files *files)
+{
+    TSAN_RELEASE(&shard->tls_offered);
+    ck_pr_fence_release(); /* what the files hold, then the files; a barrier of its own where the exchange is none */
+    tls_files_drop(ck_pr_fas_ptr(&shard->tls_offered, files));
+}
+
+enum rc secure_take_files(struct shard *shard, char *reason_r, size_t reason_size)
+{
+    if (ck_pr_load_ptr(&shard->tls_offered) == NULL) return RC_OK;
+    struct tls_files *files = ck_pr_fas_ptr(&shard->tls_offered, NULL);
+    ck_pr_fence_acquire();
+    TSAN_ACQUIRE(&shard->tls_offered);
+    struct tls_context *context;
+    enum rc rc = tls_context_new(&context, files, shard->ticket_keys, reason_r, reason_size);
+    tls_files_drop(files);
+    if (rc != RC_OK) return rc;
+    tls_context_drop(shard->tls_context); /* its sessions keep it */
+    shard->tls_context = context;
+    return RC_OK;
+}
+
+void secure_end(struct shard *shard)
+{
+    tls_files_drop(shard->tls_offered);
+    tls_context_drop(shard->tls_context);
+    shard->tls_offered = NULL;
+    shard->tls_context = NULL;
+}
