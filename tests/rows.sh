@@ -22,6 +22,7 @@ a door is to lead to the router, and the rest to belong to connection/:
     server/connection/deadline.c server/http/router.h
     server/connection/receive.c server/http/router.h
     server/connection/secure.c server/http/router.h
+    server/connection/secure_handshake.c server/http/router.h
 refuses by itself, which the door is to do:
     server/connection/receive.c server/http/answer.h
 whether it throttles, which the component is to say:

@@ -12,12 +12,16 @@
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
 #include "server/connection/secure.h"
+#include "server/connection/secure_handshake.h"
 #include "server/connection/throttle.h"
 #include "server/http/answer.h"
 #include "server/http/router.h"
 #include "server/shard/shard.h"
+#include "server/system/clock.h"
 
 #include <errno.h>
+
+#define HANDSHAKES_US_MAX 2000 /* in a turn, the last one not cut short */
 
 enum step {
     STEP_MORE, /* go on: there may be more to eat */
@@ -201,7 +205,8 @@ static void hold(struct shard *shard, struct connection *connection, const struc
     }
 }
 
-void receive_plain(struct shard *shard, struct connection *connection, struct bytes *in)
+/* Takes plain bytes in, and holds what may not be read now. */
+static void receive_plain(struct shard *shard, struct connection *connection, struct bytes *in)
 {
     if (connection->held == NULL) {
         connection->is_taken_in = true;
@@ -223,6 +228,81 @@ void receive_held(struct shard *shard, struct connection *connection)
     receive_plain(shard, connection, &in);
     span_free(&held);
     if (connection->has_ended && connection->held == NULL) connection_ended(shard, connection);
+}
+
+/* ---- TLS ---- */
+
+static bool is_reading(const struct connection *connection)
+{
+    return connection->state != CONNECTION_DRAINING && connection->state != CONNECTION_FREE &&
+           connection->tls != NULL;
+}
+
+static void open_records(struct shard *shard, struct connection *connection, struct bytes *in)
+{
+    struct bytes plain;
+    while (in->count > 0 && is_reading(connection) && secure_open(shard, connection, in, &plain)) {
+        receive_plain(shard, connection, &plain);
+    }
+}
+
+static void receive_secure(struct shard *shard, struct connection *connection, struct bytes *in)
+{
+    if (connection->state == CONNECTION_TLS) {
+        secure_queue_handshake(shard, connection, in);
+    } else if (connection->tls != NULL && !connection->is_tls_ended) {
+        open_records(shard, connection, in);
+    }
+}
+
+static void shake(struct shard *shard, struct connection *connection)
+{
+    struct span *held = connection->held;
+    connection->held = NULL;
+    if (held == NULL) return;
+    struct bytes in = bytes_of(held->bytes, held->count);
+    if (secure_shake(shard, connection, &in)) {
+        connection_unchoke(shard, connection); /* before: what it says may stop it again, for other reasons */
+        open_records(shard, connection, &in);
+    }
+    span_free(&held);
+    if (connection->state == CONNECTION_TLS) secure_await_handshake(shard, connection);
+    /* Its end may have come with its last flight, whatever state that has led to. */
+    if (connection->has_ended && !connection_is_gone(connection)) connection_ended(shard, connection);
+}
+
+/* It has waited for its turn. Is anything computed now? */
+static bool take_turn(struct shard *shard, struct connection *connection)
+{
+    connection->is_shaking = false;
+    if (connection->state != CONNECTION_TLS) {
+        connection_operation_done(shard, connection); /* it ended while it waited */
+    } else if (connection->tls == NULL && connection->has_ended) {
+        connection_finish(shard, connection, CLOSE_PEER_GONE); /* it cannot shake hands any more */
+    } else {
+        shake(shard, connection);
+        return true;
+    }
+    return false;
+}
+
+/* Takes from the queue until so many are computed, or time is up. */
+static void run_queue(struct shard *shard, struct slot_queue *queue, uint32_t most, uint64_t until_us)
+{
+    uint32_t done = 0;
+    while (queue->count > 0 && done < most && monotonic_us() < until_us) {
+        if (take_turn(shard, &shard->connections[slot_queue_take(queue)])) done++;
+    }
+}
+
+void receive_run_handshakes(struct shard *shard)
+{
+    if (shard->shaking.count + shard->hellos.count == 0) return;
+    uint64_t until_us = monotonic_us() + HANDSHAKES_US_MAX;
+    run_queue(shard, &shard->shaking, UINT32_MAX, until_us);
+    run_queue(shard, &shard->hellos, shard->options->tls_handshakes, until_us);
+    uint32_t left = shard->shaking.count + shard->hellos.count;
+    if (left > 0) counter_add(&shard->counters, COUNTER_tls_handshakes_put_off, left);
 }
 
 /* ---- completions ---- */
@@ -282,7 +362,7 @@ void receive_completed(struct shard *shard, struct connection *connection, struc
         connection->heard_ms = shard->now_ms;
         counter_add(&shard->counters, COUNTER_bytes_received, (uint64_t)completion->result);
         if (connection->is_secure) {
-            secure_receive(shard, connection, &completion->bytes);
+            receive_secure(shard, connection, &completion->bytes);
         } else {
             receive_plain(shard, connection, &completion->bytes);
         }

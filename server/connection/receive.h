@@ -10,9 +10,6 @@ struct shard;
 /* Asks the ring for whatever comes. */
 void receive_start(struct shard *shard, struct connection *connection);
 
-/* Takes plain bytes in, and holds what may not be read now. */
-void receive_plain(struct shard *shard, struct connection *connection, struct bytes *in);
-
 /* A RECEIVE completed. Gives its buffer back. */
 void receive_completed(struct shard *shard, struct connection *connection, struct completion *completion);
 
@@ -25,3 +22,6 @@ void receive_later(struct shard *shard, struct connection *connection);
 /* Starts receives again that found no buffer, and goes on with what was put off; once a turn, after the buffers were
  * given back. */
 void receive_retry_starved(struct shard *shard);
+
+/* Once a turn, when what others were to get is sent: goes on with some of the handshakes of TLS that are due. */
+void receive_run_handshakes(struct shard *shard);

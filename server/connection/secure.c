@@ -1,21 +1,16 @@
-/* server/connection/secure.c - opening what comes, sealing what goes, and when handshakes are computed. */
+/* server/connection/secure.c - opening what comes, sealing what goes. */
 #include "server/connection/secure.h"
 
 #include "core/batch.h"
 #include "core/bytes.h"
 #include "core/span.h"
-#include "net/ring.h"
 #include "net/tls/tls.h"
 #include "server/connection/connection.h"
 #include "server/connection/flush_queue.h"
 #include "server/connection/long_answer.h"
-#include "server/connection/receive.h"
 #include "server/http/router.h"
 #include "server/shard/shard.h"
-#include "server/system/clock.h"
 #include "server/system/log.h"
-
-#define HANDSHAKES_US_MAX 2000 /* in a turn, the last one not cut short */
 
 _Static_assert(SECURE_SCRATCH_BYTES >= TLS_WRITE_BYTES_MAX + TLS_RECORD_OVERHEAD_MAX, "a record fits");
 
@@ -86,73 +81,19 @@ static void fail(struct shard *shard, struct connection *connection, enum tls_re
     }
 }
 
-static bool is_reading(const struct connection *connection)
+bool secure_open(struct shard *shard, struct connection *connection, struct bytes *in, struct bytes *plain_r)
 {
-    return connection->state != CONNECTION_DRAINING && connection->state != CONNECTION_FREE &&
-           connection->tls != NULL;
-}
-
-static void open_records(struct shard *shard, struct connection *connection, struct bytes *in)
-{
-    while (in->count > 0 && is_reading(connection)) {
-        size_t eaten, count = 0;
-        collect_unsent(shard, connection);
-        enum tls_result result = tls_read(connection->tls, in->at, in->count, &eaten, shard->plain, &count);
-        bytes_take(in, eaten);
-        flush_unsent(shard, connection);
-        if (result == TLS_MORE) return;
-        if (result != TLS_OK) {
-            fail(shard, connection, result, in);
-            return;
-        }
-        struct bytes plain = bytes_of(shard->plain, count);
-        receive_plain(shard, connection, &plain);
-    }
+    size_t eaten, count = 0;
+    collect_unsent(shard, connection);
+    enum tls_result result = tls_read(connection->tls, in->at, in->count, &eaten, shard->plain, &count);
+    bytes_take(in, eaten);
+    flush_unsent(shard, connection);
+    *plain_r = bytes_of(shard->plain, count);
+    if (result != TLS_OK && result != TLS_MORE) fail(shard, connection, result, in);
+    return result == TLS_OK;
 }
 
 /* ---- handshakes ---- */
-
-/* Its clock stands while what it has sent waits for us, */
-static void stop_clock(struct shard *shard, struct connection *connection)
-{
-    uint64_t until_ms = connection->handshake_ms;
-    timer_clear(&shard->timers, &connection->timer);
-    connection->handshake_ms = until_ms > shard->now_ms ? until_ms - shard->now_ms : 0;
-}
-
-/* and goes on. */
-static void start_clock(struct shard *shard, struct connection *connection)
-{
-    connection->handshake_ms += shard->now_ms;
-    if (shard->is_draining) {
-        request_expect(shard, connection); /* less, then */
-    } else {
-        timer_set(&shard->timers, &connection->timer, connection->handshake_ms);
-    }
-}
-
-static void queue_handshake(struct shard *shard, struct connection *connection, const struct bytes *in)
-{
-    if (span_append(&connection->held, in->at, (uint32_t)in->count) != RC_OK) {
-        connection_finish(shard, connection, CLOSE_NO_MEMORY);
-        return;
-    }
-    /* A client may send much behind its last flight of the handshake: the rest waits in its socket. */
-    if (connection->held->count > shard->options->head_bytes_max) connection_choke(shard, connection);
-    if (connection->is_shaking) return;
-    connection->is_shaking = true;
-    stop_clock(shard, connection);
-    slot_queue_add(connection->tls != NULL ? &shard->shaking : &shard->hellos, shard_slot(shard, connection));
-}
-
-void secure_receive(struct shard *shard, struct connection *connection, struct bytes *in)
-{
-    if (connection->state == CONNECTION_TLS) {
-        queue_handshake(shard, connection, in);
-    } else if (connection->tls != NULL && !connection->is_tls_ended) {
-        open_records(shard, connection, in);
-    }
-}
 
 static bool make_session(struct shard *shard, struct connection *connection)
 {
@@ -162,73 +103,26 @@ static bool make_session(struct shard *shard, struct connection *connection)
     return connection->tls != NULL;
 }
 
-static void shake(struct shard *shard, struct connection *connection)
+bool secure_shake(struct shard *shard, struct connection *connection, struct bytes *in)
 {
-    struct span *held = connection->held;
-    connection->held = NULL;
-    if (held == NULL) return;
     if (!make_session(shard, connection)) {
         connection_finish(shard, connection, CLOSE_NO_MEMORY);
-        span_free(&held);
-        return;
+        return false;
     }
-    struct bytes in = bytes_of(held->bytes, held->count);
     size_t eaten;
     collect_unsent(shard, connection);
-    enum tls_result result = tls_handshake(connection->tls, in.at, in.count, &eaten);
-    bytes_take(&in, eaten);
+    enum tls_result result = tls_handshake(connection->tls, in->at, in->count, &eaten);
+    bytes_take(in, eaten);
     flush_unsent(shard, connection);
     if (result == TLS_OK) {
         counter_add(&shard->counters, COUNTER_tls_handshakes, 1);
         if (tls_is_resumed(connection->tls)) counter_add(&shard->counters, COUNTER_tls_resumed, 1);
         connection_secured(shard, connection);
-        connection_unchoke(shard, connection); /* before: what it says may stop it again, for other reasons */
-        open_records(shard, connection, &in);
     } else if (result != TLS_MORE) {
         counter_add(&shard->counters, COUNTER_tls_failed, 1);
-        fail(shard, connection, result, &in);
+        fail(shard, connection, result, in);
     }
-    span_free(&held);
-    if (connection->state == CONNECTION_TLS) {
-        start_clock(shard, connection);
-        connection_unchoke(shard, connection);
-    }
-    /* Its end may have come with its last flight, whatever state that has led to. */
-    if (connection->has_ended && !connection_is_gone(connection)) connection_ended(shard, connection);
-}
-
-/* It has waited for its turn. Is anything computed now? */
-static bool take_turn(struct shard *shard, struct connection *connection)
-{
-    connection->is_shaking = false;
-    if (connection->state != CONNECTION_TLS) {
-        connection_operation_done(shard, connection); /* it ended while it waited */
-    } else if (connection->tls == NULL && connection->has_ended) {
-        connection_finish(shard, connection, CLOSE_PEER_GONE); /* it cannot shake hands any more */
-    } else {
-        shake(shard, connection);
-        return true;
-    }
-    return false;
-}
-
-/* Takes from the queue until so many are computed, or time is up. */
-static void run_queue(struct shard *shard, struct slot_queue *queue, uint32_t most, uint64_t until_us)
-{
-    uint32_t done = 0;
-    while (queue->count > 0 && done < most && monotonic_us() < until_us) {
-        if (take_turn(shard, &shard->connections[slot_queue_take(queue)])) done++;
-    }
-}
-
-void secure_run_handshakes(struct shard *shard)
-{
-    if (shard->shaking.count + shard->hellos.count == 0) return;
-    uint64_t until_us = monotonic_us() + HANDSHAKES_US_MAX;
-    run_queue(shard, &shard->shaking, UINT32_MAX, until_us);
-    run_queue(shard, &shard->hellos, shard->options->tls_handshakes, until_us);
-    uint32_t left = shard->shaking.count + shard->hellos.count;
-    if (left > 0) counter_add(&shard->counters, COUNTER_tls_handshakes_put_off, left);
+    return result == TLS_OK;
 }
 
 /* ---- what goes ---- */

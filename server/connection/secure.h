@@ -1,10 +1,7 @@
 /* server/connection/secure.h - connections over TLS: ciphertext between socket and connection (net/tls).
  *
  * What comes is opened before anybody looks at it, what goes is sealed in the flush, one record for what a connection
- * has to say in a turn. Handshakes are computing of a millisecond or three: those that are due wait in queues of which
- * each turn takes a few, so that a storm of newcomers keeps nobody else waiting. Those that have begun come first, for
- * their rest is cheap and all was for nothing if their client gives up. While one waits for us, its client's time
- * stands still; who gave up before his began is not computed for.
+ * has to say in a turn. When a handshake is computed: server/connection/secure_handshake.h.
  * Threads: the shard's. */
 #pragma once
 
@@ -19,10 +16,12 @@ struct connection;
 struct outbox;
 struct shard;
 
-/* Bytes came on a connection that is secure. Eats them all. */
-void secure_receive(struct shard *shard, struct connection *connection, struct bytes *in);
-/* Once a turn, when what others were to get is sent: goes on with some of the handshakes that are due. */
-void secure_run_handshakes(struct shard *shard);
+/* A step of its handshake, with what has come of it; eats from `in`. True: it is done, and what is left is opened.
+ * False: there is more to come, or it has failed and the connection ends. */
+bool secure_shake(struct shard *shard, struct connection *connection, struct bytes *in);
+/* Opens what of `in` is one record, or less; eats it. True: *plain_r is what it holds, in shard->plain, until the next
+ * call. False: all is eaten, or it is broken and the connection ends. */
+bool secure_open(struct shard *shard, struct connection *connection, struct bytes *in, struct bytes *plain_r);
 
 /* Has the connection ciphertext that the socket has not taken yet? The server's flight of its handshake, or at most
  * SECURE_SCRATCH_BYTES: a record and a few alerts. */

@@ -2,7 +2,7 @@
  *
  * Renewal: at SIGHUP, and when a file has changed and stays as it is for one look. A new set has to be whole and good,
  * else the old one stays and the log says why. Open connections keep theirs.
- * Threads: the main thread. Shards get new files handed over (server/connection/secure.h). */
+ * Threads: the main thread. Shards get new files handed over (server/connection/secure_files.h). */
 #pragma once
 
 #include "core/rc.h"

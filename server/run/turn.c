@@ -10,7 +10,6 @@
 #include "server/connection/flush.h"
 #include "server/connection/long_answer.h"
 #include "server/connection/receive.h"
-#include "server/connection/secure.h"
 #include "server/connection/secure_files.h"
 #include "server/connection/throttle.h"
 #include "server/home/channel_log_store.h"
@@ -250,7 +249,7 @@ static void turn_shake_hands(struct shard *shard)
     if (secure_take_files(shard, reason, sizeof reason) != RC_OK) {
         log_error("the certificates stay as they were on shard %u: %s", shard->index, reason);
     }
-    secure_run_handshakes(shard);
+    receive_run_handshakes(shard);
     accept_more(shard);
 }
 

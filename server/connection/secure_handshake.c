@@ -1,0 +1,47 @@
+/* server/connection/secure_handshake.c - who waits for a handshake to be computed, and whose time that is. */
+#include "server/connection/secure_handshake.h"
+
+#include "core/bytes.h"
+#include "core/span.h"
+#include "server/connection/connection.h"
+#include "server/http/router.h"
+#include "server/shard/shard.h"
+
+/* Its clock stands while what it has sent waits for us. */
+static void stop_clock(struct shard *shard, struct connection *connection)
+{
+    uint64_t until_ms = connection->handshake_ms;
+    timer_clear(&shard->timers, &connection->timer);
+    connection->handshake_ms = until_ms > shard->now_ms ? until_ms - shard->now_ms : 0;
+}
+
+/* Its clock goes on: we wait for it again. */
+static void start_clock(struct shard *shard, struct connection *connection)
+{
+    connection->handshake_ms += shard->now_ms;
+    if (shard->is_draining) {
+        request_expect(shard, connection); /* less, then */
+    } else {
+        timer_set(&shard->timers, &connection->timer, connection->handshake_ms);
+    }
+}
+
+void secure_queue_handshake(struct shard *shard, struct connection *connection, const struct bytes *in)
+{
+    if (span_append(&connection->held, in->at, (uint32_t)in->count) != RC_OK) {
+        connection_finish(shard, connection, CLOSE_NO_MEMORY);
+        return;
+    }
+    /* A client may send much behind its last flight of the handshake: the rest waits in its socket. */
+    if (connection->held->count > shard->options->head_bytes_max) connection_choke(shard, connection);
+    if (connection->is_shaking) return;
+    connection->is_shaking = true;
+    stop_clock(shard, connection);
+    slot_queue_add(connection->tls != NULL ? &shard->shaking : &shard->hellos, shard_slot(shard, connection));
+}
+
+void secure_await_handshake(struct shard *shard, struct connection *connection)
+{
+    start_clock(shard, connection);
+    connection_unchoke(shard, connection);
+}
