@@ -18,7 +18,7 @@ EXCEPTIONS = {
         server/component/pusher_event server/component/pusher_history server/component/pusher_subscribe
         server/component/pusher_user server/connection/connection server/connection/connection_state
         server/connection/deadline server/connection/flush server/connection/flush_queue server/connection/long_answer
-        server/connection/receive server/connection/secure server/connection/secure_files
+        server/connection/opening server/connection/receive server/connection/secure server/connection/secure_files
         server/connection/secure_handshake server/connection/throttle server/home/channel_log
         server/home/channel_log_bound server/home/channel_log_store server/home/channel_log_window
         server/home/history_page server/home/home server/home/home_greeting server/home/home_publish

@@ -16,8 +16,6 @@ tells a call that its connection is late or gone, which is to be an errand:
     server/connection/connection.c server/http/api_call.h
     server/connection/deadline.c server/http/api_call.h
 a door is to lead to the router, and the rest to belong to connection/:
-    server/component/lobby.c server/http/router.h
-    server/component/pusher.c server/http/router.h
     server/connection/connection.c server/http/router.h
     server/connection/deadline.c server/http/router.h
     server/connection/receive.c server/http/router.h

@@ -13,8 +13,8 @@
 #include "server/channel/subscribe.h"
 #include "server/config/app.h"
 #include "server/connection/connection.h"
+#include "server/connection/opening.h"
 #include "server/connection/throttle.h"
-#include "server/http/router.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
@@ -92,7 +92,7 @@ static enum rc lobby_on_open(struct shard *shard, struct connection *connection,
     char memory[ROOM_BYTES_MAX];
     struct text name;
     if (!room_name(request->path, memory, &name, refusal_r)) return RC_EINVAL;
-    enum close_reason reason = request_judge_app(shard_app(shard, APP_OF_ROOMS), connection, request);
+    enum close_reason reason = opening_judge_app(shard_app(shard, APP_OF_ROOMS), connection, request);
     if (reason != CLOSE_NONE) {
         connection_open(shard, connection); /* a browser tells its page of closes, not of refusals */
         connection_close(shard, connection, reason);

@@ -15,6 +15,7 @@
 #include "server/connection/flush.h"
 #include "server/connection/flush_queue.h"
 #include "server/connection/long_answer.h"
+#include "server/connection/opening.h"
 #include "server/connection/receive.h"
 #include "server/connection/secure.h"
 #include "server/http/api_call.h"
@@ -125,7 +126,7 @@ void connection_join(struct shard *shard, struct connection *connection)
 void connection_open(struct shard *shard, struct connection *connection)
 {
     shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
-    connection_say(shard, connection, request_upgrade_answer(shard, connection));
+    connection_say(shard, connection, opening_answer(shard, connection));
     free_reader(connection);
     if (connection->state == CONNECTION_DRAINING) return;
     enter(shard, connection, CONNECTION_OPEN);

@@ -5,9 +5,9 @@
 #include "net/http.h"
 #include "net/upgrade.h"
 #include "server/connection/connection.h"
+#include "server/connection/opening.h"
 #include "server/http/answer.h"
 #include "server/http/guest_private.h"
-#include "server/http/router.h"
 #include "server/shard/shard.h"
 
 #define BODY_BYTES_MAX 4096 /* a token, a socket id, a channel, a name */
@@ -141,7 +141,7 @@ static struct guest_refusal judge(const struct shard *shard, const struct connec
     if (!shard->has_guests) {
         return (struct guest_refusal){404, "Guests are off: whoever runs this server can let them in (--guests)"};
     }
-    enum close_reason reason = request_judge_app(shard_app(shard, APP_OF_ROOMS), connection, http);
+    enum close_reason reason = opening_judge_app(shard_app(shard, APP_OF_ROOMS), connection, http);
     if (reason == CLOSE_APP_DISABLED) {
         return (struct guest_refusal){403, "The guests' app, the first one, is not enabled (enabled=yes)"};
     }

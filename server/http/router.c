@@ -12,6 +12,7 @@
 #include "server/connection/deadline.h"
 #include "server/connection/door.h"
 #include "server/connection/flush.h"
+#include "server/connection/opening.h"
 #include "server/connection/receive.h"
 #include "server/connection/secure.h"
 #include "server/http/answer.h"
@@ -57,37 +58,7 @@ static const char *malformed_text(unsigned status)
     }
 }
 
-struct batch *request_upgrade_answer(struct shard *shard, const struct connection *connection)
-{
-    struct upgrade upgrade;
-    char answer[UPGRADE_ANSWER_BYTES_MAX];
-    uint8_t *to;
-    const struct http_request *request = http_reader_request(connection->http);
-    const struct text_list *names = &shard->options->subprotocol;
-    struct text subprotocol = {0};
-    upgrade_check(request, NULL, 0, &upgrade); /* its origin was judged before */
-    if (connection->component->has_subprotocols)
-        subprotocol = upgrade_subprotocol(request, (const char *const *)names->items, names->count);
-    size_t count = upgrade_answer(&upgrade, subprotocol, answer, sizeof answer);
-    struct batch *batch = batch_new((uint32_t)count, shard->now_ms, &to);
-    if (batch != NULL) memcpy(to, answer, count);
-    return batch;
-}
-
 /* ---- requests ---- */
-
-/* Does the client speak TLS, to us or, as it says, to a proxy in front? */
-static bool has_tls(const struct connection *connection, const struct http_request *request)
-{
-    return connection->is_secure || text_is_nocase(http_request_header(request, "x-forwarded-proto"), "https");
-}
-
-enum close_reason request_judge_app(const struct app *app, const struct connection *connection,
-                                    const struct http_request *request)
-{
-    if (!app->enabled) return CLOSE_APP_DISABLED;
-    return app->tls_only && !has_tls(connection, request) ? CLOSE_TLS_ONLY : CLOSE_NONE;
-}
 
 static void refuse_while_draining(struct shard *shard, struct connection *connection)
 {
@@ -154,7 +125,7 @@ static const struct web_page *find_page(const struct shard *shard, const struct 
         *refusal_r = (struct refusal){404, "Nothing is here: the chat is off (--page=no, --rooms=no)."};
         return NULL;
     }
-    enum close_reason reason = request_judge_app(shard_app(shard, APP_OF_ROOMS), connection, request);
+    enum close_reason reason = opening_judge_app(shard_app(shard, APP_OF_ROOMS), connection, request);
     if (reason == CLOSE_NONE) return page;
     *refusal_r =
         (struct refusal){403, reason == CLOSE_APP_DISABLED

@@ -1,15 +1,10 @@
 /* server/http/router.h - what comes before frames: HTTP requests, for the page or for a WebSocket. */
 #pragma once
 
-#include "core/close_reason.h"
-
 #include <stdbool.h>
 
-struct app;
-struct batch;
 struct bytes;
 struct connection;
-struct http_request;
 struct shard;
 
 /* Eats from `in` and answers a request that is complete. True: there may be more to do with what is left. */
@@ -30,10 +25,3 @@ void request_await(struct shard *shard, struct connection *connection);
 void request_stop(struct shard *shard, struct connection *connection);
 /* The timer ran out: no request came in time, no whole one, or the answers to earlier ones were not read. */
 void request_timer(struct shard *shard, struct connection *connection);
-
-/* May the client of this request come in to the app? CLOSE_NONE, or why nobody may, or none without TLS. */
-enum close_reason request_judge_app(const struct app *app, const struct connection *connection,
-                                    const struct http_request *request);
-
-/* The 101 answer to the request that the connection is about; NULL: out of memory. */
-struct batch *request_upgrade_answer(struct shard *shard, const struct connection *connection);
