@@ -166,8 +166,9 @@ static void lobby_on_error(struct shard *shard, struct connection *connection, e
 
 static void lobby_on_close(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
-    (void)reason; /* it leaves its room by itself */
+    (void)reason;
     throttle_end(shard, connection);
+    unsubscribe_all(shard, connection);
 }
 
 const struct component lobby = {

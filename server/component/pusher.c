@@ -8,6 +8,7 @@
 #include "core/query.h"
 #include "net/query_string.h"
 #include "net/upgrade.h"
+#include "server/channel/subscribe.h"
 #include "server/component/pusher_ack.h"
 #include "server/component/pusher_event.h"
 #include "server/component/pusher_history.h"
@@ -163,6 +164,7 @@ static void pusher_on_close(struct shard *shard, struct connection *connection, 
     if (pusher_of->app != NULL) ck_pr_dec_64(&pusher_of->app->connections);
     pusher_free_user(pusher_of);
     pool_give(&shard->pushers, pusher_of);
+    unsubscribe_all(shard, connection);
 }
 
 void pusher_terminate(struct shard *shard, const struct name *user_channel)

@@ -5,7 +5,7 @@
  * Threads:  each call comes on the connection's shard and must not block.
  * Order:    on_open once; on_subscribed or on_refused for each subscribe(); on_message for each whole message;
  *           on_goodbye when the server closes an open connection; on_error before on_close when something went wrong;
- *           on_close once, for every connection whose on_open said RC_OK; then its subscriptions are taken back. */
+ *           on_close once, for every connection whose on_open said RC_OK: it takes back all subscriptions. */
 #pragma once
 
 #include "core/close_reason.h"

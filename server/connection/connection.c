@@ -8,7 +8,6 @@
 #include "net/frame.h"
 #include "net/http.h"
 #include "net/ring.h"
-#include "server/channel/subscribe.h"
 #include "server/connection/component.h"
 #include "server/connection/deadline.h"
 #include "server/connection/door.h"
@@ -231,7 +230,7 @@ static void leave(struct shard *shard, struct connection *connection, enum close
         if (close_reason_is_error(reason)) component->on_error(shard, connection, reason);
         component->on_close(shard, connection, reason);
     }
-    unsubscribe_all(shard, connection);
+    assert(connection->subscriptions == NULL);
     api_abandon(shard, connection);
     span_free(&connection->message);
     span_free(&connection->held);
