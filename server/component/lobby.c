@@ -174,6 +174,7 @@ static void lobby_on_close(struct shard *shard, struct connection *connection, e
 const struct component lobby = {
     .name = "lobby",
     .has_subprotocols = true,
+    .is_throttled = true,
     .serves = lobby_serves,
     .on_open = lobby_on_open,
     .on_message = lobby_on_message,

@@ -37,6 +37,7 @@ struct component {
     const char *name;
     bool judges_origin;    /* on_open looks at --origin itself, so that it can refuse in its own protocol */
     bool has_subprotocols; /* clients may have those of --subprotocol */
+    bool is_throttled;     /* it calls throttle_count() for what clients say (server/connection/throttle.h) */
     /* Is this path (as sent, without query) this component's? */
     bool (*serves)(struct text path);
     /* RC_OK: the component has called connection_open(), or will; the request is gone then. RC_EINVAL: refused,

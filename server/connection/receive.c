@@ -8,7 +8,6 @@
 #include "core/span.h"
 #include "net/frame.h"
 #include "net/ring.h"
-#include "server/component/pusher.h"
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
 #include "server/connection/secure.h"
@@ -38,7 +37,8 @@ static bool must_hold(struct shard *shard, const struct connection *connection)
 /* One that may have to be stopped for what it says is read a buffer at a time: what lies in its socket stays there. */
 static bool is_read_by_pieces(const struct shard *shard, const struct connection *connection)
 {
-    return throttle_is_on(shard->options) && connection->component != &pusher;
+    const struct component *component = connection->component; /* NULL: not known yet */
+    return throttle_is_on(shard->options) && (component == NULL || component->is_throttled);
 }
 
 void receive_start(struct shard *shard, struct connection *connection)
