@@ -21,8 +21,6 @@ a door is to lead to the router, and the rest to belong to connection/:
     server/connection/secure_handshake.c server/http/router.h
 refuses by itself, which the door is to do:
     server/connection/receive.c server/http/answer.h
-whom a guessed socket id means, which the component is to say:
-    server/channel/fan_out.c server/component/pusher.h
 '
 
 mapfile -d '' files < <(find server net bench -name '*.[ch]' -print0 | sort -z)

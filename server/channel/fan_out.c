@@ -7,7 +7,7 @@
 
 #include "core/batch.h"
 #include "core/message.h"
-#include "server/component/pusher.h"
+#include "server/connection/component.h"
 #include "server/connection/connection.h"
 #include "server/connection/flush.h"
 #include "server/connection/flush_queue.h"
@@ -82,6 +82,13 @@ static struct run next_run(const struct channel *channel, enum form form, uint32
     return run;
 }
 
+/* Does it have the socket id with this word of chance? */
+static bool is_named(const struct connection *connection, uint32_t random)
+{
+    const struct component *component = connection->component;
+    return component != NULL && component->is_named != NULL && component->is_named(connection, random);
+}
+
 /* The publisher's outbox, if the message is of a connection of this shard that still is the same. */
 static struct outbox *excluded_outbox(struct shard *shard, const struct message *message)
 {
@@ -91,8 +98,7 @@ static struct outbox *excluded_outbox(struct shard *shard, const struct message 
     const struct connection *connection = &shard->connections[publisher->slot];
     if (connection->life != publisher->life) return NULL;
     bool is_guess = publisher->random != 0;
-    if (is_guess && (connection->component != &pusher || connection->pusher->random != publisher->random))
-        return NULL;
+    if (is_guess && !is_named(connection, publisher->random)) return NULL;
     return &shard->outboxes[publisher->slot];
 }
 

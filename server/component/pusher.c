@@ -125,6 +125,11 @@ static enum rc pusher_on_open(struct shard *shard, struct connection *connection
 
 /* ---- closing ---- */
 
+static bool pusher_is_named(const struct connection *connection, uint32_t random)
+{
+    return connection->pusher->random == random;
+}
+
 static void pusher_on_goodbye(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
     uint16_t code = close_reason_channel_code(reason);
@@ -358,6 +363,7 @@ const struct component pusher = {
     .has_unanswered = pusher_has_unanswered,
     .on_goodbye = pusher_on_goodbye,
     .close_code = close_reason_channel_code,
+    .is_named = pusher_is_named,
     .on_error = pusher_on_error,
     .on_close = pusher_on_close,
 };

@@ -55,6 +55,9 @@ struct component {
     void (*on_goodbye)(struct shard *shard, struct connection *connection, enum close_reason reason);
     /* What the close frame says. */
     uint16_t (*close_code)(enum close_reason reason);
+    /* Has its socket id this word of chance? Backends name sockets, and may guess. NULL: its clients have no socket id.
+     */
+    bool (*is_named)(const struct connection *connection, uint32_t random);
     void (*on_error)(struct shard *shard, struct connection *connection, enum close_reason reason);
     void (*on_close)(struct shard *shard, struct connection *connection, enum close_reason reason);
 };
