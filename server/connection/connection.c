@@ -11,13 +11,13 @@
 #include "server/connection/component.h"
 #include "server/connection/deadline.h"
 #include "server/connection/door.h"
+#include "server/connection/errand.h"
 #include "server/connection/flush.h"
 #include "server/connection/flush_queue.h"
 #include "server/connection/long_answer.h"
 #include "server/connection/opening.h"
 #include "server/connection/receive.h"
 #include "server/connection/secure.h"
-#include "server/http/api_call.h"
 #include "server/http/router.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
@@ -231,7 +231,7 @@ static void leave(struct shard *shard, struct connection *connection, enum close
         component->on_close(shard, connection, reason);
     }
     assert(connection->subscriptions == NULL);
-    api_abandon(shard, connection);
+    if (connection->errand != NULL) connection->errand->kind->abandoned(shard, connection);
     span_free(&connection->message);
     span_free(&connection->held);
     long_answer_came(shard, connection);

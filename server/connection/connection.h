@@ -18,8 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct api_call;
 struct component;
+struct errand;
 struct http_reader;
 struct pusher;
 struct span;
@@ -67,7 +67,7 @@ struct connection {
         struct pusher *pusher;     /* of a channel connection, whose component is that; NULL: none */
         struct throttle *throttle; /* of a room's: made at the first message if there are limits */
     };
-    struct api_call *call;    /* ANSWERING: what waits */
+    struct errand *errand;    /* ANSWERING: what it waits for */
     struct http_reader *http; /* REQUEST, ANSWERING, JOINING: made at the first byte */
     struct span *message;     /* a message of which not all has come */
     struct span *control;     /* a control frame of which not all has come */

@@ -10,8 +10,8 @@
 #include "net/frame.h"
 #include "net/ring.h"
 #include "server/connection/connection.h"
+#include "server/connection/errand.h"
 #include "server/connection/flush.h"
-#include "server/http/api_call.h"
 #include "server/http/router.h"
 #include "server/shard/shard.h"
 
@@ -201,7 +201,7 @@ void deadline_passed(struct shard *shard, struct connection *connection)
         connection_finish(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);
         break;
     case CONNECTION_ANSWERING:
-        api_timer(shard, connection);
+        connection->errand->kind->late(shard, connection);
         break;
     case CONNECTION_SETTLING:
         connection_settled(shard, connection);

@@ -34,14 +34,7 @@ bool api_read_info(struct text text, unsigned allowed, unsigned *info_r)
     return true;
 }
 
-struct api_call *api_call_new(struct shard *shard, uint32_t parts_count)
-{
-    struct api_call *call = calloc(1, sizeof *call + parts_count * sizeof call->parts[0]);
-    if (call == NULL) return NULL;
-    call->serial = ++shard->call_serial;
-    call->parts_count = parts_count;
-    return call;
-}
+/* ---- a call, as an errand ---- */
 
 void api_call_free(struct counters *counters, struct api_call *call)
 {
@@ -51,6 +44,44 @@ void api_call_free(struct counters *counters, struct api_call *call)
     }
     free(call);
 }
+
+static struct api_call *call_of(const struct connection *connection)
+{
+    return (struct api_call *)connection->errand;
+}
+
+static void abandon(struct shard *shard, struct connection *connection)
+{
+    api_call_free(&shard->counters, call_of(connection));
+    connection->errand = NULL;
+}
+
+static void be_late(struct shard *shard, struct connection *connection)
+{
+    abandon(shard, connection);
+    api_refuse(
+        shard, connection,
+        &(struct api_refusal){503, "The server is overloaded: what was asked for may have been done or not", NULL});
+}
+
+static const struct errand_kind errand_call = {.late = be_late, .abandoned = abandon};
+
+static bool waits_for_call(const struct connection *connection)
+{
+    return connection->errand != NULL && connection->errand->kind == &errand_call;
+}
+
+struct api_call *api_call_new(struct shard *shard, uint32_t parts_count)
+{
+    struct api_call *call = calloc(1, sizeof *call + parts_count * sizeof call->parts[0]);
+    if (call == NULL) return NULL;
+    call->errand.kind = &errand_call;
+    call->serial = ++shard->call_serial;
+    call->parts_count = parts_count;
+    return call;
+}
+
+/* ---- asking, and what comes back ---- */
 
 enum rc api_append(struct span **span, const char *text)
 {
@@ -81,9 +112,9 @@ static struct api_refusal refusal_of(enum rc rc)
 
 static void finish(struct shard *shard, struct connection *connection)
 {
-    struct api_call *call = connection->call;
+    struct api_call *call = call_of(connection);
     struct span *body = NULL;
-    connection->call = NULL;
+    connection->errand = NULL;
     enum rc rc = call->rc == RC_OK ? call->compose(call, &body) : call->rc;
     api_call_free(&shard->counters, call);
     if (rc == RC_OK) {
@@ -97,14 +128,14 @@ static void finish(struct shard *shard, struct connection *connection)
 
 static void part_done(struct shard *shard, struct connection *connection)
 {
-    if (--connection->call->pending == 0) finish(shard, connection);
+    if (--call_of(connection)->pending == 0) finish(shard, connection);
 }
 
 void api_ask(const struct api_request *request, struct api_call *call)
 {
     struct shard *shard = request->shard;
     struct connection *connection = request->connection;
-    connection->call = call;
+    connection->errand = &call->errand;
     call->pending = call->parts_count + 1; /* the one more: answers may come at once */
     connection_ask(shard, connection);
     for (uint32_t i = 0; i < call->parts_count; i++) {
@@ -123,26 +154,12 @@ void api_ask(const struct api_request *request, struct api_call *call)
 void api_answered(struct shard *shard, struct query *query)
 {
     struct connection *connection = &shard->connections[query->slot];
-    struct api_call *call = connection->call;
-    if (call == NULL || call->serial != query->serial) { /* nobody waits any more */
+    struct api_call *call = call_of(connection);
+    if (!waits_for_call(connection) || call->serial != query->serial) { /* nobody waits any more */
         query_free(&shard->counters, query);
         return;
     }
     call->parts[query->part] = query;
     if (call->rc == RC_OK) call->rc = query->rc;
     part_done(shard, connection);
-}
-
-void api_timer(struct shard *shard, struct connection *connection)
-{
-    api_abandon(shard, connection);
-    api_refuse(
-        shard, connection,
-        &(struct api_refusal){503, "The server is overloaded: what was asked for may have been done or not", NULL});
-}
-
-void api_abandon(struct shard *shard, struct connection *connection)
-{
-    api_call_free(&shard->counters, connection->call);
-    connection->call = NULL;
 }

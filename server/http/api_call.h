@@ -5,6 +5,7 @@
 
 #include "core/rc.h"
 #include "core/text.h"
+#include "server/connection/errand.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,6 +19,7 @@ struct span;
 
 /* A call that asks homes, and what it makes of their answers. Owned by its connection. */
 struct api_call {
+    struct errand errand;
     uint32_t serial;
     uint32_t parts_count;
     uint32_t pending; /* parts not yet answered, and one while they are being asked */
@@ -40,7 +42,3 @@ enum rc api_append(struct span **span, const char *text);
 
 /* From a home: its part of the answer. Takes over the query. */
 void api_answered(struct shard *shard, struct query *query);
-/* The connection's timer ran out while it is ANSWERING. */
-void api_timer(struct shard *shard, struct connection *connection);
-/* The connection ends: what is still asked for it will find nobody. */
-void api_abandon(struct shard *shard, struct connection *connection);
