@@ -24,7 +24,8 @@ EXCEPTIONS = {
         server/home/history_page server/home/home server/home/home_greeting server/home/home_publish
         server/home/home_query server/http/answer server/http/api server/http/api_answer server/http/api_auth
         server/http/api_call server/http/api_publish server/http/api_read server/http/guest server/http/guest_call
-        server/http/router server/run/certificates server/run/server server/shard/crowd server/shard/shard
+        server/http/request server/http/router server/run/certificates server/run/server server/shard/crowd
+        server/shard/shard
     ''',
 }
 

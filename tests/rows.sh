@@ -14,10 +14,7 @@ a door is to lead to the router, and the rest to belong to connection/:
     server/connection/connection.c server/http/router.h
     server/connection/deadline.c server/http/router.h
     server/connection/receive.c server/http/router.h
-    server/connection/secure.c server/http/router.h
     server/connection/secure_handshake.c server/http/router.h
-refuses by itself, which the door is to do:
-    server/connection/receive.c server/http/answer.h
 '
 
 mapfile -d '' files < <(find server net bench -name '*.[ch]' -print0 | sort -z)

@@ -9,13 +9,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct bytes;
+struct connection;
+struct shard;
+
 struct door {
     const struct address_list *addresses;
     const struct address_list *tls_addresses; /* listeners stand behind those of `addresses`; NULL: none */
     int *claims;                              /* the first socket of each address, until a shard has it; then -1 */
     uint32_t slots_max;                       /* of each shard behind it */
-    bool is_for_backends;                     /* the HTTP API alone */
     uint64_t connections_max;
+    /* Where it leads. Eats from `in` and answers a request that is complete; true: there may be more to do with what is
+     * left. */
+    bool (*serve)(struct shard *shard, struct connection *connection, struct bytes *in);
+    /* Refuses what cannot be served, with a sentence of cause and cure, and ends the connection: what begins in `in`,
+     * from which it eats; NULL: what has come. */
+    void (*refuse)(struct shard *shard, struct connection *connection, struct bytes *in, unsigned status,
+                   const char *sentence);
     /* Atomic, over the shards behind it; changed at accept and close only, on lines of its own. */
     _Alignas(128) uint64_t connections_open;
 };

@@ -10,10 +10,10 @@
 #include "net/ring.h"
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
+#include "server/connection/door.h"
 #include "server/connection/secure.h"
 #include "server/connection/secure_handshake.h"
 #include "server/connection/throttle.h"
-#include "server/http/answer.h"
 #include "server/http/router.h"
 #include "server/shard/shard.h"
 #include "server/system/clock.h"
@@ -154,7 +154,7 @@ static void receive(struct shard *shard, struct connection *connection, struct b
         switch (connection->state) {
         case CONNECTION_REQUEST:
             if (must_hold(shard, connection)) return;
-            step = request_receive(shard, connection, in) ? STEP_MORE : STEP_WAIT;
+            step = shard->door->serve(shard, connection, in) ? STEP_MORE : STEP_WAIT;
             break;
         case CONNECTION_OPEN:
             step = receive_frame(shard, connection, in);
@@ -187,8 +187,8 @@ static bool is_held_too_much(const struct shard *shard, const struct connection 
 
 static void refuse_early_words(struct shard *shard, struct connection *connection)
 {
-    answer_refuse(shard, connection, 400,
-                  "Too much came behind the request for a WebSocket (--head-bytes-max): wait for its answer.", NULL);
+    shard->door->refuse(shard, connection, NULL, 400,
+                        "Too much came behind the request for a WebSocket (--head-bytes-max): wait for its answer.");
 }
 
 static void hold(struct shard *shard, struct connection *connection, const struct bytes *in)

@@ -6,9 +6,9 @@
 #include "core/span.h"
 #include "net/tls/tls.h"
 #include "server/connection/connection.h"
+#include "server/connection/door.h"
 #include "server/connection/flush_queue.h"
 #include "server/connection/long_answer.h"
-#include "server/http/router.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
@@ -65,7 +65,7 @@ static void fail(struct shard *shard, struct connection *connection, enum tls_re
         secure_free(connection);
         shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_SECURE;
         connection->reason = CLOSE_NOT_TLS;
-        request_refuse(shard, connection, in, 400, "This address speaks TLS: connect with https:// or wss://");
+        shard->door->refuse(shard, connection, in, 400, "This address speaks TLS: connect with https:// or wss://");
         break;
     case TLS_NO_MEMORY:
         connection_finish(shard, connection, CLOSE_NO_MEMORY);

@@ -18,13 +18,11 @@
 #include "server/http/answer.h"
 #include "server/http/api.h"
 #include "server/http/guest.h"
+#include "server/http/request.h"
 #include "server/shard/shard.h"
 #include "server/web/web.h"
 
-#include <stdlib.h>
-
 #define ANSWERS_BYTES_MAX (64 * 1024) /* of answers wait when another request is taken */
-#define TLS_FIRST_BYTE    0x16        /* a handshake record: no request begins so */
 
 static const struct component *const components[] = {&lobby, &pusher};
 
@@ -34,28 +32,6 @@ static const struct component *component_for(struct text path)
         if (components[i]->serves(path)) return components[i];
     }
     return NULL;
-}
-
-/* ---- answers ---- */
-
-static const char *malformed_text(unsigned status)
-{
-    switch (status) {
-    case 413:
-        return "The request's body is too large here.";
-    case 417:
-        return "The only expectation understood is 100-continue.";
-    case 431:
-        return "The request's head is too large: send fewer or shorter headers (--head-bytes-max).";
-    case 501:
-        return "This method or transfer coding is not known here.";
-    case 503:
-        return "The server is out of memory: try again later.";
-    case 505:
-        return "Speak HTTP/1.1.";
-    default:
-        return "This is not a well-formed HTTP/1.1 request (RFC 9112).";
-    }
 }
 
 /* ---- requests ---- */
@@ -69,7 +45,7 @@ static void refuse_while_draining(struct shard *shard, struct connection *connec
 static void open_component(struct shard *shard, struct connection *connection, const struct component *component,
                            const struct http_request *request)
 {
-    struct refusal refusal = {.status = 503, .text = malformed_text(503)};
+    struct refusal refusal = {.status = 503, .text = request_malformed_text(503)};
     connection->component = component;
     connection_join(shard, connection);
     if (!rc_is_error(component->on_open(shard, connection, request, &refusal))) return;
@@ -144,38 +120,16 @@ static void plain(struct shard *shard, struct connection *connection, const stru
     } else if (request->method != HTTP_METHOD_GET && request->method != HTTP_METHOD_HEAD) {
         answer_refuse(shard, connection, 405, "Only GET and HEAD are answered here.", "Allow: GET, HEAD\r\n");
     } else if (http_reader_has_body(connection->http)) {
-        answer_refuse(shard, connection, 413, malformed_text(413), NULL);
+        answer_refuse(shard, connection, 413, request_malformed_text(413), NULL);
     } else {
         answer_page(shard, connection, request, page);
     }
 }
 
-/* RFC 9110 9.3.7: of the server as a whole. */
-static bool is_for_server(const struct http_request *request)
-{
-    return request->method == HTTP_METHOD_OPTIONS && text_is(request->path, "*");
-}
-
-static void answer_for_server(struct shard *shard, struct connection *connection)
-{
-    if (http_reader_has_body(connection->http)) {
-        answer_refuse(shard, connection, 413, malformed_text(413), NULL);
-    } else {
-        answer(shard, connection, 200, NULL, (struct text){0}, "Allow: GET, HEAD, POST, OPTIONS\r\n");
-    }
-}
-
-/* A guest's, at a door that lets guests in. */
-static bool is_for_guests(const struct shard *shard, const struct http_request *request)
-{
-    return !shard->door->is_for_backends && guest_serves(request->path);
-}
-
 /* Who sends a key wants a WebSocket, whatever a proxy on the way has made of the rest; and nothing else is at the
  * addresses of apps. */
-static bool is_for_socket(const struct shard *shard, const struct http_request *request)
+static bool is_for_socket(const struct http_request *request)
 {
-    if (shard->door->is_for_backends) return false;
     return upgrade_is_asked(request) || http_request_header_count(request, "sec-websocket-key") > 0 ||
            (component_for(request->path) == &pusher && !api_serves(request->path));
 }
@@ -183,19 +137,39 @@ static bool is_for_socket(const struct shard *shard, const struct http_request *
 /* A request, or the head of one whose body is announced: what takes no body refuses it by its head alone. */
 static void take(struct shard *shard, struct connection *connection, const struct http_request *request)
 {
-    if (is_for_server(request)) {
-        answer_for_server(shard, connection);
-    } else if (is_for_socket(shard, request)) {
+    if (request_is_for_server(request)) {
+        request_answer_for_server(shard, connection);
+    } else if (is_for_socket(request)) {
         upgrade(shard, connection, request);
     } else if (api_serves(request->path)) {
         api_receive(shard, connection, request);
-    } else if (is_for_guests(shard, request)) {
+    } else if (guest_serves(request->path)) {
         guest_receive(shard, connection, request);
-    } else if (shard->door->is_for_backends) {
-        answer_refuse(shard, connection, 404, "This address is for the HTTP API alone: /apps/ID/... and /up.", NULL);
     } else {
         plain(shard, connection, request);
     }
+}
+
+/* Only backends that have signed may send a body, and guests a small one. */
+static bool judge_head(struct shard *shard, struct connection *connection, const struct http_request *head)
+{
+    bool is_elsewhere = request_is_for_server(head) || is_for_socket(head);
+    if (!is_elsewhere && guest_serves(head->path)) {
+        connection->is_judged = guest_judge(shard, connection, head); /* each time: more of it has come */
+    } else if (connection->is_judged) {
+        return true;
+    } else if (!is_elsewhere && api_serves(head->path)) {
+        connection->is_judged = api_judge(shard, connection, head);
+    } else {
+        take(shard, connection, head);
+    }
+    return connection->is_judged;
+}
+
+bool router_receive(struct shard *shard, struct connection *connection, struct bytes *in)
+{
+    static const struct request_taker all = {.judge_head = judge_head, .take = take};
+    return request_receive(shard, connection, in, &all);
 }
 
 /* ---- time ---- */
@@ -264,92 +238,4 @@ void request_timer(struct shard *shard, struct connection *connection)
     } else {
         connection_finish(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);
     }
-}
-
-/* ---- bytes ---- */
-
-static bool make_reader(const struct shard *shard, struct connection *connection)
-{
-    if (connection->http != NULL) return true;
-    connection->http = malloc(sizeof *connection->http);
-    if (connection->http == NULL) return false;
-    http_reader_init(connection->http, (uint32_t)shard->options->head_bytes_max,
-                     (uint32_t)shard->options->body_bytes_max);
-    return true;
-}
-
-/* A body is announced and has not come whole, or is no good: may it come? Only backends that have signed may send one,
- * and guests a small one. False: refused. As nothing but the head counts, it does not matter how the request was cut.
- */
-static bool judge_head(struct shard *shard, struct connection *connection)
-{
-    const struct http_request *head = http_reader_head(connection->http);
-    if (head == NULL || !http_reader_has_body(connection->http)) return true;
-    bool is_elsewhere = is_for_server(head) || is_for_socket(shard, head);
-    if (!is_elsewhere && is_for_guests(shard, head)) {
-        connection->is_judged = guest_judge(shard, connection, head); /* each time: more of it has come */
-    } else if (connection->is_judged) {
-        return true;
-    } else if (!is_elsewhere && api_serves(head->path)) {
-        connection->is_judged = api_judge(shard, connection, head);
-    } else {
-        take(shard, connection, head);
-    }
-    return connection->is_judged;
-}
-
-/* Tells a client that waits for a word before it sends the body to go on. */
-static void say_go_on(struct shard *shard, struct connection *connection)
-{
-    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    if (!http_reader_take_continue(connection->http)) return;
-    connection_say(shard, connection, batch_of_static(go_on, strlen(go_on), shard->now_ms));
-}
-
-/* A client that speaks TLS to an address that does not understands one thing: an alert of its own protocol. */
-static void refuse_tls(struct shard *shard, struct connection *connection)
-{
-    static const uint8_t handshake_failure[] = {21, 3, 1, 0, 2, 2, 40}; /* RFC 8446 5.1, 6 */
-    connection_say(shard, connection, batch_of_static(handshake_failure, sizeof handshake_failure, shard->now_ms));
-    connection_linger(shard, connection, CLOSE_TLS_HERE);
-}
-
-bool request_receive(struct shard *shard, struct connection *connection, struct bytes *in)
-{
-    if (in->count == 0) return false;
-    if (connection->http == NULL && in->at[0] == TLS_FIRST_BYTE) {
-        refuse_tls(shard, connection);
-        return false;
-    }
-    bool has_reader = connection->http != NULL;
-    if (!make_reader(shard, connection)) {
-        connection_finish(shard, connection, CLOSE_NO_MEMORY);
-        return false;
-    }
-    bool is_next = has_reader && http_reader_is_fresh(connection->http);
-    enum rc rc = http_reader_feed(connection->http, in);
-    if (is_next && rc == RC_MORE) request_expect(shard, connection);
-    bool goes_on = rc == RC_OK || judge_head(shard, connection);
-    if (rc != RC_MORE || !goes_on) counter_add(&shard->counters, COUNTER_http_requests, 1);
-    if (!goes_on) return false;
-    if (rc == RC_MORE) {
-        say_go_on(shard, connection);
-    } else if (rc == RC_OK) {
-        take(shard, connection, http_reader_request(connection->http));
-    } else {
-        unsigned status = http_reader_status(connection->http);
-        answer_refuse(shard, connection, status, malformed_text(status), NULL);
-    }
-    return rc == RC_OK;
-}
-
-void request_refuse(struct shard *shard, struct connection *connection, struct bytes *in, unsigned status,
-                    const char *sentence)
-{
-    if (!make_reader(shard, connection)) {
-        connection_finish(shard, connection, CLOSE_NO_MEMORY);
-        return;
-    }
-    http_reader_feed(connection->http, in); /* be it good or not: is it a HEAD? */
-    answer_refuse(shard, connection, status, sentence, NULL);
 }

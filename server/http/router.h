@@ -1,4 +1,4 @@
-/* server/http/router.h - what comes before frames: HTTP requests, for the page or for a WebSocket. */
+/* server/http/router.h - which request gets what, where everybody comes in. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,12 +7,9 @@ struct bytes;
 struct connection;
 struct shard;
 
-/* Eats from `in` and answers a request that is complete. True: there may be more to do with what is left. */
-bool request_receive(struct shard *shard, struct connection *connection, struct bytes *in);
-
-/* Eats from `in`, where a request begins that cannot be served here, whatever it is, and refuses it. */
-void request_refuse(struct shard *shard, struct connection *connection, struct bytes *in, unsigned status,
-                    const char *sentence);
+/* What the public door serves. Eats from `in` and answers a request that is complete. True: there may be more to do
+ * with what is left. */
+bool router_receive(struct shard *shard, struct connection *connection, struct bytes *in);
 
 /* Do answers wait for the client to read them? Then no further request is taken. */
 bool request_must_wait(struct shard *shard, const struct connection *connection);

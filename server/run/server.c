@@ -4,7 +4,10 @@
 #include "net/listener.h"
 #include "server/config/address.h"
 #include "server/config/history_rule.h"
+#include "server/http/api.h"
 #include "server/http/guest.h"
+#include "server/http/request.h"
+#include "server/http/router.h"
 #include "server/run/certificates.h"
 #include "server/run/letters.h"
 #include "server/run/shard_thread.h"
@@ -135,11 +138,14 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
         .doors.public = {.addresses = &options->listen,
                          .tls_addresses = &options->tls_listen,
                          .slots_max = slots_max,
-                         .connections_max = options->connections_max},
+                         .connections_max = options->connections_max,
+                         .serve = router_receive,
+                         .refuse = request_refuse},
         .doors.control = {.addresses = &options->control,
                           .slots_max = CONTROL_SLOTS,
                           .connections_max = CONTROL_SLOTS - CONTROL_SLOTS / 16,
-                          .is_for_backends = true},
+                          .serve = api_door_receive,
+                          .refuse = request_refuse},
     };
     enum rc rc = claim_doors(server, reason_r, reason_size);
     if (rc == RC_OK) rc = certificates_init(server, reason_r, reason_size);
