@@ -10,11 +10,6 @@ cd "${1:-$(dirname "$0")/..}"
 # Includes beyond the rows: why they still stand, then each with its file. One that no longer applies, and one without a
 # reason, is an offence itself; so is a still_uses() in server/CMakeLists.txt without one here.
 exceptions='
-a door is to lead to the router, and the rest to belong to connection/:
-    server/connection/connection.c server/http/router.h
-    server/connection/deadline.c server/http/router.h
-    server/connection/receive.c server/http/router.h
-    server/connection/secure_handshake.c server/http/router.h
 '
 
 mapfile -d '' files < <(find server net bench -name '*.[ch]' -print0 | sort -z)

@@ -18,7 +18,6 @@
 #include "server/connection/opening.h"
 #include "server/connection/receive.h"
 #include "server/connection/secure.h"
-#include "server/http/router.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
@@ -70,7 +69,7 @@ void connection_accepted(struct shard *shard, uint32_t slot, bool is_secure)
     counter_add(&shard->counters, COUNTER_connections_accepted, 1);
     counter_add(&shard->counters, COUNTER_connections_open, 1);
     receive_start(shard, connection);
-    request_expect(shard, connection);
+    deadline_of_request(shard, connection);
     if (is_secure) connection->handshake_ms = shard->now_ms + shard->options->handshake_ms_max;
 }
 
@@ -78,7 +77,7 @@ void connection_secured(struct shard *shard, struct connection *connection)
 {
     enter(shard, connection, CONNECTION_REQUEST);
     connection->pinged_ms = 0;
-    request_expect(shard, connection);
+    deadline_of_request(shard, connection);
 }
 
 static void free_reader(struct connection *connection)
@@ -101,7 +100,7 @@ void connection_answered(struct shard *shard, struct connection *connection)
     bool has_waited = connection->state == CONNECTION_ANSWERING;
     http_reader_reset(connection->http);
     connection->is_judged = false;
-    request_await(shard, connection);
+    deadline_between_requests(shard, connection);
     if (!has_waited) return;
     enter(shard, connection, CONNECTION_REQUEST);
     connection->is_choked = false;
@@ -357,7 +356,7 @@ void connection_flushed(struct shard *shard, struct connection *connection)
     }
     if (connection->state == CONNECTION_REQUEST) {
         shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_WATCHED;
-        request_await(shard, connection);
+        deadline_between_requests(shard, connection);
         receive_later(shard, connection);
         return;
     }

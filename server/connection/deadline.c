@@ -8,11 +8,13 @@
 
 #include "core/batch.h"
 #include "net/frame.h"
+#include "net/http.h"
 #include "net/ring.h"
 #include "server/connection/connection.h"
+#include "server/connection/door.h"
 #include "server/connection/errand.h"
 #include "server/connection/flush.h"
-#include "server/http/router.h"
+#include "server/connection/secure.h"
 #include "server/shard/shard.h"
 
 #define LOOKS 4 /* at how far a reader has come, in the time that it has to take something */
@@ -73,6 +75,70 @@ static bool ask_how_far(struct shard *shard, const struct connection *connection
     return is_blocked;
 }
 
+/* ---- requests ---- */
+
+static void set_timer(struct shard *shard, struct connection *connection, uint64_t ms)
+{
+    timer_set(&shard->timers, &connection->timer, shard->now_ms + ms);
+}
+
+void deadline_of_request(struct shard *shard, struct connection *connection)
+{
+    uint64_t ms = shard->options->handshake_ms_max;
+    uint64_t most_ms = connection->state == CONNECTION_TLS ? DRAIN_TLS_MS : DRAIN_REQUEST_MS;
+    set_timer(shard, connection, shard->is_draining && ms > most_ms ? most_ms : ms);
+}
+
+/* Has some of a request come, and not all? */
+static bool has_begun(const struct connection *connection)
+{
+    return connection->http != NULL && !http_reader_is_fresh(connection->http);
+}
+
+void deadline_between_requests(struct shard *shard, struct connection *connection)
+{
+    if (flush_is_blocked(shard, connection)) {
+        shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
+        deadline_of_reader(shard, connection);
+    } else if (has_begun(connection)) { /* it came behind those whose answers have gone now */
+        deadline_of_request(shard, connection);
+    } else {
+        set_timer(shard, connection, shard->is_draining ? DRAIN_REQUEST_MS : shard->options->keep_alive_ms);
+    }
+}
+
+void deadline_at_stop(struct shard *shard, struct connection *connection)
+{
+    if (connection->is_judged || flush_is_blocked(shard, connection)) return; /* the time that it has stands */
+    uint64_t ms = connection->state == CONNECTION_TLS ? DRAIN_TLS_MS : DRAIN_REQUEST_MS;
+    timer_set(&shard->timers, &connection->timer, connection->heard_ms + ms);
+}
+
+/* With a FIN, which the client reads behind all answers. */
+static void hang_up(struct shard *shard, struct connection *connection, enum close_reason reason)
+{
+    connection_linger(shard, connection, reason);
+    connection_flushed(shard, connection);
+}
+
+/* The timer ran out: no request came in time, no whole one, or the answers to earlier ones were not read. */
+static void request_passed(struct shard *shard, struct connection *connection)
+{
+    if (!outbox_is_empty(shard_outbox(shard, connection)) || secure_has_unsent(connection)) {
+        connection_finish(shard, connection, CLOSE_STALE_READER);
+    } else if (shard->is_draining && has_begun(connection)) {
+        shard->door->refuse(shard, connection, NULL, 503, "The server is stopping: try again in a moment.");
+    } else if (shard->is_draining) {
+        hang_up(shard, connection, shard_drain_reason(shard));
+    } else if (connection->http != NULL && !has_begun(connection)) {
+        hang_up(shard, connection, CLOSE_HTTP_DONE); /* it was kept for another request */
+    } else if (connection->tls != NULL) {
+        hang_up(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);
+    } else {
+        connection_finish(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);
+    }
+}
+
 /* ---- open ---- */
 
 static bool is_pinged(const struct connection *connection)
@@ -107,7 +173,7 @@ static uint64_t stale_at_ms(struct shard *shard, const struct connection *connec
 
 void deadline_set(struct shard *shard, struct connection *connection)
 {
-    if (connection->state == CONNECTION_REQUEST) request_await(shard, connection);
+    if (connection->state == CONNECTION_REQUEST) deadline_between_requests(shard, connection);
     if (connection->state == CONNECTION_LINGERING) deadline_of_reader(shard, connection);
     if (connection->state != CONNECTION_OPEN) return; /* the others' deadlines stand already */
     uint64_t silence_ms = silence_at_ms(shard, connection);
@@ -194,7 +260,7 @@ void deadline_passed(struct shard *shard, struct connection *connection)
     case CONNECTION_DRAINING:
         break;
     case CONNECTION_REQUEST:
-        if (!ask_how_far(shard, connection)) request_timer(shard, connection);
+        if (!ask_how_far(shard, connection)) request_passed(shard, connection);
         break;
     case CONNECTION_TLS:
     case CONNECTION_JOINING:

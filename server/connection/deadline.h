@@ -18,6 +18,13 @@ void deadline_set(struct shard *shard, struct connection *connection);
  * now on, and again from each time that it does: outbox_age_ms_max for answers over HTTP, close_ms_max for a close
  * frame and what stands before it. */
 void deadline_of_reader(struct shard *shard, struct connection *connection);
+/* For a whole request to come, or for a handshake of TLS. */
+void deadline_of_request(struct shard *shard, struct connection *connection);
+/* Between two requests: until the next one begins, or, while answers wait, until the client has read some of them. One
+ * that has begun has its own time once they have gone. */
+void deadline_between_requests(struct shard *shard, struct connection *connection);
+/* The server stops: for a request that may be under way (server/run/drain.h). Also TLS. */
+void deadline_at_stop(struct shard *shard, struct connection *connection);
 /* Its timer ran out. */
 void deadline_passed(struct shard *shard, struct connection *connection);
 /* So many bytes sent to it are not acknowledged (ring_ask_unacked()), or -errno. */

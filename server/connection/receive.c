@@ -11,25 +11,32 @@
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
 #include "server/connection/door.h"
+#include "server/connection/flush.h"
 #include "server/connection/secure.h"
 #include "server/connection/secure_handshake.h"
 #include "server/connection/throttle.h"
-#include "server/http/router.h"
 #include "server/shard/shard.h"
 #include "server/system/clock.h"
 
 #include <errno.h>
 
-#define HANDSHAKES_US_MAX 2000 /* in a turn, the last one not cut short */
+#define ANSWERS_BYTES_MAX (64 * 1024) /* of answers wait when another request is taken */
+#define HANDSHAKES_US_MAX 2000        /* in a turn, the last one not cut short */
 
 enum step {
     STEP_MORE, /* go on: there may be more to eat */
     STEP_WAIT, /* all is eaten, or held, or of no interest */
 };
 
+/* Do answers wait for the client to read them? Then no further request is taken. */
+static bool has_unread_answers(struct shard *shard, const struct connection *connection)
+{
+    return shard_outbox(shard, connection)->bytes > ANSWERS_BYTES_MAX || flush_is_blocked(shard, connection);
+}
+
 static bool must_hold(struct shard *shard, const struct connection *connection)
 {
-    if (connection->state == CONNECTION_REQUEST) return request_must_wait(shard, connection);
+    if (connection->state == CONNECTION_REQUEST) return has_unread_answers(shard, connection);
     return connection->state == CONNECTION_JOINING || connection->state == CONNECTION_ANSWERING ||
            (connection->state == CONNECTION_OPEN && !connection_is_read(connection));
 }

@@ -4,7 +4,7 @@
 #include "core/bytes.h"
 #include "core/span.h"
 #include "server/connection/connection.h"
-#include "server/http/router.h"
+#include "server/connection/deadline.h"
 #include "server/shard/shard.h"
 
 /* Its clock stands while what it has sent waits for us. */
@@ -20,7 +20,7 @@ static void start_clock(struct shard *shard, struct connection *connection)
 {
     connection->handshake_ms += shard->now_ms;
     if (shard->is_draining) {
-        request_expect(shard, connection); /* less, then */
+        deadline_of_request(shard, connection); /* less, then */
     } else {
         timer_set(&shard->timers, &connection->timer, connection->handshake_ms);
     }

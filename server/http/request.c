@@ -5,8 +5,8 @@
 #include "core/bytes.h"
 #include "net/http.h"
 #include "server/connection/connection.h"
+#include "server/connection/deadline.h"
 #include "server/http/answer.h"
-#include "server/http/router.h"
 #include "server/shard/shard.h"
 
 #include <stdlib.h>
@@ -97,7 +97,7 @@ bool request_receive(struct shard *shard, struct connection *connection, struct 
     }
     bool is_next = has_reader && http_reader_is_fresh(connection->http);
     enum rc rc = http_reader_feed(connection->http, in);
-    if (is_next && rc == RC_MORE) request_expect(shard, connection);
+    if (is_next && rc == RC_MORE) deadline_of_request(shard, connection);
     bool goes_on = rc == RC_OK || may_come(shard, connection, taker);
     if (rc != RC_MORE || !goes_on) counter_add(&shard->counters, COUNTER_http_requests, 1);
     if (!goes_on) return false;

@@ -1,7 +1,6 @@
 /* server/http/router.c - which request gets what: a component, a page, or a refusal that says why. */
 #include "server/http/router.h"
 
-#include "core/batch.h"
 #include "net/http.h"
 #include "net/upgrade.h"
 #include "server/component/lobby.h"
@@ -9,20 +8,13 @@
 #include "server/config/app.h"
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
-#include "server/connection/deadline.h"
-#include "server/connection/door.h"
-#include "server/connection/flush.h"
 #include "server/connection/opening.h"
-#include "server/connection/receive.h"
-#include "server/connection/secure.h"
 #include "server/http/answer.h"
 #include "server/http/api.h"
 #include "server/http/guest.h"
 #include "server/http/request.h"
 #include "server/shard/shard.h"
 #include "server/web/web.h"
-
-#define ANSWERS_BYTES_MAX (64 * 1024) /* of answers wait when another request is taken */
 
 static const struct component *const components[] = {&lobby, &pusher};
 
@@ -170,72 +162,4 @@ bool router_receive(struct shard *shard, struct connection *connection, struct b
 {
     static const struct request_taker all = {.judge_head = judge_head, .take = take};
     return request_receive(shard, connection, in, &all);
-}
-
-/* ---- time ---- */
-
-static void set_timer(struct shard *shard, struct connection *connection, uint64_t ms)
-{
-    timer_set(&shard->timers, &connection->timer, shard->now_ms + ms);
-}
-
-void request_expect(struct shard *shard, struct connection *connection)
-{
-    uint64_t ms = shard->options->handshake_ms_max;
-    uint64_t most_ms = connection->state == CONNECTION_TLS ? DRAIN_TLS_MS : DRAIN_REQUEST_MS;
-    set_timer(shard, connection, shard->is_draining && ms > most_ms ? most_ms : ms);
-}
-
-bool request_must_wait(struct shard *shard, const struct connection *connection)
-{
-    return shard_outbox(shard, connection)->bytes > ANSWERS_BYTES_MAX || flush_is_blocked(shard, connection);
-}
-
-/* Has some of a request come, and not all? */
-static bool has_begun(const struct connection *connection)
-{
-    return connection->http != NULL && !http_reader_is_fresh(connection->http);
-}
-
-void request_await(struct shard *shard, struct connection *connection)
-{
-    if (flush_is_blocked(shard, connection)) {
-        shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
-        deadline_of_reader(shard, connection);
-    } else if (has_begun(connection)) { /* it came behind those whose answers have gone now */
-        request_expect(shard, connection);
-    } else {
-        set_timer(shard, connection, shard->is_draining ? DRAIN_REQUEST_MS : shard->options->keep_alive_ms);
-    }
-}
-
-void request_stop(struct shard *shard, struct connection *connection)
-{
-    if (connection->is_judged || flush_is_blocked(shard, connection)) return; /* the time that it has stands */
-    uint64_t ms = connection->state == CONNECTION_TLS ? DRAIN_TLS_MS : DRAIN_REQUEST_MS;
-    timer_set(&shard->timers, &connection->timer, connection->heard_ms + ms);
-}
-
-/* With a FIN, which the client reads behind all answers. */
-static void hang_up(struct shard *shard, struct connection *connection, enum close_reason reason)
-{
-    connection_linger(shard, connection, reason);
-    connection_flushed(shard, connection);
-}
-
-void request_timer(struct shard *shard, struct connection *connection)
-{
-    if (!outbox_is_empty(shard_outbox(shard, connection)) || secure_has_unsent(connection)) {
-        connection_finish(shard, connection, CLOSE_STALE_READER);
-    } else if (shard->is_draining && has_begun(connection)) {
-        refuse_while_draining(shard, connection);
-    } else if (shard->is_draining) {
-        hang_up(shard, connection, shard_drain_reason(shard));
-    } else if (connection->http != NULL && !has_begun(connection)) {
-        hang_up(shard, connection, CLOSE_HTTP_DONE); /* it was kept for another request */
-    } else if (connection->tls != NULL) {
-        hang_up(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);
-    } else {
-        connection_finish(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);
-    }
 }

@@ -3,8 +3,8 @@
 
 #include "server/connection/accept.h"
 #include "server/connection/connection.h"
+#include "server/connection/deadline.h"
 #include "server/connection/door.h"
-#include "server/http/router.h"
 #include "server/shard/shard.h"
 
 #define SLICE          512 /* connections told in one turn */
@@ -15,7 +15,7 @@ static void tell(struct shard *shard, struct connection *connection)
     switch (connection->state) {
     case CONNECTION_TLS:
     case CONNECTION_REQUEST:
-        request_stop(shard, connection);
+        deadline_at_stop(shard, connection);
         break;
     case CONNECTION_JOINING: /* they are answered first, */
     case CONNECTION_ANSWERING:
