@@ -46,3 +46,6 @@ static inline enum letter_lane letter_lane(enum letter_kind kind)
     }
     __builtin_unreachable();
 }
+
+/* The kind's name in capitals, for who explains what happened; "UNKNOWN" of a number that is none. */
+const char *letter_name(unsigned kind);

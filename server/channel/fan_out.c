@@ -7,6 +7,7 @@
 
 #include "core/batch.h"
 #include "core/message.h"
+#include "core/trace.h"
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
 #include "server/connection/flush.h"
@@ -258,6 +259,8 @@ void fan_out_settle(struct shard *shard, struct channel *channel)
 
 void fan_out_settle_all(struct shard *shard)
 {
+    if (shard->active_count == 0) return;
+    trace_note(&shard->trace, (struct trace_event){.kind = TRACE_FANS_OUT, .number = shard->active_count});
     for (uint32_t i = 0; i < shard->active_count; i++) {
         struct channel *channel = shard->active[i];
         settle(shard, channel);

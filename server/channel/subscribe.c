@@ -7,6 +7,7 @@
 #include "core/batch.h"
 #include "core/channel.h"
 #include "core/message.h"
+#include "core/trace.h"
 #include "server/channel/fan_out.h"
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
@@ -191,6 +192,8 @@ void subscribe_answered(struct shard *shard, struct join *join)
     struct connection *connection = &shard->connections[join->slot];
     bool was_asking = connection->life == join->life && join_may_be_long(join);
     uint32_t life = connection->life;
+    trace_hold(&shard->trace, join->slot);
     take_answer(shard, connection, join);
     if (was_asking && connection->life == life) long_answer_came(shard, connection);
+    trace_let_go(&shard->trace);
 }

@@ -5,6 +5,7 @@
 #include "server/connection/connection.h"
 
 #include "core/span.h"
+#include "core/trace.h"
 #include "net/frame.h"
 #include "net/http.h"
 #include "net/ring.h"
@@ -48,6 +49,10 @@ static void enter(struct shard *shard, struct connection *connection, enum conne
     assert(arrows[connection->state] & 1 << next);
     log_debug("connection %u.%u: %s -> %s", shard_slot(shard, connection), connection->life,
               connection_state_name(connection->state), connection_state_name(next));
+    trace_note(&shard->trace, (struct trace_event){.kind = TRACE_ENTERS,
+                                                   .what = (uint8_t)next,
+                                                   .slot = shard_slot(shard, connection),
+                                                   .number = connection->life});
     connection->state = next;
 }
 
@@ -222,6 +227,10 @@ static void clear_outbox(struct shard *shard, struct connection *connection, boo
 /* Tells the component and forgets what an open connection has; the socket stays. */
 static void leave(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
+    trace_note(&shard->trace, (struct trace_event){.kind = TRACE_ENDS,
+                                                   .what = (uint8_t)reason,
+                                                   .slot = shard_slot(shard, connection),
+                                                   .number = connection->life});
     if (connection->reason == CLOSE_NONE) connection->reason = reason;
     const struct component *component = connection->component;
     if (component != NULL) {

@@ -1,6 +1,7 @@
 /* server/connection/flush.c - outboxes to sockets, a chunk of sends at a time. */
 #include "server/connection/flush.h"
 
+#include "core/trace.h"
 #include "net/ring.h"
 #include "server/connection/connection.h"
 #include "server/connection/deadline.h"
@@ -88,6 +89,7 @@ static void act_on_end(struct shard *shard, const struct flush_end *end)
 {
     struct connection *connection = &shard->connections[end->slot];
     if (connection_is_gone(connection)) return; /* with an end that was acted on before */
+    trace_hold(&shard->trace, end->slot);
     switch (end->kind) {
     case FLUSH_TOO_SLOW:
         connection_close(shard, connection, CLOSE_SLOW_READER);
@@ -102,6 +104,7 @@ static void act_on_end(struct shard *shard, const struct flush_end *end)
         connection_flushed(shard, connection);
         break;
     }
+    trace_let_go(&shard->trace);
 }
 
 static void act_on_ends(struct shard *shard)
@@ -203,6 +206,7 @@ static void submit_chunk(struct shard *shard)
     struct flush_chunk *chunk = shard->chunk;
     /* Without sends of ours, the queue may still be full of what others asked for: then this makes room. */
     if (chunk->count > 0 || ring_send_room(shard->ring) == 0) {
+        trace_note(&shard->trace, (struct trace_event){.kind = TRACE_SENDS, .number = chunk->count});
         uint32_t failed = ring_submit_sends(shard->ring, chunk->failures);
         for (uint32_t i = 0; i < failed; i++) {
             chunk->sends[chunk->failures[i].index].result = chunk->failures[i].result;

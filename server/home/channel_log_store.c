@@ -313,6 +313,7 @@ static void take_answer(struct shard *shard, struct log_job *job)
 {
     TAILQ_REMOVE(&shard->store_jobs, &job->job, entry);
     job->log->jobs--;
+    trace_note(&shard->trace, (struct trace_event){.kind = TRACE_STORED, .number = (uint32_t)job->job.rc});
     if (job->job.kind == STORE_APPEND) {
         appended(shard, job);
     } else if (job->job.kind == STORE_LOSS) {

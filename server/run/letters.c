@@ -5,6 +5,7 @@
 #include "core/mailbox.h"
 #include "core/message.h"
 #include "core/query.h"
+#include "core/trace.h"
 #include "server/channel/publish.h"
 #include "server/channel/subscribe.h"
 #include "server/component/lobby.h"
@@ -40,6 +41,8 @@ static void take_answer(struct shard *shard, struct query *query)
 
 enum rc letters_take_one(struct shard *shard, uint32_t from, const struct letter *letter)
 {
+    trace_note(&shard->trace,
+               (struct trace_event){.kind = TRACE_LETTER, .what = letter->kind, .from = (uint16_t)from});
     switch ((enum letter_kind)letter->kind) {
     case LETTER_SUBSCRIBE:
         home_subscribe(shard, from, letter->join);
@@ -104,8 +107,10 @@ static void resume_paused(struct shard *shard)
     uint32_t resumed = 0;
     if (shard->crowd_wait != CROWD_WAIT_NOBODY) return;
     for (uint32_t count = paused->count; shard->letters_waiting == 0 && resumed < count; resumed++) {
+        trace_hold(&shard->trace, paused->slots[resumed]);
         connection_resume(shard, &shard->connections[paused->slots[resumed]]);
     }
+    trace_let_go(&shard->trace);
     if (resumed == 0) return;
     paused->count -= resumed;
     memmove(paused->slots, paused->slots + resumed, paused->count * sizeof paused->slots[0]);

@@ -2,6 +2,7 @@
 #include "server/run/turn.h"
 
 #include "core/roster.h"
+#include "core/trace.h"
 #include "net/ring.h"
 #include "server/channel/fan_out.h"
 #include "server/connection/accept.h"
@@ -76,9 +77,12 @@ static void read_clock(struct shard *shard, uint64_t asked_ms)
         shard->catch_up_until_ms = now_ms + CATCH_UP_MS_MAX;
         counter_add(&shard->counters, COUNTER_stalls, 1);
         counter_add(&shard->counters, COUNTER_stalled_ms, lost_ms);
+        trace_note(&shard->trace, (struct trace_event){.kind = TRACE_STOOD_STILL, .number = (uint32_t)lost_ms});
     }
     shard->now_ms = now_ms;
     shard->woke_us = monotonic_us();
+    shard->trace.now_ms = (uint32_t)now_ms;
+    trace_note(&shard->trace, (struct trace_event){.kind = TRACE_TURN_BEGINS, .number = (uint32_t)asked_ms});
 }
 
 /* The shard cannot go on, because its io_uring_enter fails with this errno for good: the others stop once the main
@@ -110,7 +114,10 @@ static bool turn_sleep(struct shard *shard)
 static struct connection *connection_of(struct shard *shard, const struct completion *completion)
 {
     struct connection *connection = &shard->connections[completion->slot];
-    if (connection->state != CONNECTION_FREE && connection->life == completion->life) return connection;
+    if (connection->state != CONNECTION_FREE && connection->life == completion->life) {
+        trace_hold(&shard->trace, completion->slot);
+        return connection;
+    }
     counter_add(&shard->counters, COUNTER_stale_completions, 1);
     if (completion->has_buffer) ring_give_back(shard->ring, completion->buffer);
     return NULL;
@@ -135,6 +142,10 @@ static void shut(struct shard *shard, struct connection *connection)
 static void take_completion(struct shard *shard, struct completion *completion)
 {
     struct connection *connection;
+    trace_note(&shard->trace, (struct trace_event){.kind = TRACE_COMPLETION,
+                                                   .what = (uint8_t)completion->kind,
+                                                   .slot = completion->slot,
+                                                   .number = (uint32_t)completion->result});
     switch (completion->kind) {
     case OP_ACCEPT:
         accept_completed(shard, completion);
@@ -193,6 +204,7 @@ static void turn_take_completions(struct shard *shard)
         frames_seen = frames;
         if (monotonic_us() - shard->woke_us > COMPLETIONS_US_MAX) is_over = true;
     }
+    trace_let_go(&shard->trace);
     shard->has_more = is_over;
     if (count == 0) shard->catch_up_until_ms = 0; /* the kernel too may give what it has in parts */
     receive_retry_starved(shard);
@@ -209,6 +221,7 @@ static void run_roster_timers(struct shard *shard)
     for (uint32_t i = 0; i < TIMERS_PER_TURN_MAX; i++) {
         timer = timer_wheel_expire(&shard->roster_timers, shard->now_ms);
         if (timer == NULL) return;
+        trace_note(&shard->trace, (struct trace_event){.kind = TRACE_ROSTER_TIMER});
         home_timer(shard, (struct roster *)((char *)timer - offsetof(struct roster, timer)));
     }
 }
@@ -219,8 +232,19 @@ static void run_throttle_timers(struct shard *shard)
     for (uint32_t i = 0; i < TIMERS_PER_TURN_MAX; i++) {
         timer = timer_wheel_expire(&shard->throttle_timers, shard->now_ms);
         if (timer == NULL) return;
+        trace_note(&shard->trace, (struct trace_event){.kind = TRACE_THROTTLE_OVER});
         throttle_timer(shard, timer);
     }
+}
+
+static void pass_deadline(struct shard *shard, struct timer *timer)
+{
+    struct connection *connection = (struct connection *)((char *)timer - offsetof(struct connection, timer));
+    uint32_t slot = shard_slot(shard, connection);
+    trace_note(&shard->trace, (struct trace_event){.kind = TRACE_DEADLINE, .slot = slot});
+    trace_hold(&shard->trace, slot);
+    deadline_passed(shard, connection);
+    trace_let_go(&shard->trace);
 }
 
 static void turn_run_timers(struct shard *shard)
@@ -234,9 +258,10 @@ static void turn_run_timers(struct shard *shard)
         timer = timer_wheel_expire(&shard->timers, shard->now_ms);
         if (timer == NULL) return;
         if (timer == &shard->accept_timer) {
+            trace_note(&shard->trace, (struct trace_event){.kind = TRACE_ACCEPTS_AGAIN});
             accept_timer(shard);
         } else {
-            deadline_passed(shard, (struct connection *)((char *)timer - offsetof(struct connection, timer)));
+            pass_deadline(shard, timer);
         }
     }
 }
@@ -276,6 +301,7 @@ static void turn_count(struct shard *shard)
     if (took_us > 1000) counter_add(&shard->counters, COUNTER_turns_over_1ms, 1);
     if (took_us > 5000) counter_add(&shard->counters, COUNTER_turns_over_5ms, 1);
     if (took_us > 20000) counter_add(&shard->counters, COUNTER_turns_over_20ms, 1);
+    trace_note(&shard->trace, (struct trace_event){.kind = TRACE_TURN_ENDS, .number = (uint32_t)took_us});
 }
 
 bool turn_run(struct shard *shard)

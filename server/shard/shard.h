@@ -16,6 +16,7 @@
 #include "core/roster.h"
 #include "core/slot_list.h"
 #include "core/timer_wheel.h"
+#include "core/trace.h"
 #include "core/trim.h"
 #include "server/config/options.h"
 #include "server/shard/crowd.h"
@@ -163,6 +164,8 @@ struct shard {
     struct webhooks *webhooks;           /* NULL: no app has one */
     struct tls_ticket_keys *ticket_keys; /* NULL: no TLS */
     bool has_guests;                     /* server/http/guest.h: they may sign in */
+
+    struct trace trace; /* any thread may read */
 };
 
 /* Any thread: makes the shard look at the stage. */
