@@ -6,6 +6,7 @@
  */
 #include "server/system/log.h"
 
+#include "server/system/crash.h"
 #include "server/system/log_line.h"
 #include "server/system/output.h"
 
@@ -23,6 +24,7 @@
 #define THREAD_NAME_BYTES_MAX 16
 #define STUCK_POLL_MS         50   /* how often the log thread, waiting for stderr, looks whether to stop */
 #define PATIENCE_MS           1000 /* for a stuck stderr: of log_stop() and of a direct write */
+#define LAST_LINES_MS         100  /* of log_await_written() */
 #define JOIN_EXTRA_MS         500  /* until a log thread that gave up has surely ended */
 
 _Static_assert((LOG_QUEUE_LINES & (LOG_QUEUE_LINES - 1)) == 0, "queue positions are masked");
@@ -176,6 +178,7 @@ static void take_all(void)
 
 static void *run(void *unused)
 {
+    crash_thread_init();
     while (!atomic_load(&is_stopping)) {
         sem_wait(&wake);
         while (sem_trywait(&wake) == 0)
@@ -244,6 +247,17 @@ void log_write(enum log_level level, const char *format, ...)
         write_directly(line, log_line_format(line, &now, level, own_name, text));
     }
     errno = saved_errno;
+}
+
+void log_await_written(void)
+{
+    const struct timespec pause = {.tv_nsec = 1000 * 1000};
+    if (own_queue == NULL || !atomic_load(&is_running)) return;
+    unsigned sent = atomic_load_explicit(&own_queue->sent, memory_order_relaxed);
+    for (uint32_t i = 0; i < LAST_LINES_MS && atomic_load_explicit(&own_queue->taken, memory_order_acquire) != sent;
+         i++) {
+        nanosleep(&pause, NULL);
+    }
 }
 
 static bool window_is_over(const struct log_site *site, uint64_t now_ms)

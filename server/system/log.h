@@ -50,6 +50,10 @@ void log_thread_fini(void);
 /* Lines dropped since the process began, because a queue was full or stderr did not take them. */
 uint64_t log_lines_lost(void);
 
+/* For a thread that is about to end the program: waits a moment until what it has logged is written. May be called in
+ * a signal handler. */
+void log_await_written(void);
+
 /* Below: for the macros. */
 
 /* One place in the code that logs, on one thread. */
