@@ -9,9 +9,11 @@
 #include "server/config/address.h"
 #include "server/config/options.h"
 #include "server/http/guest.h"
+#include "server/run/black_box.h"
 #include "server/run/certificates.h"
 #include "server/run/limits.h"
 #include "server/run/server.h"
+#include "server/system/crash.h"
 #include "server/system/log.h"
 #include "server/system/output.h"
 #include "server/web/web.h"
@@ -175,6 +177,7 @@ static int run(struct options *options, const sigset_t *signals)
     guest_policy(options, &guests_line);
     log_info("%s", guests_line);
     int status = EXIT_OTHER;
+    black_box_open(server.shards, server.shards_count);
     if (server_start(&server, reason, sizeof reason) == RC_OK) {
         say_ready(&server);
         status = wait_for_end(&server, signals);
@@ -186,6 +189,7 @@ static int run(struct options *options, const sigset_t *signals)
     }
     log_thread_fini();
     log_stop();
+    black_box_close();
     server_fini(&server);
     return status;
 }
@@ -200,6 +204,7 @@ static int finish_answer(void)
 static int serve(struct options *options)
 {
     sigset_t signals = block_signals();
+    crash_watch(log_await_written, black_box_tell_all);
     trim_prepare();
     if (web_init(options, guest_policy(options, NULL)) != RC_OK) {
         return complain(EXIT_OTHER, "the page could not be made ready: out of memory");

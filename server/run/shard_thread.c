@@ -14,9 +14,11 @@
 #include "server/connection/flush.h"
 #include "server/connection/secure_files.h"
 #include "server/home/home.h"
+#include "server/run/black_box.h"
 #include "server/run/turn.h"
 #include "server/shard/shard.h"
 #include "server/system/clock.h"
+#include "server/system/crash.h"
 #include "server/system/log.h"
 
 #include <ck_pr.h>
@@ -206,6 +208,8 @@ static void *run(void *argument)
     char name[16];
     snprintf(name, sizeof name, "shard %u", shard->index);
     log_thread_init(name);
+    crash_thread_init();
+    black_box_board(shard);
     enum rc rc = begin(shard);
     shard->begin_rc = rc; /* ours no more once the semaphore is up */
     sem_post(&shard->has_begun);

@@ -1,6 +1,7 @@
 /* server/system/worker.c - making a thread, telling it to stop, joining it. */
 #include "server/system/worker.h"
 
+#include "server/system/crash.h"
 #include "server/system/log.h"
 
 #include <assert.h>
@@ -17,6 +18,7 @@ static void *run(void *argument)
 {
     const struct worker *worker = argument;
     log_thread_init(worker->name);
+    crash_thread_init();
     worker->run(worker->owner);
     log_thread_fini();
     return NULL;

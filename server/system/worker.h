@@ -24,7 +24,8 @@ struct worker {
 
 /* Makes its doorbell. RC_EKERNEL: no descriptor is left. */
 enum rc worker_init(struct worker *worker);
-/* Calls run(owner) on a thread of its own, which gets no signal: those are for the threads that expect them. The name,
+/* Calls run(owner) on a thread of its own, which gets no signal but those that it crashes of:
+ * the others are for the threads that expect them. The name,
  * of which the log shows 15 bytes, outlives it. RC_EKERNEL, with errno: the thread cannot be made. */
 enum rc worker_start(struct worker *worker, const char *name, void (*run)(void *owner), void *owner);
 /* Has worker_stop() been called? Then run() is to return. If it has work left it does not sleep before: the ring of
