@@ -178,7 +178,9 @@ static int run(struct options *options, const sigset_t *signals)
     log_info("%s", guests_line);
     int status = EXIT_OTHER;
     black_box_open(server.shards, server.shards_count);
-    if (server_start(&server, reason, sizeof reason) == RC_OK) {
+    enum rc started = server_start(&server, reason, sizeof reason);
+    if (started == RC_OK) started = server_watch(&server, reason, sizeof reason);
+    if (started == RC_OK) {
         say_ready(&server);
         status = wait_for_end(&server, signals);
         server_join(&server);

@@ -11,6 +11,7 @@
 #include "server/run/certificates.h"
 #include "server/run/letters.h"
 #include "server/run/shard_thread.h"
+#include "server/run/watchdog.h"
 #include "server/store/store.h"
 #include "server/system/log.h"
 #include "server/webhook/webhook.h"
@@ -156,6 +157,7 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
 
 void server_fini(struct server *server)
 {
+    watchdog_free(server->watchdog);
     webhooks_free(server->webhooks);
     store_free(server->store);
     if (server->shards != NULL) exchange_fini(&server->exchange, &server->shards[0].counters);
@@ -212,6 +214,16 @@ enum rc server_start(struct server *server, char *reason_r, size_t reason_size)
     return RC_OK;
 }
 
+enum rc server_watch(struct server *server, char *reason_r, size_t reason_size)
+{
+    enum rc rc = watchdog_start(&server->watchdog, server->shards, server->shards_count, server->options->watchdog_ms,
+                                reason_r, reason_size);
+    if (rc == RC_OK) return RC_OK;
+    server_set_stage(server, SERVER_STOPPED);
+    server_join(server);
+    return rc;
+}
+
 void server_set_stage(struct server *server, enum server_stage stage)
 {
     ck_pr_store_uint(&server->stage, stage);
@@ -239,6 +251,7 @@ void server_join(struct server *server)
         if (server->shards[i].has_thread) pthread_join(server->shards[i].thread, NULL);
         server->shards[i].has_thread = false;
     }
+    watchdog_stop(server->watchdog);
     webhooks_stop(server->webhooks); /* their counters stay until server_fini() */
     store_stop(server->store);
 }
@@ -247,12 +260,13 @@ void server_join(struct server *server)
 
 void server_log_counters(const struct server *server)
 {
-    const struct counters *sets[SHARDS_MAX + 3];
+    const struct counters *sets[SHARDS_MAX + 4];
     uint32_t sets_count = 0;
     for (; sets_count < server->shards_count; sets_count++) {
         sets[sets_count] = &server->shards[sets_count].counters;
     }
     sets[sets_count++] = &server->counters;
+    if (server->watchdog != NULL) sets[sets_count++] = watchdog_counters(server->watchdog);
     if (server->webhooks != NULL) sets[sets_count++] = webhooks_counters(server->webhooks);
     if (server->store != NULL) sets[sets_count++] = store_counters(server->store);
     /* A line holds about ten; names and values stay together. */

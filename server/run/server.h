@@ -25,6 +25,7 @@ struct server {
     struct tls_ticket_keys *ticket_keys; /* of all shards */
     struct counters counters;            /* the main thread's */
     uint32_t stage;                      /* atomic: enum server_stage */
+    struct watchdog *watchdog;           /* NULL: none */
     struct crowds_behind crowds_behind;  /* atomic: shards that are */
     int ring_error;                      /* atomic: errno that a shard's ring gave up with, 0: none has */
     bool has_guests;                     /* server/http/guest.h: they may sign in */
@@ -39,6 +40,8 @@ uint64_t server_buffers_bytes(const struct options *options);
 enum rc server_init(struct server *server, struct options *options, uint32_t slots_max, char *reason_r,
                     size_t reason_size);
 enum rc server_start(struct server *server, char *reason_r, size_t reason_size);
+/* Begins to watch the shards, which have been started; on error they are stopped. */
+enum rc server_watch(struct server *server, char *reason_r, size_t reason_size);
 /* Asks the shards to drain or stop; returns at once. */
 void server_set_stage(struct server *server, enum server_stage stage);
 /* The errno with which a shard's io_uring_enter fails for good, so that all are to stop; 0: none has failed. */

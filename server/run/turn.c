@@ -36,7 +36,6 @@
 #define FRAMES_A_LOOK            128
 #define FRAMES_PER_TURN_MAX      2048 /* or requests: a completion may hold hundreds, and each has work behind it */
 #define TIMERS_PER_TURN_MAX      1024
-#define SLEEP_MS_MAX             1000
 #define LATE_MS_MAX              100  /* a clock that moved on further than was asked for: the process stood still */
 #define CATCH_UP_MS_MAX          1000 /* for what came meanwhile to be heard, before deadlines are judged again */
 #define TRIM_PAUSE_MS            2    /* between two steps of a pass */
@@ -59,7 +58,7 @@ static uint64_t sleep_ms(struct shard *shard)
     if (shard->crowd.count > 0 && shard->crowd_due_ms < wake_at_ms) wake_at_ms = shard->crowd_due_ms;
     if (wake_at_ms <= shard->now_ms) return 0;
     uint64_t ms = wake_at_ms - shard->now_ms;
-    uint64_t most_ms = shard->is_draining ? drain_sleep_ms(shard) : SLEEP_MS_MAX;
+    uint64_t most_ms = shard->is_draining ? drain_sleep_ms(shard) : TURN_SLEEP_MS_MAX;
     if (trim_is_under_way(&shard->trim)) most_ms = TRIM_PAUSE_MS;
     return ms < most_ms ? ms : most_ms;
 }
@@ -99,7 +98,9 @@ static bool turn_sleep(struct shard *shard)
     uint64_t ms = sleep_ms(shard);
     if (ms > 0 && !post_may_sleep(shard)) ms = 0;
     uint64_t until_ms = shard->now_ms + ms;
+    if (ms > 0) ck_pr_store_uint(&shard->is_resting, 1);
     int error = ring_wait(shard->ring, ms);
+    if (ms > 0) ck_pr_store_uint(&shard->is_resting, 0);
     read_clock(shard, ms);
     bool is_over = ms > 0 && shard->now_ms >= until_ms;
     if (is_over && post_is_late(shard)) counter_add(&shard->counters, COUNTER_wakeups_late, 1);

@@ -3,7 +3,8 @@
 
 #include <stdbool.h>
 
-#define TRIM_MS 10000 /* between two passes of core/trim.h */
+#define TRIM_MS           10000 /* between two passes of core/trim.h */
+#define TURN_SLEEP_MS_MAX 1000  /* even if there is nothing to do */
 
 struct shard;
 

@@ -165,7 +165,8 @@ struct shard {
     struct tls_ticket_keys *ticket_keys; /* NULL: no TLS */
     bool has_guests;                     /* server/http/guest.h: they may sign in */
 
-    struct trace trace; /* any thread may read */
+    uint32_t is_resting; /* atomic: it waits for something to do; the watchdog looks */
+    struct trace trace;  /* any thread may read */
 };
 
 /* Any thread: makes the shard look at the stage. */
