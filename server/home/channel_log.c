@@ -1,14 +1,14 @@
 /* server/home/channel_log.c - the life of logs: from the first who wants something of one until nobody does. */
 #include "server/home/channel_log.h"
 
-#include "core/join.h"
+#include "core/letter.h"
 #include "core/message.h"
-#include "core/query.h"
 #include "core/roster.h"
 #include "server/config/history_rule.h"
 #include "server/home/channel_log_bound.h"
 #include "server/home/channel_log_store.h"
 #include "server/home/home_roster.h"
+#include "server/shard/exchange.h"
 #include "server/shard/shard.h"
 #include "server/store/store_job.h"
 
@@ -93,15 +93,15 @@ bool channel_log_is_whole(const struct channel_log *log, const struct position *
 
 /* ---- reading the log ---- */
 
-enum rc channel_log_wait(struct shard *shard, struct channel_log *log, struct join *join, struct message *message,
-                         struct query *query)
+enum rc channel_log_wait(struct shard *shard, struct channel_log *log, const struct letter *letter)
 {
+    const struct message *message = log_message_of(letter);
     assert(log->state == LOG_READING);
     if (message != NULL && !log_has_room(shard, message)) return RC_EFULL;
     struct log_wait *wait = malloc(sizeof *wait);
     if (wait == NULL) return RC_ENOMEM;
     if (message != NULL) log_count_waiting(shard, message, true);
-    *wait = (struct log_wait){.join = join, .message = message, .query = query};
+    *wait = (struct log_wait){.letter = *letter};
     *log->waiting_end = wait;
     log->waiting_end = &wait->next;
     return RC_OK;
@@ -148,12 +148,9 @@ void channel_log_free(struct shard *shard, struct channel_log *log)
     while (log->waiting != NULL) {
         struct log_wait *wait = log->waiting;
         log->waiting = wait->next;
-        join_free(&shard->counters, wait->join);
-        if (wait->message != NULL) {
-            log_count_waiting(shard, wait->message, false);
-            message_drop(&shard->counters, wait->message);
-        }
-        query_free(&shard->counters, wait->query);
+        const struct message *message = log_message_of(&wait->letter);
+        if (message != NULL) log_count_waiting(shard, message, false);
+        exchange_drop(&shard->counters, &wait->letter);
         free(wait);
     }
     log_free(shard, log);

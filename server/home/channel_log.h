@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct join;
+struct letter;
 struct message;
 struct position;
 struct query;
@@ -32,10 +32,9 @@ struct shard;
 /* The channel's log, ready to be used. RC_ENOENT: it has none. RC_PENDING: it is being read, wait in it. RC_ESTORE,
  * RC_EFULL: it cannot be read now. RC_ENOMEM. *log_r is NULL if there is none. */
 enum rc channel_log_open(struct shard *shard, struct roster *roster, struct channel_log **log_r);
-/* Waits until the log is read; then it is published, admitted or answered anew. Takes over what is given; one of them
- * is, or message and query. RC_ENOMEM or RC_EFULL: not taken. */
-enum rc channel_log_wait(struct shard *shard, struct channel_log *log, struct join *join, struct message *message,
-                         struct query *query);
+/* A SUBSCRIBE, PUBLISH or ASK waits until the log is read; then it is taken anew. Takes over its body. RC_ENOMEM or
+ * RC_EFULL: not taken. */
+enum rc channel_log_wait(struct shard *shard, struct channel_log *log, const struct letter *letter);
 
 /* Gives the message its offset, keeps it, sends it to the readers and answers whoever waits for that, now or later.
  * Takes over everything; query and receipt may be NULL. RC_PENDING: mailboxes are full. */

@@ -3,6 +3,7 @@
 
 #include "core/channel.h"
 #include "core/join.h"
+#include "core/letter.h"
 #include "core/message.h"
 #include "core/query.h"
 #include "core/receipts.h"
@@ -10,7 +11,6 @@
 #include "server/config/app.h"
 #include "server/config/history_rule.h"
 #include "server/home/channel_log_window.h"
-#include "server/home/home.h"
 #include "server/home/home_answer.h"
 #include "server/home/home_deliver.h"
 #include "server/shard/shard.h"
@@ -297,7 +297,7 @@ static void replay_read(struct shard *shard, struct log_job *job)
     join->is_looked_up = true;
     if (job->job.rc == RC_OK) join->stored = run_of(shard, &job->job);
     job_free(shard, job);
-    home_subscribe(shard, join->from, join);
+    log_take_again(shard, &(struct letter){.join = join, .kind = LETTER_SUBSCRIBE});
 }
 
 static void page_read(struct shard *shard, struct log_job *job)

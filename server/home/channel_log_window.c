@@ -4,16 +4,14 @@
 #include "core/channel.h"
 #include "core/join.h"
 #include "core/message.h"
+#include "core/query.h"
 #include "core/receipts.h"
 #include "core/roster.h"
 #include "server/config/history_rule.h"
 #include "server/home/channel_log_bound.h"
-#include "server/home/home.h"
 #include "server/home/home_answer.h"
 #include "server/home/home_deliver.h"
 #include "server/home/home_hook.h"
-#include "server/home/home_publish.h"
-#include "server/home/home_query.h"
 #include "server/home/home_roster.h"
 #include "server/protocol/event.h"
 #include "server/shard/shard.h"
@@ -226,6 +224,12 @@ void log_count_waiting(struct shard *shard, const struct message *message, bool 
     counter_add(&shard->counters, COUNTER_store_bytes_waiting, sign * history_message_bytes(message));
 }
 
+struct message *log_message_of(const struct letter *letter)
+{
+    if (letter->kind == LETTER_PUBLISH) return letter->message;
+    return letter->kind == LETTER_ASK ? letter->query->message : NULL;
+}
+
 /* ---- the store's answer ---- */
 
 static void take_keys(struct shard *shard, const struct channel_log *log, const struct store_job *job)
@@ -273,6 +277,12 @@ void log_fill(struct shard *shard, struct channel_log *log, struct store_job *jo
     log_set_timer(shard, log);
 }
 
+void log_take_again(struct shard *shard, const struct letter *letter)
+{
+    bool is_join = letter->kind == LETTER_SUBSCRIBE;
+    shard->take(shard, is_join ? letter->join->from : shard->index, letter);
+}
+
 void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_state state)
 {
     log->state = state;
@@ -281,14 +291,9 @@ void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_st
         struct log_wait *wait = log->waiting;
         log->waiting = wait->next;
         if (log->waiting == NULL) log->waiting_end = &log->waiting;
-        if (wait->join != NULL) {
-            home_subscribe(shard, wait->join->from, wait->join);
-        } else if (wait->message != NULL) {
-            log_count_waiting(shard, wait->message, false);
-            home_publish(shard, wait->message, wait->query);
-        } else {
-            query_take(shard, wait->query);
-        }
+        struct message *message = log_message_of(&wait->letter);
+        if (message != NULL) log_count_waiting(shard, message, false);
+        log_take_again(shard, &wait->letter);
         free(wait);
     }
     log->jobs--;

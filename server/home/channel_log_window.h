@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/history.h"
+#include "core/letter.h"
 #include "core/rc.h"
 
 #include <stdbool.h>
@@ -12,7 +13,6 @@
 #include <sys/queue.h>
 
 struct history_rule;
-struct join;
 struct log_job;
 struct message;
 struct name;
@@ -22,12 +22,10 @@ struct roster;
 struct shard;
 struct store_job;
 
-/* What came while the log was being read: one of the three, or message and query. */
+/* What came while the log was being read: a SUBSCRIBE, PUBLISH or ASK, which is taken again. */
 struct log_wait {
     struct log_wait *next;
-    struct join *join;
-    struct message *message;
-    struct query *query;
+    struct letter letter;
 };
 
 enum channel_log_state {
@@ -101,9 +99,13 @@ void log_send_unkept(struct shard *shard, struct channel_log *log, struct messag
  * over everything; log may be NULL. */
 void log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
                 struct query *query, struct receipt *receipt);
+/* What waited for the log is taken as if it came now. */
+void log_take_again(struct shard *shard, const struct letter *letter);
 /* Goes on with what waited, which finds the log in this state. */
 void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_state state);
 
+/* The message that a letter brings; NULL: none. */
+struct message *log_message_of(const struct letter *letter);
 /* A message begins to wait for the store, or has done so. */
 void log_count_waiting(struct shard *shard, const struct message *message, bool is_more);
 /* May so much more wait for the store? */

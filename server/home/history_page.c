@@ -2,6 +2,7 @@
 #include "server/home/history_page.h"
 
 #include "core/channel.h"
+#include "core/letter.h"
 #include "core/message.h"
 #include "core/query.h"
 #include "core/roster.h"
@@ -161,7 +162,7 @@ enum rc history_page(struct shard *shard, struct query *query)
     if (channel == NULL) return RC_ENOMEM;
     enum rc rc = channel_log_open(shard, channel->roster, &log);
     if (rc == RC_PENDING) {
-        rc = channel_log_wait(shard, log, NULL, NULL, query);
+        rc = channel_log_wait(shard, log, &(struct letter){.query = query, .kind = LETTER_ASK});
         return rc == RC_OK ? RC_PENDING : rc;
     }
     if (rc == RC_OK) rc = answer(shard, log, query);

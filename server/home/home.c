@@ -7,6 +7,7 @@
 
 #include "core/channel.h"
 #include "core/join.h"
+#include "core/letter.h"
 #include "core/message.h"
 #include "core/presence.h"
 #include "core/receipts.h"
@@ -147,7 +148,7 @@ static enum rc look_up(struct shard *shard, struct roster *roster, struct join *
     const struct position *from = &join->recover.from;
     enum rc rc = channel_log_open(shard, roster, &log);
     if (rc == RC_PENDING) {
-        rc = channel_log_wait(shard, log, join, NULL, NULL);
+        rc = channel_log_wait(shard, log, &(struct letter){.join = join, .kind = LETTER_SUBSCRIBE});
         return rc == RC_OK ? RC_PENDING : rc;
     }
     if (rc != RC_OK) return rc == RC_ENOMEM ? rc : RC_OK; /* without history it is a channel like any other */

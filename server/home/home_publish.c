@@ -2,6 +2,7 @@
 #include "server/home/home_publish.h"
 
 #include "core/channel.h"
+#include "core/letter.h"
 #include "core/message.h"
 #include "core/query.h"
 #include "core/receipts.h"
@@ -85,12 +86,25 @@ static enum rc pass_in_turn(struct shard *shard, struct channel *channel, struct
     return home_pass_on(shard, channel, message, query, receipt);
 }
 
+/* Waits as the letter that it came with. Takes over both, unless it fails. */
+static enum rc wait_for_log(struct shard *shard, struct channel_log *log, struct message *message,
+                            struct query *query)
+{
+    if (query == NULL) {
+        return channel_log_wait(shard, log, &(struct letter){.message = message, .kind = LETTER_PUBLISH});
+    }
+    query->message = message;
+    enum rc rc = channel_log_wait(shard, log, &(struct letter){.query = query, .kind = LETTER_ASK});
+    if (rc != RC_OK) query->message = NULL;
+    return rc;
+}
+
 /* What is not to be kept waits for the log too, should others wait there. */
 static bool waits_for_log(struct shard *shard, const struct channel *channel, struct message *message,
                           struct query *query)
 {
     struct channel_log *log = log_of(channel);
-    return log != NULL && log->state == LOG_READING && channel_log_wait(shard, log, NULL, message, query) == RC_OK;
+    return log != NULL && log->state == LOG_READING && wait_for_log(shard, log, message, query) == RC_OK;
 }
 
 /* Counts an invitation; true: it is one too many for this guest, who still finds the channel in its list. It is counted
@@ -123,7 +137,7 @@ enum rc home_publish(struct shard *shard, struct message *message, struct query 
     if (is_for_history) {
         if (channel == NULL) channel = shard_make_channel(shard, &message->channel);
         rc = channel != NULL ? channel_log_open(shard, channel->roster, &log) : RC_ENOMEM;
-        if (rc == RC_PENDING) rc = channel_log_wait(shard, log, NULL, message, query);
+        if (rc == RC_PENDING) rc = wait_for_log(shard, log, message, query);
         if (rc == RC_OK && log->state == LOG_READING) return RC_OK; /* it waits there */
     } else if (waits_for_log(shard, channel, message, query)) {
         return RC_OK;
