@@ -52,8 +52,8 @@ enum rc history_append(struct history *history, struct message *message)
 
 void history_skip(struct history *history, uint64_t offset)
 {
-    history->last.offset = offset;
-    history->forgotten = offset;
+    if (offset > history->last.offset) history->last.offset = offset;
+    if (offset > history->forgotten) history->forgotten = offset;
 }
 
 void history_forget_oldest(struct history *history, struct counters *counters)

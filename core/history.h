@@ -43,7 +43,7 @@ void history_fini(struct history *history, struct counters *counters);
 
 /* Takes over a reference. The message's offset is larger than all here. RC_ENOMEM: not taken. */
 enum rc history_append(struct history *history, struct message *message);
-/* Notes that a message which is not kept here has this offset. */
+/* Notes that a message which is not kept here has this offset, perhaps one below the last. */
 void history_skip(struct history *history, uint64_t offset);
 /* Forgets the oldest; there is one. */
 void history_forget_oldest(struct history *history, struct counters *counters);

@@ -111,6 +111,21 @@ Test(history, says_whether_all_behind_an_offset_is_there, .timeout = 10)
     expect_all_given_back(&history);
 }
 
+/* What the store has is put back one after the other, under a last offset that is known before. */
+Test(history, what_is_passed_over_takes_no_offset_back, .timeout = 10)
+{
+    struct history history = {.last.offset = 20, .forgotten = 4};
+    append(&history, 5, 1);
+    history_skip(&history, 8);
+    append(&history, 9, 1);
+    cr_expect_eq(history.last.offset, 20);
+    cr_expect(history_has_all_behind(&history, 8) && !history_has_all_behind(&history, 7));
+    history_skip(&history, 7);
+    cr_expect_eq(history.last.offset, 20);
+    cr_expect(history_has_all_behind(&history, 8));
+    expect_all_given_back(&history);
+}
+
 /* Goal: a message that was stamped with another year stays no longer than those behind it, and keeps none of them. */
 Test(history, what_is_ahead_of_the_clock_goes_with_what_came_next, .timeout = 10)
 {
