@@ -101,7 +101,7 @@ void connection_ask(struct shard *shard, struct connection *connection)
 
 void connection_answered(struct shard *shard, struct connection *connection)
 {
-    if (connection->state == CONNECTION_DRAINING) return; /* the answer could not be queued */
+    if (connection_is_gone(connection)) return; /* the answer could not be queued */
     bool has_waited = connection->state == CONNECTION_ANSWERING;
     http_reader_reset(connection->http);
     connection->is_judged = false;
@@ -131,7 +131,7 @@ void connection_open(struct shard *shard, struct connection *connection)
     shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
     connection_say(shard, connection, opening_answer(shard, connection));
     free_reader(connection);
-    if (connection->state == CONNECTION_DRAINING) return;
+    if (connection_is_gone(connection)) return;
     enter(shard, connection, CONNECTION_OPEN);
     connection->pinged_ms = 0; /* it was moved_ms */
     frame_reader_init(&connection->reader, (uint32_t)shard->options->message_bytes_max);
@@ -333,7 +333,7 @@ void connection_settled(struct shard *shard, struct connection *connection)
 
 void connection_linger(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
-    if (connection->state == CONNECTION_DRAINING) return; /* the answer could not be queued */
+    if (connection_is_gone(connection)) return; /* the answer could not be queued */
     leave(shard, connection, reason);
     enter(shard, connection, CONNECTION_LINGERING);
     shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
@@ -454,7 +454,7 @@ void connection_choke(struct shard *shard, struct connection *connection)
 
 void connection_unchoke(struct shard *shard, struct connection *connection)
 {
-    if (!connection->is_choked || connection->state == CONNECTION_DRAINING) return;
+    if (!connection->is_choked || connection_is_gone(connection)) return;
     connection->is_choked = false;
     bool may_start = !connection->is_receiving && !connection->has_ended;
     if (may_start && connection_is_read(connection)) receive_start(shard, connection);

@@ -78,6 +78,6 @@ void throttle_end(struct shard *shard, struct connection *connection)
     free(throttle);
     if (!connection->is_throttled) return;
     connection->is_throttled = false;
-    bool is_over = connection->state == CONNECTION_DRAINING || connection->has_ended;
+    bool is_over = connection_is_gone(connection) || connection->has_ended;
     if (!is_over && !connection->is_receiving && connection_is_read(connection)) receive_start(shard, connection);
 }

@@ -52,7 +52,7 @@ static void say(struct shard *shard, struct connection *connection, struct http_
         if (copied > 0) memcpy(to + head_bytes, body.at, copied);
     }
     connection_say(shard, connection, batch);
-    if (copied == body.count || connection->state == CONNECTION_DRAINING) return;
+    if (copied == body.count || connection_is_gone(connection)) return;
     connection_say(shard, connection,
                    batch_of_static(body.at + copied, (uint32_t)(body.count - copied), shard->now_ms));
 }

@@ -3,10 +3,13 @@
  *
  * Method: that of tests/support/scarce.h. Mailboxes are large, for a letter that cannot even be spilled ends the
  * process on purpose. */
+#include "server/connection/connection.h"
+#include "tests/support/api_client.h"
 #include "tests/support/scarce_steps.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SHARDS      3
 #define SEND_BUFFER 20000
@@ -75,4 +78,52 @@ Test(memory, while_it_is_short_some_are_closed_and_nothing_is_left_behind, .time
     }
     cr_expect_gt(closed, 0);
     cr_expect_gt(scarce_failures, 100);
+}
+
+/* ---- an end that leaves nothing under way ---- */
+
+/* Asks what needs another shard's answer, and goes on sending until it is not read any more. */
+static void ask_and_send_on(struct client *client)
+{
+    char *request = api_request("GET", "/channels", "", "");
+    char more[3000];
+    memset(more, 'x', sizeof more);
+    fake_write(client->socket, request, strlen(request));
+    fake_write(client->socket, more, sizeof more);
+    free(request);
+}
+
+/* True: its receive is over, and its answer has not come yet. */
+static bool until_unread(const struct connection *connection)
+{
+    for (uint32_t steps = 0; steps < 200; steps++) {
+        scenario_step(&scenario, 0);
+        if (connection->state == CONNECTION_ANSWERING && connection->is_choked && !connection->is_receiving)
+            return true;
+    }
+    return false;
+}
+
+/* Nothing of the kernel's holds the connection then: it is free as soon as it has ended, while its answer is still
+ * being said. Which shard runs first, the seed decides. */
+Test(memory, an_answer_without_memory_ends_one_that_is_not_read, .timeout = 60)
+{
+    uint64_t ended = 0;
+    atomic_store(&log_level_now, -1);
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        scenario_start(&scenario, seed, CHANNEL_FLAGS("", "--shards", "3", "--head-bytes-max", "1KiB"));
+        struct api_client *api = api_client_join(&scenario, 0, SEND_BUFFER);
+        scenario_settle(&scenario);
+        const struct connection *connection = &scenario.server.shards[0].connections[0];
+        ask_and_send_on(api->client);
+        if (until_unread(connection)) {
+            while (connection->state == CONNECTION_ANSWERING) {
+                scarce_steps(&scenario, 1, 1);
+            }
+            ended += connection->state == CONNECTION_FREE;
+        }
+        scenario_pass(&scenario, 20000); /* an answer to what it sent on is waited for no longer */
+        scenario_stop(&scenario);
+    }
+    cr_expect_gt(ended, 0);
 }
