@@ -1,6 +1,7 @@
 #!/bin/bash
 # tests/rows.sh [root] - who may use whom, by folder. Of server/ the rows stand in server/CMakeLists.txt, where they
-# also say what is linked with what; net, net/tls and bench have theirs below. Core may be used by all.
+# also say what is linked with what; net, net/tls and bench have theirs below. Core may be used by all. What tests
+# tests/X/ may use what X may, and tests/support/; those of whole servers, tests/server/scenario/, may use all.
 #
 # Prints `file:line: cause` for each offence and exits 1 if there is any. Needs find and any POSIX awk, no git.
 set -euo pipefail
@@ -12,7 +13,7 @@ cd "${1:-$(dirname "$0")/..}"
 exceptions='
 '
 
-mapfile -d '' files < <(find server net bench -name '*.[ch]' -print0 | sort -z)
+mapfile -d '' files < <(find server net bench tests/{core,net,server,bench} -name '*.[ch]' -print0 | sort -z)
 
 awk -v exceptions="$exceptions" '
 function offence_at(file, line, cause) {
@@ -53,6 +54,7 @@ function room_of(path,    parts) {
 
 function check(target,    used) {
     used = room_of(target)
+    if (is_test && target ~ /^tests\/support\//) return
     if (used == room || used == "core" || (room, used) in may) return
     if ((FILENAME, target) in excused) {
         needed[FILENAME, target] = 1
@@ -61,7 +63,7 @@ function check(target,    used) {
         still_needed[room, used] = 1
         return
     }
-    offence_at(FILENAME, FNR, "includes " target ": " room " may not use " used)
+    offence_at(FILENAME, FNR, "includes " target ": " (is_test ? "tests of " : "") room " may not use " used)
 }
 
 BEGIN {
@@ -81,10 +83,12 @@ FILENAME == "server/CMakeLists.txt" {
 }
 
 FNR == 1 {
-    room = room_of(FILENAME)
-    is_free = FILENAME == "server/main.c" || FILENAME ~ /^bench\/pieces\//
+    place = FILENAME
+    is_test = sub(/^tests\//, "", place)
+    room = room_of(place)
+    is_free = place == "server/main.c" || place ~ /^bench\/pieces\// || (is_test && place ~ /^server\/scenario\//)
     if (room == "server" && !is_free) offence_at(FILENAME, 1, "stands in no room")
-    if (FILENAME ~ /^server\// && !is_free && room != "server" && !(room in has_row))
+    if (place ~ /^server\// && !is_free && room != "server" && !(room in has_row))
         offence_at(FILENAME, 1, "its room has no row in server/CMakeLists.txt")
 }
 
