@@ -109,7 +109,7 @@ enum rc channel_log_wait(struct shard *shard, struct channel_log *log, const str
 
 /* ---- time ---- */
 
-/* So that a restart does not forget it. A log that was never read is read first. */
+/* Has the store note a loss, so that a restart does not forget it. A log that was never read is read first. */
 static void save_loss(struct shard *shard, struct channel_log *log)
 {
     log->save_at_ms = shard->now_ms + SAVE_AGAIN_MS; /* if this fails, now or later */

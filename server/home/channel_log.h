@@ -43,10 +43,10 @@ enum rc channel_log_keep(struct shard *shard, struct channel_log *log, struct me
 /* Can a reader who came so far get everything since? It may be the store that has it. */
 bool channel_log_is_whole(const struct channel_log *log, const struct position *from);
 
-/* The time has come that it told its roster: forgets what is too old, and the log when nobody needs it: false, it is
- * gone. Otherwise the roster is told the next time. */
+/* The time has come that the log told its roster: forgets what is too old, and the log when nobody needs it: false, it
+ * is gone. Otherwise the roster is told the next time. */
 bool channel_log_run(struct shard *shard, struct channel_log *log);
-/* The same when the last subscriber has left. */
+/* Like channel_log_run(), when the last subscriber has left. */
 bool channel_log_left(struct shard *shard, struct channel_log *log);
 
 /* The shard ends, channel_log_end() has been called: gives up the log. */

@@ -336,7 +336,7 @@ void channel_log_take_answers(struct shard *shard)
     }
 }
 
-/* Nobody will be answered any more. */
+/* Gives up a query and those that wait for its receipt: nobody will be answered any more. */
 static void drop_waiting(struct shard *shard, struct query *query, struct receipt *receipt)
 {
     while (receipt != NULL && receipt->waiting != NULL) {

@@ -74,7 +74,7 @@ struct range {
     uint32_t end;
 };
 
-/* At least one message, then as many as fit. */
+/* Chooses at least one message, then as many as fit. */
 static struct range choose(const struct shard *shard, const struct history *window, const struct query_page *asked)
 {
     uint64_t bytes = 0, bytes_max = shard->options->replay_bytes_max;

@@ -59,7 +59,7 @@ static void answer(struct shard *shard, struct join *join)
     post_send(shard, join->from, LETTER_SUBSCRIBED, join);
 }
 
-/* It is told at the end of the turn; at once, if there is no memory to remember that. */
+/* Who came and went is told at the end of the turn; at once, if there is no memory to remember that. */
 static void members_changed(struct shard *shard, struct roster *roster)
 {
     if (!home_settle_later(shard, roster)) home_tell_members(shard, roster);
@@ -115,7 +115,7 @@ static void dismiss(struct shard *shard, struct roster *roster, uint32_t from, e
     if (channel_log_left(shard, roster->log)) home_set_timer(shard, roster);
 }
 
-/* Who joined and could not be greeted is out again, and knows it. */
+/* Answers a join with its greeting. Who could not be greeted is out again, and knows it. */
 static void greet(struct shard *shard, struct roster *roster, struct join *join, enum rc rc, struct message *greeting)
 {
     if (rc != RC_OK) {
@@ -194,7 +194,7 @@ void home_leave(struct shard *shard, uint32_t from, struct roster *roster, enum 
 
 /* ---- settling ---- */
 
-/* In the order they came. */
+/* Takes those who joined, in the order they came. */
 static struct join *take_joiners(struct roster *roster)
 {
     struct join *joiners = NULL;

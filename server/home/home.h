@@ -21,7 +21,7 @@ struct text;
 void home_subscribe(struct shard *shard, uint32_t from, struct join *join);
 /* A member has left, or one whom the answer did not find. Takes over the join. */
 void home_unsubscribe(struct shard *shard, uint32_t from, struct join *join);
-/* Anybody but a member has left. */
+/* A subscriber that is no member has left. */
 void home_leave(struct shard *shard, uint32_t from, struct roster *roster, enum form form);
 
 /* Once a turn, before the fan-out: answers those who joined as members, all with one snapshot; tells changed counts. */

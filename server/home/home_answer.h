@@ -22,7 +22,7 @@ enum rc home_answer_channel(const struct shard *shard, struct query *query);
 
 /* Sends the answer back. Takes over the query. */
 void query_done(struct shard *shard, struct query *query, enum rc rc);
-/* It has been published, or could not be. Takes over the query. */
+/* What the query published has gone out, or could not. Takes over the query. */
 void query_published(struct shard *shard, struct query *query, enum rc rc);
 
 /* Answers whoever published, and who repeated that meanwhile. Takes over the query; NULLs are accepted. */
@@ -30,5 +30,5 @@ void home_answer_publish(struct shard *shard, struct query *query, struct receip
                          const struct position *position);
 /* The shard's receipts, made when first wanted. NULL: out of memory. */
 struct receipts *home_receipts(struct shard *shard);
-/* How many there are has changed. */
+/* How many receipts there are has changed: counts them. */
 void home_count_keys(struct shard *shard);

@@ -14,7 +14,7 @@ struct message;
 struct roster;
 struct shard;
 
-/* Of the roster's channel; nothing of a user's. user_id may be empty. */
+/* Tells of something in the roster's channel, unless it is a user's. user_id may be empty. */
 void home_tell_backend(struct shard *shard, const struct roster *roster, enum webhook_kind kind, struct text user_id,
                        uint32_t count);
 /* The first subscriber came, the last one left. */

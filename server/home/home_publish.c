@@ -20,8 +20,8 @@
 #define INVITATIONS_MAX 20 /* to one guest, within: */
 #define INVITATIONS_MS  10000
 
-/* Was it published before, with the same key? Then the query is answered, now or with the first. Otherwise *receipt_r
- * is its own, or NULL if it has no key or no keys are remembered. RC_OK: it is new. */
+/* Was the message published before, with the same key? Then the query is answered, now or with the first. Otherwise
+ * *receipt_r is its own, or NULL if it has no key or no keys are remembered. RC_OK: it is new. */
 static enum rc look_for_repeat(struct shard *shard, const struct message *message, struct query *query,
                                struct receipt **receipt_r)
 {
@@ -47,7 +47,7 @@ static enum rc look_for_repeat(struct shard *shard, const struct message *messag
     return RC_PENDING;
 }
 
-/* As it stands in the frame, escaped, without its quotes. */
+/* The event's name as it stands in the frame, escaped, without its quotes. */
 static struct text event_name(const struct message *message)
 {
     struct text quoted = message_part_text(message, message->event_name);

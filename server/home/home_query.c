@@ -60,7 +60,7 @@ static enum rc answer_channels(const struct shard *shard, struct query *query)
     return rc;
 }
 
-/* RC_PENDING: it will be. */
+/* Fills in the answer. RC_PENDING: it comes later. */
 static enum rc answer(struct shard *shard, struct query *query)
 {
     struct message *message = query->message;
