@@ -50,13 +50,13 @@ static inline void trace_note(struct trace *trace, struct trace_event event)
     ck_pr_store_64(&trace->count, trace->count + 1);
 }
 
-/* Owner: from here on what happens is about this connection, */
+/* Owner: from here on what happens is about this connection. */
 static inline void trace_hold(struct trace *trace, uint32_t slot)
 {
     ck_pr_store_32(&trace->at_hand, slot + 1);
 }
 
-/* or about none any more. */
+/* Owner: from here on what happens is about no connection. */
 static inline void trace_let_go(struct trace *trace)
 {
     ck_pr_store_32(&trace->at_hand, 0);
@@ -66,5 +66,6 @@ static inline void trace_let_go(struct trace *trace)
  * the oldest first; returns how many. What is overwritten meanwhile is left out. */
 uint32_t trace_read(const struct trace *trace, struct trace_event *events_r, uint32_t events_max);
 
-/* Static, never NULL, with its places as core/trace.def says. Any number: an event may be read of broken memory. */
+/* The text of a kind of event, static, never NULL, with its places as core/trace.def says. Any number: an event may be
+ * read of broken memory. */
 const char *trace_text(unsigned kind);

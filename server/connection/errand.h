@@ -13,7 +13,7 @@ struct errand_kind {
     void (*abandoned)(struct shard *shard, struct connection *connection);
 };
 
-/* First in what it is made of. */
+/* What waits begins with this; its kind knows the rest. */
 struct errand {
     const struct errand_kind *kind;
 };

@@ -21,15 +21,15 @@ struct watchdog;
  * why. */
 enum rc watchdog_start(struct watchdog **watchdog_r, const struct shard *shards, uint32_t shards_count,
                        uint64_t limit_ms, char *reason_r, size_t reason_size);
-/* Ends the thread, after those of the shards; the counters stay. Accepts NULL, */
+/* Ends the thread, after those of the shards; the counters stay. Accepts NULL. */
 void watchdog_stop(struct watchdog *watchdog);
-/* as does this, for one that was stopped. */
+/* Frees a watchdog that was stopped. Accepts NULL. */
 void watchdog_free(struct watchdog *watchdog);
 const struct counters *watchdog_counters(const struct watchdog *watchdog);
 
 /* Below: what the thread does, for tests. */
 
-/* One without a thread. NULL: out of memory. */
+/* Makes a watchdog without a thread. NULL: out of memory. */
 struct watchdog *watchdog_new(const struct shard *shards, uint32_t shards_count, uint64_t limit_ms, uint64_t now_ms);
 /* How long it rests between two looks. */
 uint32_t watchdog_period_ms(const struct watchdog *watchdog);

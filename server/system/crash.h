@@ -23,5 +23,5 @@ void crash_watch(crash_tell *before, crash_tell *behind);
 /* Each thread, when it begins: it takes these signals, also when its stack has run over. */
 void crash_thread_init(void);
 
-/* For those two: says the line, and empties it. */
+/* For `before` and `behind` of crash_watch(): says the line, and empties it. */
 void crash_say(struct safe_line *line);
