@@ -110,9 +110,7 @@ void connection_answered(struct shard *shard, struct connection *connection)
     enter(shard, connection, CONNECTION_REQUEST);
     connection->is_choked = false;
     receive_held(shard, connection);
-    bool is_reading = connection->state == CONNECTION_REQUEST || connection->state == CONNECTION_JOINING ||
-                      connection->state == CONNECTION_OPEN;
-    if (!is_reading) return;
+    if (connection_is_gone(connection)) return;
     if (connection->has_ended) {
         /* Its end had to wait for the answer; and for what came before it, if that is being taken in. */
         if (!connection->is_taken_in) connection_ended(shard, connection);
