@@ -15,6 +15,7 @@ static struct batch *batch_make(uint32_t own_bytes, uint64_t now_ms)
 
 struct batch *batch_of_message(struct message *message, enum form form, uint64_t now_ms)
 {
+    assert(message_has(message, form));
     struct batch *batch = batch_make(0, now_ms);
     if (batch == NULL) return NULL;
     batch->message = message;
@@ -26,6 +27,7 @@ struct batch *batch_of_message(struct message *message, enum form form, uint64_t
 
 struct batch *batch_of_static(const void *bytes, uint32_t count, uint64_t now_ms)
 {
+    assert(bytes != NULL && count > 0);
     struct batch *batch = batch_make(0, now_ms);
     if (batch == NULL) return NULL;
     batch->bytes = bytes;
@@ -45,6 +47,7 @@ struct batch *batch_new(uint32_t count, uint64_t now_ms, uint8_t **bytes_r)
 
 void batch_free(struct counters *counters, struct batch *batch)
 {
+    assert(batch->bytes != NULL);
     assert(batch->references == 0);
     if (batch->message != NULL) message_drop(counters, batch->message);
     free(batch);

@@ -27,6 +27,7 @@ enum rc channel_subscribe(struct channel *channel, struct subscription *subscrip
     struct audience *audience = &channel->audiences[subscription->form];
     enum rc rc = reserve_place(audience);
     if (rc != RC_OK) return rc;
+    assert(audience->count < audience->capacity);
     subscription->channel = channel;
     subscription->position = audience->count;
     audience->slots[audience->count] = subscription->slot;
@@ -39,6 +40,7 @@ void channel_unsubscribe(struct channel *channel, struct subscription *subscript
 {
     struct audience *audience = &channel->audiences[subscription->form];
     uint32_t position = subscription->position;
+    assert(position < audience->count);
     assert(subscription->channel == channel && audience->subscriptions[position] == subscription);
     audience->count--;
     if (position != audience->count) {
@@ -68,6 +70,7 @@ bool channel_wants(const struct channel *channel, const struct message *message)
 
 enum rc channel_arrive(struct channel *channel, struct message *message)
 {
+    assert(channel->arrived_count <= channel->arrived_capacity);
     if (channel->arrived_count == channel->arrived_capacity) {
         uint32_t capacity = channel->arrived_capacity > 0 ? 2 * channel->arrived_capacity : 4;
         struct message **arrived = realloc(channel->arrived, capacity * sizeof(struct message *));

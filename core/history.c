@@ -20,12 +20,14 @@ void history_fini(struct history *history, struct counters *counters)
     while (history->count > 0) {
         history_forget_oldest(history, counters);
     }
+    assert(history->bytes == 0);
     free(history->messages);
     *history = (struct history){0};
 }
 
 static enum rc grow(struct history *history)
 {
+    assert(history->count == history->capacity);
     uint32_t capacity = history->capacity > 0 ? 2 * history->capacity : CAPACITY_MIN;
     struct message **messages = malloc(capacity * sizeof(struct message *));
     if (messages == NULL) return RC_ENOMEM;
@@ -58,7 +60,9 @@ void history_skip(struct history *history, uint64_t offset)
 
 void history_forget_oldest(struct history *history, struct counters *counters)
 {
+    assert(history->count > 0);
     struct message *oldest = history_at(history, 0);
+    assert(history->bytes >= history_message_bytes(oldest));
     history->first = (history->first + 1) & (history->capacity - 1);
     history->count--;
     history->bytes -= history_message_bytes(oldest);
@@ -74,6 +78,7 @@ static bool is_ahead(const struct message *message, uint64_t now_ms)
 /* The index of the oldest message whose time can be believed; count: there is none. */
 static uint32_t first_believed(struct history *history, uint64_t now_ms)
 {
+    assert(history->count > 0);
     uint32_t index = history_behind(history, history->ahead);
     while (index < history->count && is_ahead(history_at(history, index), now_ms)) {
         history->ahead = history_at(history, index++)->offset;
@@ -83,6 +88,7 @@ static uint32_t first_believed(struct history *history, uint64_t now_ms)
 
 uint64_t history_expires_ms(struct history *history, uint64_t ttl_ms, uint64_t now_ms)
 {
+    assert(history->count > 0);
     uint32_t index = is_ahead(history_at(history, 0), now_ms) ? first_believed(history, now_ms) : 0;
     return history_at(history, index < history->count ? index : 0)->time_ms + ttl_ms;
 }

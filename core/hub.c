@@ -43,6 +43,7 @@ void hub_fini(struct hub *hub)
 
 uint32_t hub_home(const struct hub *hub, const struct name *name)
 {
+    assert(hub->homes > 0);
     return name_home(name, hub->homes);
 }
 
@@ -63,6 +64,7 @@ struct channel *hub_find(const struct hub *hub, const struct name *name)
 /* Without the memory for a larger table, the old one goes on with longer chains. */
 static void grow(struct hub *hub)
 {
+    assert(hub->count == hub->capacity);
     struct hub larger = *hub;
     larger.capacity = 2 * hub->capacity;
     larger.table = calloc(larger.capacity, sizeof(struct channel *));

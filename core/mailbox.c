@@ -55,6 +55,7 @@ void mailbox_free(struct mailbox *mailbox)
 
 static bool spill_grow(struct spill *spill)
 {
+    assert(spill->count == spill->capacity);
     uint32_t capacity = spill->capacity > 0 ? 2 * spill->capacity : 64;
     struct letter *letters = malloc(capacity * sizeof *letters);
     if (letters == NULL) return false;

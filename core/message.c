@@ -32,6 +32,7 @@ struct message *message_new(struct counters *counters, const struct name *channe
 struct message *message_new_of(struct counters *counters, const struct name *channel, enum form form,
                                uint32_t frame_bytes)
 {
+    assert(form < FORMS_MAX);
     uint32_t sizes[FORMS_MAX] = {0};
     sizes[form] = frame_bytes;
     return message_new(counters, channel, sizes);
@@ -45,6 +46,7 @@ void message_hold(struct message *message, uint32_t references)
 
 void message_drop(struct counters *counters, struct message *message)
 {
+    assert(ck_pr_load_uint(&message->references) > 0);
     /* The lone owner needs no atomic: nobody else can take a reference any more. */
     if (ck_pr_load_uint(&message->references) > 1) {
         bool is_last;

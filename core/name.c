@@ -1,6 +1,8 @@
 /* core/name.c - the keyed hash of channel names (SipHash-1-3, Aumasson and Bernstein 2012) and their grammar. */
 #include "core/name.h"
 
+#include <assert.h>
+
 static uint64_t key[2];
 
 void name_set_key(uint64_t key_0, uint64_t key_1)
@@ -55,6 +57,7 @@ static uint64_t hash_text(const char *text, uint32_t length)
 
 struct name name_of(uint16_t app, struct text text)
 {
+    assert(text.count <= UINT32_MAX);
     /* Nobody can choose the app: one multiplication keeps the names of apps apart (Knuth's multiplier, 64 bits). */
     uint64_t hash = hash_text(text.at, (uint32_t)text.count) ^ app * UINT64_C(0x9e3779b97f4a7c15);
     return (struct name){.text = text.at, .length = (uint32_t)text.count, .app = app, .hash = hash};

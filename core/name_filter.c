@@ -1,6 +1,7 @@
 /* core/name_filter.c - levels of bits, each asked. */
 #include "core/name_filter.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define FIRST_LEVEL_BITS (UINT64_C(1) << 17)
@@ -22,6 +23,7 @@ void name_filter_fini(struct name_filter *filter)
 
 static uint64_t level_bits(uint32_t level)
 {
+    assert(level <= NAME_FILTER_LEVELS_MAX);
     return FIRST_LEVEL_BITS << level;
 }
 

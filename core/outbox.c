@@ -14,6 +14,7 @@ struct outbox_rest {
 
 static inline struct batch **rest_at(struct outbox_rest *rest, uint32_t index)
 {
+    assert(index < rest->capacity);
     return &rest->batches[(rest->head + index) & (rest->capacity - 1)];
 }
 
@@ -40,6 +41,7 @@ static struct batch *rest_take_first(struct outbox *outbox)
 {
     struct outbox_rest *rest = outbox->rest;
     if (rest == NULL) return NULL;
+    assert(rest->count > 0);
     struct batch *batch = *rest_at(rest, 0);
     rest->head = (rest->head + 1) & (rest->capacity - 1);
     if (--rest->count == 0) {
@@ -51,6 +53,7 @@ static struct batch *rest_take_first(struct outbox *outbox)
 
 enum rc outbox_append_behind(struct outbox *outbox, struct batch *batch)
 {
+    assert(outbox->first != NULL);
     enum rc rc = rest_reserve(outbox);
     if (rc != RC_OK) return rc;
     struct outbox_rest *rest = outbox->rest;
@@ -64,6 +67,7 @@ enum rc outbox_append_behind(struct outbox *outbox, struct batch *batch)
 /* Puts a batch before the rest's entry `index`; few stand before it, so those move. */
 static void rest_insert(struct outbox_rest *rest, uint32_t index, struct batch *batch)
 {
+    assert(rest->count < rest->capacity && index <= rest->count);
     rest->head = (rest->head - 1) & (rest->capacity - 1);
     rest->count++;
     for (uint32_t i = 0; i < index; i++) {
@@ -81,7 +85,9 @@ static uint32_t controls_end(const struct outbox *outbox)
 
 static void replace_newest_control(struct outbox *outbox, struct counters *counters, struct batch *batch)
 {
+    assert(outbox->rest != NULL && outbox->controls == OUTBOX_CONTROLS_MAX);
     struct batch **newest = rest_at(outbox->rest, controls_end(outbox) - 2);
+    assert((*newest)->is_control);
     outbox->bytes += batch->count;
     outbox->bytes -= (*newest)->count;
     batch_drop(counters, *newest);
@@ -91,6 +97,7 @@ static void replace_newest_control(struct outbox *outbox, struct counters *count
 
 enum rc outbox_append_control(struct outbox *outbox, struct counters *counters, struct batch *batch)
 {
+    assert(outbox->controls <= OUTBOX_CONTROLS_MAX);
     batch->is_control = true;
     if (outbox->controls == OUTBOX_CONTROLS_MAX) {
         replace_newest_control(outbox, counters, batch);
@@ -120,6 +127,7 @@ uint32_t outbox_count(const struct outbox *outbox)
 
 size_t outbox_copy(const struct outbox *outbox, uint8_t *to, size_t room)
 {
+    assert(outbox->first != NULL);
     size_t count;
     const uint8_t *from = outbox_first_bytes(outbox, &count);
     if (count > room) return 0;
@@ -136,7 +144,9 @@ size_t outbox_copy(const struct outbox *outbox, uint8_t *to, size_t room)
 
 static void drop_first(struct outbox *outbox, struct counters *counters)
 {
+    assert(outbox->first != NULL);
     struct batch *gone = outbox->first;
+    assert(!gone->is_control || outbox->controls > 0);
     if (gone->is_control) outbox->controls--;
     outbox->first = rest_take_first(outbox);
     outbox->first_sent = 0;
@@ -153,6 +163,7 @@ void outbox_advance(struct outbox *outbox, struct counters *counters, uint64_t c
         count -= left;
         drop_first(outbox, counters);
     }
+    assert(outbox->first != NULL || (count == 0 && outbox->bytes == 0));
     outbox->first_sent += (uint32_t)count;
 }
 

@@ -68,6 +68,7 @@ void pool_fini(struct pool *pool)
 
 void *pool_take(struct pool *pool)
 {
+    assert(pool->in_use <= pool->high_water);
     void *object = pool->free;
     if (object != NULL) {
         ASAN_UNPOISON_MEMORY_REGION(object, pool->stride_bytes);

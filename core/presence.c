@@ -125,6 +125,7 @@ static uint32_t *chain_of(const struct presence *presence, uint64_t hash)
 
 static void link_member(struct presence *presence, uint32_t place)
 {
+    assert(place < presence->used);
     struct member *member = &presence->members[place];
     uint32_t *chain = chain_of(presence, member->hash);
     member->next = *chain;
@@ -202,6 +203,7 @@ static uint32_t *changed_link_back_to(struct presence *presence, const struct me
 
 static void note_change(struct presence *presence, uint32_t place)
 {
+    assert(place < presence->used);
     struct member *member = &presence->members[place];
     if (member->is_changed) return;
     member->is_changed = true;
@@ -213,6 +215,7 @@ static void note_change(struct presence *presence, uint32_t place)
 
 static void forget_change(struct presence *presence, struct member *member)
 {
+    assert(member->is_changed);
     *changed_link_to(presence, member) = member->changed_after;
     *changed_link_back_to(presence, member) = member->changed_before;
     member->is_changed = false;
@@ -221,6 +224,7 @@ static void forget_change(struct presence *presence, struct member *member)
 /* The last of the array comes to this place. */
 static void move_last(struct presence *presence, uint32_t place)
 {
+    assert(place < presence->used);
     uint32_t last = --presence->used;
     if (place == last) return;
     struct member *member = &presence->members[place];
@@ -281,6 +285,7 @@ bool presence_has_changes(const struct presence *presence)
 
 static void count_in(struct presence *presence, struct member *member)
 {
+    assert(member->connections == 0);
     member->connections = 1;
     presence->count++;
     presence->connections++;
@@ -295,6 +300,7 @@ static bool has_info(const struct member *member, const struct member *other)
 /* A member who left is here again, before that was taken as a change. */
 static enum rc come_back(struct presence *presence, struct member *member, struct text user_id, struct text info)
 {
+    assert(member->connections == 0 && member->is_changed);
     struct member again;
     if (!member_init(&again, user_id, info)) return RC_ENOMEM;
     if (has_info(member, &again)) {
@@ -311,6 +317,7 @@ static enum rc come_back(struct presence *presence, struct member *member, struc
 
 enum rc presence_join(struct presence *presence, struct text user_id, struct text info)
 {
+    assert(presence->used <= presence->capacity);
     assert(user_id.count <= TEXT_MAX && info.count <= TEXT_MAX);
     drop_gone(presence);
     uint32_t place = find(presence, user_id);
@@ -333,6 +340,7 @@ enum rc presence_join(struct presence *presence, struct text user_id, struct tex
 
 bool presence_leave(struct presence *presence, struct text user_id)
 {
+    assert(presence->count > 0 && presence->connections > 0);
     drop_gone(presence);
     uint32_t place = find(presence, user_id);
     assert(place != PLACE_NONE && presence->members[place].connections > 0);

@@ -23,6 +23,7 @@ struct query *query_new(enum query_kind kind, const struct name *name)
 
 struct query *query_new_behind(struct counters *counters, const struct name *channel)
 {
+    assert(channel->length > 0);
     static const uint32_t no_frames[FORMS_MAX];
     struct query *query = query_new(QUERY_PUBLISH, channel);
     struct message *message = query != NULL ? message_new(counters, channel, no_frames) : NULL;
@@ -53,6 +54,7 @@ bool query_key_is_valid(struct text key)
 
 void query_set_key(struct query *query, enum query_asker asker, struct text key)
 {
+    assert(query_key_is_valid(key));
     static_assert(sizeof query->key == 1 + QUERY_KEY_BYTES_MAX + 1, "a letter, the key, its end");
     query->key[0] = asker == QUERY_OF_CLIENT ? RECEIPT_LETTER_CLIENT : RECEIPT_LETTER_BACKEND;
     memcpy(query->key + 1, key.at, key.count);

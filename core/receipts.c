@@ -86,6 +86,7 @@ void receipts_forget(struct receipts *receipts, struct receipt *receipt)
     }
     *place = receipt->next;
     struct owned *owned = &receipts->owned[receipt->owner];
+    assert(owned->count > 0);
     TAILQ_REMOVE(&owned->by_age, receipt, entry);
     owned->count--;
     free(receipt);
@@ -138,6 +139,7 @@ static void grow(struct receipts *receipts)
 /* In the table, and not yet in the list. NULL: out of memory. */
 static struct receipt *add(struct receipts *receipts, const struct name *channel, struct text key, uint64_t opened_ms)
 {
+    assert(channel->length <= UINT16_MAX && key.count <= UINT16_MAX);
     struct receipt *receipt = malloc(sizeof *receipt + channel->length + key.count);
     if (receipt == NULL) return NULL;
     if (receipts_count(receipts) >= receipts->buckets) grow(receipts);

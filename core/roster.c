@@ -10,6 +10,7 @@
 
 struct roster *roster_new(struct channel *channel)
 {
+    assert(channel != NULL);
     struct roster *roster = malloc(sizeof *roster);
     if (roster == NULL) return NULL;
     *roster = (struct roster){.channel = channel, .type = channel_type_of(name_text(&channel->name))};
@@ -28,6 +29,7 @@ void roster_free(struct roster *roster)
 /* Few shards, walked in every publish too: no index is faster. */
 static struct interest *find(const struct roster *roster, uint32_t shard)
 {
+    assert(roster->interests_count <= roster->interests_capacity);
     for (uint32_t i = 0; i < roster->interests_count; i++) {
         if (roster->interests[i].shard == shard) return &roster->interests[i];
     }
@@ -70,6 +72,7 @@ void roster_remove(struct roster *roster, uint32_t shard, enum form form)
 {
     struct interest *interest = find(roster, shard);
     assert(interest != NULL && interest->counts[form] > 0);
+    assert(roster->counts[form] >= interest->counts[form]);
     interest->counts[form]--;
     roster->counts[form]--;
     if (!has_any(interest->counts)) *interest = roster->interests[--roster->interests_count];

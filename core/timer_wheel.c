@@ -5,6 +5,8 @@
  * rounds; it is forgotten (0) when its timers fire or one of them is cleared, and looked up when asked for. */
 #include "core/timer_wheel.h"
 
+#include <assert.h>
+
 enum {
     SLOTS_PER_WORD = 64,
     WORDS = TIMER_SLOTS / SLOTS_PER_WORD,
@@ -17,6 +19,7 @@ static uint32_t slot_of(uint64_t tick)
 
 static void list_push(struct timer **head, struct timer *timer)
 {
+    assert(timer->place == NULL);
     timer->next = *head;
     timer->place = head;
     if (timer->next != NULL) timer->next->place = &timer->next;
@@ -25,6 +28,7 @@ static void list_push(struct timer **head, struct timer *timer)
 
 static void list_remove(struct timer *timer)
 {
+    assert(*timer->place == timer);
     *timer->place = timer->next;
     if (timer->next != NULL) timer->next->place = timer->place;
     timer->next = NULL;
@@ -33,11 +37,13 @@ static void list_remove(struct timer *timer)
 
 static void mark_empty(struct timer_wheel *wheel, uint32_t slot)
 {
+    assert(wheel->slots[slot] == NULL);
     wheel->filled[slot / SLOTS_PER_WORD] &= ~(UINT64_C(1) << slot % SLOTS_PER_WORD);
 }
 
 static void mark_filled(struct timer_wheel *wheel, uint32_t slot)
 {
+    assert(wheel->slots[slot] != NULL);
     wheel->filled[slot / SLOTS_PER_WORD] |= UINT64_C(1) << slot % SLOTS_PER_WORD;
 }
 
@@ -84,6 +90,7 @@ static uint32_t distance_to_filled(const struct timer_wheel *wheel, uint64_t tic
 /* Moves what is due in the next slot that may have something to wheel->due. */
 static void collect_next_slot(struct timer_wheel *wheel)
 {
+    assert(wheel->due == NULL && wheel->next_tick <= wheel->now_tick);
     wheel->next_tick += distance_to_filled(wheel, wheel->next_tick);
     if (wheel->next_tick > wheel->now_tick) {
         wheel->next_tick = wheel->now_tick + 1;
@@ -112,6 +119,7 @@ struct timer *timer_wheel_expire(struct timer_wheel *wheel, uint64_t now_ms)
     while (wheel->due == NULL && wheel->next_tick <= wheel->now_tick)
         collect_next_slot(wheel);
     struct timer *timer = wheel->due;
+    assert(timer == NULL || timer->tick <= wheel->now_tick);
     if (timer != NULL) timer_clear(wheel, timer);
     return timer;
 }

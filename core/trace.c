@@ -4,6 +4,7 @@
  * keeps only what no event that came meanwhile, or is being written, can have gone over. */
 #include "core/trace.h"
 
+#include <assert.h>
 #include <string.h>
 
 static struct trace_event event_of(const uint64_t words[2])
@@ -21,6 +22,7 @@ static struct trace_event event_of(const uint64_t words[2])
 
 uint32_t trace_read(const struct trace *trace, struct trace_event *events_r, uint32_t events_max)
 {
+    assert(events_max > 0);
     uint64_t end = ck_pr_load_64(&trace->count);
     uint64_t most = events_max < TRACE_EVENTS - 1 ? events_max : TRACE_EVENTS - 1;
     uint32_t count = (uint32_t)(end < most ? end : most);
