@@ -92,6 +92,7 @@ static enum rc crowd_new(struct crowd **crowd_r, const struct kind *kind, uint32
     struct crowd *crowd = aligned_alloc(_Alignof(struct crowd), sizeof *crowd);
     if (crowd == NULL) return RC_ENOMEM;
     *crowd = (struct crowd){.subscribers = subscribers, .messages = kind->messages, .turns = turns};
+    owner_take(&crowd->shard.owner);
     crowd->shard.outboxes = calloc(subscribers, sizeof crowd->shard.outboxes[0]);
     crowd->subscriptions = calloc(subscribers, sizeof crowd->subscriptions[0]);
     crowd->shard.options = &crowd->options;

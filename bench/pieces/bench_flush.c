@@ -57,6 +57,7 @@ static struct crowd *crowd_new(uint32_t connections, uint32_t batches, uint64_t 
     struct shard *shard = &crowd->shard;
     struct ring_setup setup = {.slots = connections, .buffers = 1, .buffer_bytes = 1};
     fake_kernel_init(1);
+    owner_take(&shard->owner);
     shard->crowds_behind = &crowd->crowds_behind;
     ring_new(&shard->ring, &setup, NULL, 0); /* the one in memory ends the program rather than fail */
     shard->outboxes = calloc(connections, sizeof shard->outboxes[0]);

@@ -38,6 +38,7 @@ static void everyone_lost_a_message(struct shard *shard, struct channel *channel
 
 static bool reserve_active(struct shard *shard)
 {
+    assert(shard->active_count <= shard->active_capacity);
     if (shard->active_count < shard->active_capacity) return true;
     uint32_t capacity = shard->active_capacity > 0 ? 2 * shard->active_capacity : 16;
     struct channel **active = realloc(shard->active, capacity * sizeof(struct channel *));
@@ -49,6 +50,7 @@ static bool reserve_active(struct shard *shard)
 
 void fan_out_later(struct shard *shard, struct channel *channel, struct message *message)
 {
+    assert(owner_is_me(&shard->owner));
     bool is_listed = channel->arrived_count > 0 || reserve_active(shard);
     if (!is_listed || channel_arrive(channel, message) != RC_OK) {
         everyone_lost_a_message(shard, channel);
@@ -72,6 +74,7 @@ struct run {
 /* Takes as many messages from `first` on as fit together; at least one. */
 static struct run next_run(const struct channel *channel, enum form form, uint32_t first)
 {
+    assert(first < channel->arrived_count);
     struct run run = {.messages = &channel->arrived[first], .form = form};
     while (first + run.count < channel->arrived_count) {
         uint32_t more = channel->arrived[first + run.count]->frame_bytes[form];
@@ -133,6 +136,7 @@ static struct batch *join(struct shard *shard, const struct run *run, const stru
 
 static struct batch *share(struct shard *shard, const struct run *run)
 {
+    assert(run->frames > 0);
     if (run->frames > 1) return join(shard, run, NULL);
     struct message **only = run->messages;
     while (!message_has(*only, run->form)) {
@@ -201,6 +205,7 @@ static void give_excluded(struct shard *shard, const struct run *run)
 
 static void fan_out(struct shard *shard, struct channel *channel, const struct run *run)
 {
+    assert(run->frames > 0 && run->count > 0);
     const struct audience *audience = &channel->audiences[run->form];
     assert(!flush_is_queueing(shard));
     struct batch *batch = share(shard, run);
@@ -248,6 +253,7 @@ static void settle(struct shard *shard, struct channel *channel)
 
 void fan_out_settle(struct shard *shard, struct channel *channel)
 {
+    assert(owner_is_me(&shard->owner));
     if (channel->arrived_count == 0) return;
     settle(shard, channel);
     for (uint32_t i = 0; i < shard->active_count; i++) {
@@ -259,6 +265,7 @@ void fan_out_settle(struct shard *shard, struct channel *channel)
 
 void fan_out_settle_all(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     if (shard->active_count == 0) return;
     trace_note(&shard->trace, (struct trace_event){.kind = TRACE_FANS_OUT, .number = shard->active_count});
     for (uint32_t i = 0; i < shard->active_count; i++) {

@@ -10,8 +10,11 @@
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
+
 enum rc publish(struct shard *shard, struct message *message)
 {
+    assert(owner_is_me(&shard->owner));
     uint32_t home = hub_home(&shard->hub, &message->channel);
     bool must_wait = crowd_must_wait(shard, message);
     enum rc rc = post_send(shard, home, LETTER_PUBLISH, message);
@@ -20,6 +23,7 @@ enum rc publish(struct shard *shard, struct message *message)
 
 void publish_deliver(struct shard *shard, struct message *message)
 {
+    assert(owner_is_me(&shard->owner));
     struct channel *channel = hub_find(&shard->hub, &message->channel);
     if (channel != NULL && channel_wants(channel, message)) {
         fan_out_later(shard, channel, message);

@@ -15,6 +15,8 @@
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
+
 /* ---- a connection's list ---- */
 
 struct subscription *subscription_find(const struct connection *connection, const struct name *channel,
@@ -50,6 +52,7 @@ static void unlink_subscription(struct connection *connection, struct subscripti
 
 enum rc subscribe(struct shard *shard, struct connection *connection, const struct join_wish *wish)
 {
+    assert(owner_is_me(&shard->owner));
     struct join *join = join_new(wish);
     struct subscription *subscription = pool_take(&shard->subscriptions);
     struct channel *channel = shard_make_channel(shard, &wish->channel);
@@ -91,6 +94,8 @@ static void forget(struct shard *shard, struct connection *connection, struct su
 
 void unsubscribe(struct shard *shard, struct connection *connection, struct subscription *subscription)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(subscription->channel != NULL && shard->connections + subscription->slot == connection);
     struct channel *channel = subscription->channel;
     uint32_t home = channel->home;
     if (subscription->is_pending) {
@@ -114,6 +119,7 @@ void unsubscribe(struct shard *shard, struct connection *connection, struct subs
 
 void unsubscribe_all(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     while (connection->subscriptions != NULL) {
         unsubscribe(shard, connection, connection->subscriptions);
     }
@@ -136,6 +142,7 @@ static void send_back(struct shard *shard, struct join *join)
 static void refused(struct shard *shard, struct connection *connection, struct subscription *subscription,
                     const struct join *join)
 {
+    assert(join->rc != RC_OK);
     forget(shard, connection, subscription, subscription->channel);
     connection->component->on_refused(shard, connection, join);
 }
@@ -152,6 +159,7 @@ static void greet(struct shard *shard, struct connection *connection, struct joi
 static void accepted(struct shard *shard, struct connection *connection, struct subscription *subscription,
                      struct join *join)
 {
+    assert(!subscription->is_pending && join->rc == RC_OK);
     struct channel *channel = subscription->channel;
     fan_out_settle(shard, channel); /* what arrived before this subscription is not for it */
     if (channel_subscribe(channel, subscription) != RC_OK) {
@@ -189,6 +197,8 @@ static void take_answer(struct shard *shard, struct connection *connection, stru
 
 void subscribe_answered(struct shard *shard, struct join *join)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(join->slot < shard->slots_used);
     struct connection *connection = &shard->connections[join->slot];
     bool was_asking = connection->life == join->life && join_may_be_long(join);
     uint32_t life = connection->life;

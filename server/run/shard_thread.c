@@ -117,6 +117,7 @@ static enum rc make_secure(struct shard *shard, struct tls_files *files, char *r
 enum rc shard_init(struct shard *shard, uint32_t homes_count, struct tls_files *files, char *reason_r,
                    size_t reason_size)
 {
+    owner_take(&shard->owner); /* until its thread begins */
     shard->signal_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     shard->slots_max = shard->door->slots_max;
     shard->answer_bytes = shard->options->replay_bytes_max; /* until answers tell */
@@ -142,7 +143,8 @@ enum rc shard_init(struct shard *shard, uint32_t homes_count, struct tls_files *
 void shard_fini(struct shard *shard)
 {
     if (shard->options == NULL) return;
-    ring_free(shard->ring); /* first: the kernel may write to our memory until then */
+    owner_take(&shard->owner); /* its thread has ended */
+    ring_free(shard->ring);    /* first: the kernel may write to our memory until then */
     if (shard->hub.table != NULL) home_end(shard);
     hub_fini(&shard->hub);
     name_filter_fini(&shard->seen);

@@ -5,6 +5,7 @@
 #include "core/message.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
 #include <ck_pr.h>
 
 uint32_t crowd_take(struct shard *shard)
@@ -21,6 +22,7 @@ uint32_t crowd_take(struct shard *shard)
 
 void crowd_left(struct shard *shard, uint64_t bytes)
 {
+    assert(owner_is_me(&shard->owner));
     shard->crowd_left_bytes += bytes;
 }
 
@@ -38,6 +40,7 @@ static void set_behind(struct shard *shard, uint32_t *shards, bool *is_behind, b
 
 void crowd_judge(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     if (shard->crowd.count == 0) {
         shard->crowd_pass = 0;
         shard->crowd_left_bytes = shard->crowd_left_before = 0;
@@ -50,12 +53,14 @@ void crowd_judge(struct shard *shard)
 
 void crowd_give_up(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     set_behind(shard, &shard->crowds_behind->late, &shard->is_crowd_late, false);
     set_behind(shard, &shard->crowds_behind->full, &shard->is_crowd_full, false);
 }
 
 void crowd_look(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     bool is_full = ck_pr_load_uint(&shard->crowds_behind->full) > 0;
     bool is_late = ck_pr_load_uint(&shard->crowds_behind->late) > 0;
     bool was_behind = shard->crowd_wait != CROWD_WAIT_NOBODY;
@@ -82,6 +87,7 @@ static bool is_for_crowd(struct shard *shard, const struct message *message)
 
 bool crowd_must_wait(struct shard *shard, const struct message *message)
 {
+    assert(owner_is_me(&shard->owner));
     switch (shard->crowd_wait) {
     case CROWD_WAIT_NOBODY:
         return false;

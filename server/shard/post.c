@@ -12,11 +12,13 @@
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
+#include <assert.h>
 #include <ck_pr.h>
 #include <stdlib.h>
 
 static enum rc send_letter(struct shard *shard, uint32_t to, const struct letter *letter)
 {
+    assert(to < shard->exchange->shards_count);
     if (to == shard->index) return shard->take(shard, to, letter);
     enum letter_lane lane = letter_lane((enum letter_kind)letter->kind);
     enum rc rc = mailbox_send(exchange_mailbox(shard->exchange, lane, shard->index, to), letter);
@@ -38,16 +40,19 @@ static enum rc send_letter(struct shard *shard, uint32_t to, const struct letter
 
 enum rc post_send(struct shard *shard, uint32_t to, enum letter_kind kind, void *body)
 {
+    assert(owner_is_me(&shard->owner));
     return send_letter(shard, to, &(struct letter){.body = body, .kind = (uint8_t)kind});
 }
 
 enum rc post_leave(struct shard *shard, uint32_t to, struct roster *roster, enum form form)
 {
+    assert(owner_is_me(&shard->owner));
     return send_letter(shard, to, &(struct letter){.roster = roster, .kind = LETTER_LEAVE, .form = (uint8_t)form});
 }
 
 enum rc post_ask(struct shard *shard, uint32_t slot, uint32_t life, enum query_asker asker, struct query *query)
 {
+    assert(owner_is_me(&shard->owner));
     uint32_t home = hub_home(&shard->hub, &query->name);
     query->asker = asker;
     query->shard = shard->index;
@@ -60,12 +65,14 @@ enum rc post_ask(struct shard *shard, uint32_t slot, uint32_t life, enum query_a
 
 void post_retry(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     uint32_t shards = shard->exchange->shards_count;
     for (uint32_t to = 0; shard->letters_waiting > 0 && to < shards; to++) {
         if (to == shard->index) continue;
         for (enum letter_lane lane = 0; lane < LETTER_LANES_MAX; lane++) {
             uint32_t moved = mailbox_unspill(exchange_mailbox(shard->exchange, lane, shard->index, to));
             if (moved == 0) continue;
+            assert(moved <= shard->letters_waiting);
             shard->letters_waiting -= moved;
             if (lane == LETTER_LANE_DELIVERIES) shard->deliveries_waiting -= moved;
             counter_subtract(&shard->counters, COUNTER_letters_waiting, moved);
@@ -76,6 +83,7 @@ void post_retry(struct shard *shard)
 
 void post_ring_doorbells(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     bool is_fenced = false;
     for (uint32_t word = 0; word < SHARDS_MAX / 64; word++) {
         while (shard->to_wake[word] != 0) {
@@ -107,6 +115,7 @@ static bool has_letters(const struct shard *shard)
 
 bool post_may_sleep(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     if (shard->exchange->shards_count == 1) return true;
     ck_pr_store_uint(&shard->is_sleeping, 1);
     ck_pr_fence_memory(); /* our flag, then their letters */
@@ -117,10 +126,12 @@ bool post_may_sleep(struct shard *shard)
 
 bool post_is_late(const struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     return ck_pr_load_uint(&shard->is_sleeping) && has_letters(shard);
 }
 
 void post_awake(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     ck_pr_store_uint(&shard->is_sleeping, 0);
 }

@@ -21,6 +21,7 @@ void shard_signal(struct shard *shard)
 
 struct channel *shard_make_channel(struct shard *shard, const struct name *name)
 {
+    assert(owner_is_me(&shard->owner));
     uint32_t count = shard->hub.count;
     struct channel *channel = hub_make(&shard->hub, name);
     bool is_new = shard->hub.count > count;
@@ -32,6 +33,8 @@ struct channel *shard_make_channel(struct shard *shard, const struct name *name)
 
 void shard_drop_channel_if_unused(struct shard *shard, struct channel *channel)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(shard->hub.count > 0);
     if (hub_drop_if_unused(&shard->hub, channel)) counter_subtract(&shard->counters, COUNTER_channels, 1);
 }
 
@@ -42,6 +45,7 @@ enum close_reason shard_drain_reason(const struct shard *shard)
 
 const struct app *shard_app(const struct shard *shard, uint16_t index)
 {
+    assert(owner_is_me(&shard->owner));
     assert(index < shard->options->app.count);
     return &shard->options->app.items[index];
 }

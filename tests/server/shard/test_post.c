@@ -49,6 +49,7 @@ static void post_begin(void)
     cr_assert_eq(exchange_init(&exchange, shards, 2, 64), RC_OK);
     for (uint32_t i = 0; i < 2; i++) {
         shards[i].index = i;
+        owner_take(&shards[i].owner);
         shards[i].exchange = &exchange;
     }
 }
@@ -88,14 +89,15 @@ static void store_far(volatile uint8_t *far, uint32_t round)
 static void *send_letters(void *unused)
 {
     static struct message *const body = NULL;
+    owner_take(&shards[0].owner);
     for (uint32_t round = 0; round < ROUNDS; round++) {
         meet(2 * round + 1, round / 64 % 64);
         if (round % 2 == 0) store_far(far_of_sender, round);
         post_send(&shards[0], 1, LETTER_DELIVER, body);
         post_ring_doorbells(&shards[0]);
         meet(2 * round + 2, 0);
-        post_awake(
-            &shards[1]); /* as one who rings: the other's next store finds the flag's line here, and takes time */
+        /* As one who rings: the other's next store finds the flag's line here, and takes time. */
+        ck_pr_store_uint(&shards[1].is_sleeping, 0);
     }
     return unused;
 }
