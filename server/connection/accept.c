@@ -8,6 +8,7 @@
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
+#include <assert.h>
 #include <ck_pr.h>
 #include <errno.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@ static bool is_secure(const struct shard *shard, uint32_t listener)
 
 static void start(struct shard *shard, uint32_t listener)
 {
+    assert(shard->listeners[listener] >= 0 && !shard->is_accepting[listener]);
     bool one_by_one = is_secure(shard, listener) && !shard->is_draining; /* at the end all, before it closes */
     if (one_by_one && shard->hellos.count >= ACCEPT_HELLOS_MAX) {
         shard->has_unaccepted = true;
@@ -48,6 +50,7 @@ static void start(struct shard *shard, uint32_t listener)
 
 void accept_start(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     if (shard->accept_is_over) return;
     shard->has_unaccepted = false;
     for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
@@ -57,6 +60,7 @@ void accept_start(struct shard *shard)
 
 void accept_more(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     bool is_due = shard->has_unaccepted && shard->hellos.count < ACCEPT_HELLOS_MAX;
     if (is_due && !shard->accept_is_held && !shard->is_draining) accept_start(shard);
 }
@@ -78,6 +82,7 @@ static void hold(struct shard *shard)
 
 static void close_listener(struct shard *shard, uint32_t listener)
 {
+    assert(listener < door_addresses_count(shard->door));
     if (shard->listeners[listener] < 0 || shard->is_accepting[listener]) return;
     close(shard->listeners[listener]);
     shard->listeners[listener] = -1;
@@ -94,6 +99,7 @@ static void close_all(struct shard *shard)
 
 void accept_timer(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     uint64_t most = shard->door->connections_max;
     if (shard->is_draining) {
         close_all(shard);
@@ -116,6 +122,7 @@ static bool is_local(const struct door *door)
 
 void accept_stop(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     shard->accept_is_held = false;
     for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
         if (shard->listeners[i] >= 0) listener_refuse_new(shard->listeners[i]);
@@ -126,6 +133,7 @@ void accept_stop(struct shard *shard)
 
 bool accept_has_stopped(const struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
         if (shard->listeners[i] >= 0) return false;
     }
@@ -134,6 +142,7 @@ bool accept_has_stopped(const struct shard *shard)
 
 static void welcome(struct shard *shard, uint32_t slot, bool speaks_tls)
 {
+    assert(slot < shard->slots_max);
     if (shard->is_draining || !is_full(shard)) { /* at the end there is room for all that have a slot */
         connection_accepted(shard, slot, speaks_tls);
         if (is_full(shard) && !shard->is_draining) {
@@ -150,7 +159,9 @@ static void welcome(struct shard *shard, uint32_t slot, bool speaks_tls)
 
 void accept_completed(struct shard *shard, const struct completion *completion)
 {
+    assert(owner_is_me(&shard->owner));
     uint32_t listener = completion->slot;
+    assert(listener < door_addresses_count(shard->door) && shard->is_accepting[listener]);
     if (completion->result >= 0) welcome(shard, (uint32_t)completion->result, is_secure(shard, listener));
     if (completion->more) return;
     shard->is_accepting[listener] = false;

@@ -60,6 +60,7 @@ static void enter(struct shard *shard, struct connection *connection, enum conne
 
 void connection_accepted(struct shard *shard, uint32_t slot, bool is_secure)
 {
+    assert(owner_is_me(&shard->owner));
     struct connection *connection = &shard->connections[slot];
     uint32_t life = (connection->life + 1) & OP_LIFE_MASK;
     assert(connection->state == CONNECTION_FREE);
@@ -80,6 +81,8 @@ void connection_accepted(struct shard *shard, uint32_t slot, bool is_secure)
 
 void connection_secured(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(connection->state == CONNECTION_TLS && connection->is_secure);
     enter(shard, connection, CONNECTION_REQUEST);
     connection->pinged_ms = 0;
     deadline_of_request(shard, connection);
@@ -95,12 +98,17 @@ static void free_reader(struct connection *connection)
 
 void connection_ask(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(connection->state == CONNECTION_REQUEST);
     enter(shard, connection, CONNECTION_ANSWERING);
     timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->handshake_ms_max);
 }
 
 void connection_answered(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(connection->state == CONNECTION_REQUEST || connection->state == CONNECTION_ANSWERING ||
+           connection_is_gone(connection));
     if (connection_is_gone(connection)) return; /* the answer could not be queued */
     bool has_waited = connection->state == CONNECTION_ANSWERING;
     http_reader_reset(connection->http);
@@ -121,11 +129,15 @@ void connection_answered(struct shard *shard, struct connection *connection)
 
 void connection_join(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(connection->state == CONNECTION_REQUEST && connection->http != NULL);
     enter(shard, connection, CONNECTION_JOINING);
 }
 
 void connection_open(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(connection->state == CONNECTION_JOINING && connection->http != NULL);
     shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
     connection_say(shard, connection, opening_answer(shard, connection));
     free_reader(connection);
@@ -155,6 +167,7 @@ static enum rc append_message(struct outbox *outbox, struct counters *counters, 
 
 static void say(struct shard *shard, struct connection *connection, struct batch *batch, append_fn *append)
 {
+    assert(connection->state != CONNECTION_FREE);
     struct outbox *outbox = shard_outbox(shard, connection);
     enum rc rc = RC_ENOMEM;
     bool is_long = batch != NULL && batch->count > FLUSH_LONG_BYTES;
@@ -178,11 +191,13 @@ static void say(struct shard *shard, struct connection *connection, struct batch
 
 void connection_say(struct shard *shard, struct connection *connection, struct batch *batch)
 {
+    assert(owner_is_me(&shard->owner));
     say(shard, connection, batch, append_message);
 }
 
 void connection_say_control(struct shard *shard, struct connection *connection, struct batch *batch)
 {
+    assert(owner_is_me(&shard->owner));
     /* RFC 6455 4.2.2: no frame before the answer to the handshake, which waits in the outbox when a ping came right
      * behind the request. */
     say(shard, connection, batch, connection->has_answered ? outbox_append_control : append_message);
@@ -191,6 +206,7 @@ void connection_say_control(struct shard *shard, struct connection *connection, 
 void connection_say_frame(struct shard *shard, struct connection *connection, enum frame_opcode opcode,
                           const uint8_t *payload, size_t count)
 {
+    assert(owner_is_me(&shard->owner));
     uint8_t header[FRAME_HEADER_BYTES_MAX], *to;
     size_t header_bytes = frame_header_write(header, opcode, count);
     struct batch *batch = batch_new((uint32_t)(header_bytes + count), shard->now_ms, &to);
@@ -273,6 +289,8 @@ static bool is_ending(const struct connection *connection)
 
 void connection_close(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(reason != CLOSE_NONE);
     if (connection->state != CONNECTION_OPEN || close_reason_code(reason) == 0) {
         /* A second reason does not hurry an end that is under way, but for those who do not take our last words. */
         if (!is_ending(connection) || reason == CLOSE_SLOW_READER || reason == CLOSE_NO_MEMORY) {
@@ -311,6 +329,8 @@ static void end_as_heard(struct shard *shard, struct connection *connection, enu
 void connection_last_heard(struct shard *shard, struct connection *connection, enum close_reason reason,
                            uint16_t code)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(connection->state == CONNECTION_OPEN || connection->state == CONNECTION_CLOSING);
     if (connection->state != CONNECTION_OPEN) {
         end_as_heard(shard, connection, reason, code);
         return;
@@ -324,6 +344,7 @@ void connection_last_heard(struct shard *shard, struct connection *connection, e
 
 void connection_settled(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (connection->state != CONNECTION_SETTLING) return;
     enter(shard, connection, CONNECTION_OPEN); /* for no longer than it takes to end */
     end_as_heard(shard, connection, connection->reason, connection->peer_code);
@@ -331,6 +352,7 @@ void connection_settled(struct shard *shard, struct connection *connection)
 
 void connection_linger(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
+    assert(owner_is_me(&shard->owner));
     if (connection_is_gone(connection)) return; /* the answer could not be queued */
     leave(shard, connection, reason);
     enter(shard, connection, CONNECTION_LINGERING);
@@ -345,6 +367,7 @@ void connection_linger(struct shard *shard, struct connection *connection, enum 
 
 void connection_break(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
+    assert(owner_is_me(&shard->owner));
     if (is_ending(connection)) {
         connection_finish(shard, connection, reason);
         return;
@@ -356,6 +379,7 @@ void connection_break(struct shard *shard, struct connection *connection, enum c
 
 void connection_flushed(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (connection->state == CONNECTION_OPEN || connection->state == CONNECTION_SETTLING) {
         connection->has_answered = true;
         shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_WATCHED;
@@ -383,6 +407,7 @@ void connection_flushed(struct shard *shard, struct connection *connection)
 
 void connection_ended(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     connection->has_ended = true;
     if (connection->held != NULL) return; /* its last words; taking them in comes back here */
     /* It may only have closed its half: an answer, also to its close frame, still goes out. */
@@ -403,6 +428,7 @@ void connection_ended(struct shard *shard, struct connection *connection)
 
 void connection_finish(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
+    assert(owner_is_me(&shard->owner));
     if (connection_is_gone(connection)) return;
     uint32_t slot = shard_slot(shard, connection);
     enter(shard, connection, CONNECTION_DRAINING); /* first: leaving may come back here */
@@ -419,6 +445,7 @@ void connection_finish(struct shard *shard, struct connection *connection, enum 
 
 void connection_operation_done(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (connection->state != CONNECTION_DRAINING) return;
     if (connection->is_receiving || connection->is_awaiting || connection->is_shutting) return;
     /* Lists of slots still name it; they look at its state. */
@@ -436,6 +463,7 @@ void connection_operation_done(struct shard *shard, struct connection *connectio
 
 void connection_pause(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (connection->is_paused || connection->state != CONNECTION_OPEN) return;
     connection->is_paused = true;
     slot_list_add(&shard->paused, shard_slot(shard, connection));
@@ -445,6 +473,7 @@ void connection_pause(struct shard *shard, struct connection *connection)
 
 void connection_choke(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (connection->is_choked) return;
     connection->is_choked = true;
     if (connection->is_receiving) ring_cancel_receive(shard->ring, shard_slot(shard, connection), connection->life);
@@ -452,6 +481,7 @@ void connection_choke(struct shard *shard, struct connection *connection)
 
 void connection_unchoke(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (!connection->is_choked || connection_is_gone(connection)) return;
     connection->is_choked = false;
     bool may_start = !connection->is_receiving && !connection->has_ended;
@@ -460,6 +490,8 @@ void connection_unchoke(struct shard *shard, struct connection *connection)
 
 void connection_resume(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(connection->is_paused);
     connection->is_paused = false;
     connection_operation_done(shard, connection);
     connection_read_on(shard, connection);
@@ -467,6 +499,7 @@ void connection_resume(struct shard *shard, struct connection *connection)
 
 void connection_read_on(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (connection_is_gone(connection)) return;
     receive_held(shard, connection);
     /* What was held may have stopped it again, or ended it. */

@@ -1,6 +1,8 @@
 /* server/connection/connection_state.c - names of the states, for the log. */
 #include "server/connection/connection.h"
 
+#include <assert.h>
+
 const char *connection_state_name(enum connection_state state)
 {
     static const char *const names[CONNECTION_STATES_MAX] = {
@@ -15,5 +17,6 @@ const char *connection_state_name(enum connection_state state)
         [CONNECTION_LINGERING] = "LINGERING",
         [CONNECTION_DRAINING] = "DRAINING",
     };
+    assert(state < CONNECTION_STATES_MAX);
     return names[state];
 }

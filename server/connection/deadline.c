@@ -17,6 +17,8 @@
 #include "server/connection/secure.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
+
 #define LOOKS 4 /* at how far a reader has come, in the time that it has to take something */
 
 /* ---- readers of answers and of last words ---- */
@@ -37,6 +39,7 @@ static void look_at_reader_later(struct shard *shard, struct connection *connect
 
 void deadline_of_reader(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     connection->moved_ms = shard->now_ms;
     connection->unacked = 0;
     look_at_reader_later(shard, connection);
@@ -84,6 +87,7 @@ static void set_timer(struct shard *shard, struct connection *connection, uint64
 
 void deadline_of_request(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     uint64_t ms = shard->options->handshake_ms_max;
     uint64_t most_ms = connection->state == CONNECTION_TLS ? DRAIN_TLS_MS : DRAIN_REQUEST_MS;
     set_timer(shard, connection, shard->is_draining && ms > most_ms ? most_ms : ms);
@@ -97,6 +101,7 @@ static bool has_begun(const struct connection *connection)
 
 void deadline_between_requests(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (flush_is_blocked(shard, connection)) {
         shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
         deadline_of_reader(shard, connection);
@@ -109,6 +114,7 @@ void deadline_between_requests(struct shard *shard, struct connection *connectio
 
 void deadline_at_stop(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (connection->is_judged || flush_is_blocked(shard, connection)) return; /* the time that it has stands */
     uint64_t ms = connection->state == CONNECTION_TLS ? DRAIN_TLS_MS : DRAIN_REQUEST_MS;
     timer_set(&shard->timers, &connection->timer, connection->heard_ms + ms);
@@ -173,6 +179,7 @@ static uint64_t stale_at_ms(struct shard *shard, const struct connection *connec
 
 void deadline_set(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (connection->state == CONNECTION_REQUEST) deadline_between_requests(shard, connection);
     if (connection->state == CONNECTION_LINGERING) deadline_of_reader(shard, connection);
     if (connection->state != CONNECTION_OPEN) return; /* the others' deadlines stand already */
@@ -242,6 +249,8 @@ static void measure_open(struct shard *shard, struct connection *connection, int
 
 void deadline_measured(struct shard *shard, struct connection *connection, int32_t unacked)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(connection->state != CONNECTION_FREE);
     bool is_over_http = connection->state == CONNECTION_REQUEST || connection->state == CONNECTION_LINGERING;
     if (is_over_http) judge_reader(shard, connection, unacked);
     if (connection->state == CONNECTION_OPEN) measure_open(shard, connection, unacked);
@@ -249,12 +258,15 @@ void deadline_measured(struct shard *shard, struct connection *connection, int32
 
 void deadline_progressed(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     connection->heard_ms = shard->now_ms;
     if (shard_outbox(shard, connection)->marks & OUTBOX_LONG) connection->unsent_ms = shard->now_ms;
 }
 
 void deadline_passed(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(connection->state != CONNECTION_FREE && !timer_is_set(&connection->timer));
     switch (connection->state) {
     case CONNECTION_FREE:
     case CONNECTION_DRAINING:

@@ -110,6 +110,7 @@ static void act_on_end(struct shard *shard, const struct flush_end *end)
 static void act_on_ends(struct shard *shard)
 {
     struct flush_chunk *chunk = shard->chunk;
+    assert(chunk->count == 0);
     for (uint32_t i = 0; i < chunk->ends_count; i++) {
         act_on_end(shard, &chunk->ends[i]);
     }
@@ -134,6 +135,7 @@ static bool is_too_slow(const struct shard *shard, const struct connection *conn
 
 static void block(struct shard *shard, struct connection *connection, struct outbox *outbox)
 {
+    assert(!connection_is_gone(connection) && !connection->is_awaiting);
     uint32_t slot = shard_slot(shard, connection);
     outbox->marks |= OUTBOX_BLOCKED;
     connection->is_awaiting = true;
@@ -148,6 +150,7 @@ static void block(struct shard *shard, struct connection *connection, struct out
 /* What has gone leaves the outbox. Nobody is told or ended by this. */
 static void account(struct shard *shard, const struct flush_send *send)
 {
+    assert(send->result <= (int32_t)send->asked);
     uint32_t went = send->result > 0 ? (uint32_t)send->result : 0;
     struct outbox *outbox = &shard->outboxes[send->slot];
     struct connection *connection = &shard->connections[send->slot];
@@ -231,6 +234,7 @@ static void submit_chunk(struct shard *shard)
 /* What to send now: the first batch from where it lies, or several joined. */
 static const uint8_t *choose_bytes(struct flush_chunk *chunk, const struct outbox *outbox, size_t *count_r)
 {
+    assert(!outbox_is_empty(outbox));
     const uint8_t *first = outbox_first_bytes(outbox, count_r);
     if (outbox->rest == NULL || *count_r >= JOIN_BYTES_MAX) return first;
     uint8_t *scratch = chunk->scratch + chunk->scratch_used;
@@ -271,6 +275,7 @@ static void queue_send(struct shard *shard, uint32_t slot, struct outbox *outbox
 {
     struct flush_chunk *chunk = shard->chunk;
     size_t count;
+    assert(chunk->count < CHUNK_SENDS && chunk->scratch_used <= SCRATCH_BYTES - JOIN_BYTES_MAX);
     bool is_secure = outbox->marks & OUTBOX_SECURE;
     const uint8_t *bytes =
         is_secure ? choose_sealed(shard, slot, outbox, &count) : choose_bytes(chunk, outbox, &count);
@@ -337,6 +342,8 @@ static void flush_some_of_crowd(struct shard *shard)
 
 void flush_outboxes(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(shard->chunk->count == 0 && shard->chunk->ends_count == 0);
     flush_dirty(shard);
     if (shard->crowd.count > 0 && shard->now_ms >= shard->crowd_due_ms) {
         do {
@@ -349,11 +356,14 @@ void flush_outboxes(struct shard *shard)
 
 bool flush_is_blocked(struct shard *shard, const struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     return (shard_outbox(shard, connection)->marks & OUTBOX_BLOCKED) != 0 || secure_has_unsent(connection);
 }
 
 void flush_unblock(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(!connection_is_gone(connection) && !connection->is_awaiting);
     struct outbox *outbox = shard_outbox(shard, connection);
     outbox->marks &= (uint16_t)~OUTBOX_BLOCKED;
     deadline_progressed(shard, connection);

@@ -69,6 +69,8 @@ static void wait_for_others(struct shard *shard, struct connection *connection)
 
 bool long_answer_may_ask(struct shard *shard, struct connection *connection, const struct payload *payload)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(connection->state == CONNECTION_OPEN);
     bool waits_for_others = !has_answer(connection) && !has_room(shard);
     if (!has_answer(connection) && !waits_for_others) return true;
     if (!put_back(shard, connection, payload)) return false;
@@ -80,6 +82,7 @@ bool long_answer_may_ask(struct shard *shard, struct connection *connection, con
 
 void long_answers_go_on(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     struct slot_queue *askers = &shard->askers;
     uint64_t expected = shard->answer_bytes > 0 ? shard->answer_bytes : 1;
     uint64_t used = counter_get(&shard->counters, COUNTER_answers_bytes) + shard->answers_asked * expected;
@@ -94,6 +97,7 @@ void long_answers_go_on(struct shard *shard)
 
 void long_answer_asked(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     assert(!connection->is_asking);
     connection->is_asking = true;
     shard->answers_asked++;
@@ -101,7 +105,9 @@ void long_answer_asked(struct shard *shard, struct connection *connection)
 
 void long_answer_came(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (!connection->is_asking) return;
+    assert(shard->answers_asked > 0);
     connection->is_asking = false;
     shard->answers_asked--;
     go_on(shard, connection);
@@ -111,6 +117,7 @@ void long_answer_came(struct shard *shard, struct connection *connection)
 
 void long_answer_say(struct shard *shard, struct connection *connection, struct batch *batch)
 {
+    assert(owner_is_me(&shard->owner));
     uint32_t bytes = batch != NULL ? batch->count : 0;
     connection_say(shard, connection, batch);
     struct outbox *outbox = shard_outbox(shard, connection);
@@ -126,6 +133,7 @@ void long_answer_say(struct shard *shard, struct connection *connection, struct 
 
 void long_answer_behind(struct shard *shard, struct connection *connection, int64_t bytes)
 {
+    assert(owner_is_me(&shard->owner));
     if (!(shard_outbox(shard, connection)->marks & OUTBOX_LONG)) return;
     int64_t left = connection->long_left + bytes;
     connection->long_left = left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
@@ -133,6 +141,7 @@ void long_answer_behind(struct shard *shard, struct connection *connection, int6
 
 static void forget(struct shard *shard, struct connection *connection)
 {
+    assert(counter_get(&shard->counters, COUNTER_answers_bytes) >= connection->long_bytes);
     counter_subtract(&shard->counters, COUNTER_answers_bytes, connection->long_bytes);
     connection->long_bytes = 0;
     connection->long_left = 0;
@@ -142,6 +151,8 @@ static void forget(struct shard *shard, struct connection *connection)
 
 void long_answer_cleared(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(shard_outbox(shard, connection)->marks & OUTBOX_LONG);
     uint64_t left = shard_outbox(shard, connection)->bytes;
     if (left == 0) {
         forget(shard, connection);
@@ -157,6 +168,8 @@ void long_answer_went(struct connection *connection, uint64_t bytes)
 
 void long_answer_settle(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(shard_outbox(shard, connection)->marks & OUTBOX_LONG);
     if (connection->long_left > 0) return;
     forget(shard, connection);
     go_on(shard, connection);

@@ -9,6 +9,8 @@
 #include "server/connection/connection.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
+
 /* Does the client speak TLS, to us or, as it says, to a proxy in front? */
 static bool has_tls(const struct connection *connection, const struct http_request *request)
 {
@@ -24,6 +26,7 @@ enum close_reason opening_judge_app(const struct app *app, const struct connecti
 
 struct batch *opening_answer(struct shard *shard, const struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     struct upgrade upgrade;
     char answer[UPGRADE_ANSWER_BYTES_MAX];
     uint8_t *to;

@@ -18,6 +18,7 @@
 #include "server/shard/shard.h"
 #include "server/system/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #define ANSWERS_BYTES_MAX (64 * 1024) /* of answers wait when another request is taken */
@@ -50,6 +51,8 @@ static bool is_read_by_pieces(const struct shard *shard, const struct connection
 
 void receive_start(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(!connection->is_receiving && !connection_is_gone(connection));
     uint32_t slot = shard_slot(shard, connection);
     connection->is_receiving = true;
     if (is_read_by_pieces(shard, connection)) {
@@ -111,6 +114,7 @@ static void receive_control(struct shard *shard, struct connection *connection, 
 static void take_message(struct shard *shard, struct connection *connection, enum frame_opcode opcode,
                          const uint8_t *bytes, size_t count)
 {
+    assert(connection->state == CONNECTION_OPEN && connection->component != NULL);
     struct payload payload = {.opcode = opcode, .bytes = bytes, .count = (uint32_t)count};
     counter_add(&shard->counters, COUNTER_messages_received, 1);
     connection->component->on_message(shard, connection, &payload);
@@ -228,6 +232,7 @@ static void receive_plain(struct shard *shard, struct connection *connection, st
 
 void receive_held(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     struct span *held = connection->held;
     if (held == NULL) return;
     connection->held = NULL;
@@ -281,6 +286,7 @@ static void shake(struct shard *shard, struct connection *connection)
 /* It has waited for its turn. Is anything computed now? */
 static bool take_turn(struct shard *shard, struct connection *connection)
 {
+    assert(connection->is_shaking && connection->is_secure);
     connection->is_shaking = false;
     if (connection->state != CONNECTION_TLS) {
         connection_operation_done(shard, connection); /* it ended while it waited */
@@ -304,6 +310,7 @@ static void run_queue(struct shard *shard, struct slot_queue *queue, uint32_t mo
 
 void receive_run_handshakes(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     if (shard->shaking.count + shard->hellos.count == 0) return;
     uint64_t until_us = monotonic_us() + HANDSHAKES_US_MAX;
     run_queue(shard, &shard->shaking, UINT32_MAX, until_us);
@@ -316,6 +323,7 @@ void receive_run_handshakes(struct shard *shard)
 
 void receive_later(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (connection->is_starved) return;
     connection->is_starved = true;
     slot_list_add(&shard->starved, shard_slot(shard, connection));
@@ -329,6 +337,7 @@ static void starve(struct shard *shard, struct connection *connection)
 
 void receive_retry_starved(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     for (uint32_t i = 0; i < shard->starved.count; i++) {
         struct connection *connection = &shard->connections[shard->starved.slots[i]];
         connection->is_starved = false;
@@ -349,6 +358,7 @@ void receive_retry_starved(struct shard *shard)
 /* The receive has ended: why, and does another begin? */
 static void receive_stopped(struct shard *shard, struct connection *connection, int32_t result)
 {
+    assert(connection->is_receiving && connection->state != CONNECTION_FREE);
     connection->is_receiving = false;
     if (connection->state == CONNECTION_DRAINING) {
         connection_operation_done(shard, connection);
@@ -365,6 +375,8 @@ static void receive_stopped(struct shard *shard, struct connection *connection, 
 
 void receive_completed(struct shard *shard, struct connection *connection, struct completion *completion)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(connection->state != CONNECTION_FREE && connection->is_receiving);
     if (completion->result > 0) {
         connection->heard_ms = shard->now_ms;
         counter_add(&shard->counters, COUNTER_bytes_received, (uint64_t)completion->result);

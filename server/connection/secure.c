@@ -12,6 +12,8 @@
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
+#include <assert.h>
+
 _Static_assert(SECURE_SCRATCH_BYTES >= TLS_WRITE_BYTES_MAX + TLS_RECORD_OVERHEAD_MAX, "a record fits");
 
 /* ---- output ---- */
@@ -83,6 +85,8 @@ static void fail(struct shard *shard, struct connection *connection, enum tls_re
 
 bool secure_open(struct shard *shard, struct connection *connection, struct bytes *in, struct bytes *plain_r)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(connection->is_secure && connection->tls != NULL);
     size_t eaten, count = 0;
     collect_unsent(shard, connection);
     enum tls_result result = tls_read(connection->tls, in->at, in->count, &eaten, shard->plain, &count);
@@ -105,6 +109,8 @@ static bool make_session(struct shard *shard, struct connection *connection)
 
 bool secure_shake(struct shard *shard, struct connection *connection, struct bytes *in)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(connection->is_secure && connection->state == CONNECTION_TLS);
     if (!make_session(shard, connection)) {
         connection_finish(shard, connection, CLOSE_NO_MEMORY);
         return false;
@@ -130,6 +136,7 @@ bool secure_shake(struct shard *shard, struct connection *connection, struct byt
 /* Plaintext for one record: the first batch's bytes where they lie, or several batches joined. */
 static const uint8_t *gather(struct shard *shard, const struct outbox *outbox, size_t *count_r)
 {
+    assert(!outbox_is_empty(outbox));
     const uint8_t *first = outbox_first_bytes(outbox, count_r);
     if (*count_r >= TLS_WRITE_BYTES_MAX) {
         *count_r = TLS_WRITE_BYTES_MAX;
@@ -143,6 +150,8 @@ static const uint8_t *gather(struct shard *shard, const struct outbox *outbox, s
 enum rc secure_next(struct shard *shard, struct connection *connection, struct outbox *outbox, uint8_t *scratch,
                     const uint8_t **bytes_r, size_t *count_r)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(connection->is_secure);
     if (secure_has_unsent(connection)) {
         *count_r = unsent_bytes(connection);
         *bytes_r = connection->unsent->bytes + connection->unsent_at;
@@ -164,6 +173,8 @@ enum rc secure_next(struct shard *shard, struct connection *connection, struct o
 enum rc secure_sent(struct shard *shard, struct connection *connection, const uint8_t *bytes, size_t count,
                     size_t went)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(connection->is_secure && went <= count);
     if (secure_has_unsent(connection)) {
         connection->unsent_at += (uint32_t)went;
         if (secure_has_unsent(connection)) return RC_OK;
@@ -183,6 +194,7 @@ enum rc secure_sent(struct shard *shard, struct connection *connection, const ui
 
 bool secure_say_end(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (connection->tls == NULL || connection->is_tls_ended) return false;
     connection->is_tls_ended = true;
     collect_unsent(shard, connection);

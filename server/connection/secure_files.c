@@ -5,6 +5,7 @@
 #include "net/tls/tls.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
 #include <ck_pr.h>
 
 void secure_offer_files(struct shard *shard, struct tls_files *files)
@@ -16,6 +17,7 @@ void secure_offer_files(struct shard *shard, struct tls_files *files)
 
 enum rc secure_take_files(struct shard *shard, char *reason_r, size_t reason_size)
 {
+    assert(owner_is_me(&shard->owner));
     if (ck_pr_load_ptr(&shard->tls_offered) == NULL) return RC_OK;
     struct tls_files *files = ck_pr_fas_ptr(&shard->tls_offered, NULL);
     ck_pr_fence_acquire();
@@ -31,6 +33,7 @@ enum rc secure_take_files(struct shard *shard, char *reason_r, size_t reason_siz
 
 void secure_end(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     tls_files_drop(shard->tls_offered);
     tls_context_drop(shard->tls_context);
     shard->tls_offered = NULL;

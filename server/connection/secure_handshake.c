@@ -7,6 +7,8 @@
 #include "server/connection/deadline.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
+
 /* Its clock stands while what it has sent waits for us. */
 static void stop_clock(struct shard *shard, struct connection *connection)
 {
@@ -28,6 +30,7 @@ static void start_clock(struct shard *shard, struct connection *connection)
 
 void secure_queue_handshake(struct shard *shard, struct connection *connection, const struct bytes *in)
 {
+    assert(owner_is_me(&shard->owner));
     if (span_append(&connection->held, in->at, (uint32_t)in->count) != RC_OK) {
         connection_finish(shard, connection, CLOSE_NO_MEMORY);
         return;
@@ -42,6 +45,7 @@ void secure_queue_handshake(struct shard *shard, struct connection *connection, 
 
 void secure_await_handshake(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     start_clock(shard, connection);
     connection_unchoke(shard, connection);
 }

@@ -7,6 +7,7 @@
 #include "server/connection/receive.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -45,6 +46,7 @@ static struct throttle *throttle_of(struct shard *shard, struct connection *conn
 
 void throttle_count(struct shard *shard, struct connection *connection, uint32_t bytes)
 {
+    assert(owner_is_me(&shard->owner));
     uint64_t messages_max = shard->options->room_messages_per_second;
     uint64_t bytes_max = shard->options->room_bytes_per_second;
     if (!throttle_is_on(shard->options)) return;
@@ -63,14 +65,17 @@ void throttle_count(struct shard *shard, struct connection *connection, uint32_t
 
 void throttle_timer(struct shard *shard, struct timer *timer)
 {
+    assert(owner_is_me(&shard->owner));
     const struct throttle *throttle = (struct throttle *)((char *)timer - offsetof(struct throttle, timer));
     struct connection *connection = &shard->connections[throttle->slot];
+    assert(connection->is_throttled && connection->throttle == throttle);
     connection->is_throttled = false;
     connection_read_on(shard, connection);
 }
 
 void throttle_end(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     struct throttle *throttle = connection->throttle;
     if (throttle == NULL) return;
     timer_clear(&shard->throttle_timers, &throttle->timer);

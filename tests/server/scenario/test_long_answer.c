@@ -289,7 +289,10 @@ Test(long_answer, answers_beyond_what_is_excused_make_a_reader_slow, .timeout = 
         struct connection *connection = who_has_something_waiting(shard);
         cr_assert_not_null(connection);
         uint32_t count = is_beyond ? sizeof zeros : (uint32_t)sizeof zeros - below;
+        struct owner owner = shard->owner;
+        owner_take(&shard->owner); /* its thread waits for its next turn */
         long_answer_say(shard, connection, batch_of_static(zeros, count, fake_now_ms()));
+        shard->owner = owner;
         client_frame(strangers[0]->client, FRAME_PONG, "", 0); /* a turn */
         scenario_pass(&scenario, 6000);                        /* for a close frame, which it does not take either */
         cr_expect_eq(scenario_counter(&scenario, counter_of_close(CLOSE_SLOW_READER)), is_beyond);
