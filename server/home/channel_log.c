@@ -44,6 +44,7 @@ static struct channel_log *log_new(struct shard *shard, struct roster *roster)
 
 enum rc channel_log_open(struct shard *shard, struct roster *roster, struct channel_log **log_r)
 {
+    assert(owner_is_me(&shard->owner));
     *log_r = roster->log;
     if (roster->log == NULL) {
         if (roster->rule == NULL) return RC_ENOENT;
@@ -67,6 +68,7 @@ enum rc channel_log_open(struct shard *shard, struct roster *roster, struct chan
 enum rc channel_log_keep(struct shard *shard, struct channel_log *log, struct message *message, struct query *query,
                          struct receipt *receipt)
 {
+    assert(owner_is_me(&shard->owner));
     assert(log->state == LOG_READY);
     log_mark_seen(shard, log);
     struct message *placed = log_place(shard, log, &message);
@@ -95,6 +97,7 @@ bool channel_log_is_whole(const struct channel_log *log, const struct position *
 
 enum rc channel_log_wait(struct shard *shard, struct channel_log *log, const struct letter *letter)
 {
+    assert(owner_is_me(&shard->owner));
     const struct message *message = log_message_of(letter);
     assert(log->state == LOG_READING);
     if (message != NULL && !log_has_room(shard, message)) return RC_EFULL;
@@ -122,6 +125,7 @@ static void save_loss(struct shard *shard, struct channel_log *log)
 
 bool channel_log_run(struct shard *shard, struct channel_log *log)
 {
+    assert(owner_is_me(&shard->owner));
     log_trim(shard, log);
     if (log_may_save_loss(log) && shard->now_ms >= log->save_at_ms) save_loss(shard, log);
     if (!log_may_go(log) || shard->now_ms < log->used_ms + log_idle_ms(log)) {
@@ -134,6 +138,7 @@ bool channel_log_run(struct shard *shard, struct channel_log *log)
 
 bool channel_log_left(struct shard *shard, struct channel_log *log)
 {
+    assert(owner_is_me(&shard->owner));
     log->used_ms = shard->now_ms;
     if (!channel_log_run(shard, log)) return false;
     log_bound(shard, log); /* others may go now that had to stay */
@@ -145,6 +150,7 @@ bool channel_log_left(struct shard *shard, struct channel_log *log)
 
 void channel_log_free(struct shard *shard, struct channel_log *log)
 {
+    assert(owner_is_me(&shard->owner));
     while (log->waiting != NULL) {
         struct log_wait *wait = log->waiting;
         log->waiting = wait->next;

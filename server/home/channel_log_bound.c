@@ -12,6 +12,7 @@
 #include "server/store/store.h"
 #include "server/system/log.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define LOOKS_MAX         16 /* at logs that cannot go now, before others do */
@@ -35,6 +36,7 @@ static struct log_list *list_of(struct shard *shard, const struct channel_log *l
 
 void log_begin(struct shard *shard, struct channel_log *log)
 {
+    assert(owner_is_me(&shard->owner));
     log->is_listed_empty = true;
     TAILQ_INSERT_TAIL(&shard->empty_logs, log, entry);
     counter_add(&shard->counters, COUNTER_history_logs, 1);
@@ -43,6 +45,7 @@ void log_begin(struct shard *shard, struct channel_log *log)
 
 void log_count(struct shard *shard, struct channel_log *log)
 {
+    assert(owner_is_me(&shard->owner));
     uint64_t bytes = fixed_bytes(log) + log->window.bytes;
     counter_add(&shard->counters, COUNTER_history_bytes, bytes - log->counted_bytes);
     log->counted_bytes = bytes;
@@ -55,12 +58,14 @@ void log_count(struct shard *shard, struct channel_log *log)
 
 void log_touch(struct shard *shard, struct channel_log *log)
 {
+    assert(owner_is_me(&shard->owner));
     TAILQ_REMOVE(list_of(shard, log), log, entry);
     TAILQ_INSERT_TAIL(list_of(shard, log), log, entry);
 }
 
 void log_free(struct shard *shard, struct channel_log *log)
 {
+    assert(owner_is_me(&shard->owner));
     history_fini(&log->window, &shard->counters);
     TAILQ_REMOVE(list_of(shard, log), log, entry);
     counter_subtract(&shard->counters, COUNTER_history_bytes, log->counted_bytes);
@@ -117,6 +122,7 @@ static bool forget_oldest(struct shard *shard, const struct channel_log *newest)
 
 void log_bound(struct shard *shard, const struct channel_log *newest)
 {
+    assert(owner_is_me(&shard->owner));
     while (counter_get(&shard->counters, COUNTER_history_bytes) > shard->options->history_bytes_max) {
         /* First what strangers can make by merely asking for a name: it pushes out no message. */
         if (!drop_empty(shard, newest) && !forget_oldest(shard, newest)) return;
@@ -127,6 +133,7 @@ void log_bound(struct shard *shard, const struct channel_log *newest)
 
 bool log_is_seen(const struct shard *shard, const struct roster *roster)
 {
+    assert(owner_is_me(&shard->owner));
     uint64_t hash = roster->channel->name.hash;
     if (name_filter_may_have(&shard->seen, hash)) return true;
     return roster->rule->durable && name_filter_may_have(store_seen(shard->store, shard->index), hash);
@@ -134,6 +141,7 @@ bool log_is_seen(const struct shard *shard, const struct roster *roster)
 
 void log_note_seen(struct shard *shard, const struct name *channel)
 {
+    assert(owner_is_me(&shard->owner));
     uint64_t before = shard->seen.bytes;
     name_filter_add(&shard->seen, channel->hash);
     counter_add(&shard->counters, COUNTER_history_name_bytes, shard->seen.bytes - before);

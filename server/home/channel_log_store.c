@@ -17,6 +17,7 @@
 #include "server/store/store.h"
 #include "server/system/log.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* A message that goes out unkept, when an append before it is done: it could not be kept, or was not to be. */
@@ -75,6 +76,7 @@ static enum rc ask(struct shard *shard, struct log_job *job)
 
 enum rc log_ask_window(struct shard *shard, struct channel_log *log)
 {
+    assert(owner_is_me(&shard->owner));
     struct log_job *job = job_new(shard, log, STORE_READ);
     if (job == NULL) return RC_ENOMEM;
     struct history_bounds bounds = log_bounds(shard, log);
@@ -94,6 +96,7 @@ enum rc log_ask_window(struct shard *shard, struct channel_log *log)
 
 void log_ask_loss(struct shard *shard, struct channel_log *log)
 {
+    assert(owner_is_me(&shard->owner));
     struct log_job *job = job_new(shard, log, STORE_LOSS);
     if (job == NULL) return;
     job->job.whole_from = log->whole_from;
@@ -105,6 +108,7 @@ void log_ask_loss(struct shard *shard, struct channel_log *log)
 void log_ask_append(struct shard *shard, struct channel_log *log, struct message *message, struct message *placed,
                     struct query *query, struct receipt *receipt)
 {
+    assert(owner_is_me(&shard->owner));
     enum rc rc = log_has_room(shard, placed) ? RC_ENOMEM : RC_EFULL;
     struct log_job *job = rc == RC_ENOMEM ? job_new(shard, log, STORE_APPEND) : NULL;
     if (job != NULL) {
@@ -130,6 +134,7 @@ void log_ask_append(struct shard *shard, struct channel_log *log, struct message
 
 enum rc channel_log_resume(struct shard *shard, struct channel_log *log, struct join *join)
 {
+    assert(owner_is_me(&shard->owner));
     struct log_job *job = job_new(shard, log, STORE_READ);
     if (job == NULL) return RC_ENOMEM;
     job->join = join;
@@ -145,6 +150,7 @@ enum rc channel_log_resume(struct shard *shard, struct channel_log *log, struct 
 
 enum rc channel_log_read(struct shard *shard, struct channel_log *log, struct query *query, log_page_reader *page)
 {
+    assert(owner_is_me(&shard->owner));
     struct log_job *job = job_new(shard, log, STORE_READ);
     if (job == NULL) return RC_ENOMEM;
     job->query = query;
@@ -193,12 +199,14 @@ static bool put_behind(struct shard *shard, struct channel_log *log, const struc
 
 bool log_lose_behind(struct shard *shard, struct channel_log *log, struct message *message)
 {
+    assert(owner_is_me(&shard->owner));
     return put_behind(shard, log, &(struct log_behind){.message = message, .is_loss = true});
 }
 
 bool channel_log_pass_behind(struct shard *shard, struct channel_log *log, struct message *message,
                              struct query *query, struct receipt *receipt)
 {
+    assert(owner_is_me(&shard->owner));
     return put_behind(shard, log, &(struct log_behind){.message = message, .query = query, .receipt = receipt});
 }
 
@@ -228,6 +236,7 @@ static void send_behind(struct shard *shard, struct channel_log *log, struct log
 void channel_log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
                         struct query *query, struct receipt *receipt)
 {
+    assert(owner_is_me(&shard->owner));
     bool is_behind = false;
     if (query == NULL) {
         log_warn("a message goes out that its channel's history cannot keep: %s", rc_text(rc));
@@ -329,6 +338,7 @@ static void take_answer(struct shard *shard, struct log_job *job)
 
 void channel_log_take_answers(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     struct store_job *job;
     if (shard->store == NULL) return;
     while ((job = store_receive(shard->store, shard->index)) != NULL) {
@@ -359,6 +369,7 @@ static void drop_behind(struct shard *shard, struct log_behind *list)
 
 void channel_log_end(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     while (!TAILQ_EMPTY(&shard->store_jobs)) {
         struct log_job *job = (struct log_job *)TAILQ_FIRST(&shard->store_jobs);
         TAILQ_REMOVE(&shard->store_jobs, &job->job, entry);

@@ -18,6 +18,7 @@
 #include "server/store/store_job.h"
 #include "server/system/random_word.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define DURABLE_MESSAGES_MAX 1000             /* of a durable channel that stay in memory: the store has the rest */
@@ -32,6 +33,7 @@ static uint64_t forget_ms(struct shard *shard)
 
 const struct history_rule *channel_log_rule(const struct shard *shard, const struct name *channel)
 {
+    assert(owner_is_me(&shard->owner));
     if (shard->options->history.count == 0) return NULL;
     return history_rule_of(&shard->options->history, name_text(channel));
 }
@@ -46,6 +48,7 @@ void log_choose_epoch(char epoch[EPOCH_BYTES + 1])
 
 void log_choose_epoch_unseen(const struct shard *shard, const struct name *channel, char epoch[EPOCH_BYTES + 1])
 {
+    assert(owner_is_me(&shard->owner));
     word_of_number(channel->hash ^ shard->epoch_key, epoch, EPOCH_BYTES);
     epoch[EPOCH_BYTES] = '\0';
 }
@@ -54,6 +57,7 @@ void log_choose_epoch_unseen(const struct shard *shard, const struct name *chann
 
 struct history_bounds log_bounds(const struct shard *shard, const struct channel_log *log)
 {
+    assert(owner_is_me(&shard->owner));
     const struct history_rule *rule = log->rule;
     struct history_bounds bounds = {.messages = rule->size, .bytes = rule->bytes, .ttl_ms = rule->ttl};
     if (!rule->durable) return bounds;
@@ -64,6 +68,7 @@ struct history_bounds log_bounds(const struct shard *shard, const struct channel
 
 void log_trim(struct shard *shard, struct channel_log *log)
 {
+    assert(owner_is_me(&shard->owner));
     struct history_bounds bounds = log_bounds(shard, log);
     history_trim(&log->window, &shard->counters, &bounds, forget_ms(shard));
     log_count(shard, log);
@@ -105,6 +110,7 @@ uint64_t log_idle_ms(const struct channel_log *log)
 
 void log_note_due(struct shard *shard, struct channel_log *log)
 {
+    assert(owner_is_me(&shard->owner));
     uint64_t due_ms = UINT64_MAX, wall_ms = forget_ms(shard);
     if (log->window.count > 0) {
         uint64_t expires_ms = history_expires_ms(&log->window, log->rule->ttl, wall_ms);
@@ -118,6 +124,7 @@ void log_note_due(struct shard *shard, struct channel_log *log)
 
 void log_set_timer(struct shard *shard, struct channel_log *log)
 {
+    assert(owner_is_me(&shard->owner));
     log_note_due(shard, log);
     home_set_timer(shard, log->roster);
 }
@@ -126,6 +133,7 @@ void log_set_timer(struct shard *shard, struct channel_log *log)
 
 void log_mark_seen(struct shard *shard, struct channel_log *log)
 {
+    assert(owner_is_me(&shard->owner));
     if (!log->is_unseen) return;
     log->is_unseen = false;
     log_note_seen(shard, &log->roster->channel->name);
@@ -133,6 +141,7 @@ void log_mark_seen(struct shard *shard, struct channel_log *log)
 
 struct message *log_place(struct shard *shard, struct channel_log *log, struct message **message)
 {
+    assert(owner_is_me(&shard->owner));
     uint64_t time_ms = day_clock_ms(&shard->day_clock, shard->now_ms + shard->lost_ms);
     bool is_set_back = log->given_ms > time_ms && log->given_ms - time_ms <= HISTORY_AHEAD_MS;
     if (is_set_back) time_ms = log->given_ms; /* further ahead it was wrong before */
@@ -156,6 +165,7 @@ static bool grows_old_by(struct shard *shard, struct channel_log *log, const str
 enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *placed, struct query *query,
                  struct receipt *receipt)
 {
+    assert(owner_is_me(&shard->owner));
     bool was_empty = log->window.count == 0;
     add(shard, log, placed);
     log_trim(shard, log);
@@ -178,6 +188,7 @@ static void note_loss(struct shard *shard, const struct name *channel)
 
 void log_send_unkept(struct shard *shard, struct channel_log *log, struct message *message)
 {
+    assert(owner_is_me(&shard->owner));
     counter_add(&shard->counters, COUNTER_history_unkept, 1);
     if (log != NULL) log_mark_seen(shard, log);
     if (log == NULL) note_loss(shard, &message->channel);
@@ -198,6 +209,7 @@ void log_send_unkept(struct shard *shard, struct channel_log *log, struct messag
 void log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
                 struct query *query, struct receipt *receipt)
 {
+    assert(owner_is_me(&shard->owner));
     static const struct position nowhere;
     if (query == NULL) {
         log_send_unkept(shard, log, message);
@@ -211,6 +223,7 @@ void log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct
 
 bool log_has_room(const struct shard *shard, const struct message *message)
 {
+    assert(owner_is_me(&shard->owner));
     uint64_t bytes = counter_get(&shard->counters, COUNTER_store_bytes_waiting);
     uint64_t count = counter_get(&shard->counters, COUNTER_store_waiting);
     return count < shard->options->store_jobs_max &&
@@ -219,6 +232,7 @@ bool log_has_room(const struct shard *shard, const struct message *message)
 
 void log_count_waiting(struct shard *shard, const struct message *message, bool is_more)
 {
+    assert(owner_is_me(&shard->owner));
     uint64_t sign = is_more ? 1 : UINT64_MAX; /* -1 */
     counter_add(&shard->counters, COUNTER_store_waiting, sign);
     counter_add(&shard->counters, COUNTER_store_bytes_waiting, sign * history_message_bytes(message));
@@ -255,6 +269,7 @@ static void take_keys(struct shard *shard, const struct channel_log *log, const 
 
 void log_fill(struct shard *shard, struct channel_log *log, struct store_job *job)
 {
+    assert(owner_is_me(&shard->owner));
     struct history *window = &log->window;
     log->is_stored = job->rc == RC_OK;
     if (job->rc == RC_OK) {
@@ -279,12 +294,14 @@ void log_fill(struct shard *shard, struct channel_log *log, struct store_job *jo
 
 void log_take_again(struct shard *shard, const struct letter *letter)
 {
+    assert(owner_is_me(&shard->owner));
     bool is_join = letter->kind == LETTER_SUBSCRIBE;
     shard->take(shard, is_join ? letter->join->from : shard->index, letter);
 }
 
 void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_state state)
 {
+    assert(owner_is_me(&shard->owner));
     log->state = state;
     log->jobs++; /* it stays until all have gone on */
     while (log->waiting != NULL) {

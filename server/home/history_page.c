@@ -14,6 +14,7 @@
 #include "server/shard/shard.h"
 #include "server/store/store.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 /* Messages beside each other, in their order, and what there is around them. */
@@ -156,6 +157,7 @@ static enum rc answer(struct shard *shard, struct channel_log *log, struct query
 
 enum rc history_page(struct shard *shard, struct query *query)
 {
+    assert(owner_is_me(&shard->owner));
     struct channel_log *log;
     if (channel_log_rule(shard, &query->name) == NULL) return RC_ENOENT;
     struct channel *channel = shard_make_channel(shard, &query->name);

@@ -102,6 +102,7 @@ static enum rc admit(struct shard *shard, struct roster *roster, struct join *jo
 /* Counts a subscriber no more: whom it concerns is told. `user_id` with at == NULL: it was no member. */
 static void dismiss(struct shard *shard, struct roster *roster, uint32_t from, enum form form, struct text user_id)
 {
+    assert(roster->counts[form] > 0);
     roster_remove(roster, from, form);
     if (user_id.at != NULL && presence_leave(roster->presence, user_id)) members_changed(shard, roster);
     if (form == FORM_WATCH) return;
@@ -161,6 +162,8 @@ static enum rc look_up(struct shard *shard, struct roster *roster, struct join *
 
 void home_subscribe(struct shard *shard, uint32_t from, struct join *join)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(hub_home(&shard->hub, &join->channel) == shard->index);
     join->from = from;
     struct channel *channel = shard_make_channel(shard, &join->channel);
     join->rc = channel != NULL ? look_up(shard, channel->roster, join) : RC_ENOMEM;
@@ -179,6 +182,8 @@ void home_subscribe(struct shard *shard, uint32_t from, struct join *join)
 
 void home_unsubscribe(struct shard *shard, uint32_t from, struct join *join)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(hub_home(&shard->hub, &join->channel) == shard->index);
     struct channel *channel = hub_find(&shard->hub, &join->channel);
     assert(channel != NULL && channel->roster != NULL);
     dismiss(shard, channel->roster, from, join->form, join->user_id);
@@ -188,6 +193,8 @@ void home_unsubscribe(struct shard *shard, uint32_t from, struct join *join)
 
 void home_leave(struct shard *shard, uint32_t from, struct roster *roster, enum form form)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(roster->channel->roster == roster);
     dismiss(shard, roster, from, form, (struct text){0});
     home_drop_if_unused(shard, roster->channel);
 }
@@ -242,6 +249,7 @@ static void greet_joiners(struct shard *shard, struct roster *roster)
 
 static void settle(struct shard *shard, struct roster *roster)
 {
+    assert(roster->is_settling);
     home_tell_members(shard, roster);
     greet_joiners(shard, roster);
     tell_count(shard, roster);
@@ -249,6 +257,7 @@ static void settle(struct shard *shard, struct roster *roster)
 
 void home_settle(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     /* Settling one may concern another, which then stands behind it in the list. */
     for (uint32_t i = 0; i < shard->settling_count; i++) {
         struct roster *roster = shard->settling[i];
@@ -265,6 +274,8 @@ void home_settle(struct shard *shard)
 
 void home_timer(struct shard *shard, struct roster *roster)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(!timer_is_set(&roster->timer));
     if (roster->kept != NULL && roster->kept_until_ms <= shard->now_ms) home_forget_kept(shard, roster);
     if (roster->log != NULL) channel_log_run(shard, roster->log);
     tell_count(shard, roster);
@@ -274,6 +285,7 @@ void home_timer(struct shard *shard, struct roster *roster)
 
 void home_end(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     uint32_t bucket = 0;
     struct channel *channel = NULL;
     channel_log_end(shard);

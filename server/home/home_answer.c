@@ -11,6 +11,7 @@
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 /* ---- facts ---- */
@@ -37,6 +38,7 @@ static enum rc append_kept(const struct shard *shard, struct query *query, const
 
 enum rc home_answer_channel(const struct shard *shard, struct query *query)
 {
+    assert(owner_is_me(&shard->owner));
     const struct channel *channel = hub_find(&shard->hub, &query->name);
     if (channel == NULL) return RC_OK;
     const struct roster *roster = channel->roster;
@@ -50,12 +52,14 @@ enum rc home_answer_channel(const struct shard *shard, struct query *query)
 
 void query_published(struct shard *shard, struct query *query, enum rc rc)
 {
+    assert(owner_is_me(&shard->owner));
     if (rc == RC_OK) rc = home_answer_channel(shard, query);
     query_done(shard, query, rc);
 }
 
 void query_done(struct shard *shard, struct query *query, enum rc rc)
 {
+    assert(owner_is_me(&shard->owner));
     query->rc = rc;
     post_send(shard, query->shard, LETTER_ANSWER, query);
 }
@@ -64,12 +68,14 @@ void query_done(struct shard *shard, struct query *query, enum rc rc)
 
 struct receipts *home_receipts(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     if (shard->receipts == NULL) shard->receipts = receipts_new(shard->options->repeat_keys_max);
     return shard->receipts;
 }
 
 void home_count_keys(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     uint64_t counted = counter_get(&shard->counters, COUNTER_repeat_keys);
     uint64_t count = shard->receipts != NULL ? receipts_count(shard->receipts) : 0;
     counter_add(&shard->counters, COUNTER_repeat_keys, count - counted);
@@ -84,6 +90,7 @@ static void answer(struct shard *shard, struct query *query, enum rc rc, const s
 void home_answer_publish(struct shard *shard, struct query *query, struct receipt *receipt, enum rc rc,
                          const struct position *position)
 {
+    assert(owner_is_me(&shard->owner));
     struct query *waiting = NULL;
     if (receipt != NULL) { /* closed first: whoever is answered may publish at once, and receipts come and go */
         waiting = receipt->waiting;

@@ -12,6 +12,8 @@
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
+
 static enum rc hand_out(struct shard *shard, struct channel *channel, struct message *message)
 {
     enum rc rc = RC_OK;
@@ -42,6 +44,8 @@ static void note_published(struct shard *shard, const struct message *message)
 
 enum rc home_deliver(struct shard *shard, struct channel *channel, struct message *message)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(channel->roster != NULL);
     note_published(shard, message);
     if (message->is_kept) home_keep_last(shard, channel, message);
     bool is_raw = message_has(message, FORM_RAW) && !message_has(message, FORM_EVENT);
@@ -52,6 +56,8 @@ enum rc home_deliver(struct shard *shard, struct channel *channel, struct messag
 enum rc home_pass_on(struct shard *shard, struct channel *channel, struct message *message, struct query *query,
                      struct receipt *receipt)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(channel == NULL || channel->roster != NULL);
     static const struct position nowhere;
     enum rc rc = RC_OK;
     if (channel == NULL && message->is_kept) channel = shard_make_channel(shard, &message->channel);
@@ -67,6 +73,8 @@ enum rc home_pass_on(struct shard *shard, struct channel *channel, struct messag
 
 void home_terminate(struct shard *shard, struct message *message)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(hub_home(&shard->hub, &message->channel) == shard->index);
     struct channel *channel = hub_find(&shard->hub, &message->channel);
     const struct roster *roster = channel != NULL ? channel->roster : NULL;
     bool is_here = false;

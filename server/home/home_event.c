@@ -14,6 +14,7 @@
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -54,6 +55,7 @@ static void tell_member(struct shard *shard, const struct roster *roster, const 
 
 void home_tell_members(struct shard *shard, struct roster *roster)
 {
+    assert(owner_is_me(&shard->owner));
     struct presence_change change;
     while (roster->presence != NULL && presence_take_change(roster->presence, &change)) {
         if (change.has_left) {
@@ -71,6 +73,7 @@ void home_tell_members(struct shard *shard, struct roster *roster)
 
 void home_tell_count(struct shard *shard, struct roster *roster)
 {
+    assert(owner_is_me(&shard->owner));
     char data[48];
     uint32_t count = roster_subscribers(roster);
     int bytes = snprintf(data, sizeof data, "{\"subscription_count\":%u}", count);
@@ -85,6 +88,7 @@ void home_tell_count(struct shard *shard, struct roster *roster)
 
 void home_tell_user(struct shard *shard, struct roster *roster, bool is_online)
 {
+    assert(owner_is_me(&shard->owner));
     const struct name *name = &roster->channel->name;
     struct text user_id = text_behind(name_text(name), strlen(CHANNEL_USER_PREFIX));
     char data[100 + 2 * NAME_BYTES_MAX]; /* of an id, which has no control characters, quotes alone grow */

@@ -12,6 +12,7 @@
 #include "server/protocol/event.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define POSITION_TEXT_BYTES 96
@@ -110,6 +111,7 @@ static void write(const struct greeting *greeting, uint8_t *to)
 
 enum rc home_greeting(struct shard *shard, struct roster *roster, struct join *join, struct message **greeting_r)
 {
+    assert(owner_is_me(&shard->owner));
     struct greeting greeting;
     *greeting_r = NULL;
     if (roster->type.is_user) return RC_OK;

@@ -9,6 +9,8 @@
 #include "server/shard/shard.h"
 #include "server/webhook/webhook.h"
 
+#include <assert.h>
+
 /* Queues an event for the app's webhook; the event's app is filled in here. A queue that is full is counted. */
 static void tell_webhook(struct shard *shard, uint16_t app, struct webhook_event *event)
 {
@@ -20,6 +22,7 @@ static void tell_webhook(struct shard *shard, uint16_t app, struct webhook_event
 void home_tell_backend(struct shard *shard, const struct roster *roster, enum webhook_kind kind, struct text user_id,
                        uint32_t count)
 {
+    assert(owner_is_me(&shard->owner));
     const struct name *name = &roster->channel->name;
     if (roster->type.is_user) return;
     tell_webhook(
@@ -29,12 +32,14 @@ void home_tell_backend(struct shard *shard, const struct roster *roster, enum we
 
 void home_tell_occupied(struct shard *shard, const struct roster *roster, bool is_occupied)
 {
+    assert(owner_is_me(&shard->owner));
     home_tell_backend(shard, roster, is_occupied ? WEBHOOK_channel_occupied : WEBHOOK_channel_vacated,
                       (struct text){0}, 0);
 }
 
 void home_tell_miss(struct shard *shard, struct roster *roster)
 {
+    assert(owner_is_me(&shard->owner));
     if (roster->is_miss_told) return;
     roster->is_miss_told = true;
     home_tell_backend(shard, roster, WEBHOOK_cache_miss, (struct text){0}, 0);
@@ -47,6 +52,7 @@ static struct text part_of(const struct message *message, struct message_part pa
 
 void home_tell_client_event(struct shard *shard, const struct message *message)
 {
+    assert(owner_is_me(&shard->owner));
     if (!app_has_webhook(shard_app(shard, message->channel.app), WEBHOOK_client_event)) return;
     char memory[SOCKET_ID_BYTES_MAX];
     const struct publisher *publisher = &message->publisher;
@@ -64,6 +70,7 @@ void home_tell_client_event(struct shard *shard, const struct message *message)
 
 void home_tell_room_message(struct shard *shard, const struct message *message, const char *epoch)
 {
+    assert(owner_is_me(&shard->owner));
     if (!app_has_webhook(shard_app(shard, message->channel.app), WEBHOOK_room_message)) return;
     char memory[SOCKET_ID_BYTES_MAX];
     const struct publisher *publisher = &message->publisher;

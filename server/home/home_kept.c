@@ -9,6 +9,8 @@
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
+#include <assert.h>
+
 static uint64_t kept_bytes(const struct message *message)
 {
     return sizeof(struct channel) + sizeof(struct roster) + sizeof *message + message->channel.length +
@@ -17,7 +19,9 @@ static uint64_t kept_bytes(const struct message *message)
 
 void home_forget_kept(struct shard *shard, struct roster *roster)
 {
+    assert(owner_is_me(&shard->owner));
     if (roster->kept == NULL) return;
+    assert(counter_get(&shard->counters, COUNTER_cache_bytes) >= kept_bytes(roster->kept));
     TAILQ_REMOVE(&shard->kept, roster, kept_entry);
     counter_subtract(&shard->counters, COUNTER_cache_bytes, kept_bytes(roster->kept));
     message_drop(&shard->counters, roster->kept);
@@ -40,6 +44,8 @@ static void bound_kept(struct shard *shard, const struct roster *newest)
 
 void home_keep_last(struct shard *shard, struct channel *channel, struct message *message)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(message_has(message, FORM_EVENT));
     struct roster *roster = channel->roster;
     home_forget_kept(shard, roster);
     message_hold(message, 1);

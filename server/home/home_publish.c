@@ -17,6 +17,8 @@
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
+#include <assert.h>
+
 #define INVITATIONS_MAX 20 /* to one guest, within: */
 #define INVITATIONS_MS  10000
 
@@ -122,6 +124,8 @@ static bool is_invited_too_often(const struct shard *shard, struct channel *chan
 
 enum rc home_publish(struct shard *shard, struct message *message, struct query *query)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(hub_home(&shard->hub, &message->channel) == shard->index);
     struct channel *channel = hub_find(&shard->hub, &message->channel);
     if (message->origin == ORIGIN_GUEST && is_invited_too_often(shard, channel)) {
         counter_add(&shard->counters, COUNTER_invitations_dropped, 1);

@@ -15,6 +15,7 @@
 #include "server/home/home_publish.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 static enum rc answer_users(const struct shard *shard, struct query *query)
@@ -86,6 +87,7 @@ static enum rc answer(struct shard *shard, struct query *query)
 
 void query_take(struct shard *shard, struct query *query)
 {
+    assert(owner_is_me(&shard->owner));
     enum rc rc = answer(shard, query);
     if (rc != RC_PENDING) query_done(shard, query, rc);
 }

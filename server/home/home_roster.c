@@ -5,10 +5,12 @@
 #include "core/roster.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 bool home_settle_later(struct shard *shard, struct roster *roster)
 {
+    assert(owner_is_me(&shard->owner));
     if (roster->is_settling) return true;
     if (shard->settling_count == shard->settling_capacity) {
         uint32_t capacity = shard->settling_capacity > 0 ? 2 * shard->settling_capacity : 16;
@@ -24,6 +26,7 @@ bool home_settle_later(struct shard *shard, struct roster *roster)
 
 void home_set_timer(struct shard *shard, struct roster *roster)
 {
+    assert(owner_is_me(&shard->owner));
     uint64_t due_ms = UINT64_MAX;
     if (roster->kept != NULL) due_ms = roster->kept_until_ms;
     if (roster->has_count_changed && roster->told_ms + COUNT_EVERY_MS < due_ms) {
@@ -39,6 +42,8 @@ void home_set_timer(struct shard *shard, struct roster *roster)
 
 void home_drop_if_unused(struct shard *shard, struct channel *channel)
 {
+    assert(owner_is_me(&shard->owner));
+    assert(channel->roster != NULL);
     const struct roster *roster = channel->roster;
     if (!roster_is_needed(roster)) timer_clear(&shard->roster_timers, &channel->roster->timer);
     shard_drop_channel_if_unused(shard, channel);

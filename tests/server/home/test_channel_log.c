@@ -42,6 +42,7 @@ static void begin(void)
 {
     shard = aligned_alloc(_Alignof(struct shard), sizeof *shard);
     memset(shard, 0, sizeof *shard);
+    owner_take(&shard->owner);
     shard->options = &options;
     shard->take = take;
     timer_wheel_init(&shard->roster_timers, 0);
