@@ -18,6 +18,8 @@
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
+
 #define ROOM_PREFIX "/room/"
 #define LOBBY_NAME  "lobby"
 
@@ -154,6 +156,7 @@ static bool lobby_has_unanswered(struct shard *shard, struct connection *connect
 
 void lobby_answered(struct shard *shard, struct query *query)
 {
+    assert(owner_is_me(&shard->owner));
     struct connection *connection = &shard->connections[query->slot];
     if (connection->life == query->serial) connection_settled(shard, connection);
     query_free(&shard->counters, query);

@@ -20,6 +20,7 @@
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
+#include <assert.h>
 #include <ck_pr.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,6 +175,7 @@ static void pusher_on_close(struct shard *shard, struct connection *connection, 
 
 void pusher_terminate(struct shard *shard, const struct name *user_channel)
 {
+    assert(owner_is_me(&shard->owner));
     struct channel *channel = hub_find(&shard->hub, user_channel);
     /* Closing takes one out and moves the last into its place, hence from the back; with the last the channel goes. */
     for (uint32_t i = channel != NULL ? channel->audiences[FORM_EVENT].count : 0; i > 0 && channel != NULL; i--) {
@@ -337,6 +339,7 @@ static void pusher_on_refused(struct shard *shard, struct connection *connection
 
 void pusher_answered(struct shard *shard, struct query *query)
 {
+    assert(owner_is_me(&shard->owner));
     struct connection *connection = &shard->connections[query->slot];
     struct command command = {.shard = shard, .connection = connection, .pusher = connection->pusher};
     bool is_open = connection->state == CONNECTION_OPEN || connection->state == CONNECTION_SETTLING;

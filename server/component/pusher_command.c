@@ -6,6 +6,7 @@
 #include "server/protocol/event.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -34,6 +35,7 @@ void pusher_say(const struct command *command, const char *event_name, struct te
 struct text pusher_socket_id(const struct shard *shard, const struct connection *connection,
                              char memory[SOCKET_ID_BYTES_MAX])
 {
+    assert(owner_is_me(&shard->owner));
     return socket_id_write(memory, connection->pusher->random, shard->index, shard_slot(shard, connection),
                            connection->life);
 }

@@ -7,6 +7,7 @@
 #include "server/shard/shard.h"
 #include "server/system/clock.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define HEAD_BYTES_MAX     1024
@@ -69,6 +70,7 @@ static void end(struct shard *shard, struct connection *connection, bool may_go_
 void answer(struct shard *shard, struct connection *connection, unsigned status, const char *type, struct text body,
             const char *extra_headers)
 {
+    assert(owner_is_me(&shard->owner));
     struct http_answer what = {.status = status, .content_type = type, .extra_headers = extra_headers};
     what.keep_alive = may_stay(shard, connection);
     say(shard, connection, &what, body, body.count);
@@ -78,6 +80,7 @@ void answer(struct shard *shard, struct connection *connection, unsigned status,
 void answer_static(struct shard *shard, struct connection *connection, unsigned status, const char *type,
                    struct text body, const char *extra_headers)
 {
+    assert(owner_is_me(&shard->owner));
     struct http_answer what = {.status = status, .content_type = type, .extra_headers = extra_headers};
     what.keep_alive = may_stay(shard, connection);
     say(shard, connection, &what, body, 0);
@@ -87,6 +90,7 @@ void answer_static(struct shard *shard, struct connection *connection, unsigned 
 void answer_refuse(struct shard *shard, struct connection *connection, unsigned status, const char *sentence,
                    const char *extra_headers)
 {
+    assert(owner_is_me(&shard->owner));
     char line[SENTENCE_BYTES_MAX];
     struct http_answer what = {.status = status, .content_type = ANSWER_TEXT, .extra_headers = extra_headers};
     int count = snprintf(line, sizeof line, "%s\n", sentence);

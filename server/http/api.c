@@ -13,6 +13,7 @@
 #include "server/shard/shard.h"
 #include "server/store/store.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #define UP_PATH     "/up"
@@ -105,6 +106,7 @@ static struct api_refusal judge_unsigned(const struct connection *connection, co
 
 bool api_judge(struct shard *shard, struct connection *connection, const struct http_request *http)
 {
+    assert(owner_is_me(&shard->owner));
     struct api_request request = {.shard = shard, .connection = connection, .http = http};
     const struct route *route;
     struct text encoded;
@@ -156,6 +158,7 @@ static void answer_route(struct api_request *request, const struct route *route,
 
 void api_receive(struct shard *shard, struct connection *connection, const struct http_request *http)
 {
+    assert(owner_is_me(&shard->owner));
     struct api_request request = {.shard = shard, .connection = connection, .http = http};
     const struct route *route = NULL;
     struct text encoded = {0};
@@ -202,6 +205,7 @@ static bool judge_head(struct shard *shard, struct connection *connection, const
 
 bool api_door_receive(struct shard *shard, struct connection *connection, struct bytes *in)
 {
+    assert(owner_is_me(&shard->owner));
     static const struct request_taker backends = {.judge_head = judge_head, .take = take};
     return request_receive(shard, connection, in, &backends);
 }

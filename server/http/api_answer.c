@@ -3,6 +3,7 @@
 
 #include "server/shard/shard.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,11 +12,13 @@ const struct api_refusal api_out_of_memory = {503, "The server is out of memory:
 void api_answer(struct shard *shard, struct connection *connection, unsigned status, const char *type,
                 struct text body)
 {
+    assert(owner_is_me(&shard->owner));
     answer(shard, connection, status, type, body, NULL);
 }
 
 void api_refuse(struct shard *shard, struct connection *connection, const struct api_refusal *refusal)
 {
+    assert(owner_is_me(&shard->owner));
     char allow[40];
     const char *extra = NULL, *text = refusal->text;
     if (refusal->status == 405) {

@@ -8,6 +8,7 @@
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 bool api_read_info(struct text text, unsigned allowed, unsigned *info_r)
@@ -73,6 +74,7 @@ static bool waits_for_call(const struct connection *connection)
 
 struct api_call *api_call_new(struct shard *shard, uint32_t parts_count)
 {
+    assert(owner_is_me(&shard->owner));
     struct api_call *call = calloc(1, sizeof *call + parts_count * sizeof call->parts[0]);
     if (call == NULL) return NULL;
     call->errand.kind = &errand_call;
@@ -153,6 +155,7 @@ void api_ask(const struct api_request *request, struct api_call *call)
 
 void api_answered(struct shard *shard, struct query *query)
 {
+    assert(owner_is_me(&shard->owner));
     struct connection *connection = &shard->connections[query->slot];
     struct api_call *call = call_of(connection);
     if (!waits_for_call(connection) || call->serial != query->serial) { /* nobody waits any more */

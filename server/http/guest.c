@@ -10,6 +10,8 @@
 #include "server/http/guest_private.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
+
 #define BODY_BYTES_MAX 4096 /* a token, a socket id, a channel, a name */
 #define NO_STORE       "Cache-Control: no-store\r\n"
 
@@ -163,6 +165,7 @@ static struct guest_refusal judge(const struct shard *shard, const struct connec
 
 bool guest_judge(struct shard *shard, struct connection *connection, const struct http_request *http)
 {
+    assert(owner_is_me(&shard->owner));
     struct guest_refusal refusal = judge(shard, connection, http);
     if (refusal.status == 0) return true;
     refuse(shard, connection, &refusal);
@@ -191,6 +194,7 @@ static struct guest_refusal read_and_call(struct shard *shard, const struct http
 
 void guest_receive(struct shard *shard, struct connection *connection, const struct http_request *http)
 {
+    assert(owner_is_me(&shard->owner));
     char body[GUEST_ANSWER_BYTES_MAX];
     struct text text = {0};
     struct guest_refusal refusal = judge(shard, connection, http);

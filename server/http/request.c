@@ -9,6 +9,7 @@
 #include "server/http/answer.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define TLS_FIRST_BYTE 0x16 /* a handshake record: no request begins so */
@@ -41,6 +42,7 @@ bool request_is_for_server(const struct http_request *request)
 
 void request_answer_for_server(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (http_reader_has_body(connection->http)) {
         answer_refuse(shard, connection, 413, request_malformed_text(413), NULL);
     } else {
@@ -85,6 +87,7 @@ static void refuse_tls(struct shard *shard, struct connection *connection)
 bool request_receive(struct shard *shard, struct connection *connection, struct bytes *in,
                      const struct request_taker *taker)
 {
+    assert(owner_is_me(&shard->owner));
     if (in->count == 0) return false;
     if (connection->http == NULL && in->at[0] == TLS_FIRST_BYTE) {
         refuse_tls(shard, connection);
@@ -115,6 +118,7 @@ bool request_receive(struct shard *shard, struct connection *connection, struct 
 void request_refuse(struct shard *shard, struct connection *connection, struct bytes *in, unsigned status,
                     const char *sentence)
 {
+    assert(owner_is_me(&shard->owner));
     if (in != NULL && !make_reader(shard, connection)) {
         connection_finish(shard, connection, CLOSE_NO_MEMORY);
         return;

@@ -16,6 +16,8 @@
 #include "server/shard/shard.h"
 #include "server/web/web.h"
 
+#include <assert.h>
+
 static const struct component *const components[] = {&lobby, &pusher};
 
 static const struct component *component_for(struct text path)
@@ -160,6 +162,7 @@ static bool judge_head(struct shard *shard, struct connection *connection, const
 
 bool router_receive(struct shard *shard, struct connection *connection, struct bytes *in)
 {
+    assert(owner_is_me(&shard->owner));
     static const struct request_taker all = {.judge_head = judge_head, .take = take};
     return request_receive(shard, connection, in, &all);
 }
