@@ -159,6 +159,7 @@ static void make_shard(void)
         .submissions = 256, .completions = 1024, .slots = SLOTS, .buffers = 64, .buffer_bytes = 2048};
     case_shard = aligned_alloc(_Alignof(struct shard), sizeof *case_shard);
     memset(case_shard, 0, sizeof *case_shard);
+    owner_take(&case_shard->owner); /* until its thread begins */
     case_shard->options = &options;
     case_shard->door = &door;
     case_shard->crowds_behind = &crowds_behind;
@@ -218,6 +219,7 @@ static void stop_thread(void)
     shard_signal(case_shard);
     case_run();
     pthread_join(case_shard->thread, NULL);
+    owner_take(&case_shard->owner);
     is_stopping = false;
 }
 

@@ -82,7 +82,7 @@ Test(flush, a_pong_goes_ahead_of_messages_that_wait, .timeout = 30)
         case_say_long(socket, 3000);
         case_run();
     }
-    cr_expect(flush_is_blocked(case_shard, first()));
+    cr_expect(first()->is_awaiting);
     case_frame(socket, FRAME_PING, true, "PONG", 4);
     case_run();
     for (uint32_t turns = 0; turns < 100; turns++) {
