@@ -224,7 +224,7 @@ void connection_say_frame(struct shard *shard, struct connection *connection, en
 /* Is there anything that has not gone to the socket? */
 static bool has_unsaid(struct shard *shard, const struct connection *connection)
 {
-    return !outbox_is_empty(shard_outbox(shard, connection)) || secure_has_unsent(connection);
+    return !outbox_is_empty(shard_outbox(shard, connection)) || connection_has_unsent(connection);
 }
 
 static void clear_outbox(struct shard *shard, struct connection *connection, bool keep_begun)
@@ -357,7 +357,7 @@ void connection_linger(struct shard *shard, struct connection *connection, enum 
     leave(shard, connection, reason);
     enter(shard, connection, CONNECTION_LINGERING);
     shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
-    if (flush_is_blocked(shard, connection)) {
+    if (connection_is_blocked(shard, connection)) {
         deadline_of_reader(shard, connection);
     } else {
         timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->close_ms_max);

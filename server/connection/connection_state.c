@@ -1,5 +1,7 @@
-/* server/connection/connection_state.c - names of the states, for the log. */
-#include "server/connection/connection.h"
+/* server/connection/connection_state.c - names of the states, for the log; what waits for the socket. */
+#include "server/connection/connection_state.h"
+
+#include "core/span.h"
 
 #include <assert.h>
 
@@ -19,4 +21,16 @@ const char *connection_state_name(enum connection_state state)
     };
     assert(state < CONNECTION_STATES_MAX);
     return names[state];
+}
+
+bool connection_has_unsent(const struct connection *connection)
+{
+    return connection->unsent != NULL && connection->unsent->count > connection->unsent_at;
+}
+
+bool connection_is_blocked(const struct shard *shard, const struct connection *connection)
+{
+    assert(owner_is_me(&shard->owner));
+    bool is_blocked = shard->outboxes[shard_slot(shard, connection)].marks & OUTBOX_BLOCKED;
+    return is_blocked || connection_has_unsent(connection);
 }

@@ -55,7 +55,7 @@ static bool has_taken_some(struct connection *connection, int32_t unacked)
 
 static void judge_reader(struct shard *shard, struct connection *connection, int32_t unacked)
 {
-    if (!flush_is_blocked(shard, connection)) return; /* it has read meanwhile, and what follows has its own time */
+    if (!connection_is_blocked(shard, connection)) return; /* it has read since, and what follows has its own time */
     if (has_taken_some(connection, unacked)) connection->moved_ms = shard->now_ms;
     if (shard->now_ms < connection->moved_ms + reader_ms_max(shard, connection)) {
         look_at_reader_later(shard, connection);
@@ -73,7 +73,7 @@ static void ask_unacked(struct shard *shard, const struct connection *connection
 /* False: nothing waits for it to read. */
 static bool ask_how_far(struct shard *shard, const struct connection *connection)
 {
-    bool is_blocked = flush_is_blocked(shard, connection);
+    bool is_blocked = connection_is_blocked(shard, connection);
     if (is_blocked) ask_unacked(shard, connection);
     return is_blocked;
 }
@@ -102,7 +102,7 @@ static bool has_begun(const struct connection *connection)
 void deadline_between_requests(struct shard *shard, struct connection *connection)
 {
     assert(owner_is_me(&shard->owner));
-    if (flush_is_blocked(shard, connection)) {
+    if (connection_is_blocked(shard, connection)) {
         shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
         deadline_of_reader(shard, connection);
     } else if (has_begun(connection)) { /* it came behind those whose answers have gone now */
@@ -115,7 +115,7 @@ void deadline_between_requests(struct shard *shard, struct connection *connectio
 void deadline_at_stop(struct shard *shard, struct connection *connection)
 {
     assert(owner_is_me(&shard->owner));
-    if (connection->is_judged || flush_is_blocked(shard, connection)) return; /* the time that it has stands */
+    if (connection->is_judged || connection_is_blocked(shard, connection)) return; /* the time that it has stands */
     uint64_t ms = connection->state == CONNECTION_TLS ? DRAIN_TLS_MS : DRAIN_REQUEST_MS;
     timer_set(&shard->timers, &connection->timer, connection->heard_ms + ms);
 }
@@ -130,7 +130,7 @@ static void hang_up(struct shard *shard, struct connection *connection, enum clo
 /* The timer ran out: no request came in time, no whole one, or the answers to earlier ones were not read. */
 static void request_passed(struct shard *shard, struct connection *connection)
 {
-    if (!outbox_is_empty(shard_outbox(shard, connection)) || secure_has_unsent(connection)) {
+    if (!outbox_is_empty(shard_outbox(shard, connection)) || connection_has_unsent(connection)) {
         connection_finish(shard, connection, CLOSE_STALE_READER);
     } else if (shard->is_draining && has_begun(connection)) {
         shard->door->refuse(shard, connection, NULL, 503, "The server is stopping: try again in a moment.");
@@ -228,7 +228,7 @@ static void judge(struct shard *shard, struct connection *connection, bool is_mo
 static void look(struct shard *shard, struct connection *connection)
 {
     bool is_silent = is_pinged(connection) && silence_at_ms(shard, connection) <= shard->now_ms;
-    bool is_going = connection->unsent_ms > 0 && flush_is_blocked(shard, connection);
+    bool is_going = connection->unsent_ms > 0 && connection_is_blocked(shard, connection);
     if (is_silent || is_going) {
         ask_unacked(shard, connection);
     } else {

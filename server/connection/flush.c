@@ -354,12 +354,6 @@ void flush_outboxes(struct shard *shard)
     crowd_judge(shard);
 }
 
-bool flush_is_blocked(struct shard *shard, const struct connection *connection)
-{
-    assert(owner_is_me(&shard->owner));
-    return (shard_outbox(shard, connection)->marks & OUTBOX_BLOCKED) != 0 || secure_has_unsent(connection);
-}
-
 void flush_unblock(struct shard *shard, struct connection *connection)
 {
     assert(owner_is_me(&shard->owner));

@@ -29,7 +29,5 @@ void flush_outboxes(struct shard *shard);
 /* Are sends queued that were not submitted yet? Outboxes must stay as they are then. For assertions. */
 bool flush_is_queueing(const struct shard *shard);
 
-/* Has the socket not taken all that it was given? */
-bool flush_is_blocked(struct shard *shard, const struct connection *connection);
 /* The socket of a BLOCKED connection takes bytes again. */
 void flush_unblock(struct shard *shard, struct connection *connection);

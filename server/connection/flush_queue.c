@@ -1,7 +1,7 @@
 /* server/connection/flush_queue.c - a list, and a queue of those who wait until the list is done. */
 #include "server/connection/flush_queue.h"
 
-#include "server/connection/connection.h"
+#include "server/connection/connection_state.h"
 #include "server/shard/shard.h"
 
 void flush_later(struct shard *shard, uint32_t slot)

@@ -145,7 +145,7 @@ static void forget(struct shard *shard, struct connection *connection)
     counter_subtract(&shard->counters, COUNTER_answers_bytes, connection->long_bytes);
     connection->long_bytes = 0;
     connection->long_left = 0;
-    if (!secure_has_unsent(connection)) connection->unsent_ms = 0;
+    if (!connection_has_unsent(connection)) connection->unsent_ms = 0;
     shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_LONG;
 }
 

@@ -6,7 +6,7 @@
 #include "net/upgrade.h"
 #include "server/config/app.h"
 #include "server/connection/component.h"
-#include "server/connection/connection.h"
+#include "server/connection/connection_state.h"
 #include "server/shard/shard.h"
 
 #include <assert.h>

@@ -32,7 +32,7 @@ enum step {
 /* Do answers wait for the client to read them? Then no further request is taken. */
 static bool has_unread_answers(struct shard *shard, const struct connection *connection)
 {
-    return shard_outbox(shard, connection)->bytes > ANSWERS_BYTES_MAX || flush_is_blocked(shard, connection);
+    return shard_outbox(shard, connection)->bytes > ANSWERS_BYTES_MAX || connection_is_blocked(shard, connection);
 }
 
 static bool must_hold(struct shard *shard, const struct connection *connection)

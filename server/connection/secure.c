@@ -37,19 +37,9 @@ static void collect_unsent(struct shard *shard, struct connection *connection)
 /* What was collected goes out with the flush. */
 static void flush_unsent(struct shard *shard, struct connection *connection)
 {
-    if (!secure_has_unsent(connection)) return;
+    if (!connection_has_unsent(connection)) return;
     if (connection->unsent_ms == 0) connection->unsent_ms = shard->now_ms;
     flush_later(shard, shard_slot(shard, connection));
-}
-
-static uint32_t unsent_bytes(const struct connection *connection)
-{
-    return connection->unsent != NULL ? connection->unsent->count - connection->unsent_at : 0;
-}
-
-bool secure_has_unsent(const struct connection *connection)
-{
-    return unsent_bytes(connection) > 0;
 }
 
 /* ---- what comes ---- */
@@ -152,8 +142,8 @@ enum rc secure_next(struct shard *shard, struct connection *connection, struct o
 {
     assert(owner_is_me(&shard->owner));
     assert(connection->is_secure);
-    if (secure_has_unsent(connection)) {
-        *count_r = unsent_bytes(connection);
+    if (connection_has_unsent(connection)) {
+        *count_r = connection->unsent->count - connection->unsent_at;
         *bytes_r = connection->unsent->bytes + connection->unsent_at;
         return RC_OK;
     }
@@ -175,9 +165,9 @@ enum rc secure_sent(struct shard *shard, struct connection *connection, const ui
 {
     assert(owner_is_me(&shard->owner));
     assert(connection->is_secure && went <= count);
-    if (secure_has_unsent(connection)) {
+    if (connection_has_unsent(connection)) {
         connection->unsent_at += (uint32_t)went;
-        if (secure_has_unsent(connection)) return RC_OK;
+        if (connection_has_unsent(connection)) return RC_OK;
         span_free(&connection->unsent);
         connection->unsent_at = 0;
         connection->unsent_ms = 0;
@@ -200,7 +190,7 @@ bool secure_say_end(struct shard *shard, struct connection *connection)
     collect_unsent(shard, connection);
     tls_close(connection->tls);
     flush_unsent(shard, connection);
-    return secure_has_unsent(connection);
+    return connection_has_unsent(connection);
 }
 
 void secure_free(struct connection *connection)

@@ -23,9 +23,6 @@ bool secure_shake(struct shard *shard, struct connection *connection, struct byt
  * call. False: all is eaten, or it is broken and the connection ends. */
 bool secure_open(struct shard *shard, struct connection *connection, struct bytes *in, struct bytes *plain_r);
 
-/* Has the connection ciphertext that the socket has not taken yet? The server's flight of its handshake, or at most
- * SECURE_SCRATCH_BYTES: a record and a few alerts. */
-bool secure_has_unsent(const struct connection *connection);
 /* What to send next: what is left from before, or a new record of what the outbox holds, which is taken out of it and
  * sealed into `scratch`, which has room for SECURE_SCRATCH_BYTES. RC_ENOENT: there is nothing. RC_ENOMEM: the session
  * can say nothing more; end the connection, but not while sends are queued. */

@@ -365,7 +365,7 @@ static uint32_t most_unsent(void)
     uint32_t most = 0;
     for (uint32_t slot = 0; slot < shard->slots_used; slot++) {
         const struct connection *connection = &shard->connections[slot];
-        if (secure_has_unsent(connection) && connection->unsent->count > most) most = connection->unsent->count;
+        if (connection_has_unsent(connection) && connection->unsent->count > most) most = connection->unsent->count;
     }
     return most;
 }
