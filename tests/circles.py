@@ -17,8 +17,7 @@ EXCEPTIONS = {
     ''',
     'a shard, its letters and who takes them still know each other by name: see tests/rows.sh': '''
         server/connection/connection server/connection/deadline server/connection/flush server/connection/long_answer
-        server/connection/receive server/connection/secure server/connection/secure_handshake server/connection/throttle
-        server/run/certificates server/run/server server/shard/crowd server/shard/shard
+        server/connection/secure server/run/certificates server/run/server server/shard/crowd server/shard/shard
     ''',
 }
 

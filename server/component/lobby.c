@@ -14,6 +14,8 @@
 #include "server/config/app.h"
 #include "server/connection/connection.h"
 #include "server/connection/opening.h"
+#include "server/connection/reading.h"
+#include "server/connection/receive.h"
 #include "server/connection/throttle.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
@@ -96,7 +98,7 @@ static enum rc lobby_on_open(struct shard *shard, struct connection *connection,
     if (!room_name(request->path, memory, &name, refusal_r)) return RC_EINVAL;
     enum close_reason reason = opening_judge_app(shard_app(shard, APP_OF_ROOMS), connection, request);
     if (reason != CLOSE_NONE) {
-        connection_open(shard, connection); /* a browser tells its page of closes, not of refusals */
+        receive_opened(shard, connection); /* a browser tells its page of closes, not of refusals */
         connection_close(shard, connection, reason);
         return RC_OK;
     }
@@ -109,7 +111,7 @@ static enum rc lobby_on_open(struct shard *shard, struct connection *connection,
 static void lobby_on_subscribed(struct shard *shard, struct connection *connection, const struct join *join)
 {
     (void)join;
-    connection_open(shard, connection);
+    receive_opened(shard, connection);
 }
 
 static void lobby_on_refused(struct shard *shard, struct connection *connection, const struct join *join)
@@ -139,8 +141,10 @@ static void lobby_on_message(struct shard *shard, struct connection *connection,
         .life = connection->life,
         .is_excluded = !shard->options->lobby_echo,
     };
-    if (publish(shard, message) == RC_PENDING) connection_pause(shard, connection);
-    if (connection->state == CONNECTION_OPEN) throttle_count(shard, connection, payload->count);
+    if (publish(shard, message) == RC_PENDING) reading_pause(shard, connection);
+    if (connection->state == CONNECTION_OPEN && throttle_count(shard, connection, payload->count) != RC_OK) {
+        connection_close(shard, connection, CLOSE_NO_MEMORY);
+    }
 }
 
 /* With echo a connection's own words come back to it, from the room's home; the answer to this question comes behind
@@ -170,7 +174,7 @@ static void lobby_on_error(struct shard *shard, struct connection *connection, e
 static void lobby_on_close(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
     (void)reason;
-    throttle_end(shard, connection);
+    if (throttle_end(shard, connection)) reading_go_on(shard, connection);
     unsubscribe_all(shard, connection);
 }
 

@@ -17,6 +17,7 @@
 #include "server/connection/connection.h"
 #include "server/connection/long_answer.h"
 #include "server/connection/opening.h"
+#include "server/connection/receive.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
@@ -114,7 +115,7 @@ static enum rc pusher_on_open(struct shard *shard, struct connection *connection
     }
     *pusher_of = (struct pusher){.app = app, .random = 1 + arc4random_uniform(UINT32_MAX)};
     connection->pusher = pusher_of;
-    connection_open(shard, connection);
+    receive_opened(shard, connection);
     if (connection->state != CONNECTION_OPEN) return RC_OK; /* no memory for the 101 */
     if (reason == CLOSE_NONE) {
         say_established(shard, connection);

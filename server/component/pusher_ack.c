@@ -10,6 +10,7 @@
 #include "server/channel/publish.h"
 #include "server/component/pusher_command.h"
 #include "server/connection/connection.h"
+#include "server/connection/reading.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
@@ -28,7 +29,7 @@ void pusher_ask(const struct command *command, struct query *query)
     struct connection *connection = command->connection;
     command->pusher->asked++;
     enum rc rc = post_ask(shard, shard_slot(shard, connection), connection->life, QUERY_OF_CLIENT, query);
-    if (rc == RC_PENDING) connection_pause(shard, connection);
+    if (rc == RC_PENDING) reading_pause(shard, connection);
 }
 
 /* ---- acknowledgements ---- */
@@ -80,7 +81,7 @@ void pusher_publish(const struct command *command, struct message *message)
          * closes. */
         bool has_echo = !message->publisher.is_excluded;
         struct query *behind = has_echo ? query_new_behind(&shard->counters, &message->channel) : NULL;
-        if (publish(shard, message) == RC_PENDING) connection_pause(shard, command->connection);
+        if (publish(shard, message) == RC_PENDING) reading_pause(shard, command->connection);
         if (behind != NULL) pusher_ask(command, behind);
         return;
     }

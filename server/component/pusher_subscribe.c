@@ -11,6 +11,7 @@
 #include "server/config/app.h"
 #include "server/connection/connection.h"
 #include "server/connection/long_answer.h"
+#include "server/connection/reading.h"
 #include "server/protocol/auth.h"
 #include "server/protocol/user.h"
 #include "server/shard/shard.h"
@@ -157,7 +158,7 @@ static void ask_home(const struct command *command, const struct asked *asked, c
     };
     command->pusher->channels++;
     enum rc rc = subscribe(command->shard, command->connection, &wish);
-    if (rc == RC_PENDING) connection_pause(command->shard, command->connection);
+    if (rc == RC_PENDING) reading_pause(command->shard, command->connection);
     if (rc_is_error(rc)) pusher_subscribe_refused(command, &(struct join){.channel = wish.channel, .rc = rc});
 }
 

@@ -12,6 +12,7 @@
 #include "server/component/pusher_command.h"
 #include "server/config/app.h"
 #include "server/connection/connection.h"
+#include "server/connection/reading.h"
 #include "server/protocol/auth.h"
 #include "server/protocol/user.h"
 #include "server/shard/shard.h"
@@ -74,7 +75,7 @@ static bool subscribe_to_user(const struct command *command, struct text user_id
     if (subscription_find(command->connection, &wish.channel, form) != NULL) return false; /* twice in the list */
     if (form == FORM_WATCH) command->pusher->watches++;
     enum rc rc = subscribe(command->shard, command->connection, &wish);
-    if (rc == RC_PENDING) connection_pause(command->shard, command->connection);
+    if (rc == RC_PENDING) reading_pause(command->shard, command->connection);
     if (rc_is_error(rc)) connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
     return true;
 }

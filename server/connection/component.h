@@ -40,7 +40,7 @@ struct component {
     bool is_throttled;     /* it calls throttle_count() for what clients say (server/connection/throttle.h) */
     /* Is this path (as sent, without query) this component's? */
     bool (*serves)(struct text path);
-    /* RC_OK: the component has called connection_open(), or will; the request is gone then. RC_EINVAL: refused,
+    /* RC_OK: the component has called receive_opened(), or will; the request is gone then. RC_EINVAL: refused,
      * *refusal_r says why. RC_ENOMEM: refused with 503. */
     enum rc (*on_open)(struct shard *shard, struct connection *connection, const struct http_request *request,
                        struct refusal *refusal_r);

@@ -17,7 +17,7 @@
 #include "server/connection/flush_queue.h"
 #include "server/connection/long_answer.h"
 #include "server/connection/opening.h"
-#include "server/connection/receive.h"
+#include "server/connection/reading.h"
 #include "server/connection/secure.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
@@ -74,7 +74,7 @@ void connection_accepted(struct shard *shard, uint32_t slot, bool is_secure)
     ck_pr_inc_64(&shard->door->connections_open);
     counter_add(&shard->counters, COUNTER_connections_accepted, 1);
     counter_add(&shard->counters, COUNTER_connections_open, 1);
-    receive_start(shard, connection);
+    reading_start(shard, connection);
     deadline_of_request(shard, connection);
     if (is_secure) connection->handshake_ms = shard->now_ms + shard->options->handshake_ms_max;
 }
@@ -117,14 +117,6 @@ void connection_answered(struct shard *shard, struct connection *connection)
     if (!has_waited) return;
     enter(shard, connection, CONNECTION_REQUEST);
     connection->is_choked = false;
-    receive_held(shard, connection);
-    if (connection_is_gone(connection)) return;
-    if (connection->has_ended) {
-        /* Its end had to wait for the answer; and for what came before it, if that is being taken in. */
-        if (!connection->is_taken_in) connection_ended(shard, connection);
-    } else if (!connection->is_receiving && connection_is_read(connection)) {
-        receive_start(shard, connection);
-    }
 }
 
 void connection_join(struct shard *shard, struct connection *connection)
@@ -147,12 +139,6 @@ void connection_open(struct shard *shard, struct connection *connection)
     frame_reader_init(&connection->reader, (uint32_t)shard->options->message_bytes_max);
     counter_add(&shard->counters, COUNTER_handshakes_done, 1);
     deadline_set(shard, connection);
-    receive_held(shard, connection);
-    /* Its end had to wait for the answer; and for what came before it, if that is being taken in. */
-    bool is_over = connection->has_ended && !connection->is_taken_in;
-    if (connection->state != CONNECTION_OPEN) return;
-    if (is_over) connection_ended(shard, connection);
-    if (shard->is_draining) connection_close(shard, connection, shard_drain_reason(shard));
 }
 
 /* ---- saying ---- */
@@ -257,7 +243,7 @@ static void leave(struct shard *shard, struct connection *connection, enum close
     span_free(&connection->message);
     span_free(&connection->held);
     long_answer_came(shard, connection);
-    connection_unchoke(shard, connection); /* what it would have asked for is gone; its close frame is of interest */
+    reading_unchoke(shard, connection); /* what it would have asked for is gone; its close frame is of interest */
 }
 
 static void say_close_frame(struct shard *shard, struct connection *connection, uint16_t code, const char *text)
@@ -362,7 +348,7 @@ void connection_linger(struct shard *shard, struct connection *connection, enum 
     } else {
         timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->close_ms_max);
     }
-    connection_unchoke(shard, connection); /* what comes is thrown away: unread, it would be a reset of our answer */
+    reading_unchoke(shard, connection); /* what comes is thrown away: unread, it would be a reset of our answer */
 }
 
 void connection_break(struct shard *shard, struct connection *connection, enum close_reason reason)
@@ -388,7 +374,7 @@ void connection_flushed(struct shard *shard, struct connection *connection)
     if (connection->state == CONNECTION_REQUEST) {
         shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_WATCHED;
         deadline_between_requests(shard, connection);
-        receive_later(shard, connection);
+        reading_later(shard, connection);
         return;
     }
     bool is_answered_later = connection->state == CONNECTION_ANSWERING || connection->state == CONNECTION_JOINING;
@@ -414,7 +400,7 @@ void connection_ended(struct shard *shard, struct connection *connection)
     bool has_answer = has_unsaid(shard, connection);
     bool is_answered_later = connection->state == CONNECTION_ANSWERING || connection->state == CONNECTION_JOINING ||
                              connection->state == CONNECTION_SETTLING;
-    if (is_answered_later) return; /* connection_answered(), connection_open() come back here, or it still reads */
+    if (is_answered_later) return; /* receive_answered(), receive_opened() come back here, or it still reads */
     bool may_linger = connection->state == CONNECTION_REQUEST || connection->state == CONNECTION_OPEN;
     if (has_answer && may_linger) {
         connection_linger(shard, connection, CLOSE_PEER_GONE);
@@ -457,52 +443,4 @@ void connection_operation_done(struct shard *shard, struct connection *connectio
     counter_add(&shard->counters, counter_of_close(connection->reason), 1);
     log_debug("connection %u.%u ended: %s", shard_slot(shard, connection), connection->life,
               close_reason_text(connection->reason));
-}
-
-/* ---- not reading ---- */
-
-void connection_pause(struct shard *shard, struct connection *connection)
-{
-    assert(owner_is_me(&shard->owner));
-    if (connection->is_paused || connection->state != CONNECTION_OPEN) return;
-    connection->is_paused = true;
-    slot_list_add(&shard->paused, shard_slot(shard, connection));
-    counter_add(&shard->counters, COUNTER_receives_paused, 1);
-    if (connection->is_receiving) ring_cancel_receive(shard->ring, shard_slot(shard, connection), connection->life);
-}
-
-void connection_choke(struct shard *shard, struct connection *connection)
-{
-    assert(owner_is_me(&shard->owner));
-    if (connection->is_choked) return;
-    connection->is_choked = true;
-    if (connection->is_receiving) ring_cancel_receive(shard->ring, shard_slot(shard, connection), connection->life);
-}
-
-void connection_unchoke(struct shard *shard, struct connection *connection)
-{
-    assert(owner_is_me(&shard->owner));
-    if (!connection->is_choked || connection_is_gone(connection)) return;
-    connection->is_choked = false;
-    bool may_start = !connection->is_receiving && !connection->has_ended;
-    if (may_start && connection_is_read(connection)) receive_start(shard, connection);
-}
-
-void connection_resume(struct shard *shard, struct connection *connection)
-{
-    assert(owner_is_me(&shard->owner));
-    assert(connection->is_paused);
-    connection->is_paused = false;
-    connection_operation_done(shard, connection);
-    connection_read_on(shard, connection);
-}
-
-void connection_read_on(struct shard *shard, struct connection *connection)
-{
-    assert(owner_is_me(&shard->owner));
-    if (connection_is_gone(connection)) return;
-    receive_held(shard, connection);
-    /* What was held may have stopped it again, or ended it. */
-    if (connection_is_gone(connection) || !connection_is_read(connection)) return;
-    if (!connection->is_receiving && !connection->has_ended) receive_start(shard, connection);
 }

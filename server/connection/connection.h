@@ -11,13 +11,13 @@ void connection_accepted(struct shard *shard, uint32_t slot, bool is_secure);
 /* TLS -> REQUEST: the handshake is done. */
 void connection_secured(struct shard *shard, struct connection *connection);
 
-/* REQUEST -> ANSWERING: connection_answered() follows, once the answer is said. */
+/* REQUEST -> ANSWERING: receive_answered() follows, once the answer is said. */
 void connection_ask(struct shard *shard, struct connection *connection);
-/* REQUEST or ANSWERING -> REQUEST: ready for the next request, and goes on with what came meanwhile. */
+/* REQUEST or ANSWERING -> REQUEST: ready for the next request. Call receive_answered(). */
 void connection_answered(struct shard *shard, struct connection *connection);
-/* REQUEST -> JOINING: the component will call connection_open(). */
+/* REQUEST -> JOINING: the component will call receive_opened(). */
 void connection_join(struct shard *shard, struct connection *connection);
-/* JOINING -> OPEN: answers 101 and goes on with what came meanwhile. */
+/* JOINING -> OPEN: answers 101. Call receive_opened(). */
 void connection_open(struct shard *shard, struct connection *connection);
 
 /* Says something: queues a batch and flushes it this turn. Takes over the caller's reference. A NULL batch (it could
@@ -51,12 +51,3 @@ void connection_flushed(struct shard *shard, struct connection *connection);
 void connection_ended(struct shard *shard, struct connection *connection);
 /* An operation has completed for the last time: a DRAINING connection may be free now. */
 void connection_operation_done(struct shard *shard, struct connection *connection);
-
-/* TLS, ANSWERING: stops reading until the handshake has been gone on with, the answer is said; and reads again. */
-void connection_choke(struct shard *shard, struct connection *connection);
-void connection_unchoke(struct shard *shard, struct connection *connection);
-/* Stops reading from it until the shard's letters have room again, or resumes. */
-void connection_pause(struct shard *shard, struct connection *connection);
-void connection_resume(struct shard *shard, struct connection *connection);
-/* What kept it from being read is over: takes what is held, and reads, unless something else keeps it. */
-void connection_read_on(struct shard *shard, struct connection *connection);

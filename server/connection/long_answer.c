@@ -9,7 +9,7 @@
 #include "net/frame.h"
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
-#include "server/connection/receive.h"
+#include "server/connection/reading.h"
 #include "server/connection/secure.h"
 #include "server/shard/shard.h"
 
@@ -54,7 +54,7 @@ static bool go_on(struct shard *shard, struct connection *connection)
 {
     if (connection->state != CONNECTION_OPEN || !connection->is_choked || has_answer(connection)) return false;
     connection->is_choked = false;
-    receive_later(shard, connection);
+    reading_later(shard, connection);
     return true;
 }
 
@@ -75,7 +75,7 @@ bool long_answer_may_ask(struct shard *shard, struct connection *connection, con
     if (!has_answer(connection) && !waits_for_others) return true;
     if (!put_back(shard, connection, payload)) return false;
     counter_add(&shard->counters, COUNTER_questions_put_off, 1);
-    connection_choke(shard, connection);
+    reading_choke(shard, connection);
     if (waits_for_others) wait_for_others(shard, connection);
     return false;
 }

@@ -12,9 +12,9 @@
 #include "server/connection/connection.h"
 #include "server/connection/door.h"
 #include "server/connection/flush.h"
+#include "server/connection/reading.h"
 #include "server/connection/secure.h"
 #include "server/connection/secure_handshake.h"
-#include "server/connection/throttle.h"
 #include "server/shard/shard.h"
 #include "server/system/clock.h"
 
@@ -40,26 +40,6 @@ static bool must_hold(struct shard *shard, const struct connection *connection)
     if (connection->state == CONNECTION_REQUEST) return has_unread_answers(shard, connection);
     return connection->state == CONNECTION_JOINING || connection->state == CONNECTION_ANSWERING ||
            (connection->state == CONNECTION_OPEN && !connection_is_read(connection));
-}
-
-/* One that may have to be stopped for what it says is read a buffer at a time: what lies in its socket stays there. */
-static bool is_read_by_pieces(const struct shard *shard, const struct connection *connection)
-{
-    const struct component *component = connection->component; /* NULL: not known yet */
-    return throttle_is_on(shard->options) && (component == NULL || component->is_throttled);
-}
-
-void receive_start(struct shard *shard, struct connection *connection)
-{
-    assert(owner_is_me(&shard->owner));
-    assert(!connection->is_receiving && !connection_is_gone(connection));
-    uint32_t slot = shard_slot(shard, connection);
-    connection->is_receiving = true;
-    if (is_read_by_pieces(shard, connection)) {
-        ring_receive_once(shard->ring, slot, connection->life);
-    } else {
-        ring_receive(shard->ring, slot, connection->life);
-    }
 }
 
 /* ---- frames ---- */
@@ -208,11 +188,11 @@ static void hold(struct shard *shard, struct connection *connection, const struc
         connection_close(shard, connection, CLOSE_NO_MEMORY);
     } else if (connection->state == CONNECTION_REQUEST) { /* one who does not wait, and may not read */
         shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
-        connection_choke(shard, connection);
+        reading_choke(shard, connection);
     } else if (is_held_too_much(shard, connection) && connection->state == CONNECTION_JOINING) {
         refuse_early_words(shard, connection);
     } else if (is_held_too_much(shard, connection) && connection->state == CONNECTION_ANSWERING) {
-        connection_choke(shard, connection);
+        reading_choke(shard, connection);
     }
 }
 
@@ -230,7 +210,7 @@ static void receive_plain(struct shard *shard, struct connection *connection, st
     if (in->count > 0 && (is_put_off || must_hold(shard, connection))) hold(shard, connection, in);
 }
 
-void receive_held(struct shard *shard, struct connection *connection)
+static void receive_held(struct shard *shard, struct connection *connection)
 {
     assert(owner_is_me(&shard->owner));
     struct span *held = connection->held;
@@ -240,6 +220,57 @@ void receive_held(struct shard *shard, struct connection *connection)
     receive_plain(shard, connection, &in);
     span_free(&held);
     if (connection->has_ended && connection->held == NULL) connection_ended(shard, connection);
+}
+
+/* ---- going on ---- */
+
+/* Its end had to wait for the answer; and for what came before it, if that is being taken in. */
+static bool is_over(const struct connection *connection)
+{
+    return connection->has_ended && !connection->is_taken_in;
+}
+
+void receive_answered(struct shard *shard, struct connection *connection)
+{
+    assert(owner_is_me(&shard->owner));
+    bool has_waited = connection->state == CONNECTION_ANSWERING;
+    connection_answered(shard, connection);
+    if (!has_waited) return;
+    receive_held(shard, connection);
+    if (connection_is_gone(connection)) return;
+    if (is_over(connection)) {
+        connection_ended(shard, connection);
+    } else {
+        reading_go_on(shard, connection);
+    }
+}
+
+void receive_opened(struct shard *shard, struct connection *connection)
+{
+    assert(owner_is_me(&shard->owner));
+    connection_open(shard, connection);
+    if (connection->state != CONNECTION_OPEN) return; /* there was no memory for the answer */
+    receive_held(shard, connection);
+    if (connection->state != CONNECTION_OPEN) return;
+    if (is_over(connection)) connection_ended(shard, connection);
+    if (shard->is_draining) connection_close(shard, connection, shard_drain_reason(shard));
+}
+
+void receive_go_on(struct shard *shard, struct connection *connection)
+{
+    assert(owner_is_me(&shard->owner));
+    if (connection_is_gone(connection)) return;
+    receive_held(shard, connection);
+    reading_go_on(shard, connection); /* what was held may have stopped it again, or ended it */
+}
+
+void receive_resumed(struct shard *shard, struct connection *connection)
+{
+    assert(owner_is_me(&shard->owner));
+    assert(connection->is_paused);
+    connection->is_paused = false;
+    connection_operation_done(shard, connection);
+    receive_go_on(shard, connection);
 }
 
 /* ---- TLS ---- */
@@ -274,7 +305,7 @@ static void shake(struct shard *shard, struct connection *connection)
     if (held == NULL) return;
     struct bytes in = bytes_of(held->bytes, held->count);
     if (secure_shake(shard, connection, &in)) {
-        connection_unchoke(shard, connection); /* before: what it says may stop it again, for other reasons */
+        reading_unchoke(shard, connection); /* before: what it says may stop it again, for other reasons */
         open_records(shard, connection, &in);
     }
     span_free(&held);
@@ -321,18 +352,10 @@ void receive_run_handshakes(struct shard *shard)
 
 /* ---- completions ---- */
 
-void receive_later(struct shard *shard, struct connection *connection)
-{
-    assert(owner_is_me(&shard->owner));
-    if (connection->is_starved) return;
-    connection->is_starved = true;
-    slot_list_add(&shard->starved, shard_slot(shard, connection));
-}
-
 static void starve(struct shard *shard, struct connection *connection)
 {
     counter_add(&shard->counters, COUNTER_receives_starved, 1);
-    receive_later(shard, connection);
+    reading_later(shard, connection);
 }
 
 void receive_retry_starved(struct shard *shard)
@@ -345,11 +368,11 @@ void receive_retry_starved(struct shard *shard)
             connection_operation_done(shard, connection);
         } else if (connection->state == CONNECTION_REQUEST) {
             connection->is_choked = false;
-            connection_read_on(shard, connection);
+            receive_go_on(shard, connection);
         } else if (connection->state == CONNECTION_OPEN) {
-            if (connection_is_read(connection)) connection_read_on(shard, connection);
+            if (connection_is_read(connection)) receive_go_on(shard, connection);
         } else if (!connection->is_receiving && connection_is_read(connection)) {
-            receive_start(shard, connection);
+            reading_start(shard, connection);
         }
     }
     shard->starved.count = 0;
@@ -369,7 +392,7 @@ static void receive_stopped(struct shard *shard, struct connection *connection, 
     } else if (result < 0 && result != -ECANCELED) {
         connection_finish(shard, connection, CLOSE_PEER_RESET);
     } else if (connection_is_read(connection)) {
-        receive_start(shard, connection); /* the kernel ended it for a reason of its own, or we resumed meanwhile */
+        reading_start(shard, connection); /* the kernel ended it for a reason of its own, or we resumed meanwhile */
     }
 }
 

@@ -7,17 +7,18 @@ struct completion;
 struct connection;
 struct shard;
 
-/* Asks the ring for whatever comes. */
-void receive_start(struct shard *shard, struct connection *connection);
-
 /* A RECEIVE completed. Gives its buffer back. */
 void receive_completed(struct shard *shard, struct connection *connection, struct completion *completion);
 
-/* Takes in what was held while the connection could not be read; may hold a part again. */
-void receive_held(struct shard *shard, struct connection *connection);
-
-/* REQUEST: what kept it from being read is over; it goes on in the next turn, so that others have theirs. */
-void receive_later(struct shard *shard, struct connection *connection);
+/* The answer to its request is said: it is ready for the next one (connection_answered()), and goes on with what came
+ * meanwhile. */
+void receive_answered(struct shard *shard, struct connection *connection);
+/* The component takes it in: answers 101 (connection_open()), and goes on with what came meanwhile. */
+void receive_opened(struct shard *shard, struct connection *connection);
+/* The shard's letters have room again: a paused one goes on. */
+void receive_resumed(struct shard *shard, struct connection *connection);
+/* What kept it from being read is over: takes what is held, and reads, unless something else keeps it. */
+void receive_go_on(struct shard *shard, struct connection *connection);
 
 /* Starts receives again that found no buffer, and goes on with what was put off; once a turn, after the buffers were
  * given back. */

@@ -5,6 +5,7 @@
 #include "core/span.h"
 #include "server/connection/connection.h"
 #include "server/connection/deadline.h"
+#include "server/connection/reading.h"
 #include "server/shard/shard.h"
 
 #include <assert.h>
@@ -36,7 +37,7 @@ void secure_queue_handshake(struct shard *shard, struct connection *connection, 
         return;
     }
     /* A client may send much behind its last flight of the handshake: the rest waits in its socket. */
-    if (connection->held->count > shard->options->head_bytes_max) connection_choke(shard, connection);
+    if (connection->held->count > shard->options->head_bytes_max) reading_choke(shard, connection);
     if (connection->is_shaking) return;
     connection->is_shaking = true;
     stop_clock(shard, connection);
@@ -47,5 +48,5 @@ void secure_await_handshake(struct shard *shard, struct connection *connection)
 {
     assert(owner_is_me(&shard->owner));
     start_clock(shard, connection);
-    connection_unchoke(shard, connection);
+    reading_unchoke(shard, connection);
 }

@@ -3,8 +3,7 @@
 #include "server/connection/throttle.h"
 
 #include "net/ring.h"
-#include "server/connection/connection.h"
-#include "server/connection/receive.h"
+#include "server/connection/connection_state.h"
 #include "server/shard/shard.h"
 
 #include <assert.h>
@@ -35,54 +34,51 @@ static struct throttle *throttle_of(struct shard *shard, struct connection *conn
 {
     if (connection->throttle != NULL) return connection->throttle;
     struct throttle *throttle = calloc(1, sizeof *throttle);
-    if (throttle == NULL) {
-        connection_close(shard, connection, CLOSE_NO_MEMORY);
-        return NULL;
-    }
+    if (throttle == NULL) return NULL;
     throttle->slot = shard_slot(shard, connection);
     connection->throttle = throttle;
     return throttle;
 }
 
-void throttle_count(struct shard *shard, struct connection *connection, uint32_t bytes)
+enum rc throttle_count(struct shard *shard, struct connection *connection, uint32_t bytes)
 {
     assert(owner_is_me(&shard->owner));
     uint64_t messages_max = shard->options->room_messages_per_second;
     uint64_t bytes_max = shard->options->room_bytes_per_second;
-    if (!throttle_is_on(shard->options)) return;
+    if (!throttle_is_on(shard->options)) return RC_OK;
     struct throttle *throttle = throttle_of(shard, connection);
-    if (throttle == NULL) return;
+    if (throttle == NULL) return RC_ENOMEM;
     uint64_t now_ns = shard->now_ms * NS_A_MS;
     add(&throttle->messages_ns, now_ns, 1, messages_max);
     add(&throttle->bytes_ns, now_ns, bytes, bytes_max);
     uint64_t at_ns = next_at_ns(throttle, messages_max);
-    if (at_ns <= now_ns) return;
+    if (at_ns <= now_ns) return RC_OK;
     counter_add(&shard->counters, COUNTER_receives_throttled, 1);
     timer_set(&shard->throttle_timers, &throttle->timer, (at_ns + NS_A_MS - 1) / NS_A_MS);
     connection->is_throttled = true;
     if (connection->is_receiving) ring_cancel_receive(shard->ring, throttle->slot, connection->life);
+    return RC_OK;
 }
 
-void throttle_timer(struct shard *shard, struct timer *timer)
+struct connection *throttle_timer(struct shard *shard, struct timer *timer)
 {
     assert(owner_is_me(&shard->owner));
     const struct throttle *throttle = (struct throttle *)((char *)timer - offsetof(struct throttle, timer));
     struct connection *connection = &shard->connections[throttle->slot];
     assert(connection->is_throttled && connection->throttle == throttle);
     connection->is_throttled = false;
-    connection_read_on(shard, connection);
+    return connection;
 }
 
-void throttle_end(struct shard *shard, struct connection *connection)
+bool throttle_end(struct shard *shard, struct connection *connection)
 {
     assert(owner_is_me(&shard->owner));
     struct throttle *throttle = connection->throttle;
-    if (throttle == NULL) return;
+    if (throttle == NULL) return false;
     timer_clear(&shard->throttle_timers, &throttle->timer);
     connection->throttle = NULL;
     free(throttle);
-    if (!connection->is_throttled) return;
+    bool was_throttled = connection->is_throttled;
     connection->is_throttled = false;
-    bool is_over = connection_is_gone(connection) || connection->has_ended;
-    if (!is_over && !connection->is_receiving && connection_is_read(connection)) receive_start(shard, connection);
+    return was_throttled;
 }

@@ -10,6 +10,7 @@
  *            rest stays in its socket. */
 #pragma once
 
+#include "core/rc.h"
 #include "core/timer_wheel.h"
 #include "server/config/options.h"
 
@@ -31,9 +32,10 @@ static inline bool throttle_is_on(const struct options *options)
     return options->room_messages_per_second > 0 || options->room_bytes_per_second > 0;
 }
 
-/* An open connection has published a message of so many bytes. It may be closed for want of memory. */
-void throttle_count(struct shard *shard, struct connection *connection, uint32_t bytes);
-/* The timer of one of shard->throttle_timers ran out: it is read again. */
-void throttle_timer(struct shard *shard, struct timer *timer);
-/* The connection leaves its room. It is read again, for its last words. */
-void throttle_end(struct shard *shard, struct connection *connection);
+/* An open connection has published a message of so many bytes. RC_ENOMEM: it cannot be counted, close it. */
+enum rc throttle_count(struct shard *shard, struct connection *connection, uint32_t bytes);
+/* The timer of one of shard->throttle_timers ran out: the connection that may be read again (receive_go_on()). */
+struct connection *throttle_timer(struct shard *shard, struct timer *timer);
+/* The connection leaves its room. True: it was not read for what it has published, and may be again, for its last words
+ * (reading_go_on()). */
+bool throttle_end(struct shard *shard, struct connection *connection);

@@ -4,6 +4,7 @@
 #include "core/batch.h"
 #include "net/http.h"
 #include "server/connection/connection.h"
+#include "server/connection/receive.h"
 #include "server/shard/shard.h"
 #include "server/system/clock.h"
 
@@ -61,7 +62,7 @@ static void say(struct shard *shard, struct connection *connection, struct http_
 static void end(struct shard *shard, struct connection *connection, bool may_go_on)
 {
     if (may_go_on) {
-        connection_answered(shard, connection);
+        receive_answered(shard, connection);
     } else {
         connection_linger(shard, connection, CLOSE_HTTP_DONE);
     }

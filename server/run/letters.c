@@ -10,7 +10,8 @@
 #include "server/channel/subscribe.h"
 #include "server/component/lobby.h"
 #include "server/component/pusher.h"
-#include "server/connection/connection.h"
+#include "server/connection/connection_state.h"
+#include "server/connection/receive.h"
 #include "server/home/home.h"
 #include "server/home/home_publish.h"
 #include "server/home/home_query.h"
@@ -108,7 +109,7 @@ static void resume_paused(struct shard *shard)
     if (shard->crowd_wait != CROWD_WAIT_NOBODY) return;
     for (uint32_t count = paused->count; shard->letters_waiting == 0 && resumed < count; resumed++) {
         trace_hold(&shard->trace, paused->slots[resumed]);
-        connection_resume(shard, &shard->connections[paused->slots[resumed]]);
+        receive_resumed(shard, &shard->connections[paused->slots[resumed]]);
     }
     trace_let_go(&shard->trace);
     if (resumed == 0) return;

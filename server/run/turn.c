@@ -234,7 +234,7 @@ static void run_throttle_timers(struct shard *shard)
         timer = timer_wheel_expire(&shard->throttle_timers, shard->now_ms);
         if (timer == NULL) return;
         trace_note(&shard->trace, (struct trace_event){.kind = TRACE_THROTTLE_OVER});
-        throttle_timer(shard, timer);
+        receive_go_on(shard, throttle_timer(shard, timer));
     }
 }
 

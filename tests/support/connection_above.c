@@ -7,6 +7,7 @@
 #include "server/connection/connection.h"
 #include "server/connection/deadline.h"
 #include "server/connection/errand.h"
+#include "server/connection/receive.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,7 +34,7 @@ static enum rc on_open(struct shard *shard, struct connection *connection, const
 {
     note("open ");
     *refusal_r = (struct refusal){403, "not today"};
-    if (case_open_rc == RC_OK && text_is(request->path, "/ws")) connection_open(shard, connection);
+    if (case_open_rc == RC_OK && text_is(request->path, "/ws")) receive_opened(shard, connection);
     return case_open_rc;
 }
 
@@ -110,7 +111,7 @@ static void late(struct shard *shard, struct connection *connection)
     note("late ");
     take_back(connection);
     answer(shard, connection, "HTTP/1.1 504 Gateway Timeout\r\n\r\n");
-    connection_answered(shard, connection);
+    receive_answered(shard, connection);
 }
 
 static void abandoned(struct shard *shard, struct connection *connection)
@@ -126,7 +127,7 @@ void case_errand_done(struct shard *shard, struct connection *connection)
 {
     take_back(connection);
     answer(shard, connection, "HTTP/1.1 202 Accepted\r\n\r\n");
-    connection_answered(shard, connection);
+    receive_answered(shard, connection);
 }
 
 /* ---- a door ---- */
@@ -165,7 +166,7 @@ static void take(struct shard *shard, struct connection *connection, const struc
     note("%.*s ", (int)request->path.count, request->path.at);
     if (text_is(request->path, "/answer")) {
         answer(shard, connection, CASE_OK);
-        connection_answered(shard, connection);
+        receive_answered(shard, connection);
     } else if (text_is(request->path, "/ask")) {
         struct errand *errand = malloc(sizeof *errand);
         errand->kind = &errand_kind;

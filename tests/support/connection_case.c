@@ -68,7 +68,7 @@ static void run_timers(void)
 {
     struct timer *timer;
     while ((timer = timer_wheel_expire(&case_shard->throttle_timers, case_shard->now_ms)) != NULL) {
-        throttle_timer(case_shard, timer);
+        receive_go_on(case_shard, throttle_timer(case_shard, timer));
     }
     while ((timer = timer_wheel_expire(&case_shard->timers, case_shard->now_ms)) != NULL) {
         if (timer == &case_shard->accept_timer) {

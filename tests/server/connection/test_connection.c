@@ -2,6 +2,8 @@
  * opening, messages, and every way to an end, in which the component hears what has happened, once. */
 #include "server/connection/connection.h"
 
+#include "server/connection/reading.h"
+#include "server/connection/receive.h"
 #include "tests/support/connection_case.h"
 
 #include <criterion/criterion.h>
@@ -212,7 +214,7 @@ Test(connection, a_websocket_opens_and_messages_reach_its_component, .timeout = 
 
 static void open_first(void)
 {
-    connection_open(case_shard, first());
+    receive_opened(case_shard, first());
 }
 
 /* JOINING: its component has not let it in yet. */
@@ -399,13 +401,13 @@ Test(connection, a_socket_that_ends_or_fails_is_told_as_what_it_was, .timeout = 
 
 static void pause_first(void)
 {
-    connection_pause(case_shard, first());
+    reading_pause(case_shard, first());
 }
 
 static void resume_first(void)
 {
     case_shard->paused.count = 0;
-    connection_resume(case_shard, first());
+    receive_resumed(case_shard, first());
 }
 
 Test(connection, one_that_is_paused_is_not_read_until_it_is_resumed, .timeout = 30)
