@@ -153,7 +153,7 @@ static void greet(struct shard *shard, struct connection *connection, struct joi
     if (join->greeting == NULL) return;
     struct batch *batch = batch_of_message(join->greeting, join->form, shard->now_ms);
     if (batch != NULL) join->greeting = NULL; /* the batch has its reference now */
-    long_answer_say(shard, connection, batch);
+    connection_say_long(shard, connection, batch);
 }
 
 static void accepted(struct shard *shard, struct connection *connection, struct subscription *subscription,

@@ -3,6 +3,7 @@
 
 #include "core/batch.h"
 #include "server/connection/connection.h"
+#include "server/connection/long_answer.h"
 #include "server/protocol/event.h"
 #include "server/shard/shard.h"
 
@@ -30,6 +31,15 @@ void pusher_say(const struct command *command, const char *event_name, struct te
 {
     struct event event = {.name = text_of(event_name), .channel = channel, .data = data};
     connection_say(command->shard, command->connection, event_batch(&event, command->shard->now_ms));
+}
+
+/* ---- asking ---- */
+
+bool pusher_may_ask(const struct command *command)
+{
+    enum rc rc = long_answer_may_ask(command->shard, command->connection, command->payload);
+    if (rc == RC_ENOMEM) connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
+    return rc == RC_OK;
 }
 
 struct text pusher_socket_id(const struct shard *shard, const struct connection *connection,

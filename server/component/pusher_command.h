@@ -66,6 +66,10 @@ void pusher_error(const struct command *command, unsigned code, const char *form
 /* Says an event; `channel` with at == NULL: of no channel. */
 void pusher_say(const struct command *command, const char *event, struct text channel, struct text data);
 
+/* May the client ask for what may be long (server/connection/long_answer.h)? If not, the command is over: it comes
+ * again later, or the connection is closed for want of memory. */
+bool pusher_may_ask(const struct command *command);
+
 /* The connection's socket id; `memory` holds it. */
 struct text pusher_socket_id(const struct shard *shard, const struct connection *connection,
                              char memory[SOCKET_ID_BYTES_MAX]);

@@ -37,7 +37,7 @@ static void answer_history(const struct command *command, const char *tag, struc
     to = text_put(text_put(json_text_write(to, channel), text_of("\",")), rest);
     to = text_put(to, text_of("}"));
     struct event event = {.name = text_of(HISTORY_EVENT), .data = text_between(data, to)};
-    long_answer_say(command->shard, command->connection, event_batch(&event, command->shard->now_ms));
+    connection_say_long(command->shard, command->connection, event_batch(&event, command->shard->now_ms));
     free(data);
 }
 
@@ -97,7 +97,7 @@ void pusher_history(const struct command *command)
     struct text channel;
     struct query_page page;
     char tag[QUERY_TAG_BYTES_MAX + 1] = "";
-    if (!long_answer_may_ask(command->shard, command->connection, command->payload)) return;
+    if (!pusher_may_ask(command)) return;
     bool has_tag = read_tag(command, tag); /* first: it goes with every refusal */
     if (!has_tag || pusher_string(command->data, "channel", &channel) != RC_OK || !read_page(command, &page)) {
         refuse_history(command, tag, (struct text){0}, CODE_MALFORMED,

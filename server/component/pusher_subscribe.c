@@ -10,7 +10,6 @@
 #include "server/component/pusher_command.h"
 #include "server/config/app.h"
 #include "server/connection/connection.h"
-#include "server/connection/long_answer.h"
 #include "server/connection/reading.h"
 #include "server/protocol/auth.h"
 #include "server/protocol/user.h"
@@ -266,9 +265,7 @@ void pusher_subscribe(const struct command *command)
                      asked.channel.at);
         return;
     }
-    if (may_be_long(command, &asked) && !long_answer_may_ask(command->shard, command->connection, command->payload)) {
-        return;
-    }
+    if (may_be_long(command, &asked) && !pusher_may_ask(command)) return;
     struct refusal_text refusal = judge(command, &asked);
     if (refusal.text != NULL) {
         refuse(command, asked.channel, &refusal);

@@ -181,6 +181,14 @@ void connection_say(struct shard *shard, struct connection *connection, struct b
     say(shard, connection, batch, append_message);
 }
 
+void connection_say_long(struct shard *shard, struct connection *connection, struct batch *batch)
+{
+    assert(owner_is_me(&shard->owner));
+    uint32_t bytes = batch != NULL ? batch->count : 0;
+    connection_say(shard, connection, batch);
+    long_answer_said(shard, connection, bytes);
+}
+
 void connection_say_control(struct shard *shard, struct connection *connection, struct batch *batch)
 {
     assert(owner_is_me(&shard->owner));

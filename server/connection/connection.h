@@ -23,6 +23,8 @@ void connection_open(struct shard *shard, struct connection *connection);
 /* Says something: queues a batch and flushes it this turn. Takes over the caller's reference. A NULL batch (it could
  * not be made) ends the connection for want of memory. */
 void connection_say(struct shard *shard, struct connection *connection, struct batch *batch);
+/* The same for an answer that is as long as it is (server/connection/long_answer.h). */
+void connection_say_long(struct shard *shard, struct connection *connection, struct batch *batch);
 /* The same for a ping or pong, ahead of messages but not of answers over HTTP. */
 void connection_say_control(struct shard *shard, struct connection *connection, struct batch *batch);
 /* The same for a control frame of that payload, which is copied: a close behind messages, others ahead of them. */

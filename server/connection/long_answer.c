@@ -4,13 +4,11 @@
  * came lately. */
 #include "server/connection/long_answer.h"
 
-#include "core/batch.h"
 #include "core/span.h"
 #include "net/frame.h"
 #include "server/connection/component.h"
-#include "server/connection/connection.h"
+#include "server/connection/connection_state.h"
 #include "server/connection/reading.h"
-#include "server/connection/secure.h"
 #include "server/shard/shard.h"
 
 #include <assert.h>
@@ -36,16 +34,14 @@ static bool has_room(const struct shard *shard)
 }
 
 /* The message becomes a frame again, in front of what is held; a key of zeros masks nothing (RFC 6455 5.3). */
-static bool put_back(struct shard *shard, struct connection *connection, const struct payload *payload)
+static enum rc put_back(struct connection *connection, const struct payload *payload)
 {
     uint8_t header[FRAME_HEADER_BYTES_MAX + MASK_BYTES] = {0};
     size_t count = frame_header_write(header, payload->opcode, payload->count);
     header[1] |= MASK_BIT;
     assert(connection->held == NULL);
-    bool is_held = span_append(&connection->held, header, (uint32_t)count + MASK_BYTES) == RC_OK &&
-                   span_append(&connection->held, payload->bytes, payload->count) == RC_OK;
-    if (!is_held) connection_close(shard, connection, CLOSE_NO_MEMORY);
-    return is_held;
+    enum rc rc = span_append(&connection->held, header, (uint32_t)count + MASK_BYTES);
+    return rc == RC_OK ? span_append(&connection->held, payload->bytes, payload->count) : rc;
 }
 
 /* It is read on in the next turn: this may be in the middle of something that its words would disturb. False: it does
@@ -67,17 +63,17 @@ static void wait_for_others(struct shard *shard, struct connection *connection)
     slot_queue_add(&shard->askers, shard_slot(shard, connection));
 }
 
-bool long_answer_may_ask(struct shard *shard, struct connection *connection, const struct payload *payload)
+enum rc long_answer_may_ask(struct shard *shard, struct connection *connection, const struct payload *payload)
 {
     assert(owner_is_me(&shard->owner));
     assert(connection->state == CONNECTION_OPEN);
     bool waits_for_others = !has_answer(connection) && !has_room(shard);
-    if (!has_answer(connection) && !waits_for_others) return true;
-    if (!put_back(shard, connection, payload)) return false;
+    if (!has_answer(connection) && !waits_for_others) return RC_OK;
+    if (put_back(connection, payload) != RC_OK) return RC_ENOMEM;
     counter_add(&shard->counters, COUNTER_questions_put_off, 1);
     reading_choke(shard, connection);
     if (waits_for_others) wait_for_others(shard, connection);
-    return false;
+    return RC_PENDING;
 }
 
 void long_answers_go_on(struct shard *shard)
@@ -115,11 +111,9 @@ void long_answer_came(struct shard *shard, struct connection *connection)
 
 /* ---- in the outbox ---- */
 
-void long_answer_say(struct shard *shard, struct connection *connection, struct batch *batch)
+void long_answer_said(struct shard *shard, struct connection *connection, uint32_t bytes)
 {
     assert(owner_is_me(&shard->owner));
-    uint32_t bytes = batch != NULL ? batch->count : 0;
-    connection_say(shard, connection, batch);
     struct outbox *outbox = shard_outbox(shard, connection);
     if (bytes == 0 || outbox_is_empty(outbox)) return; /* there was no memory, and the connection has ended */
     uint64_t lately = shard->answer_bytes - shard->answer_bytes / DECAY;

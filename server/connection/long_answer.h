@@ -9,27 +9,28 @@
  * Threads: the shard's. */
 #pragma once
 
-#include <stdbool.h>
+#include "core/rc.h"
+
 #include <stdint.h>
 
 #define LONG_ANSWER_FREE_BYTES (64 * 1024)        /* of answers may wait while a connection asks for more */
 #define LONG_ANSWER_BYTES_MAX  (64 * 1024 * 1024) /* of answers are not held against a reader */
 
-struct batch;
 struct connection;
 struct payload;
 struct shard;
 
-/* May the connection ask for what may be long? If not, the message that asks goes back to be taken again later, and
- * nothing else is read until then. The message has just been taken, whole. */
-bool long_answer_may_ask(struct shard *shard, struct connection *connection, const struct payload *payload);
+/* May the connection ask for what may be long? RC_PENDING: the message that asks, which has just been taken, whole,
+ * went back to be taken again later, and nothing else is read until then. RC_ENOMEM: it is lost, so the connection is
+ * to be closed. */
+enum rc long_answer_may_ask(struct shard *shard, struct connection *connection, const struct payload *payload);
 /* It has asked: long_answer_came() follows, unless the connection ends before. */
 void long_answer_asked(struct shard *shard, struct connection *connection);
 /* The answer to its question has come, or there will be none; what is said of it has been said. */
 void long_answer_came(struct shard *shard, struct connection *connection);
 
-/* Says an answer. As connection_say(). */
-void long_answer_say(struct shard *shard, struct connection *connection, struct batch *batch);
+/* So many bytes of an answer are at the outbox's end (connection_say_long()). */
+void long_answer_said(struct shard *shard, struct connection *connection, uint32_t bytes);
 /* A control frame went into the outbox ahead of an answer, which has so many bytes more, or fewer, before it. */
 void long_answer_behind(struct shard *shard, struct connection *connection, int64_t bytes);
 /* So many bytes have left the outbox, which is marked OUTBOX_LONG; may be called while sends are queued. */

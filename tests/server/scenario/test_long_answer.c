@@ -291,7 +291,7 @@ Test(long_answer, answers_beyond_what_is_excused_make_a_reader_slow, .timeout = 
         uint32_t count = is_beyond ? sizeof zeros : (uint32_t)sizeof zeros - below;
         struct owner owner = shard->owner;
         owner_take(&shard->owner); /* its thread waits for its next turn */
-        long_answer_say(shard, connection, batch_of_static(zeros, count, fake_now_ms()));
+        connection_say_long(shard, connection, batch_of_static(zeros, count, fake_now_ms()));
         shard->owner = owner;
         client_frame(strangers[0]->client, FRAME_PONG, "", 0); /* a turn */
         scenario_pass(&scenario, 6000);                        /* for a close frame, which it does not take either */
