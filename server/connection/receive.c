@@ -281,12 +281,41 @@ static bool is_reading(const struct connection *connection)
            connection->tls != NULL;
 }
 
+/* The session is over, or has failed: what is left of its bytes in `in` was not understood. */
+static void end_secure(struct shard *shard, struct connection *connection, enum tls_result result, struct bytes *in)
+{
+    switch (result) {
+    case TLS_CLOSED:
+        connection_ended(shard, connection);
+        break;
+    case TLS_NOT_TLS:
+        secure_free(connection);
+        shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_SECURE;
+        connection->reason = CLOSE_NOT_TLS;
+        shard->door->refuse(shard, connection, in, 400, "This address speaks TLS: connect with https:// or wss://");
+        break;
+    case TLS_NO_MEMORY:
+        connection_finish(shard, connection, CLOSE_NO_MEMORY);
+        break;
+    case TLS_ALERTED:
+        connection_finish(shard, connection, CLOSE_TLS_ALERT);
+        break;
+    default:
+        connection->is_tls_ended = true; /* with the alert */
+        connection_break(shard, connection, CLOSE_TLS_BROKEN);
+        break;
+    }
+}
+
 static void open_records(struct shard *shard, struct connection *connection, struct bytes *in)
 {
     struct bytes plain;
-    while (in->count > 0 && is_reading(connection) && secure_open(shard, connection, in, &plain)) {
-        receive_plain(shard, connection, &plain);
+    enum tls_result result = TLS_OK;
+    while (result == TLS_OK && in->count > 0 && is_reading(connection)) {
+        result = secure_open(shard, connection, in, &plain);
+        if (result == TLS_OK) receive_plain(shard, connection, &plain);
     }
+    if (result != TLS_OK && result != TLS_MORE) end_secure(shard, connection, result, in);
 }
 
 static void receive_secure(struct shard *shard, struct connection *connection, struct bytes *in)
@@ -304,9 +333,13 @@ static void shake(struct shard *shard, struct connection *connection)
     connection->held = NULL;
     if (held == NULL) return;
     struct bytes in = bytes_of(held->bytes, held->count);
-    if (secure_shake(shard, connection, &in)) {
+    enum tls_result result = secure_shake(shard, connection, &in);
+    if (result == TLS_OK) {
+        connection_secured(shard, connection);
         reading_unchoke(shard, connection); /* before: what it says may stop it again, for other reasons */
         open_records(shard, connection, &in);
+    } else if (result != TLS_MORE) {
+        end_secure(shard, connection, result, &in);
     }
     span_free(&held);
     if (connection->state == CONNECTION_TLS) secure_await_handshake(shard, connection);

@@ -5,8 +5,7 @@
 #include "core/bytes.h"
 #include "core/span.h"
 #include "net/tls/tls.h"
-#include "server/connection/connection.h"
-#include "server/connection/door.h"
+#include "server/connection/connection_state.h"
 #include "server/connection/flush_queue.h"
 #include "server/connection/long_answer.h"
 #include "server/shard/shard.h"
@@ -44,36 +43,16 @@ static void flush_unsent(struct shard *shard, struct connection *connection)
 
 /* ---- what comes ---- */
 
-/* What is left of its bytes in `in` was not understood. */
-static void fail(struct shard *shard, struct connection *connection, enum tls_result result, struct bytes *in)
+static enum tls_result note(struct shard *shard, const struct connection *connection, enum tls_result result)
 {
+    if (result == TLS_OK || result == TLS_MORE) return result;
     log_debug("connection %u.%u: TLS: %s", shard_slot(shard, connection), connection->life,
               tls_reason(connection->tls));
-    switch (result) {
-    case TLS_CLOSED:
-        connection_ended(shard, connection);
-        break;
-    case TLS_NOT_TLS:
-        secure_free(connection);
-        shard_outbox(shard, connection)->marks &= (uint16_t)~OUTBOX_SECURE;
-        connection->reason = CLOSE_NOT_TLS;
-        shard->door->refuse(shard, connection, in, 400, "This address speaks TLS: connect with https:// or wss://");
-        break;
-    case TLS_NO_MEMORY:
-        connection_finish(shard, connection, CLOSE_NO_MEMORY);
-        break;
-    case TLS_ALERTED:
-        connection_finish(shard, connection, CLOSE_TLS_ALERT);
-        break;
-    default:
-        flush_unsent(shard, connection); /* the alert */
-        connection->is_tls_ended = true;
-        connection_break(shard, connection, CLOSE_TLS_BROKEN);
-        break;
-    }
+    return result;
 }
 
-bool secure_open(struct shard *shard, struct connection *connection, struct bytes *in, struct bytes *plain_r)
+enum tls_result secure_open(struct shard *shard, struct connection *connection, struct bytes *in,
+                            struct bytes *plain_r)
 {
     assert(owner_is_me(&shard->owner));
     assert(connection->is_secure && connection->tls != NULL);
@@ -83,8 +62,7 @@ bool secure_open(struct shard *shard, struct connection *connection, struct byte
     bytes_take(in, eaten);
     flush_unsent(shard, connection);
     *plain_r = bytes_of(shard->plain, count);
-    if (result != TLS_OK && result != TLS_MORE) fail(shard, connection, result, in);
-    return result == TLS_OK;
+    return note(shard, connection, result);
 }
 
 /* ---- handshakes ---- */
@@ -97,14 +75,11 @@ static bool make_session(struct shard *shard, struct connection *connection)
     return connection->tls != NULL;
 }
 
-bool secure_shake(struct shard *shard, struct connection *connection, struct bytes *in)
+enum tls_result secure_shake(struct shard *shard, struct connection *connection, struct bytes *in)
 {
     assert(owner_is_me(&shard->owner));
     assert(connection->is_secure && connection->state == CONNECTION_TLS);
-    if (!make_session(shard, connection)) {
-        connection_finish(shard, connection, CLOSE_NO_MEMORY);
-        return false;
-    }
+    if (!make_session(shard, connection)) return TLS_NO_MEMORY;
     size_t eaten;
     collect_unsent(shard, connection);
     enum tls_result result = tls_handshake(connection->tls, in->at, in->count, &eaten);
@@ -113,12 +88,10 @@ bool secure_shake(struct shard *shard, struct connection *connection, struct byt
     if (result == TLS_OK) {
         counter_add(&shard->counters, COUNTER_tls_handshakes, 1);
         if (tls_is_resumed(connection->tls)) counter_add(&shard->counters, COUNTER_tls_resumed, 1);
-        connection_secured(shard, connection);
     } else if (result != TLS_MORE) {
         counter_add(&shard->counters, COUNTER_tls_failed, 1);
-        fail(shard, connection, result, in);
     }
-    return result == TLS_OK;
+    return note(shard, connection, result);
 }
 
 /* ---- what goes ---- */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/rc.h"
+#include "net/tls/tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,12 +17,13 @@ struct connection;
 struct outbox;
 struct shard;
 
-/* A step of its handshake, with what has come of it; eats from `in`. True: it is done, and what is left is opened.
- * False: there is more to come, or it has failed and the connection ends. */
-bool secure_shake(struct shard *shard, struct connection *connection, struct bytes *in);
-/* Opens what of `in` is one record, or less; eats it. True: *plain_r is what it holds, in shard->plain, until the next
- * call. False: all is eaten, or it is broken and the connection ends. */
-bool secure_open(struct shard *shard, struct connection *connection, struct bytes *in, struct bytes *plain_r);
+/* A step of its handshake, with what has come of it; eats from `in`. TLS_OK: it is done, and what is left is to be
+ * opened. TLS_MORE: there is more to come. Else it has failed, and the connection is to end. */
+enum tls_result secure_shake(struct shard *shard, struct connection *connection, struct bytes *in);
+/* Opens what of `in` is one record, or less; eats it. TLS_OK: *plain_r is what it holds, in shard->plain, until the
+ * next call. TLS_MORE: all is eaten. Else it is broken or over, and the connection is to end. */
+enum tls_result secure_open(struct shard *shard, struct connection *connection, struct bytes *in,
+                            struct bytes *plain_r);
 
 /* What to send next: what is left from before, or a new record of what the outbox holds, which is taken out of it and
  * sealed into `scratch`, which has room for SECURE_SCRATCH_BYTES. RC_ENOENT: there is nothing. RC_ENOMEM: the session
