@@ -13,7 +13,7 @@
 #include "bench/pieces/pieces.h"
 #include "core/message.h"
 #include "server/channel/fan_out.h"
-#include "server/connection/flush.h"
+#include "server/connection/flush_chunk.h"
 #include "server/shard/shard.h"
 
 #include <stdio.h>

@@ -10,6 +10,7 @@
 #include "core/batch.h"
 #include "net/ring.h"
 #include "server/connection/flush.h"
+#include "server/connection/flush_chunk.h"
 #include "server/connection/flush_queue.h"
 #include "server/shard/shard.h"
 #include "tests/support/fake_ring.h"

@@ -10,7 +10,7 @@
 #include "core/trace.h"
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
-#include "server/connection/flush.h"
+#include "server/connection/flush_chunk.h"
 #include "server/connection/flush_queue.h"
 #include "server/shard/crowd.h"
 #include "server/shard/shard.h"

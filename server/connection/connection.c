@@ -13,7 +13,7 @@
 #include "server/connection/deadline.h"
 #include "server/connection/door.h"
 #include "server/connection/errand.h"
-#include "server/connection/flush.h"
+#include "server/connection/flush_chunk.h"
 #include "server/connection/flush_queue.h"
 #include "server/connection/long_answer.h"
 #include "server/connection/opening.h"

@@ -5,6 +5,7 @@
 #include "net/ring.h"
 #include "server/connection/connection.h"
 #include "server/connection/deadline.h"
+#include "server/connection/flush_chunk.h"
 #include "server/connection/flush_queue.h"
 #include "server/connection/long_answer.h"
 #include "server/connection/secure.h"
@@ -14,66 +15,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 
-#define CHUNK_SENDS       256 /* in one submit: enough to hide its cost, few enough to stay in the caches */
-#define CHUNK_ENDS_QUEUED 256 /* ends put off while sends are queued, */
-#define CHUNK_ENDS        (CHUNK_ENDS_QUEUED + CHUNK_SENDS) /* and one more for each send that was queued */
-#define CHUNK_BYTES       (1024 * 1024)                     /* of large messages fewer go in one submit */
-#define SCRATCH_BYTES     (1024 * 1024)                     /* for joined sends of one chunk */
-#define JOIN_BYTES_MAX    (64 * 1024)                       /* of one connection's joined send */
-#define PREFETCH_AHEAD    8
-
-struct flush_send {
-    uint32_t slot;
-    uint32_t asked; /* bytes */
-    int32_t result; /* bytes sent, or -errno */
-    const uint8_t
-        *sealed; /* of a secure connection: what is sent, which its outbox does not hold any more; else NULL */
-};
-
-enum flush_end_kind {
-    FLUSH_TOO_SLOW,     /* more waits for it than may */
-    FLUSH_MESSAGE_LOST, /* for want of memory */
-    FLUSH_NOT_SEALED,   /* for want of memory: nothing more can be said */
-    FLUSH_IS_EMPTY,     /* WATCHED, and nothing is left to send */
-};
-
-struct flush_end {
-    uint32_t slot;
-    enum flush_end_kind kind;
-};
-
-struct flush_chunk {
-    uint32_t count;
-    uint32_t ends_count;
-    uint32_t scratch_used;
-    uint64_t bytes; /* that its sends ask for */
-    struct flush_send sends[CHUNK_SENDS];
-    struct send_failure failures[CHUNK_SENDS];
-    struct flush_end ends[CHUNK_ENDS];
-    uint8_t scratch[SCRATCH_BYTES];
-};
-
-struct flush_chunk *flush_chunk_new(void)
-{
-    return calloc(1, sizeof(struct flush_chunk));
-}
-
-uint64_t flush_chunk_bytes(void)
-{
-    return sizeof(struct flush_chunk);
-}
-
-bool flush_is_queueing(const struct shard *shard)
-{
-    return shard->chunk->count > 0;
-}
-
-void flush_chunk_free(struct flush_chunk *chunk)
-{
-    free(chunk);
-}
+#define CHUNK_BYTES    (1024 * 1024) /* of large messages fewer go in one submit */
+#define JOIN_BYTES_MAX (64 * 1024)   /* of one connection's joined send */
+#define PREFETCH_AHEAD 8
 
 /* ---- what is put off until no send is queued ---- */
 
@@ -268,14 +213,14 @@ static bool is_chunk_full(const struct shard *shard)
     const struct flush_chunk *chunk = shard->chunk;
     if (chunk->count == CHUNK_SENDS || chunk->ends_count == CHUNK_ENDS_QUEUED || chunk->bytes > CHUNK_BYTES)
         return true;
-    return chunk->scratch_used > SCRATCH_BYTES - JOIN_BYTES_MAX || ring_send_room(shard->ring) == 0;
+    return chunk->scratch_used > CHUNK_SCRATCH_BYTES - JOIN_BYTES_MAX || ring_send_room(shard->ring) == 0;
 }
 
 static void queue_send(struct shard *shard, uint32_t slot, struct outbox *outbox)
 {
     struct flush_chunk *chunk = shard->chunk;
     size_t count;
-    assert(chunk->count < CHUNK_SENDS && chunk->scratch_used <= SCRATCH_BYTES - JOIN_BYTES_MAX);
+    assert(chunk->count < CHUNK_SENDS && chunk->scratch_used <= CHUNK_SCRATCH_BYTES - JOIN_BYTES_MAX);
     bool is_secure = outbox->marks & OUTBOX_SECURE;
     const uint8_t *bytes =
         is_secure ? choose_sealed(shard, slot, outbox, &count) : choose_bytes(chunk, outbox, &count);

@@ -7,27 +7,14 @@
  * same bytes would follow. So who is to be closed is put off until the chunk is submitted. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #define FLUSH_CROWD_US 3000 /* so old is a turn when it stops serving crowds: who is of none waits no longer */
 
 struct connection;
-struct outbox;
 struct shard;
-struct flush_chunk;
-
-/* NULL: out of memory. */
-struct flush_chunk *flush_chunk_new(void);
-uint64_t flush_chunk_bytes(void);
-void flush_chunk_free(struct flush_chunk *chunk);
 
 /* Sends what dirty outboxes hold, as far as the sockets take it: all of the list, of the queue a part, until
  * FLUSH_CROWD_US. Closes slow readers. */
 void flush_outboxes(struct shard *shard);
-
-/* Are sends queued that were not submitted yet? Outboxes must stay as they are then. For assertions. */
-bool flush_is_queueing(const struct shard *shard);
 
 /* The socket of a BLOCKED connection takes bytes again. */
 void flush_unblock(struct shard *shard, struct connection *connection);

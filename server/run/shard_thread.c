@@ -11,7 +11,7 @@
 #include "server/connection/accept.h"
 #include "server/connection/connection.h"
 #include "server/connection/door.h"
-#include "server/connection/flush.h"
+#include "server/connection/flush_chunk.h"
 #include "server/connection/secure_files.h"
 #include "server/home/home.h"
 #include "server/run/black_box.h"

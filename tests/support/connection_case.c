@@ -7,6 +7,7 @@
 #include "server/connection/deadline.h"
 #include "server/connection/door.h"
 #include "server/connection/flush.h"
+#include "server/connection/flush_chunk.h"
 #include "server/connection/long_answer.h"
 #include "server/connection/receive.h"
 #include "server/connection/secure_files.h"
