@@ -1,7 +1,8 @@
-/* server/connection/connection_state.c - names of the states, for the log; what waits for the socket. */
+/* server/connection/connection_state.c - names of the states, for the log; what has come in part, and gone in part. */
 #include "server/connection/connection_state.h"
 
 #include "core/span.h"
+#include "net/http.h"
 
 #include <assert.h>
 
@@ -33,4 +34,9 @@ bool connection_is_blocked(const struct shard *shard, const struct connection *c
     assert(owner_is_me(&shard->owner));
     bool is_blocked = shard->outboxes[shard_slot(shard, connection)].marks & OUTBOX_BLOCKED;
     return is_blocked || connection_has_unsent(connection);
+}
+
+bool connection_has_begun_request(const struct connection *connection)
+{
+    return connection->http != NULL && !http_reader_is_fresh(connection->http);
 }

@@ -134,6 +134,12 @@ static inline struct outbox *shard_outbox(struct shard *shard, const struct conn
     return &shard->outboxes[shard_slot(shard, connection)];
 }
 
+/* Has our last ping not been answered? */
+static inline bool connection_is_pinged(const struct connection *connection)
+{
+    return connection->pinged_ms > connection->heard_ms;
+}
+
 const char *connection_state_name(enum connection_state state);
 
 /* Over TLS: is there ciphertext that the socket has not taken yet? The server's flight of its handshake, or at most
@@ -141,3 +147,5 @@ const char *connection_state_name(enum connection_state state);
 bool connection_has_unsent(const struct connection *connection);
 /* Has its socket not taken all that it was given? */
 bool connection_is_blocked(const struct shard *shard, const struct connection *connection);
+/* Has some of a request come, and not all? */
+bool connection_has_begun_request(const struct connection *connection);

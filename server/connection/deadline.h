@@ -1,7 +1,9 @@
 /* server/connection/deadline.h - when a connection's time is up: a request or a goodbye that does not come, silence, an
- * outbox that is too old, a reader that takes nothing. Threads: the shard's. */
+ * outbox that is too old, a reader that takes nothing. What happens then: server/connection/deadline_passed.h.
+ * Threads: the shard's. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define DRAIN_REQUEST_MS 250  /* while the server drains: for a request, */
@@ -18,6 +20,8 @@ void deadline_set(struct shard *shard, struct connection *connection);
  * now on, and again from each time that it does: outbox_age_ms_max for answers over HTTP, close_ms_max for a close
  * frame and what stands before it. */
 void deadline_of_reader(struct shard *shard, struct connection *connection);
+/* Sets the timer for the next look at such a reader. False: it has taken nothing for too long. */
+bool deadline_look_at_reader(struct shard *shard, struct connection *connection);
 /* For a whole request to come, or for a handshake of TLS. */
 void deadline_of_request(struct shard *shard, struct connection *connection);
 /* Between two requests: until the next one begins, or, while answers wait, until the client has read some of them. One
@@ -25,9 +29,10 @@ void deadline_of_request(struct shard *shard, struct connection *connection);
 void deadline_between_requests(struct shard *shard, struct connection *connection);
 /* The server stops: for a request that may be under way (server/run/drain.h). Also TLS. */
 void deadline_at_stop(struct shard *shard, struct connection *connection);
-/* Its timer ran out. */
-void deadline_passed(struct shard *shard, struct connection *connection);
-/* So many bytes sent to it are not acknowledged (ring_ask_unacked()), or -errno. */
-void deadline_measured(struct shard *shard, struct connection *connection, int32_t unacked);
 /* Its socket takes bytes again: the peer has acknowledged some, and lives. */
 void deadline_progressed(struct shard *shard, struct connection *connection);
+
+/* OPEN: when it is pinged, or, once it is, when it has been silent for too long. */
+uint64_t deadline_silence_at_ms(const struct shard *shard, const struct connection *connection);
+/* OPEN: when what it has to read has waited for too long; UINT64_MAX: nothing waits. */
+uint64_t deadline_stale_at_ms(struct shard *shard, const struct connection *connection);

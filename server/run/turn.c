@@ -7,7 +7,7 @@
 #include "server/channel/fan_out.h"
 #include "server/connection/accept.h"
 #include "server/connection/connection.h"
-#include "server/connection/deadline.h"
+#include "server/connection/deadline_passed.h"
 #include "server/connection/flush.h"
 #include "server/connection/long_answer.h"
 #include "server/connection/receive.h"

@@ -4,7 +4,7 @@
 #include "core/memory.h"
 #include "net/tls/tls.h"
 #include "server/connection/accept.h"
-#include "server/connection/deadline.h"
+#include "server/connection/deadline_passed.h"
 #include "server/connection/door.h"
 #include "server/connection/flush.h"
 #include "server/connection/flush_chunk.h"
