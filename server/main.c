@@ -133,8 +133,9 @@ static int wait_for_end(struct server *server, const sigset_t *signals)
         int number = next_signal(signals, is_draining ? &poll : &look);
         if (number < 0 || server_ring_error(server) != 0) return give_up(server, errno);
         if (number == SIGUSR1) server_log_counters(server);
-        if (number == SIGHUP) certificates_renew(server);
-        if (number == 0 && !is_draining) certificates_look(server);
+        if (number == SIGHUP) certificates_renew(server->certificates, server->shards, server->shards_count);
+        if (number == 0 && !is_draining)
+            certificates_look(server->certificates, server->shards, server->shards_count);
         if (number == SIGTERM || number == SIGINT) {
             if (is_draining) {
                 log_warn("stopping at once: a second signal came");

@@ -16,7 +16,7 @@ EXCEPTIONS = {
         server/home/channel_log_bound server/home/channel_log_window
     ''',
     'a shard, its letters and who takes them still know each other by name: see tests/rows.sh': '''
-        server/run/certificates server/run/server server/shard/crowd server/shard/shard
+        server/shard/crowd server/shard/shard
     ''',
 }
 

@@ -2,8 +2,9 @@
 #include "server/run/certificates.h"
 
 #include "net/tls/tls.h"
+#include "server/connection/door.h"
 #include "server/connection/secure_files.h"
-#include "server/run/server.h"
+#include "server/shard/shard.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"
 
@@ -26,6 +27,10 @@ struct look {
 };
 
 struct certificates {
+    const struct options *options;
+    struct counters *counters;
+    struct tls_files *files; /* the newest that were good */
+    struct tls_ticket_keys *ticket_keys;
     struct look used[FILES_MAX]; /* when the files were read last */
     struct look seen[FILES_MAX]; /* at the last look */
     uint64_t warned_ms;          /* of the expiry; 0: never */
@@ -66,18 +71,18 @@ static enum rc read_files(const struct options *options, struct tls_files **file
 
 /* ---- expiry ---- */
 
-static void look_at_expiry(struct server *server)
+static void look_at_expiry(struct certificates *certificates)
 {
-    struct certificates *certificates = server->certificates;
-    int64_t left = tls_files_expire_at(server->tls_files) - (int64_t)(realtime_ms() / 1000);
+    int64_t left = tls_files_expire_at(certificates->files) - (int64_t)(realtime_ms() / 1000);
     int64_t days = left > 0 ? left / DAY_SECONDS : 0;
-    counter_subtract(&server->counters, COUNTER_tls_days_left, counter_get(&server->counters, COUNTER_tls_days_left));
-    counter_add(&server->counters, COUNTER_tls_days_left, (uint64_t)days);
+    struct counters *counters = certificates->counters;
+    counter_subtract(counters, COUNTER_tls_days_left, counter_get(counters, COUNTER_tls_days_left));
+    counter_add(counters, COUNTER_tls_days_left, (uint64_t)days);
     bool is_told = certificates->warned_ms > 0 && monotonic_ms() < certificates->warned_ms + WARN_EVERY_MS;
     if (days >= DAYS_TO_WARN || is_told) return;
     certificates->warned_ms = monotonic_ms();
     log_warn("the certificate in %s %s: renew it, and it is taken when the file changes or at SIGHUP",
-             tls_files_expire_name(server->tls_files), left > 0 ? "expires within 14 days" : "has expired");
+             tls_files_expire_name(certificates->files), left > 0 ? "expires within 14 days" : "has expired");
 }
 
 /* ---- life ---- */
@@ -94,9 +99,22 @@ static enum rc check_options(const struct options *options, char *reason_r, size
     return RC_EINVAL;
 }
 
-enum rc certificates_init(struct server *server, char *reason_r, size_t reason_size)
+static struct certificates *allocate(const struct options *options, struct counters *counters)
 {
-    const struct options *options = server->options;
+    struct certificates *certificates = calloc(1, sizeof *certificates);
+    if (certificates == NULL) return NULL;
+    certificates->options = options;
+    certificates->counters = counters;
+    certificates->ticket_keys = tls_ticket_keys_new(TICKET_SECONDS);
+    if (certificates->ticket_keys != NULL) return certificates;
+    free(certificates);
+    return NULL;
+}
+
+enum rc certificates_new(struct certificates **certificates_r, const struct options *options,
+                         struct counters *counters, char *reason_r, size_t reason_size)
+{
+    *certificates_r = NULL;
     bool has_files = options->tls_cert.count + options->tls_key.count > 0 || options->tls_client_ca[0] != '\0';
     if (options->tls_listen.count == 0 && !has_files) return RC_OK;
     enum rc rc = check_options(options, reason_r, reason_size);
@@ -104,65 +122,77 @@ enum rc certificates_init(struct server *server, char *reason_r, size_t reason_s
     if (rc == RC_ENOMEM || rc == RC_EKERNEL)
         snprintf(reason_r, reason_size, "TLS cannot begin: no memory, or no entropy");
     if (rc != RC_OK) return rc;
-    server->certificates = calloc(1, sizeof *server->certificates);
-    server->ticket_keys = tls_ticket_keys_new(TICKET_SECONDS);
-    if (server->certificates == NULL || server->ticket_keys == NULL) {
+    struct certificates *certificates = allocate(options, counters);
+    if (certificates == NULL) {
         snprintf(reason_r, reason_size, "out of memory");
         return RC_ENOMEM;
     }
-    look_at_files(options, server->certificates->used);
-    memcpy(server->certificates->seen, server->certificates->used, sizeof server->certificates->seen);
-    rc = read_files(options, &server->tls_files, reason_r, reason_size);
-    if (rc == RC_OK) look_at_expiry(server);
-    return rc;
+    look_at_files(options, certificates->used);
+    memcpy(certificates->seen, certificates->used, sizeof certificates->seen);
+    rc = read_files(options, &certificates->files, reason_r, reason_size);
+    if (rc != RC_OK) {
+        certificates_free(certificates);
+        return rc;
+    }
+    look_at_expiry(certificates);
+    *certificates_r = certificates;
+    return RC_OK;
 }
 
-void certificates_fini(struct server *server)
+void certificates_free(struct certificates *certificates)
 {
-    tls_files_drop(server->tls_files);
-    tls_ticket_keys_free(server->ticket_keys);
-    free(server->certificates);
-    server->tls_files = NULL;
-    server->ticket_keys = NULL;
-    server->certificates = NULL;
+    if (certificates == NULL) return;
+    tls_files_drop(certificates->files);
+    tls_ticket_keys_free(certificates->ticket_keys);
+    free(certificates);
 }
 
-void certificates_renew(struct server *server)
+struct tls_files *certificates_files(const struct certificates *certificates)
+{
+    return certificates != NULL ? certificates->files : NULL;
+}
+
+struct tls_ticket_keys *certificates_ticket_keys(const struct certificates *certificates)
+{
+    return certificates != NULL ? certificates->ticket_keys : NULL;
+}
+
+void certificates_renew(struct certificates *certificates, struct shard *shards, uint32_t shards_count)
 {
     char reason[REASON_BYTES];
     struct tls_files *files;
-    if (server->certificates == NULL) {
+    if (certificates == NULL) {
         log_info("SIGHUP: there is no --tls-listen, hence nothing to read again");
         return;
     }
-    look_at_files(server->options, server->certificates->used);
-    if (read_files(server->options, &files, reason, sizeof reason) != RC_OK) {
+    look_at_files(certificates->options, certificates->used);
+    if (read_files(certificates->options, &files, reason, sizeof reason) != RC_OK) {
         log_error("the certificates stay as they were: %s", reason);
         return;
     }
-    tls_files_drop(server->tls_files);
-    server->tls_files = files;
-    for (uint32_t i = 0; i < server->shards_count; i++) {
-        if (server->shards[i].door->tls_addresses == NULL) continue;
+    tls_files_drop(certificates->files);
+    certificates->files = files;
+    for (uint32_t i = 0; i < shards_count; i++) {
+        if (shards[i].door->tls_addresses == NULL) continue;
         tls_files_hold(files);
-        secure_offer_files(&server->shards[i], files);
-        shard_signal(&server->shards[i]);
+        secure_offer_files(&shards[i], files);
+        shard_signal(&shards[i]);
     }
-    server->certificates->warned_ms = 0;
-    look_at_expiry(server);
+    certificates->warned_ms = 0;
+    look_at_expiry(certificates);
     log_info("the certificates were read again: new connections get them");
 }
 
-void certificates_look(struct server *server)
+void certificates_look(struct certificates *certificates, struct shard *shards, uint32_t shards_count)
 {
     struct look now[FILES_MAX];
-    struct certificates *certificates = server->certificates;
     if (certificates == NULL) return;
-    look_at_files(server->options, now);
+    look_at_files(certificates->options, now);
     bool has_settled = memcmp(now, certificates->seen, sizeof now) == 0;
     bool has_changed = memcmp(now, certificates->used, sizeof now) != 0;
     memcpy(certificates->seen, now, sizeof now);
-    if (has_changed && has_settled) certificates_renew(server);
-    if (tls_ticket_keys_rotate(server->ticket_keys) != RC_OK) log_error("TLS tickets: no randomness for a new key");
-    look_at_expiry(server);
+    if (has_changed && has_settled) certificates_renew(certificates, shards, shards_count);
+    if (tls_ticket_keys_rotate(certificates->ticket_keys) != RC_OK)
+        log_error("TLS tickets: no randomness for a new key");
+    look_at_expiry(certificates);
 }

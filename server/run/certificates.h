@@ -13,14 +13,24 @@
 #define CERTIFICATES_LOOK_MS 2000 /* how often certificates_look() wants to be called */
 
 struct certificates;
-struct server;
+struct counters;
+struct options;
+struct shard;
+struct tls_files;
+struct tls_ticket_keys;
 
-/* Reads what the options name into server->tls_files, and makes ticket keys. Without --tls-listen nothing happens.
- * Errors: reason_r is a sentence of cause and cure. */
-enum rc certificates_init(struct server *server, char *reason_r, size_t reason_size);
-void certificates_fini(struct server *server);
+/* Reads what the options name, and makes ticket keys; the caller's, to be freed. *certificates_r is NULL without
+ * --tls-listen, and on errors, of which reason_r is a sentence of cause and cure. `counters` are the main thread's;
+ * they and the options stay as long. */
+enum rc certificates_new(struct certificates **certificates_r, const struct options *options,
+                         struct counters *counters, char *reason_r, size_t reason_size);
+void certificates_free(struct certificates *certificates);
 
-/* Reads the files again and gives them to all shards. */
-void certificates_renew(struct server *server);
-/* Has a file changed? Does a certificate expire soon? Are ticket keys old? Does what is due. */
-void certificates_look(struct server *server);
+/* The newest that were good, and the keys of tickets for all shards. NULL: no TLS. */
+struct tls_files *certificates_files(const struct certificates *certificates);
+struct tls_ticket_keys *certificates_ticket_keys(const struct certificates *certificates);
+
+/* Reads the files again and gives them to these shards. NULL: there is nothing to read, and the log says so. */
+void certificates_renew(struct certificates *certificates, struct shard *shards, uint32_t shards_count);
+/* Has a file changed? Does a certificate expire soon? Are ticket keys old? Does what is due. NULL: nothing is. */
+void certificates_look(struct certificates *certificates, struct shard *shards, uint32_t shards_count);

@@ -105,7 +105,7 @@ static void give(struct server *server, uint32_t index)
         .stage = &server->stage,
         .ring_error = &server->ring_error,
         .doors = &server->doors,
-        .ticket_keys = server->ticket_keys,
+        .ticket_keys = certificates_ticket_keys(server->certificates),
         .has_guests = server->has_guests,
         .crowds_behind = &server->crowds_behind,
     };
@@ -122,7 +122,8 @@ static enum rc make_shards(struct server *server, char *reason_r, size_t reason_
     enum rc rc = exchange_init(&server->exchange, server->shards, server->shards_count, options->mailbox_letters);
     for (uint32_t i = 0; rc == RC_OK && i < server->shards_count; i++) {
         give(server, i);
-        rc = shard_init(&server->shards[i], server->homes_count, server->tls_files, reason_r, reason_size);
+        rc = shard_init(&server->shards[i], server->homes_count, certificates_files(server->certificates), reason_r,
+                        reason_size);
     }
     return rc;
 }
@@ -149,7 +150,7 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
                           .refuse = request_refuse},
     };
     enum rc rc = claim_doors(server, reason_r, reason_size);
-    if (rc == RC_OK) rc = certificates_init(server, reason_r, reason_size);
+    if (rc == RC_OK) rc = certificates_new(&server->certificates, options, &server->counters, reason_r, reason_size);
     if (rc == RC_OK) rc = make_shards(server, reason_r, reason_size);
     if (rc != RC_OK) server_fini(server);
     return rc;
@@ -167,7 +168,7 @@ void server_fini(struct server *server)
     free(server->shards);
     drop_claims(&server->doors.public);
     drop_claims(&server->doors.control);
-    certificates_fini(server);
+    certificates_free(server->certificates);
     *server = (struct server){0};
 }
 

@@ -18,17 +18,15 @@ struct server {
     uint32_t shards_count; /* these, and the one for backends if there are control addresses */
     struct shard *shards;
     struct exchange exchange;
-    struct webhooks *webhooks;           /* NULL: no app has one */
-    struct store *store;                 /* NULL: no channel is durable */
-    struct certificates *certificates;   /* NULL: no TLS */
-    struct tls_files *tls_files;         /* the newest that were good; NULL: no TLS */
-    struct tls_ticket_keys *ticket_keys; /* of all shards */
-    struct counters counters;            /* the main thread's */
-    uint32_t stage;                      /* atomic: enum server_stage */
-    struct watchdog *watchdog;           /* NULL: none */
-    struct crowds_behind crowds_behind;  /* atomic: shards that are */
-    int ring_error;                      /* atomic: errno that a shard's ring gave up with, 0: none has */
-    bool has_guests;                     /* server/http/guest.h: they may sign in */
+    struct webhooks *webhooks;          /* NULL: no app has one */
+    struct store *store;                /* NULL: no channel is durable */
+    struct certificates *certificates;  /* NULL: no TLS */
+    struct counters counters;           /* the main thread's */
+    uint32_t stage;                     /* atomic: enum server_stage */
+    struct watchdog *watchdog;          /* NULL: none */
+    struct crowds_behind crowds_behind; /* atomic: shards that are */
+    int ring_error;                     /* atomic: errno that a shard's ring gave up with, 0: none has */
+    bool has_guests;                    /* server/http/guest.h: they may sign in */
     struct doors doors;
 };
 
