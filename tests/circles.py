@@ -15,9 +15,6 @@ EXCEPTIONS = {
     'a log and what all logs of a shard take together look into one struct, and the one calls the other': '''
         server/home/channel_log_bound server/home/channel_log_window
     ''',
-    'a shard, its letters and who takes them still know each other by name: see tests/rows.sh': '''
-        server/shard/crowd server/shard/shard
-    ''',
 }
 
 FOLDERS = ('core', 'net', 'server', 'bench')

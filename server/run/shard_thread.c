@@ -16,6 +16,7 @@
 #include "server/home/home.h"
 #include "server/run/black_box.h"
 #include "server/run/turn.h"
+#include "server/shard/crowd.h"
 #include "server/shard/shard.h"
 #include "server/system/clock.h"
 #include "server/system/crash.h"

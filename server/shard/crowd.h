@@ -15,22 +15,9 @@
 #define CROWD_BYTES_MIN      (1024 * 1024) /* or fewer, who get more than this together */
 #define CROWD_LATE_MS        20
 #define CROWD_LEFT_BYTES_MAX (32 * 1024 * 1024)
-#define CROWD_OVERLOAD_MS    1000
 
 struct message;
 struct shard;
-
-enum crowd_wait {
-    CROWD_WAIT_NOBODY,
-    CROWD_WAIT_CROWDS, /* who publishes to a crowd */
-    CROWD_WAIT_ALL,    /* who publishes */
-};
-
-/* Of all shards: how many are behind so far. Atomic. */
-struct crowds_behind {
-    uint32_t late; /* make those wait who publish to crowds, */
-    uint32_t full; /* and these whoever publishes */
-};
 
 /* Do so many readers make a crowd, of whom each gets so many bytes? */
 static inline bool crowd_is_one(uint64_t readers, uint32_t bytes)

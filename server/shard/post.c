@@ -8,6 +8,7 @@
 #include "core/mailbox.h"
 #include "core/query.h"
 #include "net/ring.h"
+#include "server/shard/crowd.h"
 #include "server/shard/exchange.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"

@@ -19,7 +19,7 @@
 #include "core/trace.h"
 #include "core/trim.h"
 #include "server/config/options.h"
-#include "server/shard/crowd.h"
+#include "server/shard/crowd_wait.h"
 #include "server/system/day_clock.h"
 
 #include <pthread.h>

@@ -3,6 +3,7 @@
  *
  * Method: that of tests/server/scenario/test_channels.c. The fake kernel refuses a second send to a slot in one submit;
  * that the members hear of each other's end in order is asserted by the clients themselves. */
+#include "server/shard/crowd.h"
 #include "tests/support/api_client.h"
 
 #include <criterion/criterion.h>
