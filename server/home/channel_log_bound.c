@@ -6,7 +6,7 @@
 #include "core/name_filter.h"
 #include "core/roster.h"
 #include "server/config/history_rule.h"
-#include "server/home/channel_log_window.h"
+#include "server/home/channel_log_state.h"
 #include "server/home/home_roster.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"
