@@ -8,41 +8,20 @@ set -euo pipefail
 export LC_ALL=C
 cd "${1:-$(dirname "$0")/..}"
 
-# Includes beyond the rows: why they still stand, then each with its file. One that no longer applies, and one without a
-# reason, is an offence itself; so is a still_uses() in server/CMakeLists.txt without one here.
-exceptions='
-'
-
 mapfile -d '' files < <(find server net bench tests/{core,net,server,bench} -name '*.[ch]' -print0 | sort -z)
 
-awk -v exceptions="$exceptions" '
+awk '
 function offence_at(file, line, cause) {
     printf "%s:%d: %s\n", file, line, cause
     offences++
 }
 
-# room(NAME USED...) and still_uses(NAME USED...), which may go over several lines.
+# room(NAME USED...), which may go over several lines.
 function note_row(statement,    words, n, i) {
     n = split(statement, words, /[ \n()]+/)
-    if (words[1] == "room") has_row[words[2]] = 1
+    has_row[words[2]] = 1
     for (i = 3; i <= n; i++)
-        if (words[i] == "") continue
-        else if (words[1] == "room") may[words[2], words[i]] = 1
-        else still[words[2], words[i]] = FNR
-}
-
-function note_exceptions(    lines, n, i, words, has_reason) {
-    n = split(exceptions, lines, "\n")
-    for (i = 1; i <= n; i++) {
-        if (lines[i] == "") continue
-        if (lines[i] !~ /^    /) {
-            has_reason = 1
-            continue
-        }
-        split(lines[i], words, " ")
-        excused[words[1], words[2]] = 1
-        if (!has_reason) offence_at("tests/rows.sh", 1, "the exception of " words[1] " gives no reason")
-    }
+        if (words[i] != "") may[words[2], words[i]] = 1
 }
 
 function room_of(path,    parts) {
@@ -56,27 +35,19 @@ function check(target,    used) {
     used = room_of(target)
     if (is_test && target ~ /^tests\/support\//) return
     if (used == room || used == "core" || (room, used) in may) return
-    if ((FILENAME, target) in excused) {
-        needed[FILENAME, target] = 1
-        if (!((room, used) in still) && room in has_row)
-            offence_at("server/CMakeLists.txt", 1, "still_uses(" room " " used ") is missing: " FILENAME)
-        still_needed[room, used] = 1
-        return
-    }
     offence_at(FILENAME, FNR, "includes " target ": " (is_test ? "tests of " : "") room " may not use " used)
 }
 
 BEGIN {
-    note_exceptions()
     may["bench", "net"] = 1 # net and tls: nothing but core
 }
 
 FILENAME == "server/CMakeLists.txt" {
-    if (/^(room|still_uses)\(/) statement = ""
+    if (/^room\(/) statement = ""
     else if (statement == "-") next
     statement = statement $0 "\n"
     if (/\)/) {
-        if (statement ~ /^(room|still_uses)\([a-z]/) note_row(statement)
+        if (statement ~ /^room\([a-z]/) note_row(statement)
         statement = "-"
     }
     next
@@ -99,16 +70,6 @@ FNR == 1 {
 }
 
 END {
-    for (pair in excused)
-        if (!(pair in needed)) {
-            split(pair, names, SUBSEP)
-            offence_at("tests/rows.sh", 1, "the exception of " names[1] " for " names[2] " is not needed")
-        }
-    for (pair in still)
-        if (!(pair in still_needed)) {
-            split(pair, names, SUBSEP)
-            offence_at("server/CMakeLists.txt", still[pair], "still_uses(" names[1] " " names[2] ") is not needed")
-        }
     exit offences > 0
 }
 ' server/CMakeLists.txt "${files[@]}" | sort -t: -k1,1 -k2,2n || exit 1
