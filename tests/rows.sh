@@ -2,13 +2,15 @@
 # tests/rows.sh [root] - who may use whom, by folder. Of server/ the rows stand in server/CMakeLists.txt, where they
 # also say what is linked with what; net, net/tls and bench have theirs below. Core may be used by all. What tests
 # tests/X/ may use what X may, and tests/support/; those of whole servers, tests/server/scenario/, may use all.
+# In struct shard a struct says whose it is, `struct { /* connection/ */`: only that room names it, and run/.
 #
 # Prints `file:line: cause` for each offence and exits 1 if there is any. Needs find and any POSIX awk, no git.
 set -euo pipefail
 export LC_ALL=C
 cd "${1:-$(dirname "$0")/..}"
 
-mapfile -d '' files < <(find server net bench tests/{core,net,server,bench} -name '*.[ch]' -print0 | sort -z)
+mapfile -d '' files < <(
+    find server net bench tests/{core,net,server,bench} -name '*.[ch]' ! -path server/shard/shard.h -print0 | sort -z)
 
 awk '
 function offence_at(file, line, cause) {
@@ -53,6 +55,24 @@ FILENAME == "server/CMakeLists.txt" {
     next
 }
 
+FILENAME == "server/shard/shard.h" && /^    struct \{/ {
+    if (!match($0, /\/\* [a-z]+\/ \*\//)) offence_at(FILENAME, FNR, "a struct that does not say which room it is of")
+    owner_of_struct = substr($0, RSTART + 3, RLENGTH - 7)
+}
+
+FILENAME == "server/shard/shard.h" && match($0, /^    \} [a-z_]+;/) {
+    owner_of[substr($0, RSTART + 6, RLENGTH - 7)] = owner_of_struct
+}
+
+function check_owner(text,    name) {
+    while (match(text, /shard->[a-z_]+\./)) {
+        name = substr(text, RSTART + 7, RLENGTH - 8)
+        if (name in owner_of && owner_of[name] != room && room != "run")
+            offence_at(FILENAME, FNR, "names shard->" name ", which is of " owner_of[name] "/")
+        text = substr(text, RSTART + RLENGTH)
+    }
+}
+
 FNR == 1 {
     place = FILENAME
     is_test = sub(/^tests\//, "", place)
@@ -69,7 +89,9 @@ FNR == 1 {
     check(target)
 }
 
+FILENAME ~ /^server\// && !is_free { check_owner($0) }
+
 END {
     exit offences > 0
 }
-' server/CMakeLists.txt "${files[@]}" | sort -t: -k1,1 -k2,2n || exit 1
+' server/CMakeLists.txt server/shard/shard.h "${files[@]}" | sort -t: -k1,1 -k2,2n || exit 1

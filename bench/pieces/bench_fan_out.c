@@ -49,11 +49,11 @@ static void crowd_fini(struct crowd *crowd)
 {
     struct shard *shard = &crowd->shard;
     hub_fini(&shard->hub);
-    slot_list_fini(&shard->dirty);
-    slot_queue_fini(&shard->crowd);
-    flush_chunk_free(shard->chunk);
+    slot_list_fini(&shard->flush.dirty);
+    slot_queue_fini(&shard->crowd.queue);
+    flush_chunk_free(shard->flush.chunk);
     free(shard->outboxes);
-    free(shard->active);
+    free(shard->channel.active);
     free(crowd->subscriptions);
     free(crowd->other);
     free(crowd);
@@ -96,11 +96,12 @@ static enum rc crowd_new(struct crowd **crowd_r, const struct kind *kind, uint32
     crowd->shard.outboxes = calloc(subscribers, sizeof crowd->shard.outboxes[0]);
     crowd->subscriptions = calloc(subscribers, sizeof crowd->subscriptions[0]);
     crowd->shard.options = &crowd->options;
-    crowd->shard.chunk = flush_chunk_new();
-    enum rc rc = slot_list_init(&crowd->shard.dirty, subscribers);
-    if (rc == RC_OK) rc = slot_queue_init(&crowd->shard.crowd, subscribers);
+    crowd->shard.flush.chunk = flush_chunk_new();
+    enum rc rc = slot_list_init(&crowd->shard.flush.dirty, subscribers);
+    if (rc == RC_OK) rc = slot_queue_init(&crowd->shard.crowd.queue, subscribers);
     if (kind->is_cold) crowd->other = calloc(1, COLD_BYTES);
-    if (crowd->shard.outboxes == NULL || crowd->subscriptions == NULL || crowd->shard.chunk == NULL) rc = RC_ENOMEM;
+    if (crowd->shard.outboxes == NULL || crowd->subscriptions == NULL || crowd->shard.flush.chunk == NULL)
+        rc = RC_ENOMEM;
     if (kind->is_cold && crowd->other == NULL) rc = RC_ENOMEM;
     if (rc == RC_OK) rc = subscribe_all(crowd, kind->is_spread);
     if (rc != RC_OK) {
@@ -131,12 +132,12 @@ static uint64_t empty_outbox(struct shard *shard, uint32_t slot, uint64_t hash)
 
 static uint64_t empty_outboxes(struct shard *shard, uint64_t hash)
 {
-    for (uint32_t i = 0; i < shard->dirty.count; i++) {
-        hash = empty_outbox(shard, shard->dirty.slots[i], hash);
+    for (uint32_t i = 0; i < shard->flush.dirty.count; i++) {
+        hash = empty_outbox(shard, shard->flush.dirty.slots[i], hash);
     }
-    shard->dirty.count = 0;
-    while (shard->crowd.count > 0) {
-        hash = empty_outbox(shard, slot_queue_take(&shard->crowd), hash);
+    shard->flush.dirty.count = 0;
+    while (shard->crowd.queue.count > 0) {
+        hash = empty_outbox(shard, slot_queue_take(&shard->crowd.queue), hash);
     }
     return hash;
 }

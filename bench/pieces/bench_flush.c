@@ -42,9 +42,9 @@ static void crowd_fini(struct crowd *crowd)
         free(crowd->sockets[i].to_client.bytes);
     }
     if (shard->ring != NULL) ring_free(shard->ring);
-    flush_chunk_free(shard->chunk);
-    slot_list_fini(&shard->dirty);
-    slot_list_fini(&shard->flushing);
+    flush_chunk_free(shard->flush.chunk);
+    slot_list_fini(&shard->flush.dirty);
+    slot_list_fini(&shard->flush.flushing);
     free(shard->outboxes);
     free(crowd->sockets);
     free(crowd);
@@ -59,15 +59,15 @@ static struct crowd *crowd_new(uint32_t connections, uint32_t batches, uint64_t 
     struct ring_setup setup = {.slots = connections, .buffers = 1, .buffer_bytes = 1};
     fake_kernel_init(1);
     owner_take(&shard->owner);
-    shard->crowds_behind = &crowd->crowds_behind;
+    shard->crowd.behind = &crowd->crowds_behind;
     ring_new(&shard->ring, &setup, NULL, 0); /* the one in memory ends the program rather than fail */
     shard->outboxes = calloc(connections, sizeof shard->outboxes[0]);
-    shard->chunk = flush_chunk_new();
+    shard->flush.chunk = flush_chunk_new();
     crowd->sockets = calloc(connections, sizeof crowd->sockets[0]);
     memset(crowd->frame, 'x', sizeof crowd->frame);
-    bool has_lists =
-        slot_list_init(&shard->dirty, connections) == RC_OK && slot_list_init(&shard->flushing, connections) == RC_OK;
-    if (shard->outboxes == NULL || shard->chunk == NULL || crowd->sockets == NULL || !has_lists) {
+    bool has_lists = slot_list_init(&shard->flush.dirty, connections) == RC_OK &&
+                     slot_list_init(&shard->flush.flushing, connections) == RC_OK;
+    if (shard->outboxes == NULL || shard->flush.chunk == NULL || crowd->sockets == NULL || !has_lists) {
         crowd_fini(crowd);
         return NULL;
     }

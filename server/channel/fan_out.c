@@ -38,13 +38,13 @@ static void everyone_lost_a_message(struct shard *shard, struct channel *channel
 
 static bool reserve_active(struct shard *shard)
 {
-    assert(shard->active_count <= shard->active_capacity);
-    if (shard->active_count < shard->active_capacity) return true;
-    uint32_t capacity = shard->active_capacity > 0 ? 2 * shard->active_capacity : 16;
-    struct channel **active = realloc(shard->active, capacity * sizeof(struct channel *));
+    assert(shard->channel.active_count <= shard->channel.active_capacity);
+    if (shard->channel.active_count < shard->channel.active_capacity) return true;
+    uint32_t capacity = shard->channel.active_capacity > 0 ? 2 * shard->channel.active_capacity : 16;
+    struct channel **active = realloc(shard->channel.active, capacity * sizeof(struct channel *));
     if (active == NULL) return false;
-    shard->active = active;
-    shard->active_capacity = capacity;
+    shard->channel.active = active;
+    shard->channel.active_capacity = capacity;
     return true;
 }
 
@@ -57,7 +57,7 @@ void fan_out_later(struct shard *shard, struct channel *channel, struct message 
         message_drop(&shard->counters, message);
         return;
     }
-    if (channel->arrived_count == 1) shard->active[shard->active_count++] = channel;
+    if (channel->arrived_count == 1) shard->channel.active[shard->channel.active_count++] = channel;
 }
 
 /* ---- one run of messages ---- */
@@ -256,9 +256,9 @@ void fan_out_settle(struct shard *shard, struct channel *channel)
     assert(owner_is_me(&shard->owner));
     if (channel->arrived_count == 0) return;
     settle(shard, channel);
-    for (uint32_t i = 0; i < shard->active_count; i++) {
-        if (shard->active[i] != channel) continue;
-        shard->active[i] = shard->active[--shard->active_count];
+    for (uint32_t i = 0; i < shard->channel.active_count; i++) {
+        if (shard->channel.active[i] != channel) continue;
+        shard->channel.active[i] = shard->channel.active[--shard->channel.active_count];
         return;
     }
 }
@@ -266,12 +266,12 @@ void fan_out_settle(struct shard *shard, struct channel *channel)
 void fan_out_settle_all(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
-    if (shard->active_count == 0) return;
-    trace_note(&shard->trace, (struct trace_event){.kind = TRACE_FANS_OUT, .number = shard->active_count});
-    for (uint32_t i = 0; i < shard->active_count; i++) {
-        struct channel *channel = shard->active[i];
+    if (shard->channel.active_count == 0) return;
+    trace_note(&shard->trace, (struct trace_event){.kind = TRACE_FANS_OUT, .number = shard->channel.active_count});
+    for (uint32_t i = 0; i < shard->channel.active_count; i++) {
+        struct channel *channel = shard->channel.active[i];
         settle(shard, channel);
         shard_drop_channel_if_unused(shard, channel); /* its last reader may have left with messages still to come */
     }
-    shard->active_count = 0;
+    shard->channel.active_count = 0;
 }

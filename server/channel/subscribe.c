@@ -54,11 +54,11 @@ enum rc subscribe(struct shard *shard, struct connection *connection, const stru
 {
     assert(owner_is_me(&shard->owner));
     struct join *join = join_new(wish);
-    struct subscription *subscription = pool_take(&shard->subscriptions);
+    struct subscription *subscription = pool_take(&shard->channel.subscriptions);
     struct channel *channel = shard_make_channel(shard, &wish->channel);
     if (join == NULL || subscription == NULL || channel == NULL) {
         join_free(&shard->counters, join);
-        if (subscription != NULL) pool_give(&shard->subscriptions, subscription);
+        if (subscription != NULL) pool_give(&shard->channel.subscriptions, subscription);
         if (channel != NULL) shard_drop_channel_if_unused(shard, channel);
         return RC_ENOMEM;
     }
@@ -66,7 +66,7 @@ enum rc subscribe(struct shard *shard, struct connection *connection, const stru
         .channel = channel,
         .next = connection->subscriptions,
         .slot = shard_slot(shard, connection),
-        .serial = ++shard->subscription_serial,
+        .serial = ++shard->channel.serial,
         .form = wish->form,
         .is_pending = true,
     };
@@ -87,7 +87,7 @@ static void forget(struct shard *shard, struct connection *connection, struct su
                    struct channel *channel)
 {
     unlink_subscription(connection, subscription);
-    pool_give(&shard->subscriptions, subscription);
+    pool_give(&shard->channel.subscriptions, subscription);
     counter_subtract(&shard->counters, COUNTER_subscriptions, 1);
     shard_drop_channel_if_unused(shard, channel);
 }

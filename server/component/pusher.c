@@ -108,7 +108,7 @@ static enum rc pusher_on_open(struct shard *shard, struct connection *connection
     (void)refusal_r;
     struct app *app = NULL;
     enum close_reason reason = judge(shard, connection, request, &app);
-    struct pusher *pusher_of = pool_take(&shard->pushers);
+    struct pusher *pusher_of = pool_take(&shard->pusher.pool);
     if (pusher_of == NULL) {
         if (app != NULL) ck_pr_dec_64(&app->connections);
         return RC_ENOMEM;
@@ -170,7 +170,7 @@ static void pusher_on_close(struct shard *shard, struct connection *connection, 
     connection->pusher = NULL;
     if (pusher_of->app != NULL) ck_pr_dec_64(&pusher_of->app->connections);
     pusher_free_user(pusher_of);
-    pool_give(&shard->pushers, pusher_of);
+    pool_give(&shard->pusher.pool, pusher_of);
     unsubscribe_all(shard, connection);
 }
 

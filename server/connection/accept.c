@@ -34,63 +34,63 @@ static bool is_secure(const struct shard *shard, uint32_t listener)
 
 static void start(struct shard *shard, uint32_t listener)
 {
-    assert(shard->listeners[listener] >= 0 && !shard->is_accepting[listener]);
+    assert(shard->accept.listeners[listener] >= 0 && !shard->accept.is_accepting[listener]);
     bool one_by_one = is_secure(shard, listener) && !shard->is_draining; /* at the end all, before it closes */
-    if (one_by_one && shard->hellos.count >= ACCEPT_HELLOS_MAX) {
-        shard->has_unaccepted = true;
+    if (one_by_one && shard->tls.hellos.count >= ACCEPT_HELLOS_MAX) {
+        shard->accept.has_unaccepted = true;
         return;
     }
-    shard->is_accepting[listener] = true;
+    shard->accept.is_accepting[listener] = true;
     if (one_by_one) {
-        ring_accept_one(shard->ring, shard->listeners[listener], listener);
+        ring_accept_one(shard->ring, shard->accept.listeners[listener], listener);
     } else {
-        ring_accept(shard->ring, shard->listeners[listener], listener);
+        ring_accept(shard->ring, shard->accept.listeners[listener], listener);
     }
 }
 
 void accept_start(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
-    if (shard->accept_is_over) return;
-    shard->has_unaccepted = false;
+    if (shard->accept.is_over) return;
+    shard->accept.has_unaccepted = false;
     for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
-        if (!shard->is_accepting[i] && shard->listeners[i] >= 0) start(shard, i);
+        if (!shard->accept.is_accepting[i] && shard->accept.listeners[i] >= 0) start(shard, i);
     }
 }
 
 void accept_more(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
-    bool is_due = shard->has_unaccepted && shard->hellos.count < ACCEPT_HELLOS_MAX;
-    if (is_due && !shard->accept_is_held && !shard->is_draining) accept_start(shard);
+    bool is_due = shard->accept.has_unaccepted && shard->tls.hellos.count < ACCEPT_HELLOS_MAX;
+    if (is_due && !shard->accept.is_held && !shard->is_draining) accept_start(shard);
 }
 
 static void cancel_all(struct shard *shard)
 {
     for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
-        if (shard->is_accepting[i]) ring_cancel_accept(shard->ring, i);
+        if (shard->accept.is_accepting[i]) ring_cancel_accept(shard->ring, i);
     }
 }
 
 static void hold(struct shard *shard)
 {
-    if (shard->accept_is_held || shard->is_draining) return;
-    shard->accept_is_held = true;
+    if (shard->accept.is_held || shard->is_draining) return;
+    shard->accept.is_held = true;
     cancel_all(shard);
-    timer_set(&shard->timers, &shard->accept_timer, shard->now_ms + RETRY_MS);
+    timer_set(&shard->timers, &shard->accept.timer, shard->now_ms + RETRY_MS);
 }
 
 static void close_listener(struct shard *shard, uint32_t listener)
 {
     assert(listener < door_addresses_count(shard->door));
-    if (shard->listeners[listener] < 0 || shard->is_accepting[listener]) return;
-    close(shard->listeners[listener]);
-    shard->listeners[listener] = -1;
+    if (shard->accept.listeners[listener] < 0 || shard->accept.is_accepting[listener]) return;
+    close(shard->accept.listeners[listener]);
+    shard->accept.listeners[listener] = -1;
 }
 
 static void close_all(struct shard *shard)
 {
-    shard->accept_is_over = true;
+    shard->accept.is_over = true;
     cancel_all(shard);
     for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
         close_listener(shard, i);
@@ -104,9 +104,9 @@ void accept_timer(struct shard *shard)
     if (shard->is_draining) {
         close_all(shard);
     } else if (open_now(shard) > most - (most + 49) / 50) {
-        timer_set(&shard->timers, &shard->accept_timer, shard->now_ms + RETRY_MS);
+        timer_set(&shard->timers, &shard->accept.timer, shard->now_ms + RETRY_MS);
     } else {
-        shard->accept_is_held = false;
+        shard->accept.is_held = false;
         accept_start(shard);
     }
 }
@@ -123,19 +123,19 @@ static bool is_local(const struct door *door)
 void accept_stop(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
-    shard->accept_is_held = false;
+    shard->accept.is_held = false;
     for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
-        if (shard->listeners[i] >= 0) listener_refuse_new(shard->listeners[i]);
+        if (shard->accept.listeners[i] >= 0) listener_refuse_new(shard->accept.listeners[i]);
     }
     uint64_t ms = is_local(shard->door) ? LAST_LOCAL_MS : LAST_MS;
-    timer_set(&shard->timers, &shard->accept_timer, shard->now_ms + ms);
+    timer_set(&shard->timers, &shard->accept.timer, shard->now_ms + ms);
 }
 
 bool accept_has_stopped(const struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
     for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
-        if (shard->listeners[i] >= 0) return false;
+        if (shard->accept.listeners[i] >= 0) return false;
     }
     return true;
 }
@@ -161,16 +161,16 @@ void accept_completed(struct shard *shard, const struct completion *completion)
 {
     assert(owner_is_me(&shard->owner));
     uint32_t listener = completion->slot;
-    assert(listener < door_addresses_count(shard->door) && shard->is_accepting[listener]);
+    assert(listener < door_addresses_count(shard->door) && shard->accept.is_accepting[listener]);
     if (completion->result >= 0) welcome(shard, (uint32_t)completion->result, is_secure(shard, listener));
     if (completion->more) return;
-    shard->is_accepting[listener] = false;
+    shard->accept.is_accepting[listener] = false;
     if (shard->is_draining) {
-        if (shard->accept_is_over) close_listener(shard, listener); /* else the next turn begins again */
+        if (shard->accept.is_over) close_listener(shard, listener); /* else the next turn begins again */
     } else if (completion->result < 0 && completion->result != -ECANCELED) {
         log_warn("accepting failed: %s; trying again in %d ms", strerror(-completion->result), RETRY_MS);
         hold(shard);
-    } else if (!shard->accept_is_held) {
+    } else if (!shard->accept.is_held) {
         accept_start(shard);
     }
 }

@@ -19,7 +19,7 @@ void accept_start(struct shard *shard);
 /* Once a turn: goes on, where handshakes that waited have been begun. */
 void accept_more(struct shard *shard);
 /* Stops for good: from now on the kernel lets nobody new in. Those who have begun to connect are taken by
- * accept_start(), in each turn from now on, and have a round trip's time for that (shard->accept_timer); then the
+ * accept_start(), in each turn from now on, and have a round trip's time for that (shard->accept.timer); then the
  * listeners are closed. */
 void accept_stop(struct shard *shard);
 /* Has it? Only then is the port free for whoever starts next. */
@@ -27,5 +27,5 @@ bool accept_has_stopped(const struct shard *shard);
 
 /* An ACCEPT completed. */
 void accept_completed(struct shard *shard, const struct completion *completion);
-/* shard->accept_timer ran out. */
+/* shard->accept.timer ran out. */
 void accept_timer(struct shard *shard);

@@ -44,16 +44,16 @@ enum connection_state {
 
 /* What a fan-out and a flush must know, kept in outbox.marks beside the outbox itself. */
 enum outbox_mark {
-    OUTBOX_DIRTY = 1 << 0,       /* in shard->dirty, to be flushed this turn; or in shard->crowd, with: */
-    OUTBOX_BLOCKED = 1 << 1,     /* the kernel took no more; a WRITABLE is under way */
-    OUTBOX_EXCLUDED = 1 << 2,    /* during one fan-out: published in it, does not get its own */
-    OUTBOX_WATCHED = 1 << 3,     /* connection_flushed() wants to know when it is empty */
-    OUTBOX_NO_MEMORY = 1 << 4,   /* lost a message for want of memory: close it */
+    OUTBOX_DIRTY = 1 << 0,     /* in shard->flush.dirty, to be flushed this turn; or in the queue of crowds, with: */
+    OUTBOX_BLOCKED = 1 << 1,   /* the kernel took no more; a WRITABLE is under way */
+    OUTBOX_EXCLUDED = 1 << 2,  /* during one fan-out: published in it, does not get its own */
+    OUTBOX_WATCHED = 1 << 3,   /* connection_flushed() wants to know when it is empty */
+    OUTBOX_NO_MEMORY = 1 << 4, /* lost a message for want of memory: close it */
     OUTBOX_PASSED_OVER = 1 << 5, /* during one fan-out: EXCLUDED, and a reader of the channel */
     OUTBOX_SECURE = 1 << 6,      /* goes out through server/connection/secure */
     OUTBOX_CROWD = 1 << 7,       /* to be flushed when it is its turn among many */
     OUTBOX_LONG = 1 << 8,        /* a long answer stands in it, see server/connection/long_answer.h */
-    OUTBOX_ASKER = 1 << 9,       /* in shard->askers, perhaps as the slot's last connection */
+    OUTBOX_ASKER = 1 << 9,       /* in shard->answers.askers, perhaps as the slot's last connection */
 };
 
 struct connection {
@@ -97,11 +97,11 @@ struct connection {
     bool is_choked : 1;       /* not read from: it sends on and on while it is ANSWERING, in TLS, or does not read;
                                  OPEN: what is held begins with a question that waits,
                                  see server/connection/long_answer.h */
-    bool is_starved : 1;      /* in shard->starved: its receive found no buffer, or it may be read on */
+    bool is_starved : 1;      /* in shard->receive.starved: its receive found no buffer, or it may be read on */
     bool has_ended : 1;       /* the peer sent its FIN: nothing more will come */
     bool has_peer_closed : 1; /* the peer's close frame has come */
     bool is_secure : 1;       /* came in over a TLS address, and speaks it */
-    bool is_shaking : 1;      /* in shard->shaking: its handshake is due */
+    bool is_shaking : 1;      /* in shard->tls.shaking: its handshake is due */
     bool is_tls_ended : 1;    /* close_notify or an alert was said: nothing can be sealed any more */
     bool is_taken_in : 1;     /* what it said is being taken in, further up the stack */
     bool is_judged : 1;       /* the head of this request is, its body may come */

@@ -25,7 +25,7 @@
 /* A close tells others, whose outboxes must stay as they are between the queueing of their sends and the submit. */
 static void end_later(struct shard *shard, uint32_t slot, enum flush_end_kind kind)
 {
-    struct flush_chunk *chunk = shard->chunk;
+    struct flush_chunk *chunk = shard->flush.chunk;
     assert(chunk->ends_count < CHUNK_ENDS);
     chunk->ends[chunk->ends_count++] = (struct flush_end){.slot = slot, .kind = kind};
 }
@@ -54,7 +54,7 @@ static void act_on_end(struct shard *shard, const struct flush_end *end)
 
 static void act_on_ends(struct shard *shard)
 {
-    struct flush_chunk *chunk = shard->chunk;
+    struct flush_chunk *chunk = shard->flush.chunk;
     assert(chunk->count == 0);
     for (uint32_t i = 0; i < chunk->ends_count; i++) {
         act_on_end(shard, &chunk->ends[i]);
@@ -135,7 +135,7 @@ static void go_on(struct shard *shard, const struct flush_send *send)
 
 static void count_sent(struct shard *shard)
 {
-    const struct flush_chunk *chunk = shard->chunk;
+    const struct flush_chunk *chunk = shard->flush.chunk;
     uint64_t bytes = 0, sealed_bytes = 0;
     for (uint32_t i = 0; i < chunk->count; i++) {
         uint32_t went = chunk->sends[i].result > 0 ? (uint32_t)chunk->sends[i].result : 0;
@@ -151,7 +151,7 @@ static void count_sent(struct shard *shard)
  * connection may put something into the outbox of any other. */
 static void submit_chunk(struct shard *shard)
 {
-    struct flush_chunk *chunk = shard->chunk;
+    struct flush_chunk *chunk = shard->flush.chunk;
     /* Without sends of ours, the queue may still be full of what others asked for: then this makes room. */
     if (chunk->count > 0 || ring_send_room(shard->ring) == 0) {
         trace_note(&shard->trace, (struct trace_event){.kind = TRACE_SENDS, .number = chunk->count});
@@ -191,7 +191,7 @@ static const uint8_t *choose_bytes(struct flush_chunk *chunk, const struct outbo
 /* Of a secure connection: what is sealed already, or one more record. NULL: there is nothing. */
 static const uint8_t *choose_sealed(struct shard *shard, uint32_t slot, struct outbox *outbox, size_t *count_r)
 {
-    struct flush_chunk *chunk = shard->chunk;
+    struct flush_chunk *chunk = shard->flush.chunk;
     uint8_t *scratch = chunk->scratch + chunk->scratch_used;
     const uint8_t *sealed;
     enum rc rc = secure_next(shard, &shard->connections[slot], outbox, scratch, &sealed, count_r);
@@ -210,7 +210,7 @@ static const uint8_t *choose_sealed(struct shard *shard, uint32_t slot, struct o
 /* Is the chunk as large as one submit should be? Then nothing more may be queued or put off in it. */
 static bool is_chunk_full(const struct shard *shard)
 {
-    const struct flush_chunk *chunk = shard->chunk;
+    const struct flush_chunk *chunk = shard->flush.chunk;
     if (chunk->count == CHUNK_SENDS || chunk->ends_count == CHUNK_ENDS_QUEUED || chunk->bytes > CHUNK_BYTES)
         return true;
     return chunk->scratch_used > CHUNK_SCRATCH_BYTES - JOIN_BYTES_MAX || ring_send_room(shard->ring) == 0;
@@ -218,7 +218,7 @@ static bool is_chunk_full(const struct shard *shard)
 
 static void queue_send(struct shard *shard, uint32_t slot, struct outbox *outbox)
 {
-    struct flush_chunk *chunk = shard->chunk;
+    struct flush_chunk *chunk = shard->flush.chunk;
     size_t count;
     assert(chunk->count < CHUNK_SENDS && chunk->scratch_used <= CHUNK_SCRATCH_BYTES - JOIN_BYTES_MAX);
     bool is_secure = outbox->marks & OUTBOX_SECURE;
@@ -253,10 +253,10 @@ static void flush_outbox(struct shard *shard, uint32_t slot)
 
 static void flush_dirty(struct shard *shard)
 {
-    while (shard->dirty.count > 0) {
+    while (shard->flush.dirty.count > 0) {
         /* Flushing makes others dirty, to whom a close is told. They come next round. */
-        struct slot_list round = shard->dirty;
-        shard->dirty = shard->flushing;
+        struct slot_list round = shard->flush.dirty;
+        shard->flush.dirty = shard->flush.flushing;
         for (uint32_t i = 0; i < round.count; i++) {
             if (i + PREFETCH_AHEAD < round.count) {
                 __builtin_prefetch(&shard->outboxes[round.slots[i + PREFETCH_AHEAD]], 1);
@@ -265,14 +265,14 @@ static void flush_dirty(struct shard *shard)
         }
         submit_chunk(shard);
         round.count = 0;
-        shard->flushing = round;
+        shard->flush.flushing = round;
     }
 }
 
 /* The next chunk of the crowd, and no more than one submit. */
 static void flush_some_of_crowd(struct shard *shard)
 {
-    struct slot_queue *crowd = &shard->crowd;
+    const struct slot_queue *crowd = crowd_queue(shard);
     for (uint32_t i = 0; i < CHUNK_SENDS && crowd->count > 0 && !is_chunk_full(shard); i++) {
         if (crowd->count > PREFETCH_AHEAD) {
             __builtin_prefetch(&shard->outboxes[slot_queue_at(crowd, PREFETCH_AHEAD)], 1);
@@ -288,12 +288,12 @@ static void flush_some_of_crowd(struct shard *shard)
 void flush_outboxes(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
-    assert(shard->chunk->count == 0 && shard->chunk->ends_count == 0);
+    assert(shard->flush.chunk->count == 0 && shard->flush.chunk->ends_count == 0);
     flush_dirty(shard);
-    if (shard->crowd.count > 0 && shard->now_ms >= shard->crowd_due_ms) {
+    if (shard->now_ms >= crowd_due_ms(shard)) {
         do {
             flush_some_of_crowd(shard);
-        } while (shard->crowd.count > 0 && monotonic_us() - shard->woke_us < FLUSH_CROWD_US);
+        } while (crowd_queue(shard)->count > 0 && monotonic_us() - shard->woke_us < FLUSH_CROWD_US);
         flush_dirty(shard); /* what that has closed, or filled a socket of */
     }
     crowd_judge(shard);

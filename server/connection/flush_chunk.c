@@ -17,7 +17,7 @@ uint64_t flush_chunk_bytes(void)
 
 bool flush_is_queueing(const struct shard *shard)
 {
-    return shard->chunk->count > 0;
+    return shard->flush.chunk->count > 0;
 }
 
 void flush_chunk_free(struct flush_chunk *chunk)

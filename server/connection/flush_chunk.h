@@ -1,7 +1,7 @@
 /* server/connection/flush_chunk.h - the sends of one submit, and what is put off until then.
  *
  * Threads:   the shard's.
- * Ownership: shard->chunk, from flush_chunk_new() to flush_chunk_free(). */
+ * Ownership: shard->flush.chunk, from flush_chunk_new() to flush_chunk_free(). */
 #pragma once
 
 #include "net/ring.h"

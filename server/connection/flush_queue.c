@@ -2,6 +2,7 @@
 #include "server/connection/flush_queue.h"
 
 #include "server/connection/connection_state.h"
+#include "server/shard/crowd.h"
 #include "server/shard/shard.h"
 
 void flush_later(struct shard *shard, uint32_t slot)
@@ -10,15 +11,14 @@ void flush_later(struct shard *shard, uint32_t slot)
     if ((outbox->marks & (OUTBOX_DIRTY | OUTBOX_CROWD)) == OUTBOX_DIRTY) return;
     /* From the crowd it comes out in front; its place there stands for nothing then. */
     outbox->marks = (uint16_t)((outbox->marks | OUTBOX_DIRTY) & ~OUTBOX_CROWD);
-    slot_list_add(&shard->dirty, slot);
+    slot_list_add(&shard->flush.dirty, slot);
 }
 
 static void join_crowd(struct shard *shard, uint32_t slot, uint64_t due_ms)
 {
     struct outbox *outbox = &shard->outboxes[slot];
     if (outbox->marks & OUTBOX_DIRTY) return;
-    if (shard->crowd.count == 0 || due_ms < shard->crowd_due_ms) shard->crowd_due_ms = due_ms;
-    if (!slot_queue_add(&shard->crowd, slot)) { /* full of places that stand for nothing any more */
+    if (!crowd_add(shard, slot, due_ms)) { /* full of places that stand for nothing any more */
         flush_later(shard, slot);
         return;
     }

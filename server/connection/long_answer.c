@@ -27,9 +27,9 @@ static bool has_answer(const struct connection *connection)
 /* Is there room for one more answer on the shard? One is always let through when there is no other. */
 static bool has_room(const struct shard *shard)
 {
-    uint64_t expected = ((uint64_t)shard->answers_asked + 1) * shard->answer_bytes;
+    uint64_t expected = ((uint64_t)shard->answers.asked + 1) * shard->answers.bytes;
     uint64_t waiting = counter_get(&shard->counters, COUNTER_answers_bytes);
-    if (waiting == 0 && shard->answers_asked == 0) return true;
+    if (waiting == 0 && shard->answers.asked == 0) return true;
     return waiting + expected <= shard->options->answers_bytes_max;
 }
 
@@ -60,7 +60,7 @@ static void wait_for_others(struct shard *shard, struct connection *connection)
     struct outbox *outbox = shard_outbox(shard, connection);
     if (outbox->marks & OUTBOX_ASKER) return;
     outbox->marks |= OUTBOX_ASKER;
-    slot_queue_add(&shard->askers, shard_slot(shard, connection));
+    slot_queue_add(&shard->answers.askers, shard_slot(shard, connection));
 }
 
 enum rc long_answer_may_ask(struct shard *shard, struct connection *connection, const struct payload *payload)
@@ -79,9 +79,9 @@ enum rc long_answer_may_ask(struct shard *shard, struct connection *connection, 
 void long_answers_go_on(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
-    struct slot_queue *askers = &shard->askers;
-    uint64_t expected = shard->answer_bytes > 0 ? shard->answer_bytes : 1;
-    uint64_t used = counter_get(&shard->counters, COUNTER_answers_bytes) + shard->answers_asked * expected;
+    struct slot_queue *askers = &shard->answers.askers;
+    uint64_t expected = shard->answers.bytes > 0 ? shard->answers.bytes : 1;
+    uint64_t used = counter_get(&shard->counters, COUNTER_answers_bytes) + shard->answers.asked * expected;
     while (askers->count > 0 && (used == 0 || used + expected <= shard->options->answers_bytes_max)) {
         uint32_t slot = slot_queue_take(askers);
         shard->outboxes[slot].marks &= (uint16_t)~OUTBOX_ASKER;
@@ -96,16 +96,16 @@ void long_answer_asked(struct shard *shard, struct connection *connection)
     assert(owner_is_me(&shard->owner));
     assert(!connection->is_asking);
     connection->is_asking = true;
-    shard->answers_asked++;
+    shard->answers.asked++;
 }
 
 void long_answer_came(struct shard *shard, struct connection *connection)
 {
     assert(owner_is_me(&shard->owner));
     if (!connection->is_asking) return;
-    assert(shard->answers_asked > 0);
+    assert(shard->answers.asked > 0);
     connection->is_asking = false;
-    shard->answers_asked--;
+    shard->answers.asked--;
     go_on(shard, connection);
 }
 
@@ -116,8 +116,8 @@ void long_answer_said(struct shard *shard, struct connection *connection, uint32
     assert(owner_is_me(&shard->owner));
     struct outbox *outbox = shard_outbox(shard, connection);
     if (bytes == 0 || outbox_is_empty(outbox)) return; /* there was no memory, and the connection has ended */
-    uint64_t lately = shard->answer_bytes - shard->answer_bytes / DECAY;
-    shard->answer_bytes = bytes > lately ? bytes : lately;
+    uint64_t lately = shard->answers.bytes - shard->answers.bytes / DECAY;
+    shard->answers.bytes = bytes > lately ? bytes : lately;
     counter_add(&shard->counters, COUNTER_answers_bytes, bytes);
     connection->long_bytes += bytes;
     connection->long_left = outbox->bytes < UINT32_MAX ? (uint32_t)outbox->bytes : UINT32_MAX;

@@ -41,7 +41,7 @@ void reading_later(struct shard *shard, struct connection *connection)
     assert(owner_is_me(&shard->owner));
     if (connection->is_starved) return;
     connection->is_starved = true;
-    slot_list_add(&shard->starved, shard_slot(shard, connection));
+    slot_list_add(&shard->receive.starved, shard_slot(shard, connection));
 }
 
 void reading_pause(struct shard *shard, struct connection *connection)
@@ -49,7 +49,7 @@ void reading_pause(struct shard *shard, struct connection *connection)
     assert(owner_is_me(&shard->owner));
     if (connection->is_paused || connection->state != CONNECTION_OPEN) return;
     connection->is_paused = true;
-    slot_list_add(&shard->paused, shard_slot(shard, connection));
+    slot_list_add(&shard->receive.paused, shard_slot(shard, connection));
     counter_add(&shard->counters, COUNTER_receives_paused, 1);
     if (connection->is_receiving) ring_cancel_receive(shard->ring, shard_slot(shard, connection), connection->life);
 }

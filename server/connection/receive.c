@@ -375,11 +375,11 @@ static void run_queue(struct shard *shard, struct slot_queue *queue, uint32_t mo
 void receive_run_handshakes(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
-    if (shard->shaking.count + shard->hellos.count == 0) return;
+    if (shard->tls.shaking.count + shard->tls.hellos.count == 0) return;
     uint64_t until_us = monotonic_us() + HANDSHAKES_US_MAX;
-    run_queue(shard, &shard->shaking, UINT32_MAX, until_us);
-    run_queue(shard, &shard->hellos, shard->options->tls_handshakes, until_us);
-    uint32_t left = shard->shaking.count + shard->hellos.count;
+    run_queue(shard, &shard->tls.shaking, UINT32_MAX, until_us);
+    run_queue(shard, &shard->tls.hellos, shard->options->tls_handshakes, until_us);
+    uint32_t left = shard->tls.shaking.count + shard->tls.hellos.count;
     if (left > 0) counter_add(&shard->counters, COUNTER_tls_handshakes_put_off, left);
 }
 
@@ -394,8 +394,8 @@ static void starve(struct shard *shard, struct connection *connection)
 void receive_retry_starved(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
-    for (uint32_t i = 0; i < shard->starved.count; i++) {
-        struct connection *connection = &shard->connections[shard->starved.slots[i]];
+    for (uint32_t i = 0; i < shard->receive.starved.count; i++) {
+        struct connection *connection = &shard->connections[shard->receive.starved.slots[i]];
         connection->is_starved = false;
         if (connection->state == CONNECTION_DRAINING) {
             connection_operation_done(shard, connection);
@@ -408,7 +408,7 @@ void receive_retry_starved(struct shard *shard)
             reading_start(shard, connection);
         }
     }
-    shard->starved.count = 0;
+    shard->receive.starved.count = 0;
 }
 
 /* The receive has ended: why, and does another begin? */

@@ -20,7 +20,7 @@ _Static_assert(SECURE_SCRATCH_BYTES >= TLS_WRITE_BYTES_MAX + TLS_RECORD_OVERHEAD
 /* Where net/tls puts ciphertext: into the place that the shard has set, or behind what the connection has unsent. */
 static enum rc collect(void *owner, const uint8_t *bytes, size_t count)
 {
-    struct secure_sink *sink = &((struct shard *)owner)->sink;
+    struct secure_sink *sink = &((struct shard *)owner)->tls.sink;
     if (sink->scratch == NULL) return span_append(sink->unsent, bytes, (uint32_t)count);
     if (count > SECURE_SCRATCH_BYTES - sink->used) return RC_ENOMEM; /* more than one record: not in tls_write() */
     memcpy(sink->scratch + sink->used, bytes, count);
@@ -30,7 +30,7 @@ static enum rc collect(void *owner, const uint8_t *bytes, size_t count)
 
 static void collect_unsent(struct shard *shard, struct connection *connection)
 {
-    shard->sink = (struct secure_sink){.unsent = &connection->unsent};
+    shard->tls.sink = (struct secure_sink){.unsent = &connection->unsent};
 }
 
 /* What was collected goes out with the flush. */
@@ -58,10 +58,10 @@ enum tls_result secure_open(struct shard *shard, struct connection *connection, 
     assert(connection->is_secure && connection->tls != NULL);
     size_t eaten, count = 0;
     collect_unsent(shard, connection);
-    enum tls_result result = tls_read(connection->tls, in->at, in->count, &eaten, shard->plain, &count);
+    enum tls_result result = tls_read(connection->tls, in->at, in->count, &eaten, shard->tls.plain, &count);
     bytes_take(in, eaten);
     flush_unsent(shard, connection);
-    *plain_r = bytes_of(shard->plain, count);
+    *plain_r = bytes_of(shard->tls.plain, count);
     return note(shard, connection, result);
 }
 
@@ -70,7 +70,7 @@ enum tls_result secure_open(struct shard *shard, struct connection *connection, 
 static bool make_session(struct shard *shard, struct connection *connection)
 {
     if (connection->tls != NULL) return true;
-    connection->tls = tls_new(shard->tls_context, collect, shard);
+    connection->tls = tls_new(shard->tls.context, collect, shard);
     if (connection->tls != NULL) counter_add(&shard->counters, COUNTER_tls_begun, 1);
     return connection->tls != NULL;
 }
@@ -106,8 +106,8 @@ static const uint8_t *gather(struct shard *shard, const struct outbox *outbox, s
         return first;
     }
     if (outbox->rest == NULL) return first;
-    *count_r = outbox_copy(outbox, shard->plain, TLS_WRITE_BYTES_MAX);
-    return shard->plain;
+    *count_r = outbox_copy(outbox, shard->tls.plain, TLS_WRITE_BYTES_MAX);
+    return shard->tls.plain;
 }
 
 enum rc secure_next(struct shard *shard, struct connection *connection, struct outbox *outbox, uint8_t *scratch,
@@ -123,13 +123,13 @@ enum rc secure_next(struct shard *shard, struct connection *connection, struct o
     if (outbox_is_empty(outbox) || connection->tls == NULL || connection->is_tls_ended) return RC_ENOENT;
     size_t count;
     const uint8_t *plain = gather(shard, outbox, &count);
-    shard->sink = (struct secure_sink){.scratch = scratch};
+    shard->tls.sink = (struct secure_sink){.scratch = scratch};
     if (tls_write(connection->tls, plain, count) != TLS_OK) return RC_ENOMEM;
     outbox_advance(outbox, &shard->counters, count);
     if (outbox->marks & OUTBOX_LONG) long_answer_went(connection, count);
     counter_subtract(&shard->counters, COUNTER_outbox_bytes, count);
     *bytes_r = scratch;
-    *count_r = shard->sink.used;
+    *count_r = shard->tls.sink.used;
     return RC_OK;
 }
 

@@ -20,7 +20,7 @@ struct shard;
 /* A step of its handshake, with what has come of it; eats from `in`. TLS_OK: it is done, and what is left is to be
  * opened. TLS_MORE: there is more to come. Else it has failed, and the connection is to end. */
 enum tls_result secure_shake(struct shard *shard, struct connection *connection, struct bytes *in);
-/* Opens what of `in` is one record, or less; eats it. TLS_OK: *plain_r is what it holds, in shard->plain, until the
+/* Opens what of `in` is one record, or less; eats it. TLS_OK: *plain_r is what it holds, in shard->tls.plain, until the
  * next call. TLS_MORE: all is eaten. Else it is broken or over, and the connection is to end. */
 enum tls_result secure_open(struct shard *shard, struct connection *connection, struct bytes *in,
                             struct bytes *plain_r);

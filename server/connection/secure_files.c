@@ -10,32 +10,32 @@
 
 void secure_offer_files(struct shard *shard, struct tls_files *files)
 {
-    TSAN_RELEASE(&shard->tls_offered);
+    TSAN_RELEASE(&shard->tls.offered);
     ck_pr_fence_release(); /* what the files hold, then the files; a barrier of its own where the exchange is none */
-    tls_files_drop(ck_pr_fas_ptr(&shard->tls_offered, files));
+    tls_files_drop(ck_pr_fas_ptr(&shard->tls.offered, files));
 }
 
 enum rc secure_take_files(struct shard *shard, char *reason_r, size_t reason_size)
 {
     assert(owner_is_me(&shard->owner));
-    if (ck_pr_load_ptr(&shard->tls_offered) == NULL) return RC_OK;
-    struct tls_files *files = ck_pr_fas_ptr(&shard->tls_offered, NULL);
+    if (ck_pr_load_ptr(&shard->tls.offered) == NULL) return RC_OK;
+    struct tls_files *files = ck_pr_fas_ptr(&shard->tls.offered, NULL);
     ck_pr_fence_acquire();
-    TSAN_ACQUIRE(&shard->tls_offered);
+    TSAN_ACQUIRE(&shard->tls.offered);
     struct tls_context *context;
     enum rc rc = tls_context_new(&context, files, shard->ticket_keys, reason_r, reason_size);
     tls_files_drop(files);
     if (rc != RC_OK) return rc;
-    tls_context_drop(shard->tls_context); /* its sessions keep it */
-    shard->tls_context = context;
+    tls_context_drop(shard->tls.context); /* its sessions keep it */
+    shard->tls.context = context;
     return RC_OK;
 }
 
 void secure_end(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
-    tls_files_drop(shard->tls_offered);
-    tls_context_drop(shard->tls_context);
-    shard->tls_offered = NULL;
-    shard->tls_context = NULL;
+    tls_files_drop(shard->tls.offered);
+    tls_context_drop(shard->tls.context);
+    shard->tls.offered = NULL;
+    shard->tls.context = NULL;
 }

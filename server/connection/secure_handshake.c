@@ -41,7 +41,7 @@ void secure_queue_handshake(struct shard *shard, struct connection *connection, 
     if (connection->is_shaking) return;
     connection->is_shaking = true;
     stop_clock(shard, connection);
-    slot_queue_add(connection->tls != NULL ? &shard->shaking : &shard->hellos, shard_slot(shard, connection));
+    slot_queue_add(connection->tls != NULL ? &shard->tls.shaking : &shard->tls.hellos, shard_slot(shard, connection));
 }
 
 void secure_await_handshake(struct shard *shard, struct connection *connection)

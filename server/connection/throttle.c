@@ -54,7 +54,7 @@ enum rc throttle_count(struct shard *shard, struct connection *connection, uint3
     uint64_t at_ns = next_at_ns(throttle, messages_max);
     if (at_ns <= now_ns) return RC_OK;
     counter_add(&shard->counters, COUNTER_receives_throttled, 1);
-    timer_set(&shard->throttle_timers, &throttle->timer, (at_ns + NS_A_MS - 1) / NS_A_MS);
+    timer_set(&shard->receive.throttle_timers, &throttle->timer, (at_ns + NS_A_MS - 1) / NS_A_MS);
     connection->is_throttled = true;
     if (connection->is_receiving) ring_cancel_receive(shard->ring, throttle->slot, connection->life);
     return RC_OK;
@@ -75,7 +75,7 @@ bool throttle_end(struct shard *shard, struct connection *connection)
     assert(owner_is_me(&shard->owner));
     struct throttle *throttle = connection->throttle;
     if (throttle == NULL) return false;
-    timer_clear(&shard->throttle_timers, &throttle->timer);
+    timer_clear(&shard->receive.throttle_timers, &throttle->timer);
     connection->throttle = NULL;
     free(throttle);
     bool was_throttled = connection->is_throttled;

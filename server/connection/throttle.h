@@ -21,7 +21,7 @@ struct connection;
 struct shard;
 
 struct throttle {
-    struct timer timer; /* in shard->throttle_timers while the connection is not read */
+    struct timer timer; /* in shard->receive.throttle_timers while the connection is not read */
     uint32_t slot;
     uint64_t messages_ns; /* when what it has published will have been permitted: so many, */
     uint64_t bytes_ns;    /* and so long */
@@ -34,7 +34,8 @@ static inline bool throttle_is_on(const struct options *options)
 
 /* An open connection has published a message of so many bytes. RC_ENOMEM: it cannot be counted, close it. */
 enum rc throttle_count(struct shard *shard, struct connection *connection, uint32_t bytes);
-/* The timer of one of shard->throttle_timers ran out: the connection that may be read again (receive_go_on()). */
+/* The timer of one of shard->receive.throttle_timers ran out: the connection that may be read again
+ * (receive_go_on()). */
 struct connection *throttle_timer(struct shard *shard, struct timer *timer);
 /* The connection leaves its room. True: it was not read for what it has published, and may be again, for its last words
  * (reading_go_on()). */

@@ -9,6 +9,7 @@
 #include "server/home/channel_log_store.h"
 #include "server/home/home_roster.h"
 #include "server/shard/exchange.h"
+#include "server/shard/post.h"
 #include "server/shard/shard.h"
 #include "server/store/store_job.h"
 
@@ -81,7 +82,7 @@ enum rc channel_log_keep(struct shard *shard, struct channel_log *log, struct me
     log->used_ms = shard->now_ms;
     if (log->rule->durable) {
         log_ask_append(shard, log, message, placed, query, receipt);
-        return shard->deliveries_waiting > 0 ? RC_PENDING : RC_OK; /* it cannot be heard how this one fares */
+        return post_deliveries_wait(shard) ? RC_PENDING : RC_OK; /* it cannot be heard how this one fares */
     }
     message_drop(&shard->counters, message);
     return log_kept(shard, log, placed, query, receipt);

@@ -31,14 +31,14 @@ static uint64_t fixed_bytes(const struct channel_log *log)
 /* In which of the shard's lists it stands. */
 static struct log_list *list_of(struct shard *shard, const struct channel_log *log)
 {
-    return log->is_listed_empty ? &shard->empty_logs : &shard->logs;
+    return log->is_listed_empty ? &shard->home.empty_logs : &shard->home.logs;
 }
 
 void log_begin(struct shard *shard, struct channel_log *log)
 {
     assert(owner_is_me(&shard->owner));
     log->is_listed_empty = true;
-    TAILQ_INSERT_TAIL(&shard->empty_logs, log, entry);
+    TAILQ_INSERT_TAIL(&shard->home.empty_logs, log, entry);
     counter_add(&shard->counters, COUNTER_history_logs, 1);
     log_count(shard, log);
 }
@@ -93,7 +93,7 @@ static bool can_be_dropped(const struct channel_log *log)
 static bool drop_empty(struct shard *shard, const struct channel_log *newest)
 {
     for (uint32_t looks = 0; looks < LOOKS_MAX; looks++) {
-        struct channel_log *log = TAILQ_FIRST(&shard->empty_logs);
+        struct channel_log *log = TAILQ_FIRST(&shard->home.empty_logs);
         if (log == NULL) return false;
         if (log == newest || !can_be_dropped(log)) {
             log_touch(shard, log);
@@ -111,7 +111,7 @@ static bool drop_empty(struct shard *shard, const struct channel_log *newest)
 /* Forgets the oldest message of the channel unused for longest; `newest` keeps its last. */
 static bool forget_oldest(struct shard *shard, const struct channel_log *newest)
 {
-    struct channel_log *oldest = TAILQ_FIRST(&shard->logs);
+    struct channel_log *oldest = TAILQ_FIRST(&shard->home.logs);
     if (oldest == NULL || (oldest == newest && oldest->window.count == 1)) return false;
     log_warn("history_bytes_max reached: the channels unused for longest forget messages");
     counter_add(&shard->counters, COUNTER_history_evictions, 1);
@@ -135,14 +135,14 @@ bool log_is_seen(const struct shard *shard, const struct roster *roster)
 {
     assert(owner_is_me(&shard->owner));
     uint64_t hash = roster->channel->name.hash;
-    if (name_filter_may_have(&shard->seen, hash)) return true;
+    if (name_filter_may_have(&shard->home.seen, hash)) return true;
     return roster->rule->durable && name_filter_may_have(store_seen(shard->store, shard->index), hash);
 }
 
 void log_note_seen(struct shard *shard, const struct name *channel)
 {
     assert(owner_is_me(&shard->owner));
-    uint64_t before = shard->seen.bytes;
-    name_filter_add(&shard->seen, channel->hash);
-    counter_add(&shard->counters, COUNTER_history_name_bytes, shard->seen.bytes - before);
+    uint64_t before = shard->home.seen.bytes;
+    name_filter_add(&shard->home.seen, channel->hash);
+    counter_add(&shard->counters, COUNTER_history_name_bytes, shard->home.seen.bytes - before);
 }

@@ -68,7 +68,7 @@ static enum rc ask(struct shard *shard, struct log_job *job)
     enum rc rc = store_ask(shard->store, shard->index, &job->job);
     if (rc != RC_OK) return rc;
     job->log->jobs++;
-    TAILQ_INSERT_TAIL(&shard->store_jobs, &job->job, entry);
+    TAILQ_INSERT_TAIL(&shard->home.store_jobs, &job->job, entry);
     return RC_OK;
 }
 
@@ -179,8 +179,8 @@ static void window_read(struct shard *shard, struct log_job *job)
 /* What stands behind appends is bounded like what waits for the store, apart from it: it is there when that is full. */
 static bool has_room_behind(const struct shard *shard, const struct message *message)
 {
-    return shard->behind_count < shard->options->store_jobs_max &&
-           shard->behind_bytes + history_message_bytes(message) <= shard->options->store_bytes_max;
+    return shard->home.behind_count < shard->options->store_jobs_max &&
+           shard->home.behind_bytes + history_message_bytes(message) <= shard->options->store_bytes_max;
 }
 
 static bool put_behind(struct shard *shard, struct channel_log *log, const struct log_behind *put)
@@ -189,8 +189,8 @@ static bool put_behind(struct shard *shard, struct channel_log *log, const struc
     if (job == NULL || !has_room_behind(shard, put->message)) return false;
     struct log_behind *behind = malloc(sizeof *behind);
     if (behind == NULL) return false;
-    shard->behind_count++;
-    shard->behind_bytes += history_message_bytes(put->message);
+    shard->home.behind_count++;
+    shard->home.behind_bytes += history_message_bytes(put->message);
     *behind = *put;
     *job->behind_end = behind;
     job->behind_end = &behind->next;
@@ -215,8 +215,8 @@ static struct log_behind *take_behind(struct shard *shard, struct log_behind **l
 {
     struct log_behind *behind = *list;
     *list = behind->next;
-    shard->behind_count--;
-    shard->behind_bytes -= history_message_bytes(behind->message);
+    shard->home.behind_count--;
+    shard->home.behind_bytes -= history_message_bytes(behind->message);
     return behind;
 }
 
@@ -320,7 +320,7 @@ static void page_read(struct shard *shard, struct log_job *job)
 
 static void take_answer(struct shard *shard, struct log_job *job)
 {
-    TAILQ_REMOVE(&shard->store_jobs, &job->job, entry);
+    TAILQ_REMOVE(&shard->home.store_jobs, &job->job, entry);
     job->log->jobs--;
     trace_note(&shard->trace, (struct trace_event){.kind = TRACE_STORED, .number = (uint32_t)job->job.rc});
     if (job->job.kind == STORE_APPEND) {
@@ -370,9 +370,9 @@ static void drop_behind(struct shard *shard, struct log_behind *list)
 void channel_log_end(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
-    while (!TAILQ_EMPTY(&shard->store_jobs)) {
-        struct log_job *job = (struct log_job *)TAILQ_FIRST(&shard->store_jobs);
-        TAILQ_REMOVE(&shard->store_jobs, &job->job, entry);
+    while (!TAILQ_EMPTY(&shard->home.store_jobs)) {
+        struct log_job *job = (struct log_job *)TAILQ_FIRST(&shard->home.store_jobs);
+        TAILQ_REMOVE(&shard->home.store_jobs, &job->job, entry);
         drop_waiting(shard, job->query, job->receipt);
         join_free(&shard->counters, job->join);
         drop_behind(shard, job->behind);

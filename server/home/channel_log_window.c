@@ -49,7 +49,7 @@ void log_choose_epoch(char epoch[EPOCH_BYTES + 1])
 void log_choose_epoch_unseen(const struct shard *shard, const struct name *channel, char epoch[EPOCH_BYTES + 1])
 {
     assert(owner_is_me(&shard->owner));
-    word_of_number(channel->hash ^ shard->epoch_key, epoch, EPOCH_BYTES);
+    word_of_number(channel->hash ^ shard->home.epoch_key, epoch, EPOCH_BYTES);
     epoch[EPOCH_BYTES] = '\0';
 }
 

@@ -259,15 +259,15 @@ void home_settle(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
     /* Settling one may concern another, which then stands behind it in the list. */
-    for (uint32_t i = 0; i < shard->settling_count; i++) {
-        struct roster *roster = shard->settling[i];
+    for (uint32_t i = 0; i < shard->home.settling_count; i++) {
+        struct roster *roster = shard->home.settling[i];
         settle(shard, roster); /* marked as settling meanwhile, so that it cannot go */
         roster->is_settling = false;
         bool has_changes = roster->presence != NULL && presence_has_changes(roster->presence);
         if (has_changes || roster->joiners != NULL) home_settle_later(shard, roster);
         home_drop_if_unused(shard, roster->channel);
     }
-    shard->settling_count = 0;
+    shard->home.settling_count = 0;
 }
 
 /* ---- time ---- */
@@ -289,8 +289,8 @@ void home_end(struct shard *shard)
     uint32_t bucket = 0;
     struct channel *channel = NULL;
     channel_log_end(shard);
-    receipts_free(shard->receipts);
-    shard->receipts = NULL;
+    receipts_free(shard->home.receipts);
+    shard->home.receipts = NULL;
     while ((channel = hub_next(&shard->hub, &bucket, channel)) != NULL) {
         struct roster *roster = channel->roster;
         if (roster == NULL) continue;
@@ -300,6 +300,6 @@ void home_end(struct shard *shard)
         }
         home_forget_kept(shard, roster);
         if (roster->log != NULL) channel_log_free(shard, roster->log);
-        timer_clear(&shard->roster_timers, &roster->timer);
+        timer_clear(&shard->home.timers, &roster->timer);
     }
 }

@@ -69,15 +69,15 @@ void query_done(struct shard *shard, struct query *query, enum rc rc)
 struct receipts *home_receipts(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
-    if (shard->receipts == NULL) shard->receipts = receipts_new(shard->options->repeat_keys_max);
-    return shard->receipts;
+    if (shard->home.receipts == NULL) shard->home.receipts = receipts_new(shard->options->repeat_keys_max);
+    return shard->home.receipts;
 }
 
 void home_count_keys(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
     uint64_t counted = counter_get(&shard->counters, COUNTER_repeat_keys);
-    uint64_t count = shard->receipts != NULL ? receipts_count(shard->receipts) : 0;
+    uint64_t count = shard->home.receipts != NULL ? receipts_count(shard->home.receipts) : 0;
     counter_add(&shard->counters, COUNTER_repeat_keys, count - counted);
 }
 
@@ -98,7 +98,7 @@ void home_answer_publish(struct shard *shard, struct query *query, struct receip
         if (rc == RC_OK) {
             receipt_close(receipt, position);
         } else {
-            receipts_forget(shard->receipts, receipt);
+            receipts_forget(shard->home.receipts, receipt);
         }
         home_count_keys(shard);
     }

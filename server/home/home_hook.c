@@ -16,7 +16,8 @@ static void tell_webhook(struct shard *shard, uint16_t app, struct webhook_event
 {
     event->app = shard_app(shard, app);
     if (shard->webhooks == NULL || event->app->webhook[0] == '\0') return;
-    shard->has_told_webhook = webhooks_tell(shard->webhooks, shard->index, event) || shard->has_told_webhook;
+    shard->home.has_told_webhook =
+        webhooks_tell(shard->webhooks, shard->index, event) || shard->home.has_told_webhook;
 }
 
 void home_tell_backend(struct shard *shard, const struct roster *roster, enum webhook_kind kind, struct text user_id,

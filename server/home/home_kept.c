@@ -22,7 +22,7 @@ void home_forget_kept(struct shard *shard, struct roster *roster)
     assert(owner_is_me(&shard->owner));
     if (roster->kept == NULL) return;
     assert(counter_get(&shard->counters, COUNTER_cache_bytes) >= kept_bytes(roster->kept));
-    TAILQ_REMOVE(&shard->kept, roster, kept_entry);
+    TAILQ_REMOVE(&shard->home.kept, roster, kept_entry);
     counter_subtract(&shard->counters, COUNTER_cache_bytes, kept_bytes(roster->kept));
     message_drop(&shard->counters, roster->kept);
     roster->kept = NULL;
@@ -33,7 +33,7 @@ static void bound_kept(struct shard *shard, const struct roster *newest)
 {
     struct roster *oldest;
     while (counter_get(&shard->counters, COUNTER_cache_bytes) > shard->options->cache_bytes_max &&
-           (oldest = TAILQ_FIRST(&shard->kept)) != newest) {
+           (oldest = TAILQ_FIRST(&shard->home.kept)) != newest) {
         log_warn("cache_bytes_max reached: the oldest cached events are forgotten");
         counter_add(&shard->counters, COUNTER_cache_evictions, 1);
         home_forget_kept(shard, oldest);
@@ -50,7 +50,7 @@ void home_keep_last(struct shard *shard, struct channel *channel, struct message
     home_forget_kept(shard, roster);
     message_hold(message, 1);
     roster->kept = message;
-    TAILQ_INSERT_TAIL(&shard->kept, roster, kept_entry);
+    TAILQ_INSERT_TAIL(&shard->home.kept, roster, kept_entry);
     counter_add(&shard->counters, COUNTER_cache_bytes, kept_bytes(message));
     roster->kept_until_ms = shard->now_ms + shard_app(shard, message->channel.app)->cache_ms;
     roster->is_miss_told = false;

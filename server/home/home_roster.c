@@ -12,15 +12,15 @@ bool home_settle_later(struct shard *shard, struct roster *roster)
 {
     assert(owner_is_me(&shard->owner));
     if (roster->is_settling) return true;
-    if (shard->settling_count == shard->settling_capacity) {
-        uint32_t capacity = shard->settling_capacity > 0 ? 2 * shard->settling_capacity : 16;
-        struct roster **settling = realloc(shard->settling, capacity * sizeof(struct roster *));
+    if (shard->home.settling_count == shard->home.settling_capacity) {
+        uint32_t capacity = shard->home.settling_capacity > 0 ? 2 * shard->home.settling_capacity : 16;
+        struct roster **settling = realloc(shard->home.settling, capacity * sizeof(struct roster *));
         if (settling == NULL) return false;
-        shard->settling = settling;
-        shard->settling_capacity = capacity;
+        shard->home.settling = settling;
+        shard->home.settling_capacity = capacity;
     }
     roster->is_settling = true;
-    shard->settling[shard->settling_count++] = roster;
+    shard->home.settling[shard->home.settling_count++] = roster;
     return true;
 }
 
@@ -34,9 +34,9 @@ void home_set_timer(struct shard *shard, struct roster *roster)
     }
     if (roster->log != NULL && roster->log_due_ms < due_ms) due_ms = roster->log_due_ms;
     if (due_ms == UINT64_MAX) {
-        timer_clear(&shard->roster_timers, &roster->timer);
+        timer_clear(&shard->home.timers, &roster->timer);
     } else {
-        timer_set(&shard->roster_timers, &roster->timer, due_ms);
+        timer_set(&shard->home.timers, &roster->timer, due_ms);
     }
 }
 
@@ -45,6 +45,6 @@ void home_drop_if_unused(struct shard *shard, struct channel *channel)
     assert(owner_is_me(&shard->owner));
     assert(channel->roster != NULL);
     const struct roster *roster = channel->roster;
-    if (!roster_is_needed(roster)) timer_clear(&shard->roster_timers, &channel->roster->timer);
+    if (!roster_is_needed(roster)) timer_clear(&shard->home.timers, &channel->roster->timer);
     shard_drop_channel_if_unused(shard, channel);
 }

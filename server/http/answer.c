@@ -14,15 +14,15 @@
 #define HEAD_BYTES_MAX     1024
 #define SENTENCE_BYTES_MAX 512
 
-_Static_assert(HTTP_DATE_BYTES <= sizeof((struct shard *)0)->date, "a date fits");
+_Static_assert(HTTP_DATE_BYTES <= sizeof((struct shard *)0)->http.date, "a date fits");
 
 /* Written when a second has begun: many answers share it. */
 static const char *date(struct shard *shard)
 {
     uint64_t second = realtime_ms() / 1000;
-    if (second != shard->date_second) http_date_write(shard->date, second);
-    shard->date_second = second;
-    return shard->date;
+    if (second != shard->http.date_second) http_date_write(shard->http.date, second);
+    shard->http.date_second = second;
+    return shard->http.date;
 }
 
 /* A body that was refused is not read, so what follows it is not found. */

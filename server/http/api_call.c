@@ -78,7 +78,7 @@ struct api_call *api_call_new(struct shard *shard, uint32_t parts_count)
     struct api_call *call = calloc(1, sizeof *call + parts_count * sizeof call->parts[0]);
     if (call == NULL) return NULL;
     call->errand.kind = &errand_call;
-    call->serial = ++shard->call_serial;
+    call->serial = ++shard->http.call_serial;
     call->parts_count = parts_count;
     return call;
 }

@@ -140,7 +140,7 @@ static bool is_too_long(struct text content_length)
 static struct guest_refusal judge(const struct shard *shard, const struct connection *connection,
                                   const struct http_request *http)
 {
-    if (!shard->has_guests) {
+    if (!shard->http.has_guests) {
         return (struct guest_refusal){404, "Guests are off: whoever runs this server can let them in (--guests)"};
     }
     enum close_reason reason = opening_judge_app(shard_app(shard, APP_OF_ROOMS), connection, http);

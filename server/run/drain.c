@@ -30,22 +30,22 @@ bool drain_go_on(struct shard *shard)
 {
     if (!shard->is_draining) {
         shard->is_draining = true;
-        shard->drain_until_ms = shard->now_ms + shard->options->drain_ms_max;
+        shard->drain.until_ms = shard->now_ms + shard->options->drain_ms_max;
         accept_stop(shard);
     }
     accept_start(shard);
-    for (uint32_t told = 0; shard->drain_slot < shard->slots_used && told < SLICE; shard->drain_slot++) {
-        struct connection *connection = &shard->connections[shard->drain_slot];
+    for (uint32_t told = 0; shard->drain.slot < shard->slots_used && told < SLICE; shard->drain.slot++) {
+        struct connection *connection = &shard->connections[shard->drain.slot];
         if (connection->state == CONNECTION_FREE) continue;
         tell(shard, connection);
         told++;
     }
     /* A shard without connections stays for the letters of the others. */
     bool is_done = doors_connections_open(shard->doors) == 0 && accept_has_stopped(shard);
-    return !is_done && shard->now_ms < shard->drain_until_ms;
+    return !is_done && shard->now_ms < shard->drain.until_ms;
 }
 
 uint64_t drain_sleep_ms(const struct shard *shard)
 {
-    return shard->drain_slot < shard->slots_used ? 0 : OTHERS_WAIT_MS;
+    return shard->drain.slot < shard->slots_used ? 0 : OTHERS_WAIT_MS;
 }

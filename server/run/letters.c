@@ -17,6 +17,7 @@
 #include "server/home/home_query.h"
 #include "server/http/api_call.h"
 #include "server/shard/exchange.h"
+#include "server/shard/post.h"
 #include "server/shard/shard.h"
 
 #include <string.h>
@@ -58,7 +59,7 @@ enum rc letters_take_one(struct shard *shard, uint32_t from, const struct letter
         return home_publish(shard, letter->message, NULL);
     case LETTER_ASK:
         query_take(shard, letter->query);
-        return shard->deliveries_waiting > 0 ? RC_PENDING : RC_OK;
+        return post_deliveries_wait(shard) ? RC_PENDING : RC_OK;
     case LETTER_SUBSCRIBED:
         subscribe_answered(shard, letter->join);
         break;
@@ -81,16 +82,16 @@ static void take_lane(struct shard *shard, enum letter_lane lane)
     struct letter letters[LETTERS_AT_ONCE];
     uint32_t others = shard->exchange->shards_count - 1;
     /* Requests may stop at a spill, so they begin behind the sender that was served last: each has its turn. */
-    uint32_t first = lane == LETTER_LANE_REQUESTS ? shard->requests_from : 0;
+    uint32_t first = lane == LETTER_LANE_REQUESTS ? shard->turn.requests_from : 0;
     for (uint32_t i = 0; i < others; i++) {
         uint32_t from = (shard->index + 1 + (first + i) % others) % (others + 1);
         struct mailbox *mailbox = exchange_mailbox(shard->exchange, lane, from, shard->index);
         for (uint32_t taken = 0; taken < LETTERS_PER_BOX;) {
             /* A home that cannot deliver takes no further request; the letter in hand may still spill a few. Requests
              * that wait do not count: two shards whose requests wait for each other must go on taking them. */
-            if (lane == LETTER_LANE_REQUESTS && shard->deliveries_waiting > 0) return;
+            if (lane == LETTER_LANE_REQUESTS && post_deliveries_wait(shard)) return;
             uint32_t count = mailbox_receive(mailbox, letters, LETTERS_AT_ONCE);
-            if (count > 0 && lane == LETTER_LANE_REQUESTS) shard->requests_from = (first + i + 1) % others;
+            if (count > 0 && lane == LETTER_LANE_REQUESTS) shard->turn.requests_from = (first + i + 1) % others;
             for (uint32_t k = 0; k < count; k++) {
                 letters_take_one(shard, from, &letters[k]);
             }
@@ -104,10 +105,10 @@ static void take_lane(struct shard *shard, enum letter_lane lane)
  * that is paused anew goes to the end of the list. */
 static void resume_paused(struct shard *shard)
 {
-    struct slot_list *paused = &shard->paused;
+    struct slot_list *paused = &shard->receive.paused;
     uint32_t resumed = 0;
-    if (shard->crowd_wait != CROWD_WAIT_NOBODY) return;
-    for (uint32_t count = paused->count; shard->letters_waiting == 0 && resumed < count; resumed++) {
+    if (shard->crowd.wait != CROWD_WAIT_NOBODY) return;
+    for (uint32_t count = paused->count; shard->post.waiting == 0 && resumed < count; resumed++) {
         trace_hold(&shard->trace, paused->slots[resumed]);
         receive_resumed(shard, &shard->connections[paused->slots[resumed]]);
     }
@@ -120,10 +121,10 @@ static void resume_paused(struct shard *shard)
 void letters_take(struct shard *shard)
 {
     take_lane(shard, LETTER_LANE_DELIVERIES);
-    if (shard->deliveries_waiting > 0) return;
+    if (post_deliveries_wait(shard)) return;
     /* Whoever comes first may fill the mailboxes: other shards' requests and our own publishers take turns. */
-    shard->requests_first = !shard->requests_first;
-    if (!shard->requests_first) resume_paused(shard);
+    shard->turn.requests_first = !shard->turn.requests_first;
+    if (!shard->turn.requests_first) resume_paused(shard);
     take_lane(shard, LETTER_LANE_REQUESTS);
-    if (shard->requests_first) resume_paused(shard);
+    if (shard->turn.requests_first) resume_paused(shard);
 }

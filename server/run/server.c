@@ -106,8 +106,8 @@ static void give(struct server *server, uint32_t index)
         .ring_error = &server->ring_error,
         .doors = &server->doors,
         .ticket_keys = certificates_ticket_keys(server->certificates),
-        .has_guests = server->has_guests,
-        .crowds_behind = &server->crowds_behind,
+        .http.has_guests = server->has_guests,
+        .crowd.behind = &server->crowds_behind,
     };
 }
 
@@ -229,7 +229,7 @@ void server_set_stage(struct server *server, enum server_stage stage)
 {
     ck_pr_store_uint(&server->stage, stage);
     for (uint32_t i = 0; i < server->shards_count; i++) {
-        if (server->shards[i].has_thread) shard_signal(&server->shards[i]);
+        if (server->shards[i].thread.is_there) shard_signal(&server->shards[i]);
     }
 }
 
@@ -241,7 +241,7 @@ int server_ring_error(const struct server *server)
 bool server_has_ended(const struct server *server)
 {
     for (uint32_t i = 0; i < server->shards_count; i++) {
-        if (server->shards[i].has_thread && !ck_pr_load_uint(&server->shards[i].has_ended)) return false;
+        if (server->shards[i].thread.is_there && !ck_pr_load_uint(&server->shards[i].has_ended)) return false;
     }
     return true;
 }
@@ -249,8 +249,8 @@ bool server_has_ended(const struct server *server)
 void server_join(struct server *server)
 {
     for (uint32_t i = 0; i < server->shards_count; i++) {
-        if (server->shards[i].has_thread) pthread_join(server->shards[i].thread, NULL);
-        server->shards[i].has_thread = false;
+        if (server->shards[i].thread.is_there) pthread_join(server->shards[i].thread.id, NULL);
+        server->shards[i].thread.is_there = false;
     }
     watchdog_stop(server->watchdog);
     webhooks_stop(server->webhooks); /* their counters stay until server_fini() */

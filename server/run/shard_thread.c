@@ -61,8 +61,8 @@ static enum rc make_listener(struct shard *shard, uint32_t index, char *reason_r
 {
     int *claim = &shard->door->claims[index];
     const struct address *address = door_address(shard->door, index);
-    if (*claim < 0) return listener_join(&address->storage, &shard->listeners[index], reason_r, reason_size);
-    shard->listeners[index] = *claim;
+    if (*claim < 0) return listener_join(&address->storage, &shard->accept.listeners[index], reason_r, reason_size);
+    shard->accept.listeners[index] = *claim;
     *claim = -1;
     return RC_OK;
 }
@@ -70,11 +70,11 @@ static enum rc make_listener(struct shard *shard, uint32_t index, char *reason_r
 static enum rc make_listeners(struct shard *shard, char *reason_r, size_t reason_size)
 {
     uint32_t count = door_addresses_count(shard->door);
-    shard->listeners = malloc(count * sizeof shard->listeners[0]);
-    shard->is_accepting = calloc(count, sizeof shard->is_accepting[0]);
-    if (shard->listeners == NULL || shard->is_accepting == NULL) return RC_ENOMEM;
+    shard->accept.listeners = malloc(count * sizeof shard->accept.listeners[0]);
+    shard->accept.is_accepting = calloc(count, sizeof shard->accept.is_accepting[0]);
+    if (shard->accept.listeners == NULL || shard->accept.is_accepting == NULL) return RC_ENOMEM;
     for (uint32_t i = 0; i < count; i++) {
-        shard->listeners[i] = -1;
+        shard->accept.listeners[i] = -1;
     }
     for (uint32_t i = 0; i < count; i++) {
         enum rc rc = make_listener(shard, i, reason_r, reason_size);
@@ -89,27 +89,28 @@ static enum rc make_tables(struct shard *shard, uint32_t homes_count)
     uint32_t slots = shard->slots_max;
     shard->connections = memory_reserve(slots, sizeof shard->connections[0]);
     shard->outboxes = memory_reserve(slots, sizeof shard->outboxes[0]);
-    shard->chunk = flush_chunk_new();
-    if (shard->connections == NULL || shard->outboxes == NULL || shard->chunk == NULL) return RC_ENOMEM;
-    if ((rc = slot_list_init(&shard->dirty, slots)) != RC_OK) return rc;
-    if ((rc = slot_list_init(&shard->flushing, slots)) != RC_OK) return rc;
-    if ((rc = slot_queue_init(&shard->crowd, slots)) != RC_OK) return rc;
-    if ((rc = slot_queue_init(&shard->askers, slots)) != RC_OK) return rc;
-    if ((rc = slot_list_init(&shard->starved, slots)) != RC_OK) return rc;
-    if ((rc = slot_queue_init(&shard->shaking, slots)) != RC_OK) return rc;
-    if ((rc = slot_queue_init(&shard->hellos, slots)) != RC_OK) return rc;
+    shard->flush.chunk = flush_chunk_new();
+    if (shard->connections == NULL || shard->outboxes == NULL || shard->flush.chunk == NULL) return RC_ENOMEM;
+    if ((rc = slot_list_init(&shard->flush.dirty, slots)) != RC_OK) return rc;
+    if ((rc = slot_list_init(&shard->flush.flushing, slots)) != RC_OK) return rc;
+    if ((rc = slot_queue_init(&shard->crowd.queue, slots)) != RC_OK) return rc;
+    if ((rc = slot_queue_init(&shard->answers.askers, slots)) != RC_OK) return rc;
+    if ((rc = slot_list_init(&shard->receive.starved, slots)) != RC_OK) return rc;
+    if ((rc = slot_queue_init(&shard->tls.shaking, slots)) != RC_OK) return rc;
+    if ((rc = slot_queue_init(&shard->tls.hellos, slots)) != RC_OK) return rc;
     /* Twice: one that is paused again while it is resumed stands in it a second time until the others are done. */
-    if ((rc = slot_list_init(&shard->paused, 2 * slots)) != RC_OK) return rc;
-    if ((rc = pool_init(&shard->subscriptions, sizeof(struct subscription), SUBSCRIPTIONS_A_SLOT * slots)) != RC_OK)
+    if ((rc = slot_list_init(&shard->receive.paused, 2 * slots)) != RC_OK) return rc;
+    if ((rc = pool_init(&shard->channel.subscriptions, sizeof(struct subscription), SUBSCRIPTIONS_A_SLOT * slots)) !=
+        RC_OK)
         return rc;
-    if ((rc = pool_init(&shard->pushers, sizeof(struct pusher), slots)) != RC_OK) return rc;
+    if ((rc = pool_init(&shard->pusher.pool, sizeof(struct pusher), slots)) != RC_OK) return rc;
     return hub_init(&shard->hub, shard->index, homes_count);
 }
 
 static enum rc make_secure(struct shard *shard, struct tls_files *files, char *reason_r, size_t reason_size)
 {
-    shard->plain = malloc(TLS_RECORD_BYTES_MAX);
-    if (shard->plain == NULL) return RC_ENOMEM;
+    shard->tls.plain = malloc(TLS_RECORD_BYTES_MAX);
+    if (shard->tls.plain == NULL) return RC_ENOMEM;
     tls_files_hold(files);
     secure_offer_files(shard, files);
     return secure_take_files(shard, reason_r, reason_size);
@@ -121,13 +122,13 @@ enum rc shard_init(struct shard *shard, uint32_t homes_count, struct tls_files *
     owner_take(&shard->owner); /* until its thread begins */
     shard->signal_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     shard->slots_max = shard->door->slots_max;
-    shard->answer_bytes = shard->options->replay_bytes_max; /* until answers tell */
-    TAILQ_INIT(&shard->kept);
-    TAILQ_INIT(&shard->logs);
-    TAILQ_INIT(&shard->empty_logs);
-    arc4random_buf(&shard->epoch_key, sizeof shard->epoch_key);
-    name_filter_init(&shard->seen, shard->options->history_bytes_max / 8);
-    TAILQ_INIT(&shard->store_jobs);
+    shard->answers.bytes = shard->options->replay_bytes_max; /* until answers tell */
+    TAILQ_INIT(&shard->home.kept);
+    TAILQ_INIT(&shard->home.logs);
+    TAILQ_INIT(&shard->home.empty_logs);
+    arc4random_buf(&shard->home.epoch_key, sizeof shard->home.epoch_key);
+    name_filter_init(&shard->home.seen, shard->options->history_bytes_max / 8);
+    TAILQ_INIT(&shard->home.store_jobs);
     snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --connections-max");
     enum rc rc = make_tables(shard, homes_count);
     if (rc == RC_OK && shard->signal_descriptor < 0) {
@@ -148,28 +149,28 @@ void shard_fini(struct shard *shard)
     ring_free(shard->ring);    /* first: the kernel may write to our memory until then */
     if (shard->hub.table != NULL) home_end(shard);
     hub_fini(&shard->hub);
-    name_filter_fini(&shard->seen);
-    for (uint32_t i = 0; shard->listeners != NULL && i < door_addresses_count(shard->door); i++) {
-        if (shard->listeners[i] >= 0) close(shard->listeners[i]);
+    name_filter_fini(&shard->home.seen);
+    for (uint32_t i = 0; shard->accept.listeners != NULL && i < door_addresses_count(shard->door); i++) {
+        if (shard->accept.listeners[i] >= 0) close(shard->accept.listeners[i]);
     }
     if (shard->signal_descriptor >= 0) close(shard->signal_descriptor);
-    free(shard->listeners);
-    free(shard->is_accepting);
-    free(shard->active);
-    free(shard->settling);
-    flush_chunk_free(shard->chunk);
-    pool_fini(&shard->subscriptions);
-    pool_fini(&shard->pushers);
-    slot_list_fini(&shard->dirty);
-    slot_list_fini(&shard->flushing);
-    slot_queue_fini(&shard->crowd);
-    slot_queue_fini(&shard->askers);
-    slot_list_fini(&shard->starved);
-    slot_queue_fini(&shard->shaking);
-    slot_queue_fini(&shard->hellos);
+    free(shard->accept.listeners);
+    free(shard->accept.is_accepting);
+    free(shard->channel.active);
+    free(shard->home.settling);
+    flush_chunk_free(shard->flush.chunk);
+    pool_fini(&shard->channel.subscriptions);
+    pool_fini(&shard->pusher.pool);
+    slot_list_fini(&shard->flush.dirty);
+    slot_list_fini(&shard->flush.flushing);
+    slot_queue_fini(&shard->crowd.queue);
+    slot_queue_fini(&shard->answers.askers);
+    slot_list_fini(&shard->receive.starved);
+    slot_queue_fini(&shard->tls.shaking);
+    slot_queue_fini(&shard->tls.hellos);
     secure_end(shard);
-    free(shard->plain);
-    slot_list_fini(&shard->paused);
+    free(shard->tls.plain);
+    slot_list_fini(&shard->receive.paused);
     memory_release(shard->connections, shard->slots_max, sizeof shard->connections[0]);
     memory_release(shard->outboxes, shard->slots_max, sizeof shard->outboxes[0]);
     *shard = (struct shard){.signal_descriptor = -1};
@@ -181,10 +182,10 @@ static enum rc begin(struct shard *shard)
 {
     owner_take(&shard->owner);
     shard->now_ms = monotonic_ms();
-    shard->trim_at_ms = shard->now_ms + TRIM_MS;
+    shard->turn.trim_at_ms = shard->now_ms + TRIM_MS;
     timer_wheel_init(&shard->timers, shard->now_ms);
-    timer_wheel_init(&shard->roster_timers, shard->now_ms);
-    timer_wheel_init(&shard->throttle_timers, shard->now_ms);
+    timer_wheel_init(&shard->home.timers, shard->now_ms);
+    timer_wheel_init(&shard->receive.throttle_timers, shard->now_ms);
     enum rc rc = ring_enable(shard->ring);
     if (rc != RC_OK) return rc;
     ring_watch(shard->ring, shard->signal_descriptor);
@@ -202,7 +203,7 @@ static void end(struct shard *shard)
     }
     fan_out_settle_all(shard); /* that members left was told to those who left after them */
     crowd_give_up(shard);
-    trim_end(&shard->trim);
+    trim_end(&shard->turn.trim);
 }
 
 static void *run(void *argument)
@@ -214,8 +215,8 @@ static void *run(void *argument)
     crash_thread_init();
     black_box_board(shard);
     enum rc rc = begin(shard);
-    shard->begin_rc = rc; /* ours no more once the semaphore is up */
-    sem_post(&shard->has_begun);
+    shard->thread.begin_rc = rc; /* ours no more once the semaphore is up */
+    sem_post(&shard->thread.has_begun);
     if (rc == RC_OK) {
         while (turn_run(shard)) {
         }
@@ -229,20 +230,20 @@ static void *run(void *argument)
 enum rc shard_start(struct shard *shard, char *reason_r, size_t reason_size)
 {
     char name[16];
-    sem_init(&shard->has_begun, 0, 0);
-    int failed = pthread_create(&shard->thread, NULL, run, shard);
+    sem_init(&shard->thread.has_begun, 0, 0);
+    int failed = pthread_create(&shard->thread.id, NULL, run, shard);
     if (failed != 0) {
         snprintf(name, sizeof name, "shard %u", shard->index);
         refusal_of_thread(name, failed, reason_r, reason_size);
         return RC_EKERNEL;
     }
-    shard->has_thread = true;
-    while (sem_wait(&shard->has_begun) != 0) {
+    shard->thread.is_there = true;
+    while (sem_wait(&shard->thread.has_begun) != 0) {
     }
-    if (shard->begin_rc == RC_OK) return RC_OK;
+    if (shard->thread.begin_rc == RC_OK) return RC_OK;
     snprintf(reason_r, reason_size,
              "io_uring: the ring of shard %u cannot be enabled: in a container, let its seccomp profile permit "
              "io_uring_register",
              shard->index);
-    return shard->begin_rc;
+    return shard->thread.begin_rc;
 }

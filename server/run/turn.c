@@ -45,21 +45,21 @@
 
 static uint64_t sleep_ms(struct shard *shard)
 {
-    bool has_left_over = shard->has_more || shard->dirty.count > 0 || shard->active_count > 0 ||
-                         shard->shaking.count + shard->hellos.count > 0;
-    if (has_left_over || shard->starved.count > 0) return 0;
-    if (shard->settling_count > 0) return 0; /* closing slow readers tells members that they left */
-    if (shard->letters_waiting > 0 || shard->paused.count > 0) return LETTERS_RETRY_MS;
+    bool has_left_over = shard->turn.has_more || shard->flush.dirty.count > 0 || shard->channel.active_count > 0 ||
+                         shard->tls.shaking.count + shard->tls.hellos.count > 0;
+    if (has_left_over || shard->receive.starved.count > 0) return 0;
+    if (shard->home.settling_count > 0) return 0; /* closing slow readers tells members that they left */
+    if (shard->post.waiting > 0 || shard->receive.paused.count > 0) return LETTERS_RETRY_MS;
     uint64_t wake_at_ms = timer_wheel_wake_at_ms(&shard->timers);
-    uint64_t roster_at_ms = timer_wheel_wake_at_ms(&shard->roster_timers);
-    uint64_t throttle_at_ms = timer_wheel_wake_at_ms(&shard->throttle_timers);
+    uint64_t roster_at_ms = timer_wheel_wake_at_ms(&shard->home.timers);
+    uint64_t throttle_at_ms = timer_wheel_wake_at_ms(&shard->receive.throttle_timers);
     if (roster_at_ms < wake_at_ms) wake_at_ms = roster_at_ms;
     if (throttle_at_ms < wake_at_ms) wake_at_ms = throttle_at_ms;
-    if (shard->crowd.count > 0 && shard->crowd_due_ms < wake_at_ms) wake_at_ms = shard->crowd_due_ms;
+    if (crowd_due_ms(shard) < wake_at_ms) wake_at_ms = crowd_due_ms(shard);
     if (wake_at_ms <= shard->now_ms) return 0;
     uint64_t ms = wake_at_ms - shard->now_ms;
     uint64_t most_ms = shard->is_draining ? drain_sleep_ms(shard) : TURN_SLEEP_MS_MAX;
-    if (trim_is_under_way(&shard->trim)) most_ms = TRIM_PAUSE_MS;
+    if (trim_is_under_way(&shard->turn.trim)) most_ms = TRIM_PAUSE_MS;
     return ms < most_ms ? ms : most_ms;
 }
 
@@ -73,7 +73,7 @@ static void read_clock(struct shard *shard, uint64_t asked_ms)
         uint64_t lost_ms = went_by_ms - asked_ms;
         shard->lost_ms += lost_ms;
         now_ms -= lost_ms;
-        shard->catch_up_until_ms = now_ms + CATCH_UP_MS_MAX;
+        shard->turn.catch_up_until_ms = now_ms + CATCH_UP_MS_MAX;
         counter_add(&shard->counters, COUNTER_stalls, 1);
         counter_add(&shard->counters, COUNTER_stalled_ms, lost_ms);
         trace_note(&shard->trace, (struct trace_event){.kind = TRACE_STOOD_STILL, .number = (uint32_t)lost_ms});
@@ -206,8 +206,8 @@ static void turn_take_completions(struct shard *shard)
         if (monotonic_us() - shard->woke_us > COMPLETIONS_US_MAX) is_over = true;
     }
     trace_let_go(&shard->trace);
-    shard->has_more = is_over;
-    if (count == 0) shard->catch_up_until_ms = 0; /* the kernel too may give what it has in parts */
+    shard->turn.has_more = is_over;
+    if (count == 0) shard->turn.catch_up_until_ms = 0; /* the kernel too may give what it has in parts */
     receive_retry_starved(shard);
     uint64_t overflows = ring_overflows(shard->ring);
     uint64_t counted = counter_get(&shard->counters, COUNTER_cq_overflows);
@@ -220,7 +220,7 @@ static void run_roster_timers(struct shard *shard)
 {
     struct timer *timer;
     for (uint32_t i = 0; i < TIMERS_PER_TURN_MAX; i++) {
-        timer = timer_wheel_expire(&shard->roster_timers, shard->now_ms);
+        timer = timer_wheel_expire(&shard->home.timers, shard->now_ms);
         if (timer == NULL) return;
         trace_note(&shard->trace, (struct trace_event){.kind = TRACE_ROSTER_TIMER});
         home_timer(shard, (struct roster *)((char *)timer - offsetof(struct roster, timer)));
@@ -231,7 +231,7 @@ static void run_throttle_timers(struct shard *shard)
 {
     struct timer *timer;
     for (uint32_t i = 0; i < TIMERS_PER_TURN_MAX; i++) {
-        timer = timer_wheel_expire(&shard->throttle_timers, shard->now_ms);
+        timer = timer_wheel_expire(&shard->receive.throttle_timers, shard->now_ms);
         if (timer == NULL) return;
         trace_note(&shard->trace, (struct trace_event){.kind = TRACE_THROTTLE_OVER});
         receive_go_on(shard, throttle_timer(shard, timer));
@@ -252,13 +252,13 @@ static void turn_run_timers(struct shard *shard)
 {
     struct timer *timer;
     /* What was sent before its deadline may still lie in a socket. */
-    if (shard->now_ms < shard->catch_up_until_ms) return;
+    if (shard->now_ms < shard->turn.catch_up_until_ms) return;
     run_roster_timers(shard);
     run_throttle_timers(shard);
     for (uint32_t i = 0; i < TIMERS_PER_TURN_MAX; i++) {
         timer = timer_wheel_expire(&shard->timers, shard->now_ms);
         if (timer == NULL) return;
-        if (timer == &shard->accept_timer) {
+        if (timer == &shard->accept.timer) {
             trace_note(&shard->trace, (struct trace_event){.kind = TRACE_ACCEPTS_AGAIN});
             accept_timer(shard);
         } else {
@@ -281,18 +281,18 @@ static void turn_shake_hands(struct shard *shard)
 
 static void turn_wake_webhooks(struct shard *shard)
 {
-    if (!shard->has_told_webhook) return;
-    shard->has_told_webhook = false;
+    if (!shard->home.has_told_webhook) return;
+    shard->home.has_told_webhook = false;
     webhooks_wake(shard->webhooks, shard->index);
 }
 
 /* Gives back a piece of what a burst has left; not in its midst, when the memory is needed again at once. */
 static void turn_trim(struct shard *shard, bool is_calm)
 {
-    if (!is_calm) trim_cut(&shard->trim);
-    if (!is_calm && !trim_is_under_way(&shard->trim)) return;
-    if (!trim_is_under_way(&shard->trim) && shard->now_ms < shard->trim_at_ms) return;
-    if (!trim_step(&shard->trim)) shard->trim_at_ms = shard->now_ms + TRIM_MS;
+    if (!is_calm) trim_cut(&shard->turn.trim);
+    if (!is_calm && !trim_is_under_way(&shard->turn.trim)) return;
+    if (!trim_is_under_way(&shard->turn.trim) && shard->now_ms < shard->turn.trim_at_ms) return;
+    if (!trim_step(&shard->turn.trim)) shard->turn.trim_at_ms = shard->now_ms + TRIM_MS;
 }
 
 static void turn_count(struct shard *shard)

@@ -154,7 +154,7 @@ struct watchdog *watchdog_new(const struct shard *shards, uint32_t shards_count,
     for (uint32_t i = 0; i < shards_count; i++) {
         struct watched *watched = &watchdog->watched[i];
         watched->has_cpu_clock =
-            shards[i].has_thread && pthread_getcpuclockid(shards[i].thread, &watched->cpu_clock) == 0;
+            shards[i].thread.is_there && pthread_getcpuclockid(shards[i].thread.id, &watched->cpu_clock) == 0;
     }
     return watchdog;
 }

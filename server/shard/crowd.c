@@ -8,22 +8,40 @@
 #include <assert.h>
 #include <ck_pr.h>
 
+const struct slot_queue *crowd_queue(const struct shard *shard)
+{
+    return &shard->crowd.queue;
+}
+
+uint64_t crowd_due_ms(const struct shard *shard)
+{
+    return shard->crowd.queue.count > 0 ? shard->crowd.due_ms : UINT64_MAX;
+}
+
+bool crowd_add(struct shard *shard, uint32_t slot, uint64_t due_ms)
+{
+    assert(owner_is_me(&shard->owner));
+    if (due_ms < crowd_due_ms(shard)) shard->crowd.due_ms = due_ms;
+    return slot_queue_add(&shard->crowd.queue, slot);
+}
+
 uint32_t crowd_take(struct shard *shard)
 {
-    if (shard->crowd_pass == 0) {
-        shard->crowd_pass = shard->crowd.count;
-        shard->crowd_pass_ms = shard->now_ms;
-        shard->crowd_left_before = shard->crowd_left_bytes;
-        shard->crowd_left_bytes = 0;
+    assert(owner_is_me(&shard->owner));
+    if (shard->crowd.pass == 0) {
+        shard->crowd.pass = shard->crowd.queue.count;
+        shard->crowd.pass_ms = shard->now_ms;
+        shard->crowd.left_before = shard->crowd.left_bytes;
+        shard->crowd.left_bytes = 0;
     }
-    shard->crowd_pass--;
-    return slot_queue_take(&shard->crowd);
+    shard->crowd.pass--;
+    return slot_queue_take(&shard->crowd.queue);
 }
 
 void crowd_left(struct shard *shard, uint64_t bytes)
 {
     assert(owner_is_me(&shard->owner));
-    shard->crowd_left_bytes += bytes;
+    shard->crowd.left_bytes += bytes;
 }
 
 static void set_behind(struct shard *shard, uint32_t *shards, bool *is_behind, bool will_be)
@@ -41,31 +59,31 @@ static void set_behind(struct shard *shard, uint32_t *shards, bool *is_behind, b
 void crowd_judge(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
-    if (shard->crowd.count == 0) {
-        shard->crowd_pass = 0;
-        shard->crowd_left_bytes = shard->crowd_left_before = 0;
+    if (shard->crowd.queue.count == 0) {
+        shard->crowd.pass = 0;
+        shard->crowd.left_bytes = shard->crowd.left_before = 0;
     }
-    bool is_late = shard->crowd_pass > 0 && shard->now_ms > shard->crowd_pass_ms + CROWD_LATE_MS;
-    bool is_full = shard->crowd_left_bytes > CROWD_LEFT_BYTES_MAX || shard->crowd_left_before > CROWD_LEFT_BYTES_MAX;
-    set_behind(shard, &shard->crowds_behind->late, &shard->is_crowd_late, is_late);
-    set_behind(shard, &shard->crowds_behind->full, &shard->is_crowd_full, is_full);
+    bool is_late = shard->crowd.pass > 0 && shard->now_ms > shard->crowd.pass_ms + CROWD_LATE_MS;
+    bool is_full = shard->crowd.left_bytes > CROWD_LEFT_BYTES_MAX || shard->crowd.left_before > CROWD_LEFT_BYTES_MAX;
+    set_behind(shard, &shard->crowd.behind->late, &shard->crowd.is_late, is_late);
+    set_behind(shard, &shard->crowd.behind->full, &shard->crowd.is_full, is_full);
 }
 
 void crowd_give_up(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
-    set_behind(shard, &shard->crowds_behind->late, &shard->is_crowd_late, false);
-    set_behind(shard, &shard->crowds_behind->full, &shard->is_crowd_full, false);
+    set_behind(shard, &shard->crowd.behind->late, &shard->crowd.is_late, false);
+    set_behind(shard, &shard->crowd.behind->full, &shard->crowd.is_full, false);
 }
 
 void crowd_look(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
-    bool is_full = ck_pr_load_uint(&shard->crowds_behind->full) > 0;
-    bool is_late = ck_pr_load_uint(&shard->crowds_behind->late) > 0;
-    bool was_behind = shard->crowd_wait != CROWD_WAIT_NOBODY;
-    shard->crowd_wait = is_full ? CROWD_WAIT_ALL : is_late ? CROWD_WAIT_CROWDS : CROWD_WAIT_NOBODY;
-    if (!was_behind) shard->crowd_wait_since_ms = shard->now_ms;
+    bool is_full = ck_pr_load_uint(&shard->crowd.behind->full) > 0;
+    bool is_late = ck_pr_load_uint(&shard->crowd.behind->late) > 0;
+    bool was_behind = shard->crowd.wait != CROWD_WAIT_NOBODY;
+    shard->crowd.wait = is_full ? CROWD_WAIT_ALL : is_late ? CROWD_WAIT_CROWDS : CROWD_WAIT_NOBODY;
+    if (!was_behind) shard->crowd.wait_since_ms = shard->now_ms;
 }
 
 static uint32_t longest_frame(const struct message *message)
@@ -88,7 +106,7 @@ static bool is_for_crowd(struct shard *shard, const struct message *message)
 bool crowd_must_wait(struct shard *shard, const struct message *message)
 {
     assert(owner_is_me(&shard->owner));
-    switch (shard->crowd_wait) {
+    switch (shard->crowd.wait) {
     case CROWD_WAIT_NOBODY:
         return false;
     case CROWD_WAIT_CROWDS:

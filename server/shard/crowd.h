@@ -18,6 +18,7 @@
 
 struct message;
 struct shard;
+struct slot_queue;
 
 /* Do so many readers make a crowd, of whom each gets so many bytes? */
 static inline bool crowd_is_one(uint64_t readers, uint32_t bytes)
@@ -25,6 +26,13 @@ static inline bool crowd_is_one(uint64_t readers, uint32_t bytes)
     return readers >= CROWD_READERS_MIN || readers * bytes > CROWD_BYTES_MIN;
 }
 
+/* The slots that stand in it, in their order. */
+const struct slot_queue *crowd_queue(const struct shard *shard);
+/* When the first of them is due. UINT64_MAX: there is none. */
+uint64_t crowd_due_ms(const struct shard *shard);
+
+/* Puts the slot behind the others. false: it is full. */
+bool crowd_add(struct shard *shard, uint32_t slot, uint64_t due_ms);
 /* Takes the slot at the front of the queue, which is not empty. */
 uint32_t crowd_take(struct shard *shard);
 /* The outbox of a slot that was taken has so many bytes left, which its socket would take, and stands in the queue

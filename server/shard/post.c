@@ -28,11 +28,11 @@ static enum rc send_letter(struct shard *shard, uint32_t to, const struct letter
                   "limits");
         abort();
     }
-    shard->to_wake[to / 64] |= UINT64_C(1) << to % 64;
+    shard->post.to_wake[to / 64] |= UINT64_C(1) << to % 64;
     counter_add(&shard->counters, COUNTER_letters_sent, 1);
     if (rc == RC_PENDING) {
-        shard->letters_waiting++;
-        if (lane == LETTER_LANE_DELIVERIES) shard->deliveries_waiting++;
+        shard->post.waiting++;
+        if (lane == LETTER_LANE_DELIVERIES) shard->post.deliveries_waiting++;
         counter_add(&shard->counters, COUNTER_letters_spilled, 1);
         counter_add(&shard->counters, COUNTER_letters_waiting, 1);
     }
@@ -64,20 +64,25 @@ enum rc post_ask(struct shard *shard, uint32_t slot, uint32_t life, enum query_a
     return must_wait ? RC_PENDING : rc;
 }
 
+bool post_deliveries_wait(const struct shard *shard)
+{
+    return shard->post.deliveries_waiting > 0;
+}
+
 void post_retry(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
     uint32_t shards = shard->exchange->shards_count;
-    for (uint32_t to = 0; shard->letters_waiting > 0 && to < shards; to++) {
+    for (uint32_t to = 0; shard->post.waiting > 0 && to < shards; to++) {
         if (to == shard->index) continue;
         for (enum letter_lane lane = 0; lane < LETTER_LANES_MAX; lane++) {
             uint32_t moved = mailbox_unspill(exchange_mailbox(shard->exchange, lane, shard->index, to));
             if (moved == 0) continue;
-            assert(moved <= shard->letters_waiting);
-            shard->letters_waiting -= moved;
-            if (lane == LETTER_LANE_DELIVERIES) shard->deliveries_waiting -= moved;
+            assert(moved <= shard->post.waiting);
+            shard->post.waiting -= moved;
+            if (lane == LETTER_LANE_DELIVERIES) shard->post.deliveries_waiting -= moved;
             counter_subtract(&shard->counters, COUNTER_letters_waiting, moved);
-            shard->to_wake[to / 64] |= UINT64_C(1) << to % 64;
+            shard->post.to_wake[to / 64] |= UINT64_C(1) << to % 64;
         }
     }
 }
@@ -87,9 +92,9 @@ void post_ring_doorbells(struct shard *shard)
     assert(owner_is_me(&shard->owner));
     bool is_fenced = false;
     for (uint32_t word = 0; word < SHARDS_MAX / 64; word++) {
-        while (shard->to_wake[word] != 0) {
-            uint32_t to = word * 64 + (uint32_t)__builtin_ctzll(shard->to_wake[word]);
-            shard->to_wake[word] &= shard->to_wake[word] - 1;
+        while (shard->post.to_wake[word] != 0) {
+            uint32_t to = word * 64 + (uint32_t)__builtin_ctzll(shard->post.to_wake[word]);
+            shard->post.to_wake[word] &= shard->post.to_wake[word] - 1;
             if (!is_fenced) ck_pr_fence_memory(); /* our letters, then their flags; see the top of this file */
             is_fenced = true;
             struct shard *other = &shard->exchange->shards[to];
@@ -107,7 +112,7 @@ static bool has_letters(const struct shard *shard)
         if (from == shard->index) continue;
         if (!mailbox_is_empty(exchange_mailbox(shard->exchange, LETTER_LANE_DELIVERIES, from, shard->index)))
             return true;
-        if (shard->deliveries_waiting > 0) continue; /* requests are left where they are */
+        if (shard->post.deliveries_waiting > 0) continue; /* requests are left where they are */
         if (!mailbox_is_empty(exchange_mailbox(shard->exchange, LETTER_LANE_REQUESTS, from, shard->index)))
             return true;
     }

@@ -27,6 +27,8 @@ enum rc post_leave(struct shard *shard, uint32_t to, struct roster *roster, enum
  * full, or crowds are late: pause the connection. */
 enum rc post_ask(struct shard *shard, uint32_t slot, uint32_t life, enum query_asker asker, struct query *query);
 
+/* Do deliveries of ours wait? Then nothing is done that would cause more. */
+bool post_deliveries_wait(const struct shard *shard);
 /* Moves waiting letters on, as far as mailboxes have room. */
 void post_retry(struct shard *shard);
 

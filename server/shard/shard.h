@@ -52,101 +52,130 @@ struct secure_sink {
     struct span **unsent;
 };
 
+/* What one room alone uses stands in a struct that says which; tests/rows.sh sees to it that only the room, and run/,
+ * which makes shards and runs their turns, name it. The rest is for all. */
 struct shard {
     uint32_t index;
     struct exchange *exchange;     /* of all shards */
     const struct options *options; /* the server's, never changed while shards run */
     struct owner owner;
-    pthread_t thread;
-    bool has_thread;
-    sem_t has_begun; /* the thread says once how it went: */
-    enum rc begin_rc;
+    struct { /* run/ */
+        pthread_t id;
+        bool is_there;
+        sem_t has_begun; /* it says once how it went: */
+        enum rc begin_rc;
+    } thread;
 
     struct ring *ring;
     struct day_clock day_clock; /* by which what is kept is stamped and forgotten */
     uint64_t now_ms;            /* monotonic, read once a turn, without: */
     uint64_t lost_ms;           /* time in which the process stood still */
-    uint64_t catch_up_until_ms; /* no deadline is judged while something comes, but for this long; 0: as usual */
     uint64_t woke_us;           /* monotonic, when the turn began */
-    bool has_more;              /* the last turn left completions for the next */
-    char date[32];              /* of HTTP answers, */
-    uint64_t date_second;       /* in this second of the day's time; 0: not written yet */
     struct timer_wheel timers;
+    struct {                        /* run/ */
+        uint64_t catch_up_until_ms; /* no deadline is judged while something comes, but for this long; 0: as usual */
+        bool has_more;              /* the last turn left completions for the next */
+        bool requests_first;        /* letters are taken before the paused connections go on; changes each turn */
+        uint32_t requests_from;     /* which of the other shards is served first */
+        uint64_t trim_at_ms;        /* gives memory back to the kernel then, */
+        struct trim trim;
+    } turn;
 
     uint32_t slots_max;
     struct connection *connections;
     struct outbox *outboxes;
-    uint32_t slots_used;                 /* slots from here on were never used */
-    struct slot_list dirty;              /* outboxes to flush this turn */
-    struct slot_queue crowd;             /* outboxes of large audiences, flushed a part in each turn, */
-    uint64_t crowd_due_ms;               /* from then on */
-    uint32_t crowd_pass;                 /* so many of it have not had their turn in this pass over it, */
-    uint64_t crowd_pass_ms;              /* which began then; */
-    uint64_t crowd_left_bytes;           /* those who had theirs have these left, */
-    uint64_t crowd_left_before;          /* and had in the pass before */
-    bool is_crowd_late;                  /* counted among crowds_behind->late, */
-    bool is_crowd_full;                  /* and ->full */
-    struct crowds_behind *crowds_behind; /* of all shards */
-    enum crowd_wait crowd_wait;          /* who has to wait, */
-    uint64_t crowd_wait_since_ms;        /* if anybody has: since then */
-    struct slot_list flushing;           /* empty; changes places with dirty in each round of a flush */
-    struct slot_list starved;            /* receives to start again: there was no buffer */
-    struct slot_list paused;             /* connections not read from while letters wait, or crowds */
-    struct slot_queue askers;            /* connections whose question waits for others' long answers to leave */
-    uint32_t answers_asked;              /* questions under way whose answer may be long; */
-    uint64_t answer_bytes;               /* each is thought to be so long */
-    struct flush_chunk *chunk;           /* the sends of one submit */
-
-    struct trim trim;    /* gives memory back to the kernel, */
-    uint64_t trim_at_ms; /* the next time then */
-
-    struct tls_context *tls_context; /* NULL: no TLS */
-    struct tls_files *tls_offered;   /* atomic: newer ones, from the main thread */
-    struct slot_queue shaking;       /* connections whose handshakes are due, of those that have begun, */
-    struct slot_queue hellos;        /* and of those that have not */
-    struct secure_sink sink;         /* where ciphertext goes during a call of net/tls */
-    uint8_t *plain;                  /* one record, opened or to be sealed */
+    uint32_t slots_used;           /* slots from here on were never used */
+    struct {                       /* connection/ */
+        struct slot_list dirty;    /* outboxes to flush this turn */
+        struct slot_list flushing; /* empty; changes places with dirty in each round of a flush */
+        struct flush_chunk *chunk; /* the sends of one submit */
+    } flush;
+    struct {                          /* shard/ */
+        struct slot_queue queue;      /* outboxes of large audiences, flushed a part in each turn, */
+        uint64_t due_ms;              /* from then on */
+        uint32_t pass;                /* so many of it have not had their turn in this pass over it, */
+        uint64_t pass_ms;             /* which began then; */
+        uint64_t left_bytes;          /* those who had theirs have these left, */
+        uint64_t left_before;         /* and had in the pass before */
+        bool is_late;                 /* counted among behind->late, */
+        bool is_full;                 /* and ->full */
+        struct crowds_behind *behind; /* of all shards */
+        enum crowd_wait wait;         /* who has to wait, */
+        uint64_t wait_since_ms;       /* if anybody has: since then */
+    } crowd;
+    struct {                                /* connection/ */
+        struct slot_list starved;           /* receives to start again: there was no buffer */
+        struct slot_list paused;            /* connections not read from while letters wait, or crowds */
+        struct timer_wheel throttle_timers; /* of connections that are not read because they publish too fast */
+    } receive;
+    struct {                      /* connection/ */
+        struct slot_queue askers; /* connections whose question waits for others' long answers to leave */
+        uint32_t asked;           /* questions under way whose answer may be long; */
+        uint64_t bytes;           /* each is thought to be so long */
+    } answers;
+    struct {                         /* connection/ */
+        struct tls_context *context; /* NULL: no TLS */
+        struct tls_files *offered;   /* atomic: newer ones, from the main thread */
+        struct slot_queue shaking;   /* connections whose handshakes are due, of those that have begun, */
+        struct slot_queue hellos;    /* and of those that have not */
+        struct secure_sink sink;     /* where ciphertext goes during a call of net/tls */
+        uint8_t *plain;              /* one record, opened or to be sealed */
+    } tls;
 
     struct hub hub;
-    uint32_t subscription_serial; /* of the latest subscription */
-    uint32_t call_serial;         /* of the latest call of a backend */
-    struct pool subscriptions;
-    struct pool pushers;      /* what channel connections have besides */
-    struct roster **settling; /* this shard is the home, and something is told at the turn's end */
-    uint32_t settling_count;
-    uint32_t settling_capacity;
-    struct timer_wheel roster_timers;   /* of rosters */
-    struct timer_wheel throttle_timers; /* of connections that are not read because they publish too fast */
-    TAILQ_HEAD(, roster) kept;          /* those that keep an event, the oldest event first */
-    bool has_told_webhook;              /* this turn: the webhook thread is to be woken */
-    struct log_list logs, empty_logs;   /* those that hold messages, and the others; the longest unused first */
-    uint64_t epoch_key;                 /* of the epochs of channels of which nothing was ever to be kept, */
-    struct name_filter seen;            /* and of which something was, since the server began */
-    TAILQ_HEAD(, store_job) store_jobs; /* under way at the store, */
-    uint64_t behind_count;              /* and messages that are not kept, but go out behind them */
-    uint64_t behind_bytes;
-    struct receipts *receipts; /* of publishes with a key; NULL: there was none yet */
-    struct channel **active;   /* channels with messages that arrived this turn */
-    uint32_t active_count;
-    uint32_t active_capacity;
+    struct {             /* channel/ */
+        uint32_t serial; /* of the latest subscription */
+        struct pool subscriptions;
+        struct channel **active; /* channels with messages that arrived this turn */
+        uint32_t active_count;
+        uint32_t active_capacity;
+    } channel;
+    struct {              /* component/ */
+        struct pool pool; /* what channel connections have besides */
+    } pusher;
+    struct {                      /* home/ */
+        struct roster **settling; /* this shard is their home, and something is told at the turn's end */
+        uint32_t settling_count;
+        uint32_t settling_capacity;
+        bool has_told_webhook; /* this turn: the webhook thread is to be woken */
+        struct timer_wheel timers;
+        TAILQ_HEAD(, roster) kept;          /* those that keep an event, the oldest event first */
+        struct log_list logs, empty_logs;   /* those that hold messages, and the others; the longest unused first */
+        uint64_t epoch_key;                 /* of the epochs of channels of which nothing was ever to be kept, */
+        struct name_filter seen;            /* and of which something was, since the server began */
+        TAILQ_HEAD(, store_job) store_jobs; /* under way at the store, */
+        uint64_t behind_count;              /* and messages that are not kept, but go out behind them */
+        uint64_t behind_bytes;
+        struct receipts *receipts; /* of publishes with a key; NULL: there was none yet */
+    } home;
+    struct {                  /* http/ */
+        char date[32];        /* of answers, */
+        uint64_t date_second; /* in this second of the day's time; 0: not written yet */
+        uint32_t call_serial; /* of the latest call of a backend */
+        bool has_guests;      /* server/http/guest.h: they may sign in */
+    } http;
 
-    uint64_t letters_waiting;          /* in the spill lists of all outgoing mailboxes */
-    uint64_t deliveries_waiting;       /* of these, those in the lane of deliveries */
-    bool requests_first;               /* before the paused connections; changes each turn */
-    uint32_t requests_from;            /* which of the other shards is served first */
-    uint64_t to_wake[SHARDS_MAX / 64]; /* shards that got letters since their doorbells were last looked at */
+    struct {                               /* shard/ */
+        uint64_t waiting;                  /* letters in the spill lists of all outgoing mailboxes */
+        uint64_t deliveries_waiting;       /* of these, those in the lane of deliveries */
+        uint64_t to_wake[SHARDS_MAX / 64]; /* shards that got letters since their doorbells were last looked at */
+    } post;
 
     struct door *door;         /* who is let in; shared with the other shards that have it */
-    int *listeners;            /* one descriptor for each of the door's addresses; -1 once closed */
-    uint8_t *is_accepting;     /* an ACCEPT is under way */
-    bool has_unaccepted;       /* a TLS listener has no ACCEPT, since enough hellos wait */
-    struct timer accept_timer; /* when to try again */
-    bool accept_is_held;       /* at connections_max, or the kernel was short of something */
-    bool accept_is_over;       /* the listeners are closed, or will be when their ACCEPTs have ended */
+    struct {                   /* connection/ */
+        int *listeners;        /* one descriptor for each of the door's addresses; -1 once closed */
+        uint8_t *is_accepting; /* an ACCEPT is under way */
+        bool has_unaccepted;   /* a TLS listener has no ACCEPT, since enough hellos wait */
+        bool is_held;          /* at connections_max, or the kernel was short of something */
+        bool is_over;          /* the listeners are closed, or will be when their ACCEPTs have ended */
+        struct timer timer;    /* when to try again */
+    } accept;
 
     bool is_draining;
-    uint32_t drain_slot; /* next to be closed */
-    uint64_t drain_until_ms;
+    struct {           /* run/ */
+        uint32_t slot; /* next to be closed */
+        uint64_t until_ms;
+    } drain;
     int signal_descriptor; /* eventfd: the main thread writes, the ring watches */
 
     struct counters counters; /* any thread may read */
@@ -163,7 +192,6 @@ struct shard {
     struct store *store;                 /* NULL: no channel is durable */
     struct webhooks *webhooks;           /* NULL: no app has one */
     struct tls_ticket_keys *ticket_keys; /* NULL: no TLS */
-    bool has_guests;                     /* server/http/guest.h: they may sign in */
 
     uint32_t is_resting; /* atomic: it waits for something to do; the watchdog looks */
     struct trace trace;  /* any thread may read */
@@ -186,6 +214,6 @@ enum close_reason shard_drain_reason(const struct shard *shard);
 static inline bool shard_is_overloaded(const struct shard *shard)
 {
     bool is_behind =
-        shard->crowd_wait != CROWD_WAIT_NOBODY && shard->now_ms > shard->crowd_wait_since_ms + CROWD_OVERLOAD_MS;
-    return is_behind || shard->letters_waiting > shard->options->mailbox_letters;
+        shard->crowd.wait != CROWD_WAIT_NOBODY && shard->now_ms > shard->crowd.wait_since_ms + CROWD_OVERLOAD_MS;
+    return is_behind || shard->post.waiting > shard->options->mailbox_letters;
 }

@@ -68,11 +68,11 @@ static void take_completion(struct completion *completion)
 static void run_timers(void)
 {
     struct timer *timer;
-    while ((timer = timer_wheel_expire(&case_shard->throttle_timers, case_shard->now_ms)) != NULL) {
+    while ((timer = timer_wheel_expire(&case_shard->receive.throttle_timers, case_shard->now_ms)) != NULL) {
         receive_go_on(case_shard, throttle_timer(case_shard, timer));
     }
     while ((timer = timer_wheel_expire(&case_shard->timers, case_shard->now_ms)) != NULL) {
-        if (timer == &case_shard->accept_timer) {
+        if (timer == &case_shard->accept.timer) {
             accept_timer(case_shard);
         } else {
             deadline_passed(case_shard, (struct connection *)((char *)timer - offsetof(struct connection, timer)));
@@ -83,9 +83,9 @@ static void run_timers(void)
 static uint64_t sleep_ms(void)
 {
     uint64_t at_ms = timer_wheel_wake_at_ms(&case_shard->timers);
-    uint64_t throttle_ms = timer_wheel_wake_at_ms(&case_shard->throttle_timers);
-    bool is_busy = case_shard->dirty.count + case_shard->starved.count + case_shard->shaking.count +
-                       case_shard->hellos.count + case_shard->crowd.count >
+    uint64_t throttle_ms = timer_wheel_wake_at_ms(&case_shard->receive.throttle_timers);
+    bool is_busy = case_shard->flush.dirty.count + case_shard->receive.starved.count + case_shard->tls.shaking.count +
+                       case_shard->tls.hellos.count + case_shard->crowd.queue.count >
                    0;
     if (throttle_ms < at_ms) at_ms = throttle_ms;
     if (is_busy || at_ms <= case_shard->now_ms) return 0;
@@ -120,7 +120,7 @@ static void *run(void *unused)
     owner_take(&case_shard->owner);
     case_shard->now_ms = monotonic_ms();
     timer_wheel_init(&case_shard->timers, case_shard->now_ms);
-    timer_wheel_init(&case_shard->throttle_timers, case_shard->now_ms);
+    timer_wheel_init(&case_shard->receive.throttle_timers, case_shard->now_ms);
     ring_enable(case_shard->ring);
     ring_watch(case_shard->ring, case_shard->signal_descriptor);
     accept_start(case_shard);
@@ -146,10 +146,10 @@ static void read_options(const char *const flags[])
 static void make_listeners(void)
 {
     uint32_t count = door_addresses_count(&door);
-    case_shard->listeners = malloc(count * sizeof case_shard->listeners[0]);
-    case_shard->is_accepting = calloc(count, 1);
+    case_shard->accept.listeners = malloc(count * sizeof case_shard->accept.listeners[0]);
+    case_shard->accept.is_accepting = calloc(count, 1);
     for (uint32_t i = 0; i < count; i++) {
-        case_shard->listeners[i] = dup(STDIN_FILENO); /* the fake kernel knows them by their index */
+        case_shard->accept.listeners[i] = dup(STDIN_FILENO); /* the fake kernel knows them by their index */
     }
 }
 
@@ -163,21 +163,21 @@ static void make_shard(void)
     owner_take(&case_shard->owner); /* until its thread begins */
     case_shard->options = &options;
     case_shard->door = &door;
-    case_shard->crowds_behind = &crowds_behind;
+    case_shard->crowd.behind = &crowds_behind;
     case_shard->slots_max = SLOTS;
     case_shard->signal_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    case_shard->answer_bytes = options.replay_bytes_max;
+    case_shard->answers.bytes = options.replay_bytes_max;
     case_shard->connections = memory_reserve(SLOTS, sizeof case_shard->connections[0]);
     case_shard->outboxes = memory_reserve(SLOTS, sizeof case_shard->outboxes[0]);
-    case_shard->chunk = flush_chunk_new();
-    slot_list_init(&case_shard->dirty, SLOTS);
-    slot_list_init(&case_shard->flushing, SLOTS);
-    slot_list_init(&case_shard->starved, SLOTS);
-    slot_list_init(&case_shard->paused, 2 * SLOTS);
-    slot_queue_init(&case_shard->crowd, SLOTS);
-    slot_queue_init(&case_shard->askers, SLOTS);
-    slot_queue_init(&case_shard->shaking, SLOTS);
-    slot_queue_init(&case_shard->hellos, SLOTS);
+    case_shard->flush.chunk = flush_chunk_new();
+    slot_list_init(&case_shard->flush.dirty, SLOTS);
+    slot_list_init(&case_shard->flush.flushing, SLOTS);
+    slot_list_init(&case_shard->receive.starved, SLOTS);
+    slot_list_init(&case_shard->receive.paused, 2 * SLOTS);
+    slot_queue_init(&case_shard->crowd.queue, SLOTS);
+    slot_queue_init(&case_shard->answers.askers, SLOTS);
+    slot_queue_init(&case_shard->tls.shaking, SLOTS);
+    slot_queue_init(&case_shard->tls.hellos, SLOTS);
     cr_assert_eq(ring_new(&case_shard->ring, &setup, reason, sizeof reason), RC_OK, "%s", reason);
     make_listeners();
 }
@@ -195,12 +195,12 @@ void case_begin_secure(const char *const flags[], struct tls_files *files)
                          .refuse = case_refuse};
     make_shard();
     if (files != NULL) {
-        case_shard->plain = malloc(TLS_RECORD_BYTES_MAX);
+        case_shard->tls.plain = malloc(TLS_RECORD_BYTES_MAX);
         tls_files_hold(files);
         secure_offer_files(case_shard, files);
         cr_assert_eq(secure_take_files(case_shard, reason, sizeof reason), RC_OK, "%s", reason);
     }
-    cr_assert_eq(pthread_create(&case_shard->thread, NULL, run, NULL), 0);
+    cr_assert_eq(pthread_create(&case_shard->thread.id, NULL, run, NULL), 0);
     case_run();
 }
 
@@ -219,7 +219,7 @@ static void stop_thread(void)
     is_stopping = true;
     shard_signal(case_shard);
     case_run();
-    pthread_join(case_shard->thread, NULL);
+    pthread_join(case_shard->thread.id, NULL);
     owner_take(&case_shard->owner);
     is_stopping = false;
 }
@@ -228,22 +228,22 @@ static void free_shard(void)
 {
     ring_free(case_shard->ring);
     for (uint32_t i = 0; i < door_addresses_count(&door); i++) {
-        close(case_shard->listeners[i]);
+        close(case_shard->accept.listeners[i]);
     }
     close(case_shard->signal_descriptor);
-    free(case_shard->listeners);
-    free(case_shard->is_accepting);
-    flush_chunk_free(case_shard->chunk);
-    slot_list_fini(&case_shard->dirty);
-    slot_list_fini(&case_shard->flushing);
-    slot_list_fini(&case_shard->starved);
-    slot_list_fini(&case_shard->paused);
-    slot_queue_fini(&case_shard->crowd);
-    slot_queue_fini(&case_shard->askers);
-    slot_queue_fini(&case_shard->shaking);
-    slot_queue_fini(&case_shard->hellos);
+    free(case_shard->accept.listeners);
+    free(case_shard->accept.is_accepting);
+    flush_chunk_free(case_shard->flush.chunk);
+    slot_list_fini(&case_shard->flush.dirty);
+    slot_list_fini(&case_shard->flush.flushing);
+    slot_list_fini(&case_shard->receive.starved);
+    slot_list_fini(&case_shard->receive.paused);
+    slot_queue_fini(&case_shard->crowd.queue);
+    slot_queue_fini(&case_shard->answers.askers);
+    slot_queue_fini(&case_shard->tls.shaking);
+    slot_queue_fini(&case_shard->tls.hellos);
     secure_end(case_shard);
-    free(case_shard->plain);
+    free(case_shard->tls.plain);
     memory_release(case_shard->connections, SLOTS, sizeof case_shard->connections[0]);
     memory_release(case_shard->outboxes, SLOTS, sizeof case_shard->outboxes[0]);
     free(case_shard);

@@ -169,13 +169,13 @@ void case_begin(const char *const flags[])
     case_home->now_ms = now_ms;
     case_home->webhooks = (struct webhooks *)&hooks;
     if (history_rule_durable(&options.history) != NULL) case_home->store = (struct store *)&asked;
-    TAILQ_INIT(&case_home->kept);
-    TAILQ_INIT(&case_home->logs);
-    TAILQ_INIT(&case_home->empty_logs);
-    TAILQ_INIT(&case_home->store_jobs);
-    name_filter_init(&case_home->seen, 4096);
+    TAILQ_INIT(&case_home->home.kept);
+    TAILQ_INIT(&case_home->home.logs);
+    TAILQ_INIT(&case_home->home.empty_logs);
+    TAILQ_INIT(&case_home->home.store_jobs);
+    name_filter_init(&case_home->home.seen, 4096);
     name_filter_init(&stored, 4096);
-    timer_wheel_init(&case_home->roster_timers, now_ms);
+    timer_wheel_init(&case_home->home.timers, now_ms);
     cr_assert_eq(hub_init(&case_home->hub, 0, 1), RC_OK);
     owner_take(&case_home->owner);
 }
@@ -185,15 +185,15 @@ void case_end(void)
     expect_silence();
     home_end(case_home);
     hub_fini(&case_home->hub);
-    name_filter_fini(&case_home->seen);
+    name_filter_fini(&case_home->home.seen);
     name_filter_fini(&stored);
     cr_expect_eq(case_counter(COUNTER_messages_live), 0);
     cr_expect_eq(case_counter(COUNTER_cache_bytes), 0);
     cr_expect_eq(case_counter(COUNTER_store_waiting), 0);
     cr_expect_eq(case_counter(COUNTER_history_logs), 0);
     exchange_fini(&exchange, &case_home->counters);
-    free(case_home->settling);
-    free(case_home->active);
+    free(case_home->home.settling);
+    free(case_home->channel.active);
     free(case_home);
     case_home = NULL;
     options_fini(&options);
@@ -211,7 +211,7 @@ void case_pass(uint64_t ms)
     for (uint64_t until_ms = now_ms + ms; now_ms < until_ms;) {
         now_ms += until_ms - now_ms < 100 ? until_ms - now_ms : 100;
         case_home->now_ms = now_ms;
-        while ((timer = timer_wheel_expire(&case_home->roster_timers, now_ms)) != NULL) {
+        while ((timer = timer_wheel_expire(&case_home->home.timers, now_ms)) != NULL) {
             home_timer(case_home, (struct roster *)((char *)timer - offsetof(struct roster, timer)));
         }
         case_settle();

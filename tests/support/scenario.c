@@ -102,8 +102,8 @@ static void check_all_is_given_back(const struct scenario *scenario)
         const struct shard *shard = &scenario->server.shards[i];
         cr_expect_eq(counter_get(&shard->counters, COUNTER_connections_open), 0);
         cr_expect_eq(shard->hub.count, 0);
-        cr_expect_eq(pool_in_use(&shard->subscriptions), 0);
-        cr_expect_eq(shard->letters_waiting, 0);
+        cr_expect_eq(pool_in_use(&shard->channel.subscriptions), 0);
+        cr_expect_eq(shard->post.waiting, 0);
     }
 }
 

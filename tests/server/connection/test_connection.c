@@ -406,7 +406,7 @@ static void pause_first(void)
 
 static void resume_first(void)
 {
-    case_shard->paused.count = 0;
+    case_shard->receive.paused.count = 0;
     receive_resumed(case_shard, first());
 }
 

@@ -45,9 +45,9 @@ static void begin(void)
     owner_take(&shard->owner);
     shard->options = &options;
     shard->take = take;
-    timer_wheel_init(&shard->roster_timers, 0);
-    TAILQ_INIT(&shard->logs);
-    TAILQ_INIT(&shard->empty_logs);
+    timer_wheel_init(&shard->home.timers, 0);
+    TAILQ_INIT(&shard->home.logs);
+    TAILQ_INIT(&shard->home.empty_logs);
     channel = (struct channel){.name = name, .roster = &roster};
     channel_log = calloc(1, sizeof *channel_log);
     roster = (struct roster){.channel = &channel, .log = channel_log};

@@ -71,7 +71,7 @@ Test(home_publish, what_its_own_shard_reads_arrives_in_the_channel, .timeout = 1
     channel_forget_arrived(channel);
     message_drop(&case_home->counters, first);
     message_drop(&case_home->counters, last);
-    case_home->active_count = 0;
+    case_home->channel.active_count = 0;
     channel_unsubscribe(channel, &subscription);
     case_leave(join);
     case_end();
@@ -127,13 +127,13 @@ Test(home_publish, full_mailboxes_are_told_and_lose_nothing, .timeout = 10)
     }
     cr_expect_gt(count, 32);
     cr_expect_eq(home_publish(case_home, case_message("room", ORIGIN_BACKEND, "x"), NULL), RC_PENDING);
-    cr_expect_eq(case_home->deliveries_waiting, 2);
+    cr_expect_eq(case_home->post.deliveries_waiting, 2);
     for (uint32_t i = 0; i < count; i++) {
         cr_expect_str_eq(case_heard(1), EVENT("room", "x"));
     }
     cr_expect_str_eq(case_heard(1), "-", "those wait with us");
     post_retry(case_home);
-    cr_expect_eq(case_home->deliveries_waiting, 0);
+    cr_expect_eq(case_home->post.deliveries_waiting, 0);
     cr_expect_str_eq(case_heard(1), EVENT("room", "x"));
     cr_expect_str_eq(case_heard(1), EVENT("room", "x"));
     case_leave(join);

@@ -23,7 +23,7 @@ static void begin(void)
     shard = aligned_alloc(_Alignof(struct shard), sizeof *shard);
     memset(shard, 0, sizeof *shard);
     owner_take(&shard->owner);
-    timer_wheel_init(&shard->roster_timers, 0);
+    timer_wheel_init(&shard->home.timers, 0);
     roster = (struct roster){.channel = &channel};
 }
 
@@ -35,7 +35,7 @@ static void end(void)
 static uint64_t wakes_at_ms(void)
 {
     home_set_timer(shard, &roster);
-    return timer_wheel_wake_at_ms(&shard->roster_timers);
+    return timer_wheel_wake_at_ms(&shard->home.timers);
 }
 
 Test(home_roster, has_nothing_to_do_without_anything, .timeout = 5, .init = begin, .fini = end)
@@ -78,7 +78,7 @@ Test(home_roster, settles_once_a_turn, .timeout = 5, .init = begin, .fini = end)
 {
     cr_expect(home_settle_later(shard, &roster));
     cr_expect(home_settle_later(shard, &roster));
-    cr_expect_eq(shard->settling_count, 1);
-    cr_expect_eq(shard->settling[0], &roster);
-    free(shard->settling);
+    cr_expect_eq(shard->home.settling_count, 1);
+    cr_expect_eq(shard->home.settling[0], &roster);
+    free(shard->home.settling);
 }

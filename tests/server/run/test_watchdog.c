@@ -184,8 +184,8 @@ Test(watchdog, looks_by_itself)
 {
     char reason[256];
     struct watchdog *running;
-    shards[0].thread = pthread_self();
-    shards[0].has_thread = true;
+    shards[0].thread.id = pthread_self();
+    shards[0].thread.is_there = true;
     cr_assert_eq(watchdog_start(&running, shards, 1, 20, reason, sizeof reason), RC_OK);
     while (counter_get(watchdog_counters(running), COUNTER_turns_stuck) == 0) {
         usleep(1000);

@@ -221,7 +221,7 @@ Test(long_answer, who_waits_for_others_and_is_gone_is_noticed, .timeout = 60)
             if (i == ANSWERED - 1) scenario_settle(&scenario);
         }
         scenario_settle(&scenario);
-        uint32_t waiting = scenario.server.shards[0].askers.count;
+        uint32_t waiting = scenario.server.shards[0].answers.askers.count;
         cr_assert_eq(waiting, STRANGERS - ANSWERED, "%u wait, seed %lu", waiting, seed);
         uint64_t open = scenario_counter(&scenario, COUNTER_connections_open);
         fake_reset(strangers[STRANGERS - 1]->client->socket);

@@ -252,7 +252,8 @@ Test(scenario, a_full_mailbox_spills_pauses_the_speaker_and_loses_nothing, .time
         cr_expect_eq(speaker->heard_count, 0);
         cr_expect_gt(scenario_counter(&scenario, COUNTER_letters_spilled), 0);
         cr_expect_gt(scenario_counter(&scenario, COUNTER_receives_paused), 0);
-        cr_expect_eq(scenario.server.shards[0].paused.count + scenario.server.shards[1].paused.count, 0);
+        cr_expect_eq(scenario.server.shards[0].receive.paused.count + scenario.server.shards[1].receive.paused.count,
+                     0);
         scenario_stop(&scenario);
     }
 }
@@ -279,7 +280,7 @@ Test(scenario, requests_stop_while_deliveries_wait, .timeout = 120)
             client_flood(speakers[i], 1500);
         }
         while (scenario_step(&scenario, 1)) {
-            uint64_t waiting = scenario.server.shards[0].deliveries_waiting;
+            uint64_t waiting = scenario.server.shards[0].post.deliveries_waiting;
             if (waiting > most) most = waiting;
             cr_assert_leq(waiting, IN_HAND * (SHARDS - 1), "seed %lu", seed);
         }

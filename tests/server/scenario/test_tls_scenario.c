@@ -300,14 +300,14 @@ Test(tls_scenario, who_has_begun_is_not_queued_behind_hellos, .timeout = 60)
         }
         for (size_t i = 1; i <= BEHIND; i++)
             guest_send(&guests[i]);
-        while (shard->hellos.count < BEHIND / 2) {
+        while (shard->tls.hellos.count < BEHIND / 2) {
             scenario_step(&scenario, 50);
         }
         guest_send(&guests[0]);
         while (scenario_counter(&scenario, COUNTER_tls_handshakes) == 0) {
             scenario_step(&scenario, 50);
         }
-        cr_expect_gt(shard->hellos.count, 0, "seed %lu", seed);
+        cr_expect_gt(shard->tls.hellos.count, 0, "seed %lu", seed);
         stop(guests, 1 + BEHIND);
     }
 }
@@ -326,9 +326,9 @@ Test(tls_scenario, nobody_is_accepted_while_many_hellos_wait, .timeout = 60)
         fake_write(crowd[i], (const uint8_t[]){MBEDTLS_SSL_MSG_HANDSHAKE}, 1);
     }
     uint32_t most = 0;
-    for (uint32_t full = 0; full < 60; full += shard->hellos.count >= ACCEPT_HELLOS_MAX) {
+    for (uint32_t full = 0; full < 60; full += shard->tls.hellos.count >= ACCEPT_HELLOS_MAX) {
         scenario_step(&scenario, 50);
-        if (shard->hellos.count > most) most = shard->hellos.count;
+        if (shard->tls.hellos.count > most) most = shard->tls.hellos.count;
     }
     cr_expect_leq(most, ACCEPT_HELLOS_MAX + LATE, "%u waited", most);
     for (size_t i = 0; i < CROWD; i++)
