@@ -22,7 +22,7 @@ void accept_more(struct shard *shard);
  * accept_start(), in each turn from now on, and have a round trip's time for that (shard->accept.timer); then the
  * listeners are closed. */
 void accept_stop(struct shard *shard);
-/* Has it? Only then is the port free for whoever starts next. */
+/* Has accepting stopped for good? Only then is the port free for whoever starts next. */
 bool accept_has_stopped(const struct shard *shard);
 
 /* An ACCEPT completed. */

@@ -269,7 +269,8 @@ static void say_end(struct shard *shard, struct connection *connection)
     connection_flushed(shard, connection);
 }
 
-/* After these the peer's frames are not read on: where they begin is unknown, or it is not worth looking. */
+/* Is this a fault behind which the peer's frames are not read on? Where they begin is unknown, or it is not worth
+ * looking. */
 static bool is_fault_of_frames(enum close_reason reason)
 {
     return reason == CLOSE_BAD_FRAME || reason == CLOSE_BAD_TEXT || reason == CLOSE_TOO_BIG;
@@ -404,7 +405,7 @@ void connection_ended(struct shard *shard, struct connection *connection)
     assert(owner_is_me(&shard->owner));
     connection->has_ended = true;
     if (connection->held != NULL) return; /* its last words; taking them in comes back here */
-    /* It may only have closed its half: an answer, also to its close frame, still goes out. */
+    /* The peer may only have closed its half: an answer, also to its close frame, still goes out. */
     bool has_answer = has_unsaid(shard, connection);
     bool is_answered_later = connection->state == CONNECTION_ANSWERING || connection->state == CONNECTION_JOINING ||
                              connection->state == CONNECTION_SETTLING;

@@ -31,25 +31,25 @@ void connection_say_control(struct shard *shard, struct connection *connection, 
 void connection_say_frame(struct shard *shard, struct connection *connection, enum frame_opcode opcode,
                           const uint8_t *payload, size_t count);
 
-/* Ends it for this reason: with a close frame when the reason has a code and the connection is open, else at once. */
+/* Ends the connection for this reason: with a close frame when it is open and the reason has a code, else at once. */
 void connection_close(struct shard *shard, struct connection *connection, enum close_reason reason);
 /* The peer says nothing more: its close frame has come (CLOSE_PEER_CLOSED, with its code or 0), or a frame that ends it
  * for another reason. Closes once it has heard what of its own is still on its way: OPEN -> SETTLING, unless nothing
  * is. */
 void connection_last_heard(struct shard *shard, struct connection *connection, enum close_reason reason,
                            uint16_t code);
-/* SETTLING -> CLOSING: it has. */
+/* SETTLING -> CLOSING: the peer has heard what of its own was still on its way. */
 void connection_settled(struct shard *shard, struct connection *connection);
 /* The last answer over HTTP has been queued: send it, then FIN. */
 void connection_linger(struct shard *shard, struct connection *connection, enum close_reason reason);
 /* Nothing more can be said or understood: send what is sealed already, then FIN. */
 void connection_break(struct shard *shard, struct connection *connection, enum close_reason reason);
-/* Ends it now, whatever is unsaid. */
+/* Ends the connection now, whatever is unsaid. */
 void connection_finish(struct shard *shard, struct connection *connection, enum close_reason reason);
 
 /* The outbox of a WATCHED connection is empty. */
 void connection_flushed(struct shard *shard, struct connection *connection);
-/* Nothing more will come from the peer. It ends once what is held has been taken in. */
+/* Nothing more will come from the peer. The connection ends once what is held has been taken in. */
 void connection_ended(struct shard *shard, struct connection *connection);
 /* An operation has completed for the last time: a DRAINING connection may be free now. */
 void connection_operation_done(struct shard *shard, struct connection *connection);

@@ -112,13 +112,13 @@ struct connection {
 
 _Static_assert(sizeof(struct connection) == 192, "three cache lines");
 
-/* Has it ended, so that nothing more is read or said? */
+/* Has the connection ended, so that nothing more is read or said? */
 static inline bool connection_is_gone(const struct connection *connection)
 {
     return connection->state == CONNECTION_DRAINING || connection->state == CONNECTION_FREE;
 }
 
-/* May bytes be taken from its socket now? */
+/* May bytes be taken from the connection's socket now? */
 static inline bool connection_is_read(const struct connection *connection)
 {
     return !connection->is_paused && !connection->is_choked && !connection->is_throttled;
@@ -145,7 +145,7 @@ const char *connection_state_name(enum connection_state state);
 /* Over TLS: is there ciphertext that the socket has not taken yet? The server's flight of its handshake, or at most
  * SECURE_SCRATCH_BYTES: a record and a few alerts. */
 bool connection_has_unsent(const struct connection *connection);
-/* Has its socket not taken all that it was given? */
+/* Has the connection's socket not taken all that it was given? */
 bool connection_is_blocked(const struct shard *shard, const struct connection *connection);
 /* Has some of a request come, and not all? */
 bool connection_has_begun_request(const struct connection *connection);

@@ -29,10 +29,10 @@ void deadline_of_request(struct shard *shard, struct connection *connection);
 void deadline_between_requests(struct shard *shard, struct connection *connection);
 /* The server stops: for a request that may be under way (server/run/drain.h). Also TLS. */
 void deadline_at_stop(struct shard *shard, struct connection *connection);
-/* Its socket takes bytes again: the peer has acknowledged some, and lives. */
+/* The connection's socket takes bytes again: the peer has acknowledged some, and lives. */
 void deadline_progressed(struct shard *shard, struct connection *connection);
 
-/* OPEN: when it is pinged, or, once it is, when it has been silent for too long. */
+/* OPEN: when the connection is pinged, or, once it is, when it has been silent for too long. */
 uint64_t deadline_silence_at_ms(const struct shard *shard, const struct connection *connection);
-/* OPEN: when what it has to read has waited for too long; UINT64_MAX: nothing waits. */
+/* OPEN: when what the peer has to read has waited for too long; UINT64_MAX: nothing waits. */
 uint64_t deadline_stale_at_ms(struct shard *shard, const struct connection *connection);

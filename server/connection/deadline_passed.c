@@ -41,7 +41,7 @@ static void ask_unacked(struct shard *shard, const struct connection *connection
     ring_ask_unacked(shard->ring, shard_slot(shard, connection), connection->life);
 }
 
-/* False: nothing waits for it to read. */
+/* Asks how much the peer has acknowledged, if bytes wait for it to read. False: none do. */
 static bool ask_how_far(struct shard *shard, const struct connection *connection)
 {
     bool is_blocked = connection_is_blocked(shard, connection);
@@ -122,7 +122,7 @@ static void look(struct shard *shard, struct connection *connection)
 
 static void measure_open(struct shard *shard, struct connection *connection, int32_t unacked)
 {
-    /* It is we who do not listen: its pong would lie unread. That our ping has arrived says as much. */
+    /* Where it is we who do not listen the peer's pong would lie unread. That our ping has arrived says as much. */
     bool is_there = !connection_is_read(connection) && unacked <= 0;
     if (is_there) connection->heard_ms = shard->now_ms;
     bool is_first = connection->unacked == 0;

@@ -7,7 +7,7 @@
 struct connection;
 struct shard;
 
-/* Its timer ran out. */
+/* The connection's timer ran out. */
 void deadline_passed(struct shard *shard, struct connection *connection);
-/* So many bytes sent to it are not acknowledged (ring_ask_unacked()), or -errno. */
+/* The answer to ring_ask_unacked(): how many bytes sent to the connection are not acknowledged, or -errno. */
 void deadline_measured(struct shard *shard, struct connection *connection, int32_t unacked);

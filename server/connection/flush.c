@@ -22,7 +22,8 @@
 
 /* ---- what is put off until no send is queued ---- */
 
-/* A close tells others, whose outboxes must stay as they are between the queueing of their sends and the submit. */
+/* Puts a connection's end off until no send is queued: a close tells others, whose outboxes must stay as they are
+ * between the queueing of their sends and the submit. */
 static void end_later(struct shard *shard, uint32_t slot, enum flush_end_kind kind)
 {
     struct flush_chunk *chunk = shard->flush.chunk;
@@ -109,7 +110,7 @@ static void account(struct shard *shard, const struct flush_send *send)
     }
 }
 
-/* And what follows of it. */
+/* Does what follows of a send once no other is queued. */
 static void go_on(struct shard *shard, const struct flush_send *send)
 {
     struct outbox *outbox = &shard->outboxes[send->slot];
@@ -147,8 +148,8 @@ static void count_sent(struct shard *shard)
     counter_subtract(&shard->counters, COUNTER_outbox_bytes, bytes - sealed_bytes);
 }
 
-/* First every outbox of the chunk is told what has gone, then, with no send queued, what follows is done: closing one
- * connection may put something into the outbox of any other. */
+/* Submits the chunk's sends. First every outbox is told what has gone, then, with no send queued, what follows is done:
+ * closing one connection may put something into the outbox of any other. */
 static void submit_chunk(struct shard *shard)
 {
     struct flush_chunk *chunk = shard->flush.chunk;

@@ -12,5 +12,6 @@ void flush_later(struct shard *shard, uint32_t slot);
 /* Puts the outbox of one of many readers into the queue of those to flush when others have had their turn, and after
  * coalesce_ms. */
 void flush_later_in_crowd(struct shard *shard, uint32_t slot);
-/* Puts an outbox that takes long into the same queue, without coalesce_ms. */
+/* Puts an outbox that takes long into the queue of those to flush when others have had their turn, without
+ * coalesce_ms. */
 void flush_later_behind(struct shard *shard, uint32_t slot);

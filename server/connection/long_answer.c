@@ -44,8 +44,8 @@ static enum rc put_back(struct connection *connection, const struct payload *pay
     return rc == RC_OK ? span_append(&connection->held, payload->bytes, payload->count) : rc;
 }
 
-/* It is read on in the next turn: this may be in the middle of something that its words would disturb. False: it does
- * not wait, or for another reason. */
+/* Has the connection read on in the next turn: now may be in the middle of something that its words would disturb.
+ * False: it does not wait, or for another reason. */
 static bool go_on(struct shard *shard, struct connection *connection)
 {
     if (connection->state != CONNECTION_OPEN || !connection->is_choked || has_answer(connection)) return false;

@@ -24,20 +24,21 @@ struct shard;
  * went back to be taken again later, and nothing else is read until then. RC_ENOMEM: it is lost, so the connection is
  * to be closed. */
 enum rc long_answer_may_ask(struct shard *shard, struct connection *connection, const struct payload *payload);
-/* It has asked: long_answer_came() follows, unless the connection ends before. */
+/* The connection has asked for what may be long: long_answer_came() follows, unless it ends before. */
 void long_answer_asked(struct shard *shard, struct connection *connection);
-/* The answer to its question has come, or there will be none; what is said of it has been said. */
+/* The answer to the connection's question has come, or there will be none; what is said of it has been said. */
 void long_answer_came(struct shard *shard, struct connection *connection);
 
 /* So many bytes of an answer are at the outbox's end (connection_say_long()). */
 void long_answer_said(struct shard *shard, struct connection *connection, uint32_t bytes);
 /* A control frame went into the outbox ahead of an answer, which has so many bytes more, or fewer, before it. */
 void long_answer_behind(struct shard *shard, struct connection *connection, int64_t bytes);
-/* So many bytes have left the outbox, which is marked OUTBOX_LONG; may be called while sends are queued. */
+/* So many bytes have left the connection's outbox, which is marked OUTBOX_LONG; may be called while sends are
+ * queued. */
 void long_answer_went(struct connection *connection, uint64_t bytes);
-/* No send is queued: if the answers have left, the connection may ask on. */
+/* If the answers have left, the connection may ask on; to be called while no send is queued. */
 void long_answer_settle(struct shard *shard, struct connection *connection);
-/* Its outbox was cleared, but perhaps for a batch that was begun. */
+/* The connection's outbox was cleared, but perhaps for a batch that was begun. */
 void long_answer_cleared(struct shard *shard, struct connection *connection);
 
 /* Once a turn: those who waited for others' answers to leave go on, as many as have room. */

@@ -9,7 +9,7 @@
 
 #include <assert.h>
 
-/* One that may have to be stopped for what it says is read a buffer at a time: what lies in its socket stays there. */
+/* Whoever may have to be stopped for what it says is read a buffer at a time: what lies in its socket stays there. */
 static bool is_read_by_pieces(const struct shard *shard, const struct connection *connection)
 {
     const struct component *component = connection->component; /* NULL: not known yet */

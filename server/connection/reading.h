@@ -10,13 +10,15 @@ struct shard;
 
 /* Asks the ring for whatever comes. */
 void reading_start(struct shard *shard, struct connection *connection);
-/* The same, unless it is under way, nothing more will come, or something keeps it from being read. */
+/* Like reading_start(), unless that is under way, nothing more will come, or something keeps the connection from being
+ * read. */
 void reading_go_on(struct shard *shard, struct connection *connection);
-/* REQUEST, OPEN: what kept it from being read is over; it goes on in the next turn, so that others have theirs. */
+/* REQUEST, OPEN: what kept the connection from being read is over; it goes on in the next turn, so that others have
+ * theirs. */
 void reading_later(struct shard *shard, struct connection *connection);
 
 /* TLS, ANSWERING: stops reading until the handshake has been gone on with, the answer is said; and reads again. */
 void reading_choke(struct shard *shard, struct connection *connection);
 void reading_unchoke(struct shard *shard, struct connection *connection);
-/* OPEN: stops reading from it until the shard's letters have room again; receive_resumed() follows. */
+/* OPEN: stops reading from the connection until the shard's letters have room again; receive_resumed() follows. */
 void reading_pause(struct shard *shard, struct connection *connection);

@@ -224,7 +224,7 @@ static void receive_held(struct shard *shard, struct connection *connection)
 
 /* ---- going on ---- */
 
-/* Its end had to wait for the answer; and for what came before it, if that is being taken in. */
+/* Has the peer's end come, which had to wait for the answer? Not while what came before it is being taken in. */
 static bool is_over(const struct connection *connection)
 {
     return connection->has_ended && !connection->is_taken_in;
@@ -343,11 +343,11 @@ static void shake(struct shard *shard, struct connection *connection)
     }
     span_free(&held);
     if (connection->state == CONNECTION_TLS) secure_await_handshake(shard, connection);
-    /* Its end may have come with its last flight, whatever state that has led to. */
+    /* The client's end may have come with its last flight, whatever state that has led to. */
     if (connection->has_ended && !connection_is_gone(connection)) connection_ended(shard, connection);
 }
 
-/* It has waited for its turn. Is anything computed now? */
+/* Goes on with a handshake that has waited for its turn. Is anything computed for it? */
 static bool take_turn(struct shard *shard, struct connection *connection)
 {
     assert(connection->is_shaking && connection->is_secure);

@@ -17,8 +17,8 @@ struct connection;
 struct outbox;
 struct shard;
 
-/* A step of its handshake, with what has come of it; eats from `in`. TLS_OK: it is done, and what is left is to be
- * opened. TLS_MORE: there is more to come. Else it has failed, and the connection is to end. */
+/* Takes a step of the connection's handshake, with what has come of it; eats from `in`. TLS_OK: it is done, and what is
+ * left is to be opened. TLS_MORE: there is more to come. Else it has failed, and the connection is to end. */
 enum tls_result secure_shake(struct shard *shard, struct connection *connection, struct bytes *in);
 /* Opens what of `in` is one record, or less; eats it. TLS_OK: *plain_r is what it holds, in shard->tls.plain, until the
  * next call. TLS_MORE: all is eaten. Else it is broken or over, and the connection is to end. */
@@ -36,7 +36,7 @@ enum rc secure_sent(struct shard *shard, struct connection *connection, const ui
 
 /* Says close_notify, if that is due and not said. True: it is to be sent before the socket ends. */
 bool secure_say_end(struct shard *shard, struct connection *connection);
-/* Gives back all that is secure about it. */
+/* Gives back what a connection over TLS has besides. */
 void secure_free(struct connection *connection);
 
 #define SECURE_SCRATCH_BYTES (17 * 1024)

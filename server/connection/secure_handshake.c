@@ -10,7 +10,7 @@
 
 #include <assert.h>
 
-/* Its clock stands while what it has sent waits for us. */
+/* Stops a handshake's clock, which stands while what its client has sent waits for us. */
 static void stop_clock(struct shard *shard, struct connection *connection)
 {
     uint64_t until_ms = connection->handshake_ms;
@@ -18,7 +18,7 @@ static void stop_clock(struct shard *shard, struct connection *connection)
     connection->handshake_ms = until_ms > shard->now_ms ? until_ms - shard->now_ms : 0;
 }
 
-/* Its clock goes on: we wait for it again. */
+/* Lets a handshake's clock go on: we wait for its client again. */
 static void start_clock(struct shard *shard, struct connection *connection)
 {
     connection->handshake_ms += shard->now_ms;

@@ -21,7 +21,7 @@ static void add(uint64_t *due_ns, uint64_t now_ns, uint64_t count, uint64_t a_se
     *due_ns += count * SECOND_NS / a_second;
 }
 
-/* When one more may come. How long that will be is not known, so bytes are paid for afterwards. */
+/* When one more message may come. How long that will be is not known, so bytes are paid for afterwards. */
 static uint64_t next_at_ns(const struct throttle *throttle, uint64_t messages_max)
 {
     uint64_t due_ns = throttle->bytes_ns;

@@ -34,9 +34,9 @@ static inline bool throttle_is_on(const struct options *options)
 
 /* An open connection has published a message of so many bytes. RC_ENOMEM: it cannot be counted, close it. */
 enum rc throttle_count(struct shard *shard, struct connection *connection, uint32_t bytes);
-/* The timer of one of shard->receive.throttle_timers ran out: the connection that may be read again
+/* One of shard->receive.throttle_timers ran out: returns its connection, which may be read again
  * (receive_go_on()). */
 struct connection *throttle_timer(struct shard *shard, struct timer *timer);
-/* The connection leaves its room. True: it was not read for what it has published, and may be again, for its last words
- * (reading_go_on()). */
+/* Ends the throttle of a connection that leaves its room. True: it was not read for what it has published, and may be
+ * again, for its last words (reading_go_on()). */
 bool throttle_end(struct shard *shard, struct connection *connection);

@@ -82,14 +82,15 @@ bool log_knows_of_loss(const struct channel_log *log)
     return log->is_torn || (log->is_stored && log->whole_from != log->stored_whole_from);
 }
 
-/* Those who subscribe hear one epoch as long as they stay: only one that begins again in the same can go meanwhile. */
+/* May the log go? Those who subscribe hear one epoch as long as they stay: only one that begins again in the same can
+ * go meanwhile. */
 static bool can_be_dropped(const struct channel_log *log)
 {
     if (log->jobs > 0 || log->waiting != NULL || log_knows_of_loss(log)) return false;
     return log->is_unseen || roster_subscribers(log->roster) == 0;
 }
 
-/* Drops the one without messages that is unused for longest. False: of those looked at none can go. */
+/* Drops the log without messages that is unused for longest. False: of those looked at none can go. */
 static bool drop_empty(struct shard *shard, const struct channel_log *newest)
 {
     for (uint32_t looks = 0; looks < LOOKS_MAX; looks++) {

@@ -180,7 +180,7 @@ enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *p
     return rc;
 }
 
-/* There was no memory for its log: at least it must not seem that nothing was ever said. */
+/* Of a channel for whose log there was no memory it must at least not seem that nothing was ever said. */
 static void note_loss(struct shard *shard, const struct name *channel)
 {
     if (channel_log_rule(shard, channel) != NULL) log_note_seen(shard, channel);

@@ -28,14 +28,14 @@ void log_choose_epoch(char epoch[EPOCH_BYTES + 1]);
 /* While nothing of a channel was ever to be kept its epoch is always the same one, so that who comes back to it has
  * missed nothing, though nobody remembers it; and nobody but us can tell which. */
 void log_choose_epoch_unseen(const struct shard *shard, const struct name *channel, char epoch[EPOCH_BYTES + 1]);
-/* Something of it was to be kept: from here on only the store knows what it has. */
+/* Something of the channel was to be kept: from here on only the store knows what it has. */
 void log_mark_seen(struct shard *shard, struct channel_log *log);
 
 /* Is it time, and possible, to tell the store of a loss? */
 bool log_may_save_loss(const struct channel_log *log);
-/* Nobody loses by its going but who comes back later than it promised to wait, */
+/* May the log go? Nobody loses by it but who comes back later than log_idle_ms(). */
 bool log_may_go(const struct channel_log *log);
-/* which is for so long, when nobody subscribes to it and nothing is left in its window. */
+/* How long a log stays when nobody subscribes to its channel and nothing is left in its window. */
 uint64_t log_idle_ms(const struct channel_log *log);
 /* Tells the roster when the log has something to do (roster->log_due_ms); and has its timer set. */
 void log_note_due(struct shard *shard, struct channel_log *log);
@@ -45,10 +45,10 @@ void log_set_timer(struct shard *shard, struct channel_log *log);
 void log_trim(struct shard *shard, struct channel_log *log);
 /* The message with the next offset; NULL: out of memory. Leaves *message the caller's, which may be another one. */
 struct message *log_place(struct shard *shard, struct channel_log *log, struct message **message);
-/* Of the window: a durable channel's is only the end of what the store has. */
+/* The bounds of the window: a durable channel's is only the end of what the store has. */
 struct history_bounds log_bounds(const struct shard *shard, const struct channel_log *log);
-/* The message, which has its offset, is kept for good: into the window, to the readers, and whoever waits is answered.
- * Takes over everything. */
+/* A message, which has its offset, is kept for good: it goes into the window and to the readers, and whoever waits is
+ * answered. Takes over everything. */
 enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *placed, struct query *query,
                  struct receipt *receipt);
 /* What the store knows of the channel, or that it knows nothing: the log is READY. */
@@ -68,5 +68,5 @@ void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_st
 struct message *log_message_of(const struct letter *letter);
 /* A message begins to wait for the store, or has done so. */
 void log_count_waiting(struct shard *shard, const struct message *message, bool is_more);
-/* May so much more wait for the store? */
+/* May this message wait for the store too? */
 bool log_has_room(const struct shard *shard, const struct message *message);
