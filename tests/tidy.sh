@@ -1,5 +1,6 @@
 #!/bin/bash
-# tests/tidy.sh [root] - what no compiler checks: who includes whom, sizes, leftovers, table rows nobody uses.
+# tests/tidy.sh [root] - what no compiler checks: who includes whom, sizes, leftovers, table rows nobody uses, comments
+# that go on with the one before.
 #
 # Prints `file:line: cause` for each offence and exits 1 if there is any. Needs find and any POSIX awk, no git.
 # Which room may use which is the business of rows.sh, which runs too.
@@ -188,6 +189,11 @@ FNR == 601 { offence("file is longer than 600 lines") }
 }
 
 /\t/ && (is_c || FILENAME ~ /\.def$/) { offence("tab") }
+
+# A comment above a function or a struct stands alone: it does not go on with the sentence of the one before.
+folder != "tests" && is_c && (/^\/\* (and|or|but|which|as|then|so|that|\.\.\.)[ ,]/ || /^( \*|\/\*).*[,;] \*\/$/) {
+    offence("comment does not stand alone")
+}
 
 FILENAME ~ /\.def$/ && /^[A-Z_]+\(/ { note_row($0) }
 
