@@ -323,6 +323,21 @@ struct query *case_query_publish(uint32_t from, struct message *message, enum qu
     return query;
 }
 
+struct position case_publish_numbers(uint32_t from, const char *channel, uint32_t first, uint32_t end)
+{
+    struct position last = {0};
+    for (uint32_t i = first; i <= end; i++) {
+        char data[12];
+        snprintf(data, sizeof data, "%u", i);
+        struct query *query =
+            case_query_publish(from, case_message(channel, ORIGIN_BACKEND, data), QUERY_OF_BACKEND, NULL);
+        case_send(query);
+        last = query->facts.position;
+        case_answered(query, RC_OK);
+    }
+    return last;
+}
+
 /* ---- what comes out ---- */
 
 static char *new_text(void)

@@ -55,6 +55,8 @@ struct query *case_query(uint32_t from, enum query_kind kind, const char *channe
 void case_send(struct query *query);
 /* A publish with a key, of a backend or a client; key NULL: none. */
 struct query *case_query_publish(uint32_t from, struct message *message, enum query_asker asker, const char *key);
+/* Events "3", "4", "5" from `first` to `end`, each of which is answered; the position of the last. */
+struct position case_publish_numbers(uint32_t from, const char *channel, uint32_t first, uint32_t end);
 
 /* ---- out ---- */
 

@@ -15,15 +15,7 @@ static struct position last; /* of what was published */
 
 static void publish(const char *channel, uint32_t first, uint32_t end)
 {
-    for (uint32_t i = first; i <= end; i++) {
-        char data[8];
-        snprintf(data, sizeof data, "%u", i);
-        struct query *query =
-            case_query_publish(2, case_message(channel, ORIGIN_BACKEND, data), QUERY_OF_BACKEND, NULL);
-        case_send(query);
-        last = query->facts.position;
-        case_answered(query, RC_OK);
-    }
+    last = case_publish_numbers(2, channel, first, end);
 }
 
 /* What the greeting says: "at 5 whole: 3 4 5", "at 5 torn:", "nothing:". */

@@ -140,22 +140,6 @@ Test(home_query, a_users_shards_are_told_to_close_it_its_own_last, .timeout = 10
 
 /* ---- pages of history ---- */
 
-/* Ten messages "1" to "10" in a channel that keeps eight. */
-static struct position publish_ten(const char *channel)
-{
-    struct position last = {0};
-    for (uint32_t i = 1; i <= 10; i++) {
-        char data[8];
-        snprintf(data, sizeof data, "%u", i);
-        struct query *query =
-            case_query_publish(2, case_message(channel, ORIGIN_BACKEND, data), QUERY_OF_BACKEND, NULL);
-        case_send(query);
-        last = query->facts.position;
-        case_answered(query, RC_OK);
-    }
-    return last;
-}
-
 static struct query_page asked_page;
 
 /* The offsets of the page, then what is said of it: "3 4 5 more". */
@@ -198,7 +182,7 @@ Test(home_query, a_page_is_what_was_asked_for_of_what_is_kept, .timeout = 10)
         {{.since = 9, .before = UINT64_MAX, .limit = 100, .epoch = "elsewhen"}, "3 4 5 6 7 8 9 10 torn "},
     };
     case_begin(CASE_FLAGS("", "--history", "room size=8"));
-    struct position last = publish_ten("room");
+    struct position last = case_publish_numbers(2, "room", 1, 10);
     cr_expect_eq(last.offset, 10);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         asked_page = rows[i].page;
