@@ -12,21 +12,19 @@
 #include "server/protocol/event.h"
 #include "server/shard/exchange.h"
 #include "server/store/store.h"
-#include "server/system/clock.h"
 #include "server/webhook/webhook.h"
 #include "tests/support/leaks.h"
+#include "tests/support/own_clock.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LETTERS      64 /* in a mailbox */
-#define OWN_MAX      256
-#define JOBS_MAX     256
-#define BEGIN_MS     UINT64_C(1000000)
-#define BEGIN_DAY_MS UINT64_C(1700000000000)
-#define TEXT_MAX     65536
-#define TEXTS_MAX    8
+#define LETTERS   64 /* in a mailbox */
+#define OWN_MAX   256
+#define JOBS_MAX  256
+#define TEXT_MAX  65536
+#define TEXTS_MAX 8
 
 struct shard *case_home;
 bool case_store_is_full;
@@ -38,24 +36,8 @@ static char hooks[TEXT_MAX];
 static struct store_job *asked[JOBS_MAX], *done[JOBS_MAX];
 static uint32_t asked_count, done_count;
 static struct name_filter stored;
-static uint64_t now_ms;
 
 /* ---- what the home stands on ---- */
-
-uint64_t monotonic_ms(void)
-{
-    return now_ms;
-}
-
-uint64_t monotonic_us(void)
-{
-    return now_ms * 1000;
-}
-
-uint64_t realtime_ms(void)
-{
-    return BEGIN_DAY_MS + now_ms;
-}
 
 bool webhooks_tell(struct webhooks *webhooks, uint32_t sender, const struct webhook_event *event)
 {
@@ -159,7 +141,8 @@ void case_begin(const char *const flags[])
         argc++;
     }
     cr_assert_eq(options_read(&options, argc, (char *const *)argv, NULL, reason, sizeof reason), RC_OK, "%s", reason);
-    now_ms = BEGIN_MS;
+    now_ms = OWN_CLOCK_NOW_MS;
+    day_ms = OWN_CLOCK_DAY_MS;
     case_home = aligned_alloc(_Alignof(struct shard), CASE_SHARDS * sizeof *case_home);
     memset(case_home, 0, CASE_SHARDS * sizeof *case_home);
     cr_assert_eq(exchange_init(&exchange, case_home, CASE_SHARDS, LETTERS), RC_OK);
@@ -209,7 +192,7 @@ void case_pass(uint64_t ms)
 {
     struct timer *timer;
     for (uint64_t until_ms = now_ms + ms; now_ms < until_ms;) {
-        now_ms += until_ms - now_ms < 100 ? until_ms - now_ms : 100;
+        pass_ms(until_ms - now_ms < 100 ? until_ms - now_ms : 100);
         case_home->now_ms = now_ms;
         while ((timer = timer_wheel_expire(&case_home->home.timers, now_ms)) != NULL) {
             home_timer(case_home, (struct roster *)((char *)timer - offsetof(struct roster, timer)));

@@ -162,13 +162,13 @@ static void answer(struct store_job *job, const char *channel, uint64_t first, u
         snprintf(data, sizeof data, "%lu", offset);
         struct message *message = case_message(channel, ORIGIN_BACKEND, data);
         message->offset = offset;
-        message->time_ms = 1700001000000;
+        message->time_ms = 1700000000000;
         job->messages[offset - first] = message;
     }
     memcpy(job->epoch, "k3x9ab2m", EPOCH_BYTES);
     job->first = 1;
     job->last = end;
-    job->last_ms = 1700001000000;
+    job->last_ms = 1700000000000;
     case_done(job, RC_OK);
 }
 

@@ -1,7 +1,7 @@
 /* tests/server/store/test_store_work.c - what the store's thread does between jobs, and when. The machine's clocks are
  * the test's own. */
 #include "server/store/store_work.h"
-#include "server/system/clock.h"
+#include "tests/support/own_clock.h"
 #include "tests/support/store_log_case.h"
 
 #include <criterion/criterion.h>
@@ -10,24 +10,7 @@
 #define MINUTE_MS UINT64_C(60000)
 #define YEAR_MS   (365 * DAY_MS) /* a day is how long case_rule keeps a message */
 
-static uint64_t now_ms = 5000;
-static uint64_t day_ms = CASE_MS;
 static struct store_work work;
-
-uint64_t monotonic_ms(void)
-{
-    return now_ms;
-}
-
-uint64_t monotonic_us(void)
-{
-    return now_ms * 1000;
-}
-
-uint64_t realtime_ms(void)
-{
-    return day_ms;
-}
 
 /* As the thread does: it wakes when there is something to do. */
 static void pass(uint64_t ms)
@@ -35,8 +18,7 @@ static void pass(uint64_t ms)
     for (uint64_t left_ms = ms; left_ms > 0;) {
         uint64_t step_ms = (uint64_t)store_work_sleep_ms(&work);
         if (step_ms > left_ms) step_ms = left_ms;
-        now_ms += step_ms;
-        day_ms += step_ms;
+        pass_ms(step_ms);
         left_ms -= step_ms;
         store_work_upkeep(&work);
     }

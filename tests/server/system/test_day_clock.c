@@ -1,44 +1,20 @@
 /* tests/server/system/test_day_clock.c - a clock that is set, drifts and leaps, and what is believed of it. The
  * machine's clocks are the test's own. */
-#include "server/system/clock.h"
 #include "server/system/day_clock.h"
+
+#include "tests/support/own_clock.h"
 
 #include <criterion/criterion.h>
 
-#define BEGIN_MS  UINT64_C(1700000000000)
 #define MINUTE_MS UINT64_C(60000)
 #define YEAR_MS   (UINT64_C(365) * 24 * 60 * MINUTE_MS)
-
-static uint64_t now_ms = 5000;
-static uint64_t day_ms = BEGIN_MS;
-
-uint64_t monotonic_ms(void)
-{
-    return now_ms;
-}
-
-uint64_t monotonic_us(void)
-{
-    return now_ms * 1000;
-}
-
-uint64_t realtime_ms(void)
-{
-    return day_ms;
-}
-
-static void pass(uint64_t ms)
-{
-    now_ms += ms;
-    day_ms += ms;
-}
 
 Test(day_clock, goes_with_the_machines, .timeout = 30)
 {
     struct day_clock clock = {0};
     for (int i = 0; i < 100; i++) {
         cr_expect_eq(day_clock_ms(&clock, now_ms), day_ms);
-        pass(MINUTE_MS);
+        pass_ms(MINUTE_MS);
         day_ms += i % 2 ? 30000 : -20000; /* it is set a little */
     }
 }
@@ -52,11 +28,11 @@ Test(day_clock, does_not_believe_a_leap_that_is_over_soon, .timeout = 30)
         day_ms += (uint64_t)leaps[i];
         for (int k = 0; k < 10; k++) {
             cr_expect_eq(day_clock_ms(&clock, now_ms), began_ms + 990 * (uint64_t)k);
-            pass(990);
+            pass_ms(990);
         }
         day_ms -= (uint64_t)leaps[i];
         cr_expect_eq(day_clock_ms(&clock, now_ms), day_ms);
-        pass(YEAR_MS);
+        pass_ms(YEAR_MS);
         day_ms += (uint64_t)leaps[i]; /* once more, and nobody has looked meanwhile */
         cr_expect_eq(day_clock_ms(&clock, now_ms), day_ms - (uint64_t)leaps[i]);
         day_ms -= (uint64_t)leaps[i];
@@ -69,14 +45,14 @@ Test(day_clock, believes_what_lasts, .timeout = 30)
     day_clock_ms(&clock, now_ms);
     day_ms += YEAR_MS;
     cr_expect_eq(day_clock_ms(&clock, now_ms), day_ms - YEAR_MS);
-    pass(9999);
+    pass_ms(9999);
     cr_expect_eq(day_clock_ms(&clock, now_ms), day_ms - YEAR_MS);
     day_ms += 1000; /* it still drifts */
-    pass(1);
+    pass_ms(1);
     cr_expect_eq(day_clock_ms(&clock, now_ms), day_ms);
     day_ms -= YEAR_MS;
     cr_expect_eq(day_clock_ms(&clock, now_ms), day_ms + YEAR_MS, "and it was set by mistake");
-    pass(10000);
+    pass_ms(10000);
     cr_expect_eq(day_clock_ms(&clock, now_ms), day_ms);
 }
 
@@ -87,7 +63,7 @@ Test(day_clock, a_leap_from_one_wrong_time_to_another_begins_anew, .timeout = 30
     for (uint64_t i = 0; i < 20; i++) {
         day_ms += YEAR_MS;
         cr_expect_eq(day_clock_ms(&clock, now_ms), began_ms + 9000 * i);
-        pass(9000);
+        pass_ms(9000);
     }
 }
 
@@ -100,23 +76,23 @@ Test(day_clock, forgets_nothing_for_an_hour_after_a_leap_forward, .timeout = 30)
         day_ms += YEAR_MS;
         for (uint64_t passed = 0; passed < 55 * MINUTE_MS; passed += MINUTE_MS) {
             cr_expect_eq(day_clock_forget_ms(&clock, now_ms), day_ms - YEAR_MS);
-            pass(MINUTE_MS);
+            pass_ms(MINUTE_MS);
         }
         cr_expect_eq(day_clock_ms(&clock, now_ms), day_ms, "messages are stamped with it");
         day_ms -= YEAR_MS;
         cr_expect_leq(day_clock_forget_ms(&clock, now_ms), day_ms);
-        pass(10000);
+        pass_ms(10000);
         cr_expect_eq(day_clock_forget_ms(&clock, now_ms), day_ms, "set right");
     }
     day_ms += YEAR_MS;
     for (uint64_t passed = 0; passed < 62 * MINUTE_MS; passed += MINUTE_MS) {
         day_clock_forget_ms(&clock, now_ms);
-        pass(MINUTE_MS);
+        pass_ms(MINUTE_MS);
     }
     cr_expect_eq(day_clock_forget_ms(&clock, now_ms), day_ms, "it has stayed");
     day_ms -= YEAR_MS;
     day_clock_forget_ms(&clock, now_ms);
-    pass(10000);
+    pass_ms(10000);
     cr_expect_eq(day_clock_forget_ms(&clock, now_ms), day_ms, "back it goes at once");
 }
 
@@ -127,14 +103,14 @@ Test(day_clock, forgets_nothing_by_a_clock_that_was_set_right_unseen, .timeout =
     day_clock_forget_ms(&clock, now_ms);
     day_ms += YEAR_MS;
     day_clock_forget_ms(&clock, now_ms);
-    pass(10000);
+    pass_ms(10000);
     day_clock_forget_ms(&clock, now_ms);
     cr_expect_eq(day_clock_ms(&clock, now_ms), day_ms, "it is believed");
-    pass(30 * MINUTE_MS);
+    pass_ms(30 * MINUTE_MS);
     day_ms -= YEAR_MS;
-    pass(90 * MINUTE_MS);
+    pass_ms(90 * MINUTE_MS);
     for (int i = 0; i < 3; i++) {
         cr_expect_eq(day_clock_forget_ms(&clock, now_ms), day_ms);
-        pass(10000);
+        pass_ms(10000);
     }
 }

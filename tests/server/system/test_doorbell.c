@@ -2,14 +2,9 @@
 #include "server/system/doorbell.h"
 
 #include "server/system/clock.h"
+#include "tests/support/forbid_call.h"
 
 #include <criterion/criterion.h>
-#include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,19 +26,6 @@ Test(doorbell, ends_a_wait_that_has_begun_or_will, .timeout = 10)
     doorbell_fini(&doorbell);
 }
 
-static int forbid_poll(void)
-{
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_poll, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
-    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
-}
-
 /* In a process of its own, because the filter stays. */
 Test(doorbell, rests_where_waiting_is_refused, .timeout = 10)
 {
@@ -51,7 +33,7 @@ Test(doorbell, rests_where_waiting_is_refused, .timeout = 10)
     cr_assert_eq(doorbell_init(&doorbell), RC_OK);
     pid_t child = fork();
     if (child == 0) {
-        if (forbid_poll() != 0) _exit(2);
+        if (!forbid_call(SYS_poll)) _exit(2);
         uint64_t begun_us = monotonic_us();
         for (int i = 0; i < 5; i++)
             doorbell_wait(&doorbell, 1000);
