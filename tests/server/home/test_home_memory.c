@@ -10,6 +10,7 @@
 #include "tests/support/sized.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,4 +201,21 @@ Test(home_memory, many_may_fail, .timeout = 300)
         evening();
     }
     cr_expect_gt(scarce_failures, 100);
+}
+
+/* Order and delivery could not be kept. */
+Test(home_memory, without_memory_for_a_letter_that_waits_the_process_ends, .timeout = 30, .signal = SIGABRT)
+{
+    case_begin(FLAGS);
+    case_join(1, "room", FORM_EVENT, NULL);
+    seed = 0;
+    scarce_chance = chance;
+    for (uint32_t i = 0; i < 1000; i++) {
+        struct message *message = case_message("room", ORIGIN_BACKEND, "x");
+        allocations = 0;
+        fails_at = 1; /* the mailbox is full when there is one */
+        scarce_one_in = 2;
+        case_publish(2, message);
+        scarce_one_in = 0;
+    }
 }
