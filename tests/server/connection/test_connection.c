@@ -36,6 +36,9 @@ Test(connection, requests_are_served_one_after_the_other, .timeout = 30)
     cr_expect_not(fake_is_at_end(socket));
     case_pass(600);
     cr_expect(fake_is_at_end(socket), "no other came in time");
+    fake_shutdown(socket);
+    case_run();
+    cr_expect_eq(case_counter(counter_of_close(CLOSE_HTTP_DONE)), 1, "which is nobody's fault");
     cr_expect_str_eq(case_read(socket), "");
     case_end();
 }
@@ -459,6 +462,29 @@ Test(connection, more_than_there_is_room_for_wait_outside, .timeout = 30)
         cr_expect(is_refused || strcmp(case_read(sockets[i]), CASE_OK) == 0, "%u", i);
     }
     case_end();
+}
+
+Test(connection, more_in_one_breath_than_there_is_room_for_are_closed, .timeout = 30)
+{
+    case_begin(CASE_FLAGS("--connections-max", "3"));
+    struct fake_socket *sockets[8];
+    for (uint32_t i = 0; i < 8; i++) {
+        sockets[i] = fake_connect(case_shard->ring, CASE_SEND_BUFFER);
+    }
+    case_run();
+    cr_expect_eq(case_counter(COUNTER_connections_open), 3);
+    uint64_t refused = case_counter(counter_of_close(CLOSE_REFUSED));
+    cr_expect_gt(refused, 0);
+    for (uint32_t i = 0; i < 8; i++) {
+        refused -= fake_is_at_end(sockets[i]);
+        fake_reset(sockets[i]);
+    }
+    cr_expect_eq(refused, 0);
+    case_pass(1000);
+    case_end();
+    for (uint32_t i = 0; i < 8; i++) {
+        fake_socket_free(sockets[i]);
+    }
 }
 
 /* What is still said of the last life of a slot does not concern the next. */

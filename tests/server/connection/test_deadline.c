@@ -110,3 +110,25 @@ Test(deadline, answers_that_nobody_reads_are_not_kept_for_ever, .timeout = 60)
     cr_expect_eq(case_counter(counter_of_close(CLOSE_STALE_READER)), 1);
     case_end();
 }
+
+/* A few bytes now and then are a sign of life, also while the kernel has no room for more of ours. */
+Test(deadline, answers_that_are_read_slowly_are_waited_for, .timeout = 60)
+{
+    uint8_t bytes[30];
+    case_begin(CASE_FLAGS("--outbox-age-ms-max", "8s"));
+    struct fake_socket *socket = case_connect(400);
+    for (uint32_t i = 0; i < 30; i++) {
+        case_write(socket, CASE_GET("/answer"));
+    }
+    case_run();
+    for (uint32_t i = 0; i < 5; i++) {
+        case_pass(2000);
+        cr_assert_eq(fake_read(socket, bytes, sizeof bytes), sizeof bytes);
+        cr_expect_eq(first()->state, CONNECTION_REQUEST);
+    }
+    case_pass(2000);
+    cr_expect_eq(first()->state, CONNECTION_REQUEST);
+    case_pass(8000);
+    cr_expect_eq(first()->state, CONNECTION_FREE);
+    case_end();
+}
