@@ -9,6 +9,7 @@
 #include "server/connection/flush.h"
 #include "server/connection/flush_chunk.h"
 #include "server/connection/long_answer.h"
+#include "server/connection/reading.h"
 #include "server/connection/receive.h"
 #include "server/connection/secure_files.h"
 #include "server/connection/throttle.h"
@@ -347,6 +348,27 @@ struct fake_socket *case_open(size_t send_buffer)
     cr_assert(strncmp(answer, "HTTP/1.1 101 ", 13) == 0, "%s", answer);
     case_calls();
     return socket;
+}
+
+static void pause_first(void)
+{
+    reading_pause(case_shard, connections[0]);
+}
+
+void case_pause(void)
+{
+    case_act(pause_first);
+}
+
+static void resume_first(void)
+{
+    case_shard->receive.paused.count = 0;
+    receive_resumed(case_shard, connections[0]);
+}
+
+void case_resume(void)
+{
+    case_act(resume_first);
 }
 
 void case_write(struct fake_socket *socket, const char *text)

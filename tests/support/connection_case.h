@@ -35,6 +35,9 @@ void case_run(void);
 void case_pass(uint64_t ms);
 /* Has the shard's thread do this, for nobody else may touch what is its own; then case_run(). */
 void case_act(void (*act)(void));
+/* The first client is not read any more, as when letters wait; and is again. */
+void case_pause(void);
+void case_resume(void);
 uint64_t case_counter(enum counter counter);
 
 /* ---- clients ---- */

@@ -2,7 +2,6 @@
  * opening, messages, and every way to an end, in which the component hears what has happened, once. */
 #include "server/connection/connection.h"
 
-#include "server/connection/reading.h"
 #include "server/connection/receive.h"
 #include "tests/support/connection_case.h"
 
@@ -402,22 +401,11 @@ Test(connection, a_socket_that_ends_or_fails_is_told_as_what_it_was, .timeout = 
 
 /* ---- not reading ---- */
 
-static void pause_first(void)
-{
-    reading_pause(case_shard, first());
-}
-
-static void resume_first(void)
-{
-    case_shard->receive.paused.count = 0;
-    receive_resumed(case_shard, first());
-}
-
 Test(connection, one_that_is_paused_is_not_read_until_it_is_resumed, .timeout = 30)
 {
     case_begin(CASE_FLAGS());
     struct fake_socket *socket = case_open(CASE_SEND_BUFFER), *other = case_open(CASE_SEND_BUFFER);
-    case_act(pause_first);
+    case_pause();
     for (uint32_t i = 0; i < 20; i++) {
         case_text(socket, "m");
         case_run();
@@ -425,14 +413,14 @@ Test(connection, one_that_is_paused_is_not_read_until_it_is_resumed, .timeout = 
     case_text(other, "other");
     case_run();
     cr_expect_str_eq(case_calls(), "message:other ");
-    case_act(resume_first);
+    case_resume();
     const char *calls = case_calls();
     cr_expect_eq(strlen(calls), 20 * strlen("message:m "), "%s", calls);
-    case_act(pause_first);
+    case_pause();
     case_text(socket, "last");
     fake_reset(socket);
     case_run();
-    case_act(resume_first);
+    case_resume();
     cr_expect_not_null(strstr(case_calls(), "close:PEER_RESET "));
     case_end();
 }

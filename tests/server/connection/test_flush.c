@@ -136,3 +136,24 @@ Test(flush, what_is_said_to_one_who_is_gone_is_given_back, .timeout = 30)
     }
     case_end();
 }
+
+static void say_to_first(void)
+{
+    connection_say(case_shard, first(), batch_of_static("..", 2, case_shard->now_ms));
+}
+
+/* Not read, as one that is paused, it is only heard of by a send. */
+Test(flush, a_send_that_fails_is_a_socket_that_failed, .timeout = 30)
+{
+    case_begin(CASE_FLAGS());
+    struct fake_socket *socket = case_open(CASE_SEND_BUFFER);
+    case_pause();
+    fake_reset(socket);
+    case_run();
+    cr_expect_str_eq(case_calls(), "");
+    case_act(say_to_first);
+    cr_expect_str_eq(case_calls(), "error:PEER_RESET close:PEER_RESET ");
+    case_resume();
+    cr_expect_eq(first()->state, CONNECTION_FREE);
+    case_end();
+}
