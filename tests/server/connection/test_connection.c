@@ -499,3 +499,17 @@ Test(connection, a_slot_is_used_again_with_a_life_of_its_own, .timeout = 60)
     cr_expect_eq(case_counter(COUNTER_connections_accepted), 30);
     case_end();
 }
+
+Test(connection, what_has_come_in_part_is_given_back, .timeout = 30)
+{
+    case_begin(CASE_FLAGS());
+    struct fake_socket *socket = case_open(CASE_SEND_BUFFER);
+    case_frame(socket, FRAME_TEXT, false, "half a message", 14);
+    fake_write(socket, "\x89\x84\1\2\3\4pi", 8);
+    case_run();
+    fake_reset(socket);
+    case_run();
+    cr_expect_str_eq(case_calls(), "error:PEER_RESET close:PEER_RESET ");
+    cr_expect_eq(first()->state, CONNECTION_FREE);
+    case_end();
+}
