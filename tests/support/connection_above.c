@@ -47,8 +47,10 @@ static void on_message(struct shard *shard, struct connection *connection, const
     uint8_t header[FRAME_HEADER_BYTES_MAX], *to;
     size_t header_bytes = frame_header_write(header, payload->opcode, payload->count);
     struct batch *batch = batch_new((uint32_t)(header_bytes + payload->count), shard->now_ms, &to);
-    memcpy(to, header, header_bytes);
-    memcpy(to + header_bytes, payload->bytes, payload->count);
+    if (batch != NULL) {
+        memcpy(to, header, header_bytes);
+        memcpy(to + header_bytes, payload->bytes, payload->count);
+    }
     connection_say(shard, connection, batch);
 }
 
@@ -138,7 +140,7 @@ static void refuse_with(struct shard *shard, struct connection *connection, unsi
     uint8_t *to;
     int count = snprintf(head, sizeof head, "HTTP/1.1 %u %s\r\n\r\n", status, http_status_text(status));
     struct batch *batch = batch_new((uint32_t)count, shard->now_ms, &to);
-    memcpy(to, head, (size_t)count);
+    if (batch != NULL) memcpy(to, head, (size_t)count);
     connection_say(shard, connection, batch);
     connection_linger(shard, connection, CLOSE_HTTP_REFUSED);
 }
@@ -161,6 +163,17 @@ static void upgrade(struct shard *shard, struct connection *connection, const st
     refuse_with(shard, connection, refusal.status);
 }
 
+static void ask(struct shard *shard, struct connection *connection)
+{
+    connection->errand = malloc(sizeof *connection->errand);
+    if (connection->errand == NULL) {
+        refuse_with(shard, connection, 503);
+        return;
+    }
+    connection->errand->kind = &errand_kind;
+    connection_ask(shard, connection);
+}
+
 static void take(struct shard *shard, struct connection *connection, const struct http_request *request)
 {
     note("%.*s ", (int)request->path.count, request->path.at);
@@ -168,10 +181,7 @@ static void take(struct shard *shard, struct connection *connection, const struc
         answer(shard, connection, CASE_OK);
         receive_answered(shard, connection);
     } else if (text_is(request->path, "/ask")) {
-        struct errand *errand = malloc(sizeof *errand);
-        errand->kind = &errand_kind;
-        connection->errand = errand;
-        connection_ask(shard, connection);
+        ask(shard, connection);
     } else if (text_is(request->path, "/last")) {
         answer(shard, connection, CASE_OK);
         connection_linger(shard, connection, CLOSE_HTTP_DONE);
@@ -187,6 +197,10 @@ bool case_serve(struct shard *shard, struct connection *connection, struct bytes
     if (in->count == 0) return false;
     if (connection->http == NULL) {
         connection->http = malloc(sizeof *connection->http);
+        if (connection->http == NULL) {
+            connection_finish(shard, connection, CLOSE_NO_MEMORY);
+            return false;
+        }
         http_reader_init(connection->http, 1000, 1000);
     }
     bool is_next = http_reader_is_fresh(connection->http);
