@@ -16,6 +16,7 @@
 
 bool case_has_unanswered;
 enum rc case_open_rc;
+const char *case_last_words;
 static char calls[65536];
 
 static void note(const char *format, ...)
@@ -38,20 +39,24 @@ static enum rc on_open(struct shard *shard, struct connection *connection, const
     return case_open_rc;
 }
 
+static void say_text(struct shard *shard, struct connection *connection, enum frame_opcode opcode, struct text text)
+{
+    uint8_t header[FRAME_HEADER_BYTES_MAX], *to;
+    size_t header_bytes = frame_header_write(header, opcode, text.count);
+    struct batch *batch = batch_new((uint32_t)(header_bytes + text.count), shard->now_ms, &to);
+    if (batch != NULL) {
+        memcpy(to, header, header_bytes);
+        memcpy(to + header_bytes, text.at, text.count);
+    }
+    connection_say(shard, connection, batch);
+}
+
 static void on_message(struct shard *shard, struct connection *connection, const struct payload *payload)
 {
     struct text text = {(const char *)payload->bytes, payload->count};
     if (payload->count < 100) note("message:%.*s ", (int)payload->count, text.at);
     if (payload->count >= 100) note("message*%u ", payload->count);
-    if (!text_has_prefix(text, "echo")) return;
-    uint8_t header[FRAME_HEADER_BYTES_MAX], *to;
-    size_t header_bytes = frame_header_write(header, payload->opcode, payload->count);
-    struct batch *batch = batch_new((uint32_t)(header_bytes + payload->count), shard->now_ms, &to);
-    if (batch != NULL) {
-        memcpy(to, header, header_bytes);
-        memcpy(to + header_bytes, payload->bytes, payload->count);
-    }
-    connection_say(shard, connection, batch);
+    if (text_has_prefix(text, "echo")) say_text(shard, connection, payload->opcode, text);
 }
 
 static bool has_unanswered(struct shard *shard, struct connection *connection)
@@ -63,8 +68,8 @@ static bool has_unanswered(struct shard *shard, struct connection *connection)
 
 static void on_goodbye(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
-    (void)shard, (void)connection;
     note("goodbye:%s ", close_reason_name(reason));
+    if (case_last_words != NULL) say_text(shard, connection, FRAME_TEXT, text_of(case_last_words));
 }
 
 static uint16_t close_code(enum close_reason reason)

@@ -29,5 +29,7 @@ const char *case_calls(void);
  * refuses it with 403. */
 extern bool case_has_unanswered;
 extern enum rc case_open_rc;
+/* What it says before a close frame; NULL: nothing. */
+extern const char *case_last_words;
 /* ANSWERING: the errand is done; to be called by case_act(). */
 void case_errand_done(struct shard *shard, struct connection *connection);

@@ -348,6 +348,19 @@ Test(connection, our_close_waits_for_the_peers, .timeout = 30)
     }
 }
 
+Test(connection, its_component_has_the_last_word, .timeout = 30)
+{
+    case_begin(CASE_FLAGS());
+    struct fake_socket *socket = case_open(CASE_SEND_BUFFER);
+    case_last_words = "farewell";
+    case_act(close_first);
+    case_last_words = NULL;
+    const char *heard = case_read(socket);
+    cr_expect(strncmp(heard, "..farewell....", 14) == 0, "and then the close frame: %s", heard);
+    cr_expect_not_null(strstr(heard, "server is going away"));
+    case_end();
+}
+
 Test(connection, what_is_no_frame_ends_with_the_code_that_says_so, .timeout = 30)
 {
     static const struct {

@@ -140,6 +140,38 @@ Test(connection_memory, any_allocation_may_fail, .timeout = 240)
     cr_expect_gt(failures, 25, "%u", failures);
 }
 
+static void close_first(void)
+{
+    connection_close(case_shard, case_connection(0), CLOSE_SERVER_STOP);
+}
+
+/* Whoever cannot be told why it is closed is closed all the same. */
+Test(connection_memory, last_words_may_fail, .timeout = 60)
+{
+    fails_at = 0;
+    do {
+        fails_at++;
+        allocations = 0;
+        scarce_failures = 0;
+        case_begin(CASE_FLAGS());
+        struct fake_socket *socket = case_open(CASE_SEND_BUFFER);
+        case_last_words = "farewell";
+        scarce_chance = chance;
+        scarce_one_in = 8;
+        case_act(close_first);
+        scarce_one_in = 0;
+        case_last_words = NULL;
+        const char *calls = case_calls();
+        bool is_said = strcmp(calls, "goodbye:SERVER_STOP close:SERVER_STOP ") == 0;
+        cr_assert(is_said || strcmp(calls, "goodbye:SERVER_STOP close:NO_MEMORY ") == 0, "%u: %s", fails_at, calls);
+        cr_assert(is_said || scarce_failures > 0);
+        case_read(socket);
+        cr_assert_eq(fake_is_at_end(socket), scarce_failures > 0, "allocation %u", fails_at);
+        case_end();
+    } while (scarce_failures > 0);
+    cr_expect_gt(fails_at, 2);
+}
+
 Test(connection_memory, many_may_fail, .timeout = 300)
 {
     for (uint64_t i = 1; i <= sized(30, 1000); i++) {
