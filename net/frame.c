@@ -62,6 +62,7 @@ void frame_unmask(uint8_t *payload, size_t count, uint32_t mask, uint32_t phase)
 /* As many bytes of `text`, at most max, as end between two characters. */
 static size_t whole_characters(const char *text, size_t max)
 {
+    assert(max > 0);
     size_t count = strnlen(text, max + 1);
     if (count <= max) return count;
     count = max;

@@ -4,6 +4,7 @@
  * judged again with each byte that comes: check_header() says all that a header's first bytes can say. */
 #include "net/frame_reader.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -81,6 +82,7 @@ static enum close_reason check_extended_length(const uint8_t *from, size_t here,
 static enum close_reason check_header(const struct frame_reader *reader, const uint8_t *from, size_t count,
                                       struct header *header_r)
 {
+    assert(reader->message_bytes <= reader->message_bytes_max);
     *header_r = (struct header){.bytes_count = 2};
     if (count < 1) return CLOSE_NONE;
     enum close_reason bad = check_first_byte(reader, from[0]);
@@ -102,6 +104,8 @@ static enum close_reason check_header(const struct frame_reader *reader, const u
 /* Opens the frame whose whole, good header stands at `from`. Its length fits uint32_t, as message_bytes_max does. */
 static void open_frame(struct frame_reader *reader, const uint8_t *from, const struct header *header)
 {
+    assert(!reader->frame_is_open && header->bytes_count >= 2 + MASK_BYTES);
+    assert(header->length <= UINT32_MAX);
     reader->frame_is_open = true;
     reader->frame_is_final = (from[0] & FINAL) != 0;
     reader->opcode = from[0] & OPCODE_BITS;
@@ -123,6 +127,7 @@ static void open_frame(struct frame_reader *reader, const uint8_t *from, const s
 static enum close_reason read_cut_header(struct frame_reader *reader, struct bytes *in)
 {
     size_t kept = reader->header_count;
+    assert(kept < sizeof reader->header);
     size_t room = sizeof reader->header - kept;
     size_t count = in->count < room ? in->count : room; /* may reach beyond the header: then not all is eaten */
     memcpy(reader->header + kept, in->at, count);
@@ -143,6 +148,7 @@ static enum close_reason read_cut_header(struct frame_reader *reader, struct byt
 /* Reads as much of a header as there is; whole or not shows in reader->frame_is_open. */
 static enum close_reason read_header(struct frame_reader *reader, struct bytes *in)
 {
+    assert(!reader->frame_is_open && in->count > 0);
     if (reader->header_count > 0) return read_cut_header(reader, in);
     struct header header;
     enum close_reason bad = check_header(reader, in->at, in->count, &header);
@@ -155,6 +161,7 @@ static enum close_reason read_header(struct frame_reader *reader, struct bytes *
 /* Takes the open frame's next piece off the input, unmasked. */
 static struct bytes take_payload(struct frame_reader *reader, struct bytes *in)
 {
+    assert(reader->frame_is_open && reader->phase < 4);
     size_t count = in->count < reader->left ? in->count : reader->left;
     struct bytes payload = bytes_of(bytes_take(in, count), count);
     frame_unmask(payload.at, count, reader->mask, reader->phase);
@@ -167,6 +174,7 @@ static struct bytes take_payload(struct frame_reader *reader, struct bytes *in)
 static enum frame_event_kind bad_event(struct frame_reader *reader, enum close_reason bad,
                                        struct frame_event *event_r)
 {
+    assert(bad != CLOSE_NONE);
     reader->bad = bad;
     *event_r = (struct frame_event){.kind = FRAME_EVENT_BAD, .reason = bad};
     return FRAME_EVENT_BAD;
@@ -174,6 +182,7 @@ static enum frame_event_kind bad_event(struct frame_reader *reader, enum close_r
 
 static enum frame_event_kind control_event(struct frame_reader *reader, struct bytes *in, struct frame_event *event_r)
 {
+    assert(is_control(reader->opcode) && reader->frame_is_final);
     struct bytes payload = take_payload(reader, in);
     *event_r = (struct frame_event){
         .kind = FRAME_EVENT_CONTROL,
@@ -188,6 +197,7 @@ static enum frame_event_kind control_event(struct frame_reader *reader, struct b
 
 static enum frame_event_kind data_event(struct frame_reader *reader, struct bytes *in, struct frame_event *event_r)
 {
+    assert(reader->message_opcode != 0 && !is_control(reader->opcode));
     struct bytes payload = take_payload(reader, in);
     bool is_last = !reader->frame_is_open && reader->frame_is_final;
     if (reader->message_opcode == FRAME_TEXT) { /* RFC 6455 8.1 */

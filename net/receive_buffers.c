@@ -1,6 +1,7 @@
 /* net/receive_buffers.c - a provided-buffer ring (IORING_REGISTER_PBUF_RING). */
 #include "net/receive_buffers.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -15,6 +16,7 @@ static void *map(size_t size)
 enum rc receive_buffers_init(struct receive_buffers *buffers, struct io_uring *ring, uint32_t count,
                              uint32_t buffer_bytes, int *errno_r)
 {
+    assert(count > 0 && (count & (count - 1)) == 0 && buffer_bytes > 0);
     *buffers = (struct receive_buffers){.count = count, .buffer_bytes = buffer_bytes};
     buffers->memory = map((size_t)count * buffer_bytes);
     buffers->queue = map(count * sizeof(struct io_uring_buf));
@@ -48,6 +50,7 @@ void receive_buffers_fini(struct receive_buffers *buffers)
 
 void receive_buffers_give_back(struct receive_buffers *buffers, uint16_t id)
 {
+    assert(id < buffers->count && buffers->given_back < buffers->count);
     io_uring_buf_ring_add(buffers->queue, receive_buffers_at(buffers, id), buffers->buffer_bytes, id,
                           io_uring_buf_ring_mask(buffers->count), (int)buffers->given_back);
     buffers->given_back++;

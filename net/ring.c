@@ -235,6 +235,7 @@ uint64_t ring_overflows(const struct ring *ring)
  * that nobody minds. */
 static uint32_t set_completions_aside(struct ring *ring, struct send_failure *failures)
 {
+    assert(ring->deferred_next <= ring->deferred_count && ring->deferred_count <= ring->deferred_max);
     struct io_uring_cqe *cqe;
     unsigned head, seen = 0;
     uint32_t failed = 0;
@@ -491,6 +492,7 @@ static void decode(const struct ring *ring, const struct io_uring_cqe *cqe, stru
 
 bool ring_next(struct ring *ring, struct completion *completion_r)
 {
+    assert(ring->deferred_next <= ring->deferred_count);
     if (ring->deferred_next < ring->deferred_count) {
         decode(ring, &ring->deferred[ring->deferred_next++], completion_r);
         if (ring->deferred_next == ring->deferred_count) ring->deferred_next = ring->deferred_count = 0;

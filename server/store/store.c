@@ -111,6 +111,7 @@ struct store_job *store_receive(struct store *store, uint32_t shard)
     struct letter letter;
     if (mailbox_receive(client->done, &letter, 1) == 0) return NULL;
     struct store_job *job = job_of(&letter);
+    assert(*under_way(client, job) > 0);
     --*under_way(client, job);
     return job;
 }
@@ -135,6 +136,7 @@ const struct counters *store_counters(const struct store *store)
 
 static void take_job(struct store *store, struct store_job *job)
 {
+    assert(job->kind == STORE_READ || store->writes.count < WRITES_MAX);
     if (job->kind != STORE_READ) {
         store->writes.jobs[store->writes.count++] = job;
         return;
@@ -161,6 +163,7 @@ static void take_from(struct store *store, uint32_t shard)
 static void take_jobs(struct store *store)
 {
     struct writes *writes = &store->writes;
+    assert(writes->first <= writes->count);
     if (writes->first < writes->count) return;
     writes->first = writes->count = 0;
     for (uint32_t i = 0; i < store->clients_count; i++) {
@@ -195,6 +198,7 @@ static void wake_shard(struct client *client)
 
 static void answer(struct store *store, struct store_job *job)
 {
+    assert(job->shard < store->clients_count);
     struct client *client = &store->clients[job->shard];
     struct letter letter = job_letter(job); /* the shard's from here on */
     enum rc rc = mailbox_offer(client->done, &letter);
@@ -216,6 +220,7 @@ static void run_writes(struct store *store)
     struct writes *writes = &store->writes;
     if (writes->first == writes->count) return;
     uint32_t done = store_work_run(&store->work, writes->jobs + writes->first, writes->count - writes->first);
+    assert(done > 0 && done <= writes->count - writes->first);
     for (; done > 0; done--) {
         answer(store, writes->jobs[writes->first++]);
     }
@@ -224,6 +229,7 @@ static void run_writes(struct store *store)
 
 static struct store_job *next_read(struct store *store)
 {
+    assert(store->reads.first != NULL);
     struct store_job *job = store->reads.first;
     store->reads.first = job->next;
     if (job->next == NULL) store->reads.end = &store->reads.first;

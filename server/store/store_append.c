@@ -13,6 +13,7 @@
 #include "server/store/store_retention.h"
 #include "server/system/log.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* What a frame says, as long as the document lives. */
@@ -33,6 +34,7 @@ static struct text member_text(yyjson_val *object, const char *name)
 /* RC_OK, RC_ENOMEM, or RC_ESTORE: it is no event of ours. Only with RC_OK there is a document. */
 static enum rc take_apart(const struct message *message, struct parts *parts)
 {
+    assert(message_has(message, FORM_EVENT));
     const uint8_t *frame = message_frame(message, FORM_EVENT);
     size_t header = frame_header_bytes(frame);
     struct text payload = {(const char *)frame + header, message->frame_bytes[FORM_EVENT] - header};
@@ -148,6 +150,7 @@ static void note_message(struct store_channel *channel, const struct store_job *
 
 static enum rc append(struct store_log *log, struct store_job *job, const struct parts *parts, uint64_t now_ms)
 {
+    assert(job->message->offset > 0);
     struct store_channel *channel;
     enum rc rc = channel_of(log, job, now_ms, &channel);
     if (rc != RC_OK) return rc;
@@ -170,6 +173,7 @@ static enum rc append(struct store_log *log, struct store_job *job, const struct
 
 enum rc store_log_lose(struct store_log *log, struct store_job *job)
 {
+    assert(job->kind == STORE_LOSS);
     struct store_channel *channel;
     enum rc rc = store_channel_find(log, job, &channel);
     job->rc = RC_OK;
@@ -182,6 +186,7 @@ enum rc store_log_lose(struct store_log *log, struct store_job *job)
 
 enum rc store_log_append(struct store_log *log, struct store_job *job, uint64_t now_ms)
 {
+    assert(job->kind == STORE_APPEND && message_has(job->message, FORM_EVENT));
     struct parts parts;
     job->rc = take_apart(job->message, &parts);
     if (job->rc == RC_ESTORE) {

@@ -130,6 +130,7 @@ enum rc store_channel_make(struct store_log *log, const struct store_job *job, s
 void store_channel_changed(struct store_log *log, struct store_channel *channel)
 {
     struct store_slot *slot = (struct store_slot *)channel; /* its first member */
+    assert(slot >= log->slots && slot < log->slots + STORE_CHANNELS);
     slot->is_changed = true;
     if (slot->is_listed) return;
     slot->is_listed = true;

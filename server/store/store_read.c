@@ -8,6 +8,7 @@
 #include "server/store/store_log.h"
 #include "server/store/store_retention.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +156,7 @@ static enum rc read_channel(struct store_log *log, struct store_job *job, uint64
 
 enum rc store_log_read(struct store_log *log, struct store_job *job, uint64_t now_ms)
 {
+    assert(job->kind == STORE_READ);
     job->messages = NULL;
     job->keys = NULL;
     job->messages_count = job->keys_count = 0;

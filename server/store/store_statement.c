@@ -15,6 +15,7 @@ enum rc store_log_failed(struct store_log *log, int code)
 
 enum rc store_step(struct store_log *log, enum store_statement statement)
 {
+    assert(statement < STORE_STATEMENTS_MAX && log->statements[statement] != NULL);
     int code = sqlite3_step(log->statements[statement]);
     if (code == SQLITE_ROW) return RC_OK;
     enum rc rc = code == SQLITE_DONE ? RC_ENOENT : store_log_failed(log, code);
@@ -24,6 +25,7 @@ enum rc store_step(struct store_log *log, enum store_statement statement)
 
 void store_reset(struct store_log *log, enum store_statement statement)
 {
+    assert(statement < STORE_STATEMENTS_MAX);
     sqlite3_reset(log->statements[statement]);
 }
 

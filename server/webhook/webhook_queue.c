@@ -59,6 +59,7 @@ struct webhook_queue *webhook_queue_new(const struct options *options, struct co
 /* The event has left the queue. */
 static void let_go(struct webhook_queue *queue, struct webhook_item *item)
 {
+    assert(queue->backlogs[item->event.app->index].held > 0);
     queue->backlogs[item->event.app->index].held--;
     counter_subtract(queue->counters, COUNTER_webhook_events_waiting, 1);
     free(item);
@@ -140,6 +141,7 @@ static void table_grow(struct webhook_queue *queue)
 
 static void delay(struct webhook_queue *queue, struct webhook_item *item, uint64_t now_ms)
 {
+    assert(is_delayed_kind(item->event.kind));
     if (queue->delayed >= queue->table_capacity) table_grow(queue);
     item->at_ms = now_ms + queue->options->webhook_delay_ms;
     item->hash = hash_of(&item->event);
@@ -154,6 +156,7 @@ static void delay(struct webhook_queue *queue, struct webhook_item *item, uint64
 /* Out of the list and the table. */
 static void take_from_delayed(struct webhook_queue *queue, struct webhook_item *item)
 {
+    assert(queue->delayed > 0);
     *(item->previous != NULL ? &item->previous->next : &queue->delayed_first) = item->next;
     *(item->next != NULL ? &item->next->previous : &queue->delayed_last) = item->previous;
     struct webhook_item **place = chain_of(queue, item->hash);
@@ -191,6 +194,7 @@ static void wait_for_request(struct webhook_queue *queue, struct webhook_item *i
 
 static void end_delay(struct webhook_queue *queue, struct webhook_item *item, uint64_t now_ms)
 {
+    assert(queue->delayed > 0);
     take_from_delayed(queue, item);
     if (app_has_webhook(item->event.app, item->event.kind))
         wait_for_request(queue, item, now_ms);
@@ -216,6 +220,7 @@ void webhook_queue_flush(struct webhook_queue *queue, uint64_t now_ms)
 enum rc webhook_queue_add(struct webhook_queue *queue, struct webhook_item *item, uint64_t now_ms)
 {
     const struct webhook_event *event = &item->event;
+    assert(event->app->index < queue->options->app.count);
     struct backlog *backlog = &queue->backlogs[event->app->index];
     webhook_queue_end_delays(queue, now_ms); /* what is over is no longer cancelled */
     bool is_wanted = app_has_webhook(event->app, event->kind);
@@ -246,6 +251,7 @@ uint64_t webhook_queue_delay_ends_at_ms(const struct webhook_queue *queue)
 
 uint64_t webhook_queue_ready_at_ms(const struct webhook_queue *queue, uint32_t app)
 {
+    assert(app < queue->options->app.count);
     const struct backlog *backlog = &queue->backlogs[app];
     if (backlog->first == NULL) return UINT64_MAX;
     bool is_full = backlog->waiting >= WEBHOOK_REQUEST_EVENTS_MAX || queue->is_flushing;
@@ -255,6 +261,7 @@ uint64_t webhook_queue_ready_at_ms(const struct webhook_queue *queue, uint32_t a
 
 uint32_t webhook_queue_held(const struct webhook_queue *queue, uint32_t app)
 {
+    assert(app < queue->options->app.count);
     return queue->backlogs[app].held;
 }
 
@@ -263,6 +270,7 @@ uint32_t webhook_queue_held(const struct webhook_queue *queue, uint32_t app)
 /* How many of the waiting events share the next body, which has then at most *bytes_r bytes. */
 static uint32_t choose(const struct webhook_queue *queue, const struct backlog *backlog, size_t *bytes_r)
 {
+    assert(backlog->first != NULL);
     uint32_t events_max = queue->options->webhook_batch_ms > 0 ? WEBHOOK_REQUEST_EVENTS_MAX : 1;
     uint32_t events = 0;
     *bytes_r = BODY_BEGIN_MAX + strlen(BODY_END);
@@ -277,6 +285,7 @@ static uint32_t choose(const struct webhook_queue *queue, const struct backlog *
 
 static struct webhook_item *take_waiting(struct backlog *backlog)
 {
+    assert(backlog->first != NULL && backlog->waiting > 0);
     struct webhook_item *item = backlog->first;
     backlog->first = item->next;
     if (item->next == NULL) backlog->end = &backlog->first;
@@ -287,6 +296,7 @@ static struct webhook_item *take_waiting(struct backlog *backlog)
 struct webhook_request *webhook_queue_take(struct webhook_queue *queue, uint32_t app, uint64_t now_ms,
                                            uint64_t wall_ms)
 {
+    assert(app < queue->options->app.count);
     struct backlog *backlog = &queue->backlogs[app];
     if (webhook_queue_ready_at_ms(queue, app) > now_ms) return NULL;
     size_t bytes;
@@ -314,6 +324,7 @@ struct webhook_request *webhook_queue_take(struct webhook_queue *queue, uint32_t
 
 void webhook_queue_done(struct webhook_queue *queue, struct webhook_request *request, bool is_sent)
 {
+    assert(queue->backlogs[request->app->index].held >= request->events);
     enum counter counter = is_sent ? COUNTER_webhook_events_sent : COUNTER_webhook_events_dropped;
     counter_add(queue->counters, counter, request->events);
     counter_subtract(queue->counters, COUNTER_webhook_events_waiting, request->events);
