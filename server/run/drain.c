@@ -7,6 +7,8 @@
 #include "server/connection/door.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
+
 #define SLICE          512 /* connections told in one turn */
 #define OTHERS_WAIT_MS 20  /* how often to look whether the other shards are done */
 
@@ -28,6 +30,7 @@ static void tell(struct shard *shard, struct connection *connection)
 
 bool drain_go_on(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     if (!shard->is_draining) {
         shard->is_draining = true;
         shard->drain.until_ms = shard->now_ms + shard->options->drain_ms_max;

@@ -20,6 +20,7 @@
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define LETTERS_PER_BOX 512 /* in one turn: a busy sender does not keep the shard from its sockets */
@@ -43,6 +44,7 @@ static void take_answer(struct shard *shard, struct query *query)
 
 enum rc letters_take_one(struct shard *shard, uint32_t from, const struct letter *letter)
 {
+    assert(owner_is_me(&shard->owner));
     trace_note(&shard->trace,
                (struct trace_event){.kind = TRACE_LETTER, .what = letter->kind, .from = (uint16_t)from});
     switch ((enum letter_kind)letter->kind) {
@@ -120,6 +122,7 @@ static void resume_paused(struct shard *shard)
 
 void letters_take(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     take_lane(shard, LETTER_LANE_DELIVERIES);
     if (post_deliveries_wait(shard)) return;
     /* Whoever comes first may fill the mailboxes: other shards' requests and our own publishers take turns. */

@@ -26,6 +26,7 @@
 #include "server/system/log.h"
 #include "server/webhook/webhook.h"
 
+#include <assert.h>
 #include <ck_pr.h>
 #include <errno.h>
 #include <stddef.h>
@@ -307,6 +308,7 @@ static void turn_count(struct shard *shard)
 
 bool turn_run(struct shard *shard)
 {
+    assert(owner_is_me(&shard->owner));
     bool is_calm = turn_sleep(shard); /* the only place that sleeps */
     turn_take_completions(shard);     /* bytes in -> frames -> messages -> letters */
     crowd_look(shard);                /* may those who publish be read? */
