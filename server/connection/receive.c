@@ -6,6 +6,7 @@
 #include "server/connection/receive.h"
 
 #include "core/span.h"
+#include "core/trace.h"
 #include "net/frame.h"
 #include "net/ring.h"
 #include "server/connection/component.h"
@@ -368,8 +369,12 @@ static void run_queue(struct shard *shard, struct slot_queue *queue, uint32_t mo
 {
     uint32_t done = 0;
     while (queue->count > 0 && done < most && monotonic_us() < until_us) {
-        if (take_turn(shard, &shard->connections[slot_queue_take(queue)])) done++;
+        uint32_t slot = slot_queue_take(queue);
+        trace_note(&shard->trace, (struct trace_event){.kind = TRACE_HANDSHAKE, .slot = slot});
+        trace_hold(&shard->trace, slot);
+        if (take_turn(shard, &shard->connections[slot])) done++;
     }
+    trace_let_go(&shard->trace);
 }
 
 void receive_run_handshakes(struct shard *shard)
