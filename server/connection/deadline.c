@@ -34,6 +34,7 @@ void deadline_of_reader(struct shard *shard, struct connection *connection)
 
 bool deadline_look_at_reader(struct shard *shard, struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (shard->now_ms >= connection->moved_ms + reader_ms_max(shard, connection)) return false;
     look_at_reader_later(shard, connection);
     return true;
@@ -88,12 +89,14 @@ static uint64_t ping_at_ms(const struct shard *shard, const struct connection *c
 
 uint64_t deadline_silence_at_ms(const struct shard *shard, const struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     if (connection_is_pinged(connection)) return connection->pinged_ms + shard->options->pong_ms_max;
     return ping_at_ms(shard, connection);
 }
 
 uint64_t deadline_stale_at_ms(struct shard *shard, const struct connection *connection)
 {
+    assert(owner_is_me(&shard->owner));
     const struct outbox *outbox = shard_outbox(shard, connection);
     uint64_t age_ms_max = shard->options->outbox_age_ms_max;
     if (connection->unsent_ms > 0) return connection->unsent_ms + age_ms_max;
