@@ -68,8 +68,8 @@ static void end(struct shard *shard, struct connection *connection, bool may_go_
     }
 }
 
-void answer(struct shard *shard, struct connection *connection, unsigned status, const char *type, struct text body,
-            const char *extra_headers)
+void http_answer(struct shard *shard, struct connection *connection, unsigned status, const char *type,
+                 struct text body, const char *extra_headers)
 {
     assert(owner_is_me(&shard->owner));
     struct http_answer what = {.status = status, .content_type = type, .extra_headers = extra_headers};

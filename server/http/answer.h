@@ -14,9 +14,9 @@ struct shard;
 
 /* Answers the connection's request, and makes ready for the next one if there may be one: a request whose body was not
  * read to its end was the last. */
-void answer(struct shard *shard, struct connection *connection, unsigned status, const char *type, struct text body,
-            const char *extra_headers);
-/* Like answer(), with a body that lives as long as the program, which is not copied. */
+void http_answer(struct shard *shard, struct connection *connection, unsigned status, const char *type,
+                 struct text body, const char *extra_headers);
+/* Like http_answer(), with a body that lives as long as the program, which is not copied. */
 void answer_static(struct shard *shard, struct connection *connection, unsigned status, const char *type,
                    struct text body, const char *extra_headers);
 /* Says a sentence of cause and cure, a line's length at most, after which the connection ends. */

@@ -13,7 +13,7 @@ void api_answer(struct shard *shard, struct connection *connection, unsigned sta
                 struct text body)
 {
     assert(owner_is_me(&shard->owner));
-    answer(shard, connection, status, type, body, NULL);
+    http_answer(shard, connection, status, type, body, NULL);
 }
 
 void api_refuse(struct shard *shard, struct connection *connection, const struct api_refusal *refusal)
@@ -36,7 +36,7 @@ void api_refuse(struct shard *shard, struct connection *connection, const struct
         body[strlen(text)] = '\n';
         line = (struct text){body, strlen(text) + 1};
     }
-    answer(shard, connection, refusal->status, API_TEXT, line, extra);
+    http_answer(shard, connection, refusal->status, API_TEXT, line, extra);
     free(body);
     free(refusal->memory);
 }

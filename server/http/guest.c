@@ -76,7 +76,7 @@ static void refuse(struct shard *shard, struct connection *connection, const str
     to = json_text_write(to, text_of(refusal->text));
     to = text_put(to, text_of(tail));
     counter_add(&shard->counters, COUNTER_http_refused, 1);
-    answer(shard, connection, refusal->status, ANSWER_JSON, text_between(body, to), extra);
+    http_answer(shard, connection, refusal->status, ANSWER_JSON, text_between(body, to), extra);
 }
 
 /* ---- requests ---- */
@@ -202,6 +202,6 @@ void guest_receive(struct shard *shard, struct connection *connection, const str
     if (refusal.status != 0) {
         refuse(shard, connection, &refusal);
     } else {
-        answer(shard, connection, 200, ANSWER_JSON, text, NO_STORE);
+        http_answer(shard, connection, 200, ANSWER_JSON, text, NO_STORE);
     }
 }

@@ -46,7 +46,7 @@ void request_answer_for_server(struct shard *shard, struct connection *connectio
     if (http_reader_has_body(connection->http)) {
         answer_refuse(shard, connection, 413, request_malformed_text(413), NULL);
     } else {
-        answer(shard, connection, 200, NULL, (struct text){0}, "Allow: GET, HEAD, POST, OPTIONS\r\n");
+        http_answer(shard, connection, 200, NULL, (struct text){0}, "Allow: GET, HEAD, POST, OPTIONS\r\n");
     }
 }
 
