@@ -178,7 +178,7 @@ static void lobby_on_close(struct shard *shard, struct connection *connection, e
     unsubscribe_all(shard, connection);
 }
 
-const struct component lobby = {
+const struct component component_lobby = {
     .name = "lobby",
     .has_subprotocols = true,
     .is_throttled = true,

@@ -8,7 +8,7 @@
 
 struct query;
 
-extern const struct component lobby;
+extern const struct component component_lobby;
 
 /* From a home: what a connection that ends has said is out. Takes over the query. */
 void lobby_answered(struct shard *shard, struct query *query);

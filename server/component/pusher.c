@@ -108,13 +108,13 @@ static enum rc pusher_on_open(struct shard *shard, struct connection *connection
     (void)refusal_r;
     struct app *app = NULL;
     enum close_reason reason = judge(shard, connection, request, &app);
-    struct pusher *pusher_of = pool_take(&shard->pusher.pool);
-    if (pusher_of == NULL) {
+    struct pusher *pusher = pool_take(&shard->pusher.pool);
+    if (pusher == NULL) {
         if (app != NULL) ck_pr_dec_64(&app->connections);
         return RC_ENOMEM;
     }
-    *pusher_of = (struct pusher){.app = app, .random = 1 + arc4random_uniform(UINT32_MAX)};
-    connection->pusher = pusher_of;
+    *pusher = (struct pusher){.app = app, .random = 1 + arc4random_uniform(UINT32_MAX)};
+    connection->pusher = pusher;
     receive_opened(shard, connection);
     if (connection->state != CONNECTION_OPEN) return RC_OK; /* no memory for the 101 */
     if (reason == CLOSE_NONE) {
@@ -153,8 +153,8 @@ static bool has_pending(const struct connection *connection)
 static bool pusher_has_unanswered(struct shard *shard, struct connection *connection)
 {
     (void)shard;
-    const struct pusher *pusher_of = connection->pusher;
-    return pusher_of->asked > 0 || pusher_of->watches > 0 || has_pending(connection);
+    const struct pusher *pusher = connection->pusher;
+    return pusher->asked > 0 || pusher->watches > 0 || has_pending(connection);
 }
 
 static void pusher_on_error(struct shard *shard, struct connection *connection, enum close_reason reason)
@@ -166,11 +166,11 @@ static void pusher_on_error(struct shard *shard, struct connection *connection, 
 static void pusher_on_close(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
     (void)reason;
-    struct pusher *pusher_of = connection->pusher;
+    struct pusher *pusher = connection->pusher;
     connection->pusher = NULL;
-    if (pusher_of->app != NULL) ck_pr_dec_64(&pusher_of->app->connections);
-    pusher_free_user(pusher_of);
-    pool_give(&shard->pusher.pool, pusher_of);
+    if (pusher->app != NULL) ck_pr_dec_64(&pusher->app->connections);
+    pusher_free_user(pusher);
+    pool_give(&shard->pusher.pool, pusher);
     unsubscribe_all(shard, connection);
 }
 
@@ -356,7 +356,7 @@ void pusher_answered(struct shard *shard, struct query *query)
     query_free(&shard->counters, query);
 }
 
-const struct component pusher = {
+const struct component component_pusher = {
     .name = "pusher",
     .judges_origin = true,
     .serves = pusher_serves,

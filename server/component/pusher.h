@@ -14,7 +14,7 @@
 struct name;
 struct query;
 
-extern const struct component pusher;
+extern const struct component component_pusher;
 
 /* From a home: the answer to what a client asked. Takes over the query. */
 void pusher_answered(struct shard *shard, struct query *query);

@@ -21,12 +21,12 @@
 /* Counts the event; true: it is one too many in this second. */
 static bool is_too_fast(const struct command *command)
 {
-    struct pusher *pusher_of = command->pusher;
-    if (command->shard->now_ms >= pusher_of->events_ms + SECOND_MS) {
-        pusher_of->events_ms = command->shard->now_ms;
-        pusher_of->events = 0;
+    struct pusher *pusher = command->pusher;
+    if (command->shard->now_ms >= pusher->events_ms + SECOND_MS) {
+        pusher->events_ms = command->shard->now_ms;
+        pusher->events = 0;
     }
-    return ++pusher_of->events > pusher_of->app->client_events_per_second;
+    return ++pusher->events > pusher->app->client_events_per_second;
 }
 
 static struct publisher publisher_of(const struct command *command, bool is_excluded)

@@ -176,12 +176,12 @@ static void subscribe_as_asked(const struct command *command, const struct asked
 /* Subscriptions in a window are counted because each may be told to a whole channel. */
 bool pusher_asks_too_fast(const struct command *command)
 {
-    struct pusher *pusher_of = command->pusher;
-    if (command->shard->now_ms >= pusher_of->subscribes_ms + WINDOW_MS) {
-        pusher_of->subscribes_ms = command->shard->now_ms;
-        pusher_of->subscribes = 0;
+    struct pusher *pusher = command->pusher;
+    if (command->shard->now_ms >= pusher->subscribes_ms + WINDOW_MS) {
+        pusher->subscribes_ms = command->shard->now_ms;
+        pusher->subscribes = 0;
     }
-    return ++pusher_of->subscribes > 2 * pusher_of->app->channels_max;
+    return ++pusher->subscribes > 2 * pusher->app->channels_max;
 }
 
 /* The subscription, or NULL; a name that is no channel's has none. */

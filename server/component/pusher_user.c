@@ -36,10 +36,10 @@ static struct user *user_new(struct text id, struct text info, struct text data)
     return user;
 }
 
-void pusher_free_user(struct pusher *pusher_of)
+void pusher_free_user(struct pusher *pusher)
 {
-    free(pusher_of->user);
-    pusher_of->user = NULL;
+    free(pusher->user);
+    pusher->user = NULL;
 }
 
 /* ---- signing in ---- */

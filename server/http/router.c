@@ -18,7 +18,7 @@
 
 #include <assert.h>
 
-static const struct component *const components[] = {&lobby, &pusher};
+static const struct component *const components[] = {&component_lobby, &component_pusher};
 
 static const struct component *component_for(struct text path)
 {
@@ -55,7 +55,7 @@ static void upgrade(struct shard *shard, struct connection *connection, const st
         answer_refuse(shard, connection, 404, "No WebSocket here: connect to /, /room/NAME or /app/KEY.", NULL);
         return;
     }
-    if (component == &lobby && !shard->options->rooms) {
+    if (component == &component_lobby && !shard->options->rooms) {
         answer_refuse(shard, connection, 404, "There are no rooms here (--rooms=no): connect to /app/KEY.", NULL);
         return;
     }
@@ -89,7 +89,8 @@ static const struct web_page *find_page(const struct shard *shard, const struct 
     const struct web_page *page = web_find(request->path);
     bool is_chats = page == NULL || !page->is_for_all;
     *refusal_r = (struct refusal){404, "Nothing is here: the chat is at /."};
-    if (page == NULL && lobby.serves(request->path) && lobby_has_room(request->path, refusal_r)) page = web_chat();
+    if (page == NULL && component_lobby.serves(request->path) && lobby_has_room(request->path, refusal_r))
+        page = web_chat();
     if (page == NULL || !is_chats) return page;
     if (!shard->options->page || !shard->options->rooms) {
         *refusal_r = (struct refusal){404, "Nothing is here: the chat is off (--page=no, --rooms=no)."};
@@ -125,7 +126,7 @@ static void plain(struct shard *shard, struct connection *connection, const stru
 static bool is_for_socket(const struct http_request *request)
 {
     return upgrade_is_asked(request) || http_request_header_count(request, "sec-websocket-key") > 0 ||
-           (component_for(request->path) == &pusher && !api_serves(request->path));
+           (component_for(request->path) == &component_pusher && !api_serves(request->path));
 }
 
 /* A request, or the head of one whose body is announced: what takes no body refuses it by its head alone. */
