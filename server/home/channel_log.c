@@ -25,7 +25,7 @@ static struct channel_log *log_new(struct shard *shard, struct roster *roster)
     const struct history_rule *rule = roster->rule;
     struct channel_log *log = malloc(sizeof *log);
     if (log == NULL) return NULL;
-    bool is_unseen = !log_is_seen(shard, roster);
+    bool is_unseen = !channel_log_is_seen(shard, roster);
     *log = (struct channel_log){
         .roster = roster,
         .rule = rule,
@@ -35,11 +35,11 @@ static struct channel_log *log_new(struct shard *shard, struct roster *roster)
     };
     log->waiting_end = &log->waiting;
     if (is_unseen) {
-        log_choose_epoch_unseen(shard, &roster->channel->name, log->window.last.epoch);
+        channel_log_choose_epoch_unseen(shard, &roster->channel->name, log->window.last.epoch);
     } else if (!rule->durable) {
-        log_choose_epoch(log->window.last.epoch);
+        channel_log_choose_epoch(log->window.last.epoch);
     }
-    log_begin(shard, log);
+    channel_log_begin(shard, log);
     return log;
 }
 
@@ -51,13 +51,13 @@ enum rc channel_log_open(struct shard *shard, struct roster *roster, struct chan
         if (roster->rule == NULL) return RC_ENOENT;
         roster->log = log_new(shard, roster);
         if (roster->log == NULL) return RC_ENOMEM;
-        log_set_timer(shard, roster->log); /* whatever becomes of what it was made for */
-        log_bound(shard, roster->log);
+        channel_log_set_timer(shard, roster->log); /* whatever becomes of what it was made for */
+        channel_log_bound(shard, roster->log);
     }
     struct channel_log *log = *log_r = roster->log;
-    log_touch(shard, log);
+    channel_log_touch(shard, log);
     if (log->state == LOG_UNREAD) {
-        enum rc rc = log_ask_window(shard, log);
+        enum rc rc = channel_log_ask_window(shard, log);
         if (rc != RC_OK) return rc;
     }
     if (log->state == LOG_READING) return RC_PENDING;
@@ -71,8 +71,8 @@ enum rc channel_log_keep(struct shard *shard, struct channel_log *log, struct me
 {
     assert(owner_is_me(&shard->owner));
     assert(log->state == LOG_READY);
-    log_mark_seen(shard, log);
-    struct message *placed = log_place(shard, log, &message);
+    channel_log_mark_seen(shard, log);
+    struct message *placed = channel_log_place(shard, log, &message);
     if (placed == NULL) {
         channel_log_refuse(shard, log, RC_ENOMEM, message, query, receipt);
         return RC_OK;
@@ -81,11 +81,11 @@ enum rc channel_log_keep(struct shard *shard, struct channel_log *log, struct me
     log->given_ms = placed->time_ms;
     log->used_ms = shard->now_ms;
     if (log->rule->durable) {
-        log_ask_append(shard, log, message, placed, query, receipt);
+        channel_log_ask_append(shard, log, message, placed, query, receipt);
         return post_deliveries_wait(shard) ? RC_PENDING : RC_OK; /* it cannot be heard how this one fares */
     }
     message_drop(&shard->counters, message);
-    return log_kept(shard, log, placed, query, receipt);
+    return channel_log_kept(shard, log, placed, query, receipt);
 }
 
 bool channel_log_is_whole(const struct channel_log *log, const struct position *from)
@@ -99,12 +99,12 @@ bool channel_log_is_whole(const struct channel_log *log, const struct position *
 enum rc channel_log_wait(struct shard *shard, struct channel_log *log, const struct letter *letter)
 {
     assert(owner_is_me(&shard->owner));
-    const struct message *message = log_message_of(letter);
+    const struct message *message = channel_log_message_of(letter);
     assert(log->state == LOG_READING);
-    if (message != NULL && !log_has_room(shard, message)) return RC_EFULL;
+    if (message != NULL && !channel_log_has_room(shard, message)) return RC_EFULL;
     struct log_wait *wait = malloc(sizeof *wait);
     if (wait == NULL) return RC_ENOMEM;
-    if (message != NULL) log_count_waiting(shard, message, true);
+    if (message != NULL) channel_log_count_waiting(shard, message, true);
     *wait = (struct log_wait){.letter = *letter};
     *log->waiting_end = wait;
     log->waiting_end = &wait->next;
@@ -118,22 +118,22 @@ static void save_loss(struct shard *shard, struct channel_log *log)
 {
     log->save_at_ms = shard->now_ms + SAVE_AGAIN_MS; /* if this fails, now or later */
     if (log->state == LOG_UNREAD) {
-        log_ask_window(shard, log);
+        channel_log_ask_window(shard, log);
     } else {
-        log_ask_loss(shard, log);
+        channel_log_ask_loss(shard, log);
     }
 }
 
 bool channel_log_run(struct shard *shard, struct channel_log *log)
 {
     assert(owner_is_me(&shard->owner));
-    log_trim(shard, log);
-    if (log_may_save_loss(log) && shard->now_ms >= log->save_at_ms) save_loss(shard, log);
-    if (!log_may_go(log) || shard->now_ms < log->used_ms + log_idle_ms(log)) {
-        log_note_due(shard, log);
+    channel_log_trim(shard, log);
+    if (channel_log_may_save_loss(log) && shard->now_ms >= log->save_at_ms) save_loss(shard, log);
+    if (!channel_log_may_go(log) || shard->now_ms < log->used_ms + channel_log_idle_ms(log)) {
+        channel_log_note_due(shard, log);
         return true;
     }
-    log_free(shard, log);
+    channel_log_forget(shard, log);
     return false;
 }
 
@@ -142,8 +142,8 @@ bool channel_log_left(struct shard *shard, struct channel_log *log)
     assert(owner_is_me(&shard->owner));
     log->used_ms = shard->now_ms;
     if (!channel_log_run(shard, log)) return false;
-    log_bound(shard, log); /* others may go now that had to stay */
-    log_note_due(shard, log);
+    channel_log_bound(shard, log); /* others may go now that had to stay */
+    channel_log_note_due(shard, log);
     return true;
 }
 
@@ -155,10 +155,10 @@ void channel_log_free(struct shard *shard, struct channel_log *log)
     while (log->waiting != NULL) {
         struct log_wait *wait = log->waiting;
         log->waiting = wait->next;
-        const struct message *message = log_message_of(&wait->letter);
-        if (message != NULL) log_count_waiting(shard, message, false);
+        const struct message *message = channel_log_message_of(&wait->letter);
+        if (message != NULL) channel_log_count_waiting(shard, message, false);
         exchange_drop(&shard->counters, &wait->letter);
         free(wait);
     }
-    log_free(shard, log);
+    channel_log_forget(shard, log);
 }

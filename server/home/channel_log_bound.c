@@ -34,16 +34,16 @@ static struct log_list *list_of(struct shard *shard, const struct channel_log *l
     return log->is_listed_empty ? &shard->home.empty_logs : &shard->home.logs;
 }
 
-void log_begin(struct shard *shard, struct channel_log *log)
+void channel_log_begin(struct shard *shard, struct channel_log *log)
 {
     assert(owner_is_me(&shard->owner));
     log->is_listed_empty = true;
     TAILQ_INSERT_TAIL(&shard->home.empty_logs, log, entry);
     counter_add(&shard->counters, COUNTER_history_logs, 1);
-    log_count(shard, log);
+    channel_log_count(shard, log);
 }
 
-void log_count(struct shard *shard, struct channel_log *log)
+void channel_log_count(struct shard *shard, struct channel_log *log)
 {
     assert(owner_is_me(&shard->owner));
     uint64_t bytes = fixed_bytes(log) + log->window.bytes;
@@ -56,14 +56,14 @@ void log_count(struct shard *shard, struct channel_log *log)
     TAILQ_INSERT_TAIL(list_of(shard, log), log, entry);
 }
 
-void log_touch(struct shard *shard, struct channel_log *log)
+void channel_log_touch(struct shard *shard, struct channel_log *log)
 {
     assert(owner_is_me(&shard->owner));
     TAILQ_REMOVE(list_of(shard, log), log, entry);
     TAILQ_INSERT_TAIL(list_of(shard, log), log, entry);
 }
 
-void log_free(struct shard *shard, struct channel_log *log)
+void channel_log_forget(struct shard *shard, struct channel_log *log)
 {
     assert(owner_is_me(&shard->owner));
     history_fini(&log->window, &shard->counters);
@@ -76,7 +76,7 @@ void log_free(struct shard *shard, struct channel_log *log)
 
 /* ---- making room ---- */
 
-bool log_knows_of_loss(const struct channel_log *log)
+bool channel_log_knows_of_loss(const struct channel_log *log)
 {
     if (!log->rule->durable) return false;
     return log->is_torn || (log->is_stored && log->whole_from != log->stored_whole_from);
@@ -86,7 +86,7 @@ bool log_knows_of_loss(const struct channel_log *log)
  * go meanwhile. */
 static bool can_be_dropped(const struct channel_log *log)
 {
-    if (log->jobs > 0 || log->waiting != NULL || log_knows_of_loss(log)) return false;
+    if (log->jobs > 0 || log->waiting != NULL || channel_log_knows_of_loss(log)) return false;
     return log->is_unseen || roster_subscribers(log->roster) == 0;
 }
 
@@ -97,11 +97,11 @@ static bool drop_empty(struct shard *shard, const struct channel_log *newest)
         struct channel_log *log = TAILQ_FIRST(&shard->home.empty_logs);
         if (log == NULL) return false;
         if (log == newest || !can_be_dropped(log)) {
-            log_touch(shard, log);
+            channel_log_touch(shard, log);
             continue;
         }
         struct roster *roster = log->roster;
-        log_free(shard, log);
+        channel_log_forget(shard, log);
         home_set_timer(shard, roster);
         home_drop_if_unused(shard, roster->channel);
         return true;
@@ -117,11 +117,11 @@ static bool forget_oldest(struct shard *shard, const struct channel_log *newest)
     log_warn("history_bytes_max reached: the channels unused for longest forget messages");
     counter_add(&shard->counters, COUNTER_history_evictions, 1);
     history_forget_oldest(&oldest->window, &shard->counters);
-    log_count(shard, oldest);
+    channel_log_count(shard, oldest);
     return true;
 }
 
-void log_bound(struct shard *shard, const struct channel_log *newest)
+void channel_log_bound(struct shard *shard, const struct channel_log *newest)
 {
     assert(owner_is_me(&shard->owner));
     while (counter_get(&shard->counters, COUNTER_history_bytes) > shard->options->history_bytes_max) {
@@ -132,7 +132,7 @@ void log_bound(struct shard *shard, const struct channel_log *newest)
 
 /* ---- names never seen ---- */
 
-bool log_is_seen(const struct shard *shard, const struct roster *roster)
+bool channel_log_is_seen(const struct shard *shard, const struct roster *roster)
 {
     assert(owner_is_me(&shard->owner));
     uint64_t hash = roster->channel->name.hash;
@@ -140,7 +140,7 @@ bool log_is_seen(const struct shard *shard, const struct roster *roster)
     return roster->rule->durable && name_filter_may_have(store_seen(shard->store, shard->index), hash);
 }
 
-void log_note_seen(struct shard *shard, const struct name *channel)
+void channel_log_note_seen(struct shard *shard, const struct name *channel)
 {
     assert(owner_is_me(&shard->owner));
     uint64_t before = shard->home.seen.bytes;

@@ -37,9 +37,9 @@ struct log_job {
     struct receipt *receipt;   /* APPEND */
     struct log_behind *behind; /* APPEND: what follows it, oldest first */
     struct log_behind **behind_end;
-    struct query *query;   /* APPEND, or READ for a page, */
-    log_page_reader *page; /* which this writes */
-    struct join *join;     /* READ for who resumes; with neither: for the window */
+    struct query *query;           /* APPEND, or READ for a page, */
+    channel_log_page_reader *page; /* which this writes */
+    struct join *join;             /* READ for who resumes; with neither: for the window */
 };
 
 static struct log_job *job_new(struct shard *shard, struct channel_log *log, enum store_job_kind kind)
@@ -74,12 +74,12 @@ static enum rc ask(struct shard *shard, struct log_job *job)
 
 /* ---- asking ---- */
 
-enum rc log_ask_window(struct shard *shard, struct channel_log *log)
+enum rc channel_log_ask_window(struct shard *shard, struct channel_log *log)
 {
     assert(owner_is_me(&shard->owner));
     struct log_job *job = job_new(shard, log, STORE_READ);
     if (job == NULL) return RC_ENOMEM;
-    struct history_bounds bounds = log_bounds(shard, log);
+    struct history_bounds bounds = channel_log_bounds(shard, log);
     job->job.before = UINT64_MAX;
     job->job.count_max = (uint32_t)bounds.messages;
     job->job.bytes_max = bounds.bytes;
@@ -94,7 +94,7 @@ enum rc log_ask_window(struct shard *shard, struct channel_log *log)
     return rc;
 }
 
-void log_ask_loss(struct shard *shard, struct channel_log *log)
+void channel_log_ask_loss(struct shard *shard, struct channel_log *log)
 {
     assert(owner_is_me(&shard->owner));
     struct log_job *job = job_new(shard, log, STORE_LOSS);
@@ -105,11 +105,11 @@ void log_ask_loss(struct shard *shard, struct channel_log *log)
     if (!log->is_saving) job_free(shard, job);
 }
 
-void log_ask_append(struct shard *shard, struct channel_log *log, struct message *message, struct message *placed,
-                    struct query *query, struct receipt *receipt)
+void channel_log_ask_append(struct shard *shard, struct channel_log *log, struct message *message,
+                            struct message *placed, struct query *query, struct receipt *receipt)
 {
     assert(owner_is_me(&shard->owner));
-    enum rc rc = log_has_room(shard, placed) ? RC_ENOMEM : RC_EFULL;
+    enum rc rc = channel_log_has_room(shard, placed) ? RC_ENOMEM : RC_EFULL;
     struct log_job *job = rc == RC_ENOMEM ? job_new(shard, log, STORE_APPEND) : NULL;
     if (job != NULL) {
         job->job.message = placed;
@@ -122,7 +122,7 @@ void log_ask_append(struct shard *shard, struct channel_log *log, struct message
         rc = ask(shard, job);
         if (rc == RC_OK) {
             log->last_append = job;
-            log_count_waiting(shard, placed, true);
+            channel_log_count_waiting(shard, placed, true);
             return;
         }
         job->job.message = job->message = NULL;
@@ -148,7 +148,8 @@ enum rc channel_log_resume(struct shard *shard, struct channel_log *log, struct 
     return rc;
 }
 
-enum rc channel_log_read(struct shard *shard, struct channel_log *log, struct query *query, log_page_reader *page)
+enum rc channel_log_read(struct shard *shard, struct channel_log *log, struct query *query,
+                         channel_log_page_reader *page)
 {
     assert(owner_is_me(&shard->owner));
     struct log_job *job = job_new(shard, log, STORE_READ);
@@ -171,9 +172,9 @@ static void window_read(struct shard *shard, struct log_job *job)
 {
     struct channel_log *log = job->log;
     bool is_known = job->job.rc == RC_OK || job->job.rc == RC_ENOENT;
-    if (is_known) log_fill(shard, log, &job->job);
+    if (is_known) channel_log_fill(shard, log, &job->job);
     job_free(shard, job);
-    log_go_on(shard, log, is_known ? LOG_READY : LOG_FAILED);
+    channel_log_go_on(shard, log, is_known ? LOG_READY : LOG_FAILED);
 }
 
 /* What stands behind appends is bounded like what waits for the store, apart from it: it is there when that is full. */
@@ -197,7 +198,7 @@ static bool put_behind(struct shard *shard, struct channel_log *log, const struc
     return true;
 }
 
-bool log_lose_behind(struct shard *shard, struct channel_log *log, struct message *message)
+bool channel_log_lose_behind(struct shard *shard, struct channel_log *log, struct message *message)
 {
     assert(owner_is_me(&shard->owner));
     return put_behind(shard, log, &(struct log_behind){.message = message, .is_loss = true});
@@ -225,7 +226,7 @@ static void send_behind(struct shard *shard, struct channel_log *log, struct log
     while (list != NULL) {
         struct log_behind *behind = take_behind(shard, &list);
         if (behind->is_loss) {
-            log_send_unkept(shard, log, behind->message);
+            channel_log_send_unkept(shard, log, behind->message);
         } else {
             home_pass_on(shard, log->roster->channel, behind->message, behind->query, behind->receipt);
         }
@@ -240,9 +241,9 @@ void channel_log_refuse(struct shard *shard, struct channel_log *log, enum rc rc
     bool is_behind = false;
     if (query == NULL) {
         log_warn("a message goes out that its channel's history cannot keep: %s", rc_text(rc));
-        is_behind = log != NULL && log_lose_behind(shard, log, message);
+        is_behind = log != NULL && channel_log_lose_behind(shard, log, message);
     }
-    if (!is_behind) log_refuse(shard, log, rc, message, query, receipt);
+    if (!is_behind) channel_log_refuse_now(shard, log, rc, message, query, receipt);
 }
 
 static void appended(struct shard *shard, struct log_job *job)
@@ -260,16 +261,16 @@ static void appended(struct shard *shard, struct log_job *job)
     job->behind = NULL;
     job_free(shard, job);
     log->jobs++; /* it stays until what stands behind has gone */
-    log_count_waiting(shard, placed, false);
+    channel_log_count_waiting(shard, placed, false);
     if (rc == RC_OK) {
         message_drop(&shard->counters, message);
-        log_kept(shard, log, placed, query, receipt);
+        channel_log_kept(shard, log, placed, query, receipt);
     } else {
         message_drop(&shard->counters, placed);
-        log_refuse(shard, log, rc, message, query, receipt);
+        channel_log_refuse_now(shard, log, rc, message, query, receipt);
     }
     send_behind(shard, log, behind);
-    if (--log->jobs == 0) log_set_timer(shard, log);
+    if (--log->jobs == 0) channel_log_set_timer(shard, log);
 }
 
 static void loss_noted(struct shard *shard, struct log_job *job)
@@ -278,7 +279,7 @@ static void loss_noted(struct shard *shard, struct log_job *job)
     log->is_saving = false;
     if (job->job.rc == RC_OK) log->stored_whole_from = job->job.whole_from;
     job_free(shard, job);
-    log_set_timer(shard, log);
+    channel_log_set_timer(shard, log);
 }
 
 /* What the store has for a reader, as one run of frames; NULL: out of memory, or not all that is wanted. */
@@ -306,14 +307,14 @@ static void replay_read(struct shard *shard, struct log_job *job)
     join->is_looked_up = true;
     if (job->job.rc == RC_OK) join->stored = run_of(shard, &job->job);
     job_free(shard, job);
-    log_take_again(shard, &(struct letter){.join = join, .kind = LETTER_SUBSCRIBE});
+    channel_log_take_again(shard, &(struct letter){.join = join, .kind = LETTER_SUBSCRIBE});
 }
 
 static void page_read(struct shard *shard, struct log_job *job)
 {
     struct query *query = job->query;
     enum rc rc = job->page(job->log, query, &job->job);
-    log_set_timer(shard, job->log);
+    channel_log_set_timer(shard, job->log);
     job_free(shard, job);
     query_done(shard, query, rc);
 }
@@ -376,7 +377,7 @@ void channel_log_end(struct shard *shard)
         drop_waiting(shard, job->query, job->receipt);
         join_free(&shard->counters, job->join);
         drop_behind(shard, job->behind);
-        if (job->job.kind == STORE_APPEND) log_count_waiting(shard, job->job.message, false);
+        if (job->job.kind == STORE_APPEND) channel_log_count_waiting(shard, job->job.message, false);
         job_free(shard, job);
     }
 }

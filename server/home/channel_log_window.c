@@ -40,13 +40,14 @@ const struct history_rule *channel_log_rule(const struct shard *shard, const str
 
 /* ---- epochs ---- */
 
-void log_choose_epoch(char epoch[EPOCH_BYTES + 1])
+void channel_log_choose_epoch(char epoch[EPOCH_BYTES + 1])
 {
     random_word(epoch, EPOCH_BYTES);
     epoch[EPOCH_BYTES] = '\0';
 }
 
-void log_choose_epoch_unseen(const struct shard *shard, const struct name *channel, char epoch[EPOCH_BYTES + 1])
+void channel_log_choose_epoch_unseen(const struct shard *shard, const struct name *channel,
+                                     char epoch[EPOCH_BYTES + 1])
 {
     assert(owner_is_me(&shard->owner));
     word_of_number(channel->hash ^ shard->home.epoch_key, epoch, EPOCH_BYTES);
@@ -55,7 +56,7 @@ void log_choose_epoch_unseen(const struct shard *shard, const struct name *chann
 
 /* ---- the window ---- */
 
-struct history_bounds log_bounds(const struct shard *shard, const struct channel_log *log)
+struct history_bounds channel_log_bounds(const struct shard *shard, const struct channel_log *log)
 {
     assert(owner_is_me(&shard->owner));
     const struct history_rule *rule = log->rule;
@@ -66,12 +67,12 @@ struct history_bounds log_bounds(const struct shard *shard, const struct channel
     return bounds;
 }
 
-void log_trim(struct shard *shard, struct channel_log *log)
+void channel_log_trim(struct shard *shard, struct channel_log *log)
 {
     assert(owner_is_me(&shard->owner));
-    struct history_bounds bounds = log_bounds(shard, log);
+    struct history_bounds bounds = channel_log_bounds(shard, log);
     history_trim(&log->window, &shard->counters, &bounds, forget_ms(shard));
-    log_count(shard, log);
+    channel_log_count(shard, log);
 }
 
 static void add(struct shard *shard, struct channel_log *log, struct message *placed)
@@ -85,30 +86,30 @@ static void add(struct shard *shard, struct channel_log *log, struct message *pl
         history_skip(&log->window, placed->offset); /* readers get it; who resumes will be told that it is missing */
         counter_add(&shard->counters, COUNTER_history_unkept, 1);
     }
-    log_count(shard, log);
+    channel_log_count(shard, log);
 }
 
 /* ---- time ---- */
 
-bool log_may_save_loss(const struct channel_log *log)
+bool channel_log_may_save_loss(const struct channel_log *log)
 {
-    return log_knows_of_loss(log) && !log->is_saving && (log->state == LOG_READY || log->state == LOG_UNREAD);
+    return channel_log_knows_of_loss(log) && !log->is_saving && (log->state == LOG_READY || log->state == LOG_UNREAD);
 }
 
-bool log_may_go(const struct channel_log *log)
+bool channel_log_may_go(const struct channel_log *log)
 {
     return roster_subscribers(log->roster) == 0 && log->jobs == 0 && log->waiting == NULL;
 }
 
-uint64_t log_idle_ms(const struct channel_log *log)
+uint64_t channel_log_idle_ms(const struct channel_log *log)
 {
     if (log->is_unseen) return 0;
     if (!log->rule->durable) return log->given > 0 ? log->rule->ttl : 0;
-    if (!log_knows_of_loss(log)) return DURABLE_IDLE_MS;
+    if (!channel_log_knows_of_loss(log)) return DURABLE_IDLE_MS;
     return store_remembers_ms(log->rule->ttl); /* should the store never be told */
 }
 
-void log_note_due(struct shard *shard, struct channel_log *log)
+void channel_log_note_due(struct shard *shard, struct channel_log *log)
 {
     assert(owner_is_me(&shard->owner));
     uint64_t due_ms = UINT64_MAX, wall_ms = forget_ms(shard);
@@ -117,29 +118,30 @@ void log_note_due(struct shard *shard, struct channel_log *log)
         uint64_t left_ms = expires_ms > wall_ms ? expires_ms - wall_ms : 0;
         due_ms = shard->now_ms + (left_ms < LOOK_MS ? left_ms : LOOK_MS);
     }
-    if (log_may_save_loss(log) && log->save_at_ms < due_ms) due_ms = log->save_at_ms;
-    if (log_may_go(log) && log->used_ms + log_idle_ms(log) < due_ms) due_ms = log->used_ms + log_idle_ms(log);
+    if (channel_log_may_save_loss(log) && log->save_at_ms < due_ms) due_ms = log->save_at_ms;
+    if (channel_log_may_go(log) && log->used_ms + channel_log_idle_ms(log) < due_ms)
+        due_ms = log->used_ms + channel_log_idle_ms(log);
     log->roster->log_due_ms = due_ms;
 }
 
-void log_set_timer(struct shard *shard, struct channel_log *log)
+void channel_log_set_timer(struct shard *shard, struct channel_log *log)
 {
     assert(owner_is_me(&shard->owner));
-    log_note_due(shard, log);
+    channel_log_note_due(shard, log);
     home_set_timer(shard, log->roster);
 }
 
 /* ---- keeping ---- */
 
-void log_mark_seen(struct shard *shard, struct channel_log *log)
+void channel_log_mark_seen(struct shard *shard, struct channel_log *log)
 {
     assert(owner_is_me(&shard->owner));
     if (!log->is_unseen) return;
     log->is_unseen = false;
-    log_note_seen(shard, &log->roster->channel->name);
+    channel_log_note_seen(shard, &log->roster->channel->name);
 }
 
-struct message *log_place(struct shard *shard, struct channel_log *log, struct message **message)
+struct message *channel_log_place(struct shard *shard, struct channel_log *log, struct message **message)
 {
     assert(owner_is_me(&shard->owner));
     uint64_t time_ms = day_clock_ms(&shard->day_clock, shard->now_ms + shard->lost_ms);
@@ -162,18 +164,18 @@ static bool grows_old_by(struct shard *shard, struct channel_log *log, const str
     return history_expires_ms(&log->window, log->rule->ttl, forget_ms(shard)) == placed->time_ms + log->rule->ttl;
 }
 
-enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *placed, struct query *query,
-                 struct receipt *receipt)
+enum rc channel_log_kept(struct shard *shard, struct channel_log *log, struct message *placed, struct query *query,
+                         struct receipt *receipt)
 {
     assert(owner_is_me(&shard->owner));
     bool was_empty = log->window.count == 0;
     add(shard, log, placed);
-    log_trim(shard, log);
-    log_touch(shard, log);
+    channel_log_trim(shard, log);
+    channel_log_touch(shard, log);
     struct position position = log->window.last;
     struct roster *roster = log->roster;
-    log_bound(shard, log);
-    if (was_empty || grows_old_by(shard, log, placed)) log_set_timer(shard, log);
+    channel_log_bound(shard, log);
+    if (was_empty || grows_old_by(shard, log, placed)) channel_log_set_timer(shard, log);
     if (placed->origin == ORIGIN_ROOM) home_tell_room_message(shard, placed, position.epoch);
     enum rc rc = home_deliver(shard, roster->channel, placed);
     home_answer_publish(shard, query, receipt, RC_OK, &position); /* last: who is answered may publish the next */
@@ -183,21 +185,21 @@ enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *p
 /* Of a channel for whose log there was no memory it must at least not seem that nothing was ever said. */
 static void note_loss(struct shard *shard, const struct name *channel)
 {
-    if (channel_log_rule(shard, channel) != NULL) log_note_seen(shard, channel);
+    if (channel_log_rule(shard, channel) != NULL) channel_log_note_seen(shard, channel);
 }
 
-void log_send_unkept(struct shard *shard, struct channel_log *log, struct message *message)
+void channel_log_send_unkept(struct shard *shard, struct channel_log *log, struct message *message)
 {
     assert(owner_is_me(&shard->owner));
     counter_add(&shard->counters, COUNTER_history_unkept, 1);
-    if (log != NULL) log_mark_seen(shard, log);
+    if (log != NULL) channel_log_mark_seen(shard, log);
     if (log == NULL) note_loss(shard, &message->channel);
     if (log != NULL && log->state == LOG_READY) {
         log->whole_from = log->window.last.offset + 1;
     } else if (log != NULL) {
         log->is_torn = true;
     }
-    if (log != NULL) log_set_timer(shard, log); /* which tells the store */
+    if (log != NULL) channel_log_set_timer(shard, log); /* which tells the store */
     struct channel *channel = hub_find(&shard->hub, &message->channel);
     if (channel != NULL) {
         home_deliver(shard, channel, message);
@@ -206,13 +208,13 @@ void log_send_unkept(struct shard *shard, struct channel_log *log, struct messag
     }
 }
 
-void log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
-                struct query *query, struct receipt *receipt)
+void channel_log_refuse_now(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
+                            struct query *query, struct receipt *receipt)
 {
     assert(owner_is_me(&shard->owner));
     static const struct position nowhere;
     if (query == NULL) {
-        log_send_unkept(shard, log, message);
+        channel_log_send_unkept(shard, log, message);
         return;
     }
     message_drop(&shard->counters, message);
@@ -221,7 +223,7 @@ void log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct
 
 /* ---- what waits ---- */
 
-bool log_has_room(const struct shard *shard, const struct message *message)
+bool channel_log_has_room(const struct shard *shard, const struct message *message)
 {
     assert(owner_is_me(&shard->owner));
     uint64_t bytes = counter_get(&shard->counters, COUNTER_store_bytes_waiting);
@@ -230,7 +232,7 @@ bool log_has_room(const struct shard *shard, const struct message *message)
            bytes + history_message_bytes(message) <= shard->options->store_bytes_max;
 }
 
-void log_count_waiting(struct shard *shard, const struct message *message, bool is_more)
+void channel_log_count_waiting(struct shard *shard, const struct message *message, bool is_more)
 {
     assert(owner_is_me(&shard->owner));
     uint64_t sign = is_more ? 1 : UINT64_MAX; /* -1 */
@@ -238,7 +240,7 @@ void log_count_waiting(struct shard *shard, const struct message *message, bool 
     counter_add(&shard->counters, COUNTER_store_bytes_waiting, sign * history_message_bytes(message));
 }
 
-struct message *log_message_of(const struct letter *letter)
+struct message *channel_log_message_of(const struct letter *letter)
 {
     if (letter->kind == LETTER_PUBLISH) return letter->message;
     return letter->kind == LETTER_ASK ? letter->query->message : NULL;
@@ -267,7 +269,7 @@ static void take_keys(struct shard *shard, const struct channel_log *log, const 
     home_count_keys(shard);
 }
 
-void log_fill(struct shard *shard, struct channel_log *log, struct store_job *job)
+void channel_log_fill(struct shard *shard, struct channel_log *log, struct store_job *job)
 {
     assert(owner_is_me(&shard->owner));
     struct history *window = &log->window;
@@ -281,25 +283,25 @@ void log_fill(struct shard *shard, struct channel_log *log, struct store_job *jo
         }
         take_keys(shard, log, job);
     } else {
-        log_choose_epoch(window->last.epoch);
+        channel_log_choose_epoch(window->last.epoch);
     }
     log->given = window->last.offset;
     log->given_ms = job->last_ms;
     log->whole_from = log->stored_whole_from = job->whole_from;
     if (log->is_torn) log->whole_from = window->last.offset + 1;
     log->is_torn = false;
-    log_bound(shard, log);
-    log_set_timer(shard, log);
+    channel_log_bound(shard, log);
+    channel_log_set_timer(shard, log);
 }
 
-void log_take_again(struct shard *shard, const struct letter *letter)
+void channel_log_take_again(struct shard *shard, const struct letter *letter)
 {
     assert(owner_is_me(&shard->owner));
     bool is_join = letter->kind == LETTER_SUBSCRIBE;
     shard->take(shard, is_join ? letter->join->from : shard->index, letter);
 }
 
-void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_state state)
+void channel_log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_state state)
 {
     assert(owner_is_me(&shard->owner));
     log->state = state;
@@ -308,12 +310,12 @@ void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_st
         struct log_wait *wait = log->waiting;
         log->waiting = wait->next;
         if (log->waiting == NULL) log->waiting_end = &log->waiting;
-        struct message *message = log_message_of(&wait->letter);
-        if (message != NULL) log_count_waiting(shard, message, false);
-        log_take_again(shard, &wait->letter);
+        struct message *message = channel_log_message_of(&wait->letter);
+        if (message != NULL) channel_log_count_waiting(shard, message, false);
+        channel_log_take_again(shard, &wait->letter);
         free(wait);
     }
     log->jobs--;
     if (log->state == LOG_FAILED) log->state = LOG_UNREAD; /* who comes next tries again */
-    log_set_timer(shard, log);
+    channel_log_set_timer(shard, log);
 }

@@ -24,49 +24,50 @@ struct store_job;
 const struct history_rule *channel_log_rule(const struct shard *shard, const struct name *channel);
 
 /* A new epoch. */
-void log_choose_epoch(char epoch[EPOCH_BYTES + 1]);
+void channel_log_choose_epoch(char epoch[EPOCH_BYTES + 1]);
 /* While nothing of a channel was ever to be kept its epoch is always the same one, so that who comes back to it has
  * missed nothing, though nobody remembers it; and nobody but us can tell which. */
-void log_choose_epoch_unseen(const struct shard *shard, const struct name *channel, char epoch[EPOCH_BYTES + 1]);
+void channel_log_choose_epoch_unseen(const struct shard *shard, const struct name *channel,
+                                     char epoch[EPOCH_BYTES + 1]);
 /* Something of the channel was to be kept: from here on only the store knows what it has. */
-void log_mark_seen(struct shard *shard, struct channel_log *log);
+void channel_log_mark_seen(struct shard *shard, struct channel_log *log);
 
 /* Is it time, and possible, to tell the store of a loss? */
-bool log_may_save_loss(const struct channel_log *log);
-/* May the log go? Nobody loses by it but who comes back later than log_idle_ms(). */
-bool log_may_go(const struct channel_log *log);
+bool channel_log_may_save_loss(const struct channel_log *log);
+/* May the log go? Nobody loses by it but who comes back later than channel_log_idle_ms(). */
+bool channel_log_may_go(const struct channel_log *log);
 /* How long a log stays when nobody subscribes to its channel and nothing is left in its window. */
-uint64_t log_idle_ms(const struct channel_log *log);
+uint64_t channel_log_idle_ms(const struct channel_log *log);
 /* Tells the roster when the log has something to do (roster->log_due_ms); and has its timer set. */
-void log_note_due(struct shard *shard, struct channel_log *log);
-void log_set_timer(struct shard *shard, struct channel_log *log);
+void channel_log_note_due(struct shard *shard, struct channel_log *log);
+void channel_log_set_timer(struct shard *shard, struct channel_log *log);
 
 /* Forgets what is too old, or too much for its rule. */
-void log_trim(struct shard *shard, struct channel_log *log);
+void channel_log_trim(struct shard *shard, struct channel_log *log);
 /* The message with the next offset; NULL: out of memory. Leaves *message the caller's, which may be another one. */
-struct message *log_place(struct shard *shard, struct channel_log *log, struct message **message);
+struct message *channel_log_place(struct shard *shard, struct channel_log *log, struct message **message);
 /* The bounds of the window: a durable channel's is only the end of what the store has. */
-struct history_bounds log_bounds(const struct shard *shard, const struct channel_log *log);
+struct history_bounds channel_log_bounds(const struct shard *shard, const struct channel_log *log);
 /* A message, which has its offset, is kept for good: it goes into the window and to the readers, and whoever waits is
  * answered. Takes over everything. */
-enum rc log_kept(struct shard *shard, struct channel_log *log, struct message *placed, struct query *query,
-                 struct receipt *receipt);
+enum rc channel_log_kept(struct shard *shard, struct channel_log *log, struct message *placed, struct query *query,
+                         struct receipt *receipt);
 /* What the store knows of the channel, or that it knows nothing: the log is READY. */
-void log_fill(struct shard *shard, struct channel_log *log, struct store_job *job);
+void channel_log_fill(struct shard *shard, struct channel_log *log, struct store_job *job);
 /* Sends a message that nobody waits for to the readers, unkept. Takes over a reference; log may be NULL. */
-void log_send_unkept(struct shard *shard, struct channel_log *log, struct message *message);
+void channel_log_send_unkept(struct shard *shard, struct channel_log *log, struct message *message);
 /* A message that could not be kept, when all before it have gone: whoever waits is told, or it goes out unkept. Takes
  * over everything; log may be NULL. */
-void log_refuse(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
-                struct query *query, struct receipt *receipt);
+void channel_log_refuse_now(struct shard *shard, struct channel_log *log, enum rc rc, struct message *message,
+                            struct query *query, struct receipt *receipt);
 /* What waited for the log is taken as if it came now. */
-void log_take_again(struct shard *shard, const struct letter *letter);
+void channel_log_take_again(struct shard *shard, const struct letter *letter);
 /* Goes on with what waited, which finds the log in this state. */
-void log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_state state);
+void channel_log_go_on(struct shard *shard, struct channel_log *log, enum channel_log_state state);
 
 /* The message that a letter brings; NULL: none. */
-struct message *log_message_of(const struct letter *letter);
+struct message *channel_log_message_of(const struct letter *letter);
 /* A message begins to wait for the store, or has done so. */
-void log_count_waiting(struct shard *shard, const struct message *message, bool is_more);
+void channel_log_count_waiting(struct shard *shard, const struct message *message, bool is_more);
 /* May this message wait for the store too? */
-bool log_has_room(const struct shard *shard, const struct message *message);
+bool channel_log_has_room(const struct shard *shard, const struct message *message);

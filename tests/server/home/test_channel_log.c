@@ -53,7 +53,7 @@ static void begin(void)
     roster = (struct roster){.channel = &channel, .log = channel_log};
     *channel_log = (struct channel_log){.roster = &roster, .rule = &rule, .state = LOG_READING, .is_unseen = true};
     channel_log->waiting_end = &channel_log->waiting;
-    log_begin(shard, channel_log);
+    channel_log_begin(shard, channel_log);
 }
 
 static void end(void)
@@ -98,7 +98,7 @@ Test(channel_log, what_waited_is_taken_again_in_order, .timeout = 5, .init = beg
     }
     cr_expect_eq(letters_count, 0);
     cr_expect_eq(counter_get(&shard->counters, COUNTER_store_waiting), 2, "what is published counts");
-    log_go_on(shard, channel_log, LOG_READY);
+    channel_log_go_on(shard, channel_log, LOG_READY);
     cr_assert_eq(letters_count, 4);
     for (uint32_t i = 0; i < 4; i++) {
         cr_expect_eq(letters[i].kind, came[i].kind);
