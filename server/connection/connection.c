@@ -33,17 +33,17 @@ static void enter(struct shard *shard, struct connection *connection, enum conne
 {
     static const uint16_t arrows[CONNECTION_STATES_MAX] = {
         [CONNECTION_FREE] = 1 << CONNECTION_TLS | 1 << CONNECTION_REQUEST,
-        [CONNECTION_TLS] = 1 << CONNECTION_REQUEST | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
-        [CONNECTION_REQUEST] = 1 << CONNECTION_ANSWERING | 1 << CONNECTION_JOINING | 1 << CONNECTION_LINGERING |
-                               1 << CONNECTION_DRAINING,
-        [CONNECTION_ANSWERING] = 1 << CONNECTION_REQUEST | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
-        [CONNECTION_JOINING] = 1 << CONNECTION_OPEN | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
+        [CONNECTION_TLS] = 1 << CONNECTION_REQUEST | 1 << CONNECTION_LINGERING | 1 << CONNECTION_REAPING,
+        [CONNECTION_REQUEST] =
+            1 << CONNECTION_ANSWERING | 1 << CONNECTION_JOINING | 1 << CONNECTION_LINGERING | 1 << CONNECTION_REAPING,
+        [CONNECTION_ANSWERING] = 1 << CONNECTION_REQUEST | 1 << CONNECTION_LINGERING | 1 << CONNECTION_REAPING,
+        [CONNECTION_JOINING] = 1 << CONNECTION_OPEN | 1 << CONNECTION_LINGERING | 1 << CONNECTION_REAPING,
         [CONNECTION_OPEN] =
-            1 << CONNECTION_SETTLING | 1 << CONNECTION_CLOSING | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
-        [CONNECTION_SETTLING] = 1 << CONNECTION_OPEN | 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
-        [CONNECTION_CLOSING] = 1 << CONNECTION_LINGERING | 1 << CONNECTION_DRAINING,
-        [CONNECTION_LINGERING] = 1 << CONNECTION_DRAINING,
-        [CONNECTION_DRAINING] = 1 << CONNECTION_FREE,
+            1 << CONNECTION_SETTLING | 1 << CONNECTION_CLOSING | 1 << CONNECTION_LINGERING | 1 << CONNECTION_REAPING,
+        [CONNECTION_SETTLING] = 1 << CONNECTION_OPEN | 1 << CONNECTION_LINGERING | 1 << CONNECTION_REAPING,
+        [CONNECTION_CLOSING] = 1 << CONNECTION_LINGERING | 1 << CONNECTION_REAPING,
+        [CONNECTION_LINGERING] = 1 << CONNECTION_REAPING,
+        [CONNECTION_REAPING] = 1 << CONNECTION_FREE,
     };
     assert(owner_is_me(&shard->owner));
     assert(arrows[connection->state] & 1 << next);
@@ -426,7 +426,7 @@ void connection_finish(struct shard *shard, struct connection *connection, enum 
     assert(owner_is_me(&shard->owner));
     if (connection_is_gone(connection)) return;
     uint32_t slot = shard_slot(shard, connection);
-    enter(shard, connection, CONNECTION_DRAINING); /* first: leaving may come back here */
+    enter(shard, connection, CONNECTION_REAPING); /* first: leaving may come back here */
     leave(shard, connection, reason);
     timer_clear(&shard->timers, &connection->timer);
     free_reader(connection);
@@ -441,7 +441,7 @@ void connection_finish(struct shard *shard, struct connection *connection, enum 
 void connection_operation_done(struct shard *shard, struct connection *connection)
 {
     assert(owner_is_me(&shard->owner));
-    if (connection->state != CONNECTION_DRAINING) return;
+    if (connection->state != CONNECTION_REAPING) return;
     if (connection->is_receiving || connection->is_awaiting || connection->is_shutting) return;
     /* Lists of slots still name it; they look at its state. */
     if (connection->is_starved || connection->is_paused || connection->is_shaking) return;

@@ -18,7 +18,7 @@ const char *connection_state_name(enum connection_state state)
         [CONNECTION_SETTLING] = "SETTLING",
         [CONNECTION_CLOSING] = "CLOSING",
         [CONNECTION_LINGERING] = "LINGERING",
-        [CONNECTION_DRAINING] = "DRAINING",
+        [CONNECTION_REAPING] = "DRAINING",
     };
     assert(state < CONNECTION_STATES_MAX);
     return names[state];

@@ -38,7 +38,7 @@ enum connection_state {
     CONNECTION_SETTLING,  /* the peer has said its last; what it has said before is still on its way back to it */
     CONNECTION_CLOSING,   /* our close frame is said; wait for the peer's, or for the timer */
     CONNECTION_LINGERING, /* all is said: once it is out, FIN; then wait for the peer's, or for the timer */
-    CONNECTION_DRAINING,  /* nothing more is read or said; wait until no operation is under way */
+    CONNECTION_REAPING,   /* nothing more is read or said; wait until no operation is under way */
     CONNECTION_STATES_MAX
 };
 
@@ -115,7 +115,7 @@ _Static_assert(sizeof(struct connection) == 192, "three cache lines");
 /* Has the connection ended, so that nothing more is read or said? */
 static inline bool connection_is_gone(const struct connection *connection)
 {
-    return connection->state == CONNECTION_DRAINING || connection->state == CONNECTION_FREE;
+    return connection->state == CONNECTION_REAPING || connection->state == CONNECTION_FREE;
 }
 
 /* May bytes be taken from the connection's socket now? */

@@ -148,7 +148,7 @@ void deadline_passed(struct shard *shard, struct connection *connection)
     assert(connection->state != CONNECTION_FREE && !timer_is_set(&connection->timer));
     switch (connection->state) {
     case CONNECTION_FREE:
-    case CONNECTION_DRAINING:
+    case CONNECTION_REAPING:
         break;
     case CONNECTION_REQUEST:
         if (!ask_how_far(shard, connection)) request_passed(shard, connection);

@@ -159,7 +159,7 @@ static void receive(struct shard *shard, struct connection *connection, struct b
         case CONNECTION_JOINING:
         case CONNECTION_SETTLING:
         case CONNECTION_LINGERING:
-        case CONNECTION_DRAINING:
+        case CONNECTION_REAPING:
         case CONNECTION_FREE:
             step = STEP_WAIT;
             break;
@@ -278,8 +278,7 @@ void receive_resumed(struct shard *shard, struct connection *connection)
 
 static bool is_reading(const struct connection *connection)
 {
-    return connection->state != CONNECTION_DRAINING && connection->state != CONNECTION_FREE &&
-           connection->tls != NULL;
+    return connection->state != CONNECTION_REAPING && connection->state != CONNECTION_FREE && connection->tls != NULL;
 }
 
 /* The session is over, or has failed: what is left of its bytes in `in` was not understood. */
@@ -402,7 +401,7 @@ void receive_retry_starved(struct shard *shard)
     for (uint32_t i = 0; i < shard->receive.starved.count; i++) {
         struct connection *connection = &shard->connections[shard->receive.starved.slots[i]];
         connection->is_starved = false;
-        if (connection->state == CONNECTION_DRAINING) {
+        if (connection->state == CONNECTION_REAPING) {
             connection_operation_done(shard, connection);
         } else if (connection->state == CONNECTION_REQUEST) {
             connection->is_choked = false;
@@ -421,7 +420,7 @@ static void receive_stopped(struct shard *shard, struct connection *connection, 
 {
     assert(connection->is_receiving && connection->state != CONNECTION_FREE);
     connection->is_receiving = false;
-    if (connection->state == CONNECTION_DRAINING) {
+    if (connection->state == CONNECTION_REAPING) {
         connection_operation_done(shard, connection);
     } else if (result == 0) {
         connection_ended(shard, connection);

@@ -128,7 +128,7 @@ static struct connection *connection_of(struct shard *shard, const struct comple
 static void writable(struct shard *shard, struct connection *connection)
 {
     connection->is_awaiting = false;
-    if (connection->state == CONNECTION_DRAINING) {
+    if (connection->state == CONNECTION_REAPING) {
         connection_operation_done(shard, connection);
     } else {
         flush_unblock(shard, connection);

@@ -59,7 +59,7 @@ static void take_completion(struct completion *completion)
     if (completion->kind == OP_UNACKED) deadline_measured(case_shard, connection, completion->result);
     if (completion->kind == OP_WRITABLE) connection->is_awaiting = false;
     if (completion->kind == OP_SHUTDOWN) connection->is_shutting = false;
-    if (completion->kind == OP_SHUTDOWN || connection->state == CONNECTION_DRAINING) {
+    if (completion->kind == OP_SHUTDOWN || connection->state == CONNECTION_REAPING) {
         connection_operation_done(case_shard, connection);
     } else if (completion->kind == OP_WRITABLE) {
         flush_unblock(case_shard, connection);
