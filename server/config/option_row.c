@@ -43,7 +43,7 @@ static void wrap(FILE *out, const char *text, int column)
     fputc('\n', out);
 }
 
-void options_help_row(FILE *out, const char *give, const char *help, const char *value_default)
+void option_row_help(FILE *out, const char *give, const char *help, const char *value_default)
 {
     char text[512];
     int column = fprintf(out, "  %s", give);

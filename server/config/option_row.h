@@ -38,4 +38,4 @@ char option_spell_variable(char letter);
 const char *option_spell(const char *name, char (*spell)(char), char *text_r, size_t size);
 
 /* Writes one row of --help: what to give, what it means, and its default unless that is "". */
-void options_help_row(FILE *out, const char *give, const char *help, const char *value_default);
+void option_row_help(FILE *out, const char *give, const char *help, const char *value_default);

@@ -7,7 +7,7 @@ static void show_row(FILE *out, const struct option_row *row)
     char flag[64], give[128];
     snprintf(give, sizeof give, "--%s%s%s", option_spell(row->name, option_spell_flag, flag, sizeof flag),
              row->unit[0] != '\0' ? " " : "", row->unit);
-    options_help_row(out, give, row->help, row->type->is_action ? "" : row->value_default);
+    option_row_help(out, give, row->help, row->type->is_action ? "" : row->value_default);
 }
 
 void options_help(FILE *out)

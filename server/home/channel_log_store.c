@@ -316,7 +316,7 @@ static void page_read(struct shard *shard, struct log_job *job)
     enum rc rc = job->page(job->log, query, &job->job);
     channel_log_set_timer(shard, job->log);
     job_free(shard, job);
-    query_done(shard, query, rc);
+    home_query_done(shard, query, rc);
 }
 
 static void take_answer(struct shard *shard, struct log_job *job)

@@ -50,14 +50,14 @@ enum rc home_answer_channel(const struct shard *shard, struct query *query)
 
 /* ---- answers ---- */
 
-void query_published(struct shard *shard, struct query *query, enum rc rc)
+void home_query_published(struct shard *shard, struct query *query, enum rc rc)
 {
     assert(owner_is_me(&shard->owner));
     if (rc == RC_OK) rc = home_answer_channel(shard, query);
-    query_done(shard, query, rc);
+    home_query_done(shard, query, rc);
 }
 
-void query_done(struct shard *shard, struct query *query, enum rc rc)
+void home_query_done(struct shard *shard, struct query *query, enum rc rc)
 {
     assert(owner_is_me(&shard->owner));
     query->rc = rc;
@@ -84,7 +84,7 @@ void home_count_keys(struct shard *shard)
 static void answer(struct shard *shard, struct query *query, enum rc rc, const struct position *position)
 {
     query->facts.position = *position;
-    query_published(shard, query, rc);
+    home_query_published(shard, query, rc);
 }
 
 void home_answer_publish(struct shard *shard, struct query *query, struct receipt *receipt, enum rc rc,

@@ -21,9 +21,9 @@ uint32_t home_users_of(const struct roster *roster);
 enum rc home_answer_channel(const struct shard *shard, struct query *query);
 
 /* Sends the answer back. Takes over the query. */
-void query_done(struct shard *shard, struct query *query, enum rc rc);
+void home_query_done(struct shard *shard, struct query *query, enum rc rc);
 /* What the query published has gone out, or could not. Takes over the query. */
-void query_published(struct shard *shard, struct query *query, enum rc rc);
+void home_query_published(struct shard *shard, struct query *query, enum rc rc);
 
 /* Answers whoever published, and who repeated that meanwhile. Takes over the query; NULLs are accepted. */
 void home_answer_publish(struct shard *shard, struct query *query, struct receipt *receipt, enum rc rc,

@@ -44,7 +44,7 @@ static enum rc look_for_repeat(struct shard *shard, const struct message *messag
         receipt->waiting = query;
     } else {
         query->facts.position = receipt->position;
-        query_published(shard, query, RC_OK);
+        home_query_published(shard, query, RC_OK);
     }
     return RC_PENDING;
 }

@@ -85,9 +85,9 @@ static enum rc answer(struct shard *shard, struct query *query)
     __builtin_unreachable();
 }
 
-void query_take(struct shard *shard, struct query *query)
+void home_query_take(struct shard *shard, struct query *query)
 {
     assert(owner_is_me(&shard->owner));
     enum rc rc = answer(shard, query);
-    if (rc != RC_PENDING) query_done(shard, query, rc);
+    if (rc != RC_PENDING) home_query_done(shard, query, rc);
 }

@@ -7,4 +7,4 @@ struct query;
 struct shard;
 
 /* Fills in the answer and sends it back. Takes over the query. */
-void query_take(struct shard *shard, struct query *query);
+void home_query_take(struct shard *shard, struct query *query);

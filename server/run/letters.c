@@ -60,7 +60,7 @@ enum rc letters_take_one(struct shard *shard, uint32_t from, const struct letter
     case LETTER_PUBLISH:
         return home_publish(shard, letter->message, NULL);
     case LETTER_ASK:
-        query_take(shard, letter->query);
+        home_query_take(shard, letter->query);
         return post_deliveries_wait(shard) ? RC_PENDING : RC_OK;
     case LETTER_SUBSCRIBED:
         subscribe_answered(shard, letter->join);

@@ -32,7 +32,7 @@
 uint64_t server_buffers_bytes(const struct options *options)
 {
     uint64_t shards = options->shards + (options->control.count > 0 ? 1 : 0);
-    return shards * shard_buffers_bytes(options) + exchange_bytes(shards, options->mailbox_letters);
+    return shards * shard_thread_buffers_bytes(options) + exchange_bytes(shards, options->mailbox_letters);
 }
 
 /* A port that a ringcast just killed still holds comes free within milliseconds: worth a moment's patience. */
@@ -122,8 +122,8 @@ static enum rc make_shards(struct server *server, char *reason_r, size_t reason_
     enum rc rc = exchange_init(&server->exchange, server->shards, server->shards_count, options->mailbox_letters);
     for (uint32_t i = 0; rc == RC_OK && i < server->shards_count; i++) {
         give(server, i);
-        rc = shard_init(&server->shards[i], server->homes_count, certificates_files(server->certificates), reason_r,
-                        reason_size);
+        rc = shard_thread_init(&server->shards[i], server->homes_count, certificates_files(server->certificates),
+                               reason_r, reason_size);
     }
     return rc;
 }
@@ -163,7 +163,7 @@ void server_fini(struct server *server)
     store_free(server->store);
     if (server->shards != NULL) exchange_fini(&server->exchange, &server->shards[0].counters);
     for (uint32_t i = 0; server->shards != NULL && i < server->shards_count; i++) {
-        shard_fini(&server->shards[i]);
+        shard_thread_fini(&server->shards[i]);
     }
     free(server->shards);
     drop_claims(&server->doors.public);
@@ -206,7 +206,7 @@ enum rc server_start(struct server *server, char *reason_r, size_t reason_size)
     for (uint32_t i = 0; i < server->shards_count; i++) {
         server->shards[i].webhooks = server->webhooks;
         server->shards[i].store = server->store;
-        enum rc rc = shard_start(&server->shards[i], reason_r, reason_size);
+        enum rc rc = shard_thread_start(&server->shards[i], reason_r, reason_size);
         if (rc == RC_OK) continue;
         server_set_stage(server, SERVER_STOPPED);
         server_join(server);

@@ -44,7 +44,7 @@ static struct ring_setup ring_setup_of(const struct options *options, uint32_t s
     };
 }
 
-uint64_t shard_buffers_bytes(const struct options *options)
+uint64_t shard_thread_buffers_bytes(const struct options *options)
 {
     struct ring_setup setup = ring_setup_of(options, 0);
     return ring_bytes(&setup) + flush_chunk_bytes();
@@ -116,8 +116,8 @@ static enum rc make_secure(struct shard *shard, struct tls_files *files, char *r
     return secure_take_files(shard, reason_r, reason_size);
 }
 
-enum rc shard_init(struct shard *shard, uint32_t homes_count, struct tls_files *files, char *reason_r,
-                   size_t reason_size)
+enum rc shard_thread_init(struct shard *shard, uint32_t homes_count, struct tls_files *files, char *reason_r,
+                          size_t reason_size)
 {
     owner_take(&shard->owner); /* until its thread begins */
     shard->signal_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -138,11 +138,11 @@ enum rc shard_init(struct shard *shard, uint32_t homes_count, struct tls_files *
     if (rc == RC_OK) rc = make_ring(shard, reason_r, reason_size);
     if (rc == RC_OK) rc = make_listeners(shard, reason_r, reason_size);
     if (rc == RC_OK && files != NULL) rc = make_secure(shard, files, reason_r, reason_size);
-    if (rc != RC_OK) shard_fini(shard);
+    if (rc != RC_OK) shard_thread_fini(shard);
     return rc;
 }
 
-void shard_fini(struct shard *shard)
+void shard_thread_fini(struct shard *shard)
 {
     if (shard->options == NULL) return;
     owner_take(&shard->owner); /* its thread has ended */
@@ -227,7 +227,7 @@ static void *run(void *argument)
     return NULL;
 }
 
-enum rc shard_start(struct shard *shard, char *reason_r, size_t reason_size)
+enum rc shard_thread_start(struct shard *shard, char *reason_r, size_t reason_size)
 {
     char name[16];
     sem_init(&shard->thread.has_begun, 0, 0);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *opening_cure_of(int kind)
+const char *store_opening_cure_of(int kind)
 {
     switch (kind) {
     case SQLITE_FULL:
@@ -44,5 +44,5 @@ void store_file_explain(const struct store_file *file, int code, char *text_r, s
     bool is_known = code == sqlite3_extended_errcode(file->db);
     int error = kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN ? system_error(file->db) : 0;
     snprintf(text_r, text_size, "%s%s%s: %s", is_known ? sqlite3_errmsg(file->db) : sqlite3_errstr(code),
-             error != 0 ? ", " : "", error != 0 ? strerror(error) : "", opening_cure_of(kind));
+             error != 0 ? ", " : "", error != 0 ? strerror(error) : "", store_opening_cure_of(kind));
 }

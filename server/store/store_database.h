@@ -24,4 +24,4 @@ struct store_file {
 void store_file_explain(const struct store_file *file, int code, char *text_r, size_t text_size);
 
 /* What to do about an SQLite code without its finer part. */
-const char *opening_cure_of(int kind);
+const char *store_opening_cure_of(int kind);

@@ -267,7 +267,7 @@ static enum rc check_pages(struct opening *opening)
     if (code != SQLITE_OK) return opening_refuse_by_sqlite(opening, STORE_DATABASE, code);
     if (strcmp(text, "ok") == 0) return RC_OK;
     return opening_refuse(opening, "%s/" STORE_DATABASE " is corrupt (%s): %s", opening->file->path, text,
-                          opening_cure_of(SQLITE_CORRUPT));
+                          store_opening_cure_of(SQLITE_CORRUPT));
 }
 
 int store_file_probe(struct store_file *file)

@@ -103,7 +103,7 @@ static enum rc take(struct shard *shard, uint32_t from, const struct letter *let
     case LETTER_PUBLISH:
         return home_publish(shard, letter->message, NULL);
     case LETTER_ASK:
-        query_take(shard, letter->query);
+        home_query_take(shard, letter->query);
         return RC_OK;
     default:
         cr_assert_lt(own_count, OWN_MAX);
