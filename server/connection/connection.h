@@ -13,21 +13,23 @@ void connection_secured(struct shard *shard, struct connection *connection);
 
 /* REQUEST -> ANSWERING: receive_answered() follows, once the answer is said. */
 void connection_ask(struct shard *shard, struct connection *connection);
-/* REQUEST or ANSWERING -> REQUEST: ready for the next request. Call receive_answered(). */
+/* REQUEST or ANSWERING -> REQUEST: ready for the next request. Only receive_answered() calls this, and goes on with
+ * what came meanwhile. */
 void connection_answered(struct shard *shard, struct connection *connection);
 /* REQUEST -> JOINING: the component will call receive_opened(). */
 void connection_join(struct shard *shard, struct connection *connection);
-/* JOINING -> OPEN: answers 101. Call receive_opened(). */
+/* JOINING -> OPEN: answers 101. Only receive_opened() calls this, and goes on with what came meanwhile. */
 void connection_open(struct shard *shard, struct connection *connection);
 
 /* Says something: queues a batch and flushes it this turn. Takes over the caller's reference. A NULL batch (it could
  * not be made) ends the connection for want of memory. */
 void connection_say(struct shard *shard, struct connection *connection, struct batch *batch);
-/* The same for an answer that is as long as it is (server/connection/long_answer.h). */
+/* As connection_say(), an answer that may be long: it is counted as such (server/connection/long_answer.h). */
 void connection_say_long(struct shard *shard, struct connection *connection, struct batch *batch);
-/* The same for a ping or pong, ahead of messages but not of answers over HTTP. */
+/* As connection_say(), a ping or pong: ahead of messages, but not of answers over HTTP. */
 void connection_say_control(struct shard *shard, struct connection *connection, struct batch *batch);
-/* The same for a control frame of that payload, which is copied: a close behind messages, others ahead of them. */
+/* As connection_say(), a control frame of that payload, which is copied: a close behind messages, others ahead of
+ * them. */
 void connection_say_frame(struct shard *shard, struct connection *connection, enum frame_opcode opcode,
                           const uint8_t *payload, size_t count);
 
