@@ -54,7 +54,7 @@ enum tls_result tls_handshake(struct tls *tls, const uint8_t *in, size_t count, 
 /* After the handshake: takes input until there is plaintext, at most one record. TLS_OK: *plain_count_r bytes, at
  * least one, stand in `plain`, which has room for TLS_RECORD_BYTES_MAX; call again with the rest. Renegotiation is
  * refused by a warning, as RFC 5746 4.2 has it; who asks a fourth time is refused for good (TLS_BROKEN). Other results
- * stay, as above. */
+ * stay, as those of tls_handshake() do. */
 enum tls_result tls_read(struct tls *tls, const uint8_t *in, size_t count, size_t *eaten_r, uint8_t *plain,
                          size_t *plain_count_r);
 /* After the handshake: seals up to TLS_WRITE_BYTES_MAX bytes as one record, handed to `output` in one call. (A client

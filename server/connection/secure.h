@@ -30,7 +30,7 @@ enum tls_result secure_open(struct shard *shard, struct connection *connection, 
  * can say nothing more; end the connection, but not while sends are queued. */
 enum rc secure_next(struct shard *shard, struct connection *connection, struct outbox *outbox, uint8_t *scratch,
                     const uint8_t **bytes_r, size_t *count_r);
-/* `went` bytes of what secure_next() gave are gone; the rest is kept. RC_ENOMEM: it could not be, as above. */
+/* `went` bytes of what secure_next() gave are gone; the rest is kept. RC_ENOMEM: it could not be, see there. */
 enum rc secure_sent(struct shard *shard, struct connection *connection, const uint8_t *bytes, size_t count,
                     size_t went);
 
