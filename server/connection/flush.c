@@ -96,7 +96,6 @@ static void block(struct shard *shard, struct connection *connection, struct out
 /* What has gone leaves the outbox. Nobody is told or ended by this. */
 static void account(struct shard *shard, const struct flush_send *send)
 {
-    assert(send->result <= (int32_t)send->asked);
     uint32_t went = send->result > 0 ? (uint32_t)send->result : 0;
     struct outbox *outbox = &shard->outboxes[send->slot];
     struct connection *connection = &shard->connections[send->slot];
@@ -180,7 +179,6 @@ static void submit_chunk(struct shard *shard)
 /* What to send now: the first batch from where it lies, or several joined. */
 static const uint8_t *choose_bytes(struct flush_chunk *chunk, const struct outbox *outbox, size_t *count_r)
 {
-    assert(!outbox_is_empty(outbox));
     const uint8_t *first = outbox_first_bytes(outbox, count_r);
     if (outbox->rest == NULL || *count_r >= JOIN_BYTES_MAX) return first;
     uint8_t *scratch = chunk->scratch + chunk->scratch_used;
@@ -221,7 +219,6 @@ static void queue_send(struct shard *shard, uint32_t slot, struct outbox *outbox
 {
     struct flush_chunk *chunk = shard->flush.chunk;
     size_t count;
-    assert(chunk->count < CHUNK_SENDS && chunk->scratch_used <= CHUNK_SCRATCH_BYTES - JOIN_BYTES_MAX);
     bool is_secure = outbox->marks & OUTBOX_SECURE;
     const uint8_t *bytes =
         is_secure ? choose_sealed(shard, slot, outbox, &count) : choose_bytes(chunk, outbox, &count);
