@@ -8,23 +8,6 @@
 #include <assert.h>
 #include <ck_pr.h>
 
-const struct slot_queue *crowd_queue(const struct shard *shard)
-{
-    return &shard->crowd.queue;
-}
-
-uint64_t crowd_due_ms(const struct shard *shard)
-{
-    return shard->crowd.queue.count > 0 ? shard->crowd.due_ms : UINT64_MAX;
-}
-
-bool crowd_add(struct shard *shard, uint32_t slot, uint64_t due_ms)
-{
-    assert(owner_is_me(&shard->owner));
-    if (due_ms < crowd_due_ms(shard)) shard->crowd.due_ms = due_ms;
-    return slot_queue_add(&shard->crowd.queue, slot);
-}
-
 uint32_t crowd_take(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));

@@ -8,6 +8,8 @@
  * Threads: each function is the shard's own; how many shards are behind is shared by all. */
 #pragma once
 
+#include "server/shard/shard.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,8 +19,6 @@
 #define CROWD_LEFT_BYTES_MAX (32 * 1024 * 1024)
 
 struct message;
-struct shard;
-struct slot_queue;
 
 /* Do so many readers make a crowd, of whom each gets so many bytes? */
 static inline bool crowd_is_one(uint64_t readers, uint32_t bytes)
@@ -27,12 +27,24 @@ static inline bool crowd_is_one(uint64_t readers, uint32_t bytes)
 }
 
 /* The slots that stand in it, in their order. */
-const struct slot_queue *crowd_queue(const struct shard *shard);
-/* When the first of them is due. UINT64_MAX: there is none. */
-uint64_t crowd_due_ms(const struct shard *shard);
+static inline const struct slot_queue *crowd_queue(const struct shard *shard)
+{
+    return &shard->crowd.queue;
+}
 
-/* Puts the slot behind the others. false: it is full. */
-bool crowd_add(struct shard *shard, uint32_t slot, uint64_t due_ms);
+/* When the first of them is due. UINT64_MAX: there is none. */
+static inline uint64_t crowd_due_ms(const struct shard *shard)
+{
+    return shard->crowd.queue.count > 0 ? shard->crowd.due_ms : UINT64_MAX;
+}
+
+/* Puts the slot behind the others. false: it is full. Runs for each delivery. */
+static inline bool crowd_add(struct shard *shard, uint32_t slot, uint64_t due_ms)
+{
+    if (due_ms < crowd_due_ms(shard)) shard->crowd.due_ms = due_ms;
+    return slot_queue_add(&shard->crowd.queue, slot);
+}
+
 /* Takes the slot at the front of the queue, which is not empty. */
 uint32_t crowd_take(struct shard *shard);
 /* The outbox of a slot that was taken has so many bytes left, which its socket would take, and stands in the queue
