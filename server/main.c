@@ -7,7 +7,8 @@
 #include "net/refusal.h"
 #include "net/ring.h"
 #include "server/config/address.h"
-#include "server/config/options.h"
+#include "server/config/options_print.h"
+#include "server/config/options_read.h"
 #include "server/http/guest.h"
 #include "server/run/black_box.h"
 #include "server/run/certificates.h"
@@ -37,11 +38,17 @@ enum {
 #define POLL_MS      20   /* how often to look whether a drain is over */
 #define PATIENCE_MS  1000 /* with a stdout or stderr that takes nothing */
 
+/* A line on stderr for each of the reason's. */
 static int complain(int status, const char *reason)
 {
     char line[REASON_BYTES + 16];
-    int bytes = snprintf(line, sizeof line, "ringcast: %s\n", reason);
-    output_write(STDERR_FILENO, line, (size_t)bytes, PATIENCE_MS);
+    while (reason[0] != '\0') {
+        int length = (int)strcspn(reason, "\n");
+        int bytes =
+            snprintf(line, sizeof line, "ringcast: %.*s\n", length < REASON_BYTES ? length : REASON_BYTES, reason);
+        output_write(STDERR_FILENO, line, (size_t)bytes, PATIENCE_MS);
+        reason += length + (reason[length] == '\n');
+    }
     return status;
 }
 
@@ -231,6 +238,12 @@ int main(int argc, char **argv)
         status = finish_answer();
     } else if (options.version) {
         printf("ringcast %s\n", RINGCAST_VERSION);
+        status = finish_answer();
+    } else if (options.print_sample_config) {
+        options_print_sample(stdout);
+        status = finish_answer();
+    } else if (options.print_config) {
+        options_print(&options, stdout);
         status = finish_answer();
     } else {
         status = serve(&options);

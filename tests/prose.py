@@ -121,7 +121,7 @@ def check_flags(path, text, flags):
 def rows_of(table, macro):
     with open(table, encoding='utf-8') as file:
         text = re.sub(r'/\*.*?\*/', '', file.read(), flags=re.S)
-    rows = re.findall(rf'^{macro or "[A-Z_]+"}\(\w+, (\w+),\s*"([^"]*)"', text, re.M)
+    rows = re.findall(rf'^{macro or "[A-Z_]+"}\(\w+, (\w+),(?: \w+,)?\s*"([^"]*)"', text, re.M)
     return dict(rows)
 
 

@@ -107,6 +107,7 @@ function note_row(line,    macro, fields, constant) {
     if (macro == "OPTION" || macro ~ /_SETTING$/) constant = "." fields[2]
     else if (macro == "CLOSE_REASON") constant = "CLOSE_" fields[1]
     else constant = macro "_" fields[1]
+    if (macro == "OPTION") used["SECTION_" fields[3]] = 1
     row_file[constant] = FILENAME
     row_line[constant] = FNR
 }

@@ -1,8 +1,6 @@
 /* server/config/app.c - finding an app. There are few: a walk is as quick as a table. */
 #include "server/config/app.h"
 
-#include <assert.h>
-
 struct app *app_of_id(const struct app_list *apps, struct text id)
 {
     for (uint32_t i = 0; i < apps->count; i++)
@@ -15,15 +13,4 @@ struct app *app_of_key(const struct app_list *apps, struct text key)
     for (uint32_t i = 0; i < apps->count; i++)
         if (text_is(key, apps->items[i].key)) return &apps->items[i];
     return NULL;
-}
-
-const char *webhook_kind_name(enum webhook_kind kind)
-{
-    static const char *const names[WEBHOOK_KINDS_MAX] = {
-#define WEBHOOK(name, is_default) [WEBHOOK_##name] = #name,
-#include "server/config/webhook.def"
-#undef WEBHOOK
-    };
-    assert(kind < WEBHOOK_KINDS_MAX);
-    return names[kind];
 }

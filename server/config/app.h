@@ -6,26 +6,16 @@
 #pragma once
 
 #include "core/text.h"
-#include "server/config/option_value.h"
+#include "server/config/app_value.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
-#define APPS_MAX            64
-#define APP_OF_ROOMS        0  /* rooms are public channels of the first app */
-#define APP_TOKEN_BYTES_MAX 64 /* of an ID, of a key */
+struct setting_table;
 
-enum webhook_kind {
-#define WEBHOOK(name, is_default) WEBHOOK_##name,
-#include "server/config/webhook.def"
-#undef WEBHOOK
-    WEBHOOK_KINDS_MAX
-};
-
-/* Bits 1 << kind, the type of the setting webhook_events: default, all, none or names with commas between. */
-typedef uint32_t option_webhooks;
-extern const struct option_type option_type_webhooks;
+#define APPS_MAX     64
+#define APP_OF_ROOMS 0 /* rooms are public channels of the first app */
 
 struct app {
     uint16_t index; /* in its list; the first app is the one that raw rooms belong to */
@@ -35,6 +25,7 @@ struct app {
 #define APP_SETTING(type, name, ...) option_##type name;
 #include "server/config/app_setting.def"
 #undef APP_SETTING
+    uint64_t given;       /* its settings that were given, 1 << row of app_settings */
     uint64_t connections; /* atomic: channel connections that are open, over all shards */
 };
 
@@ -48,6 +39,14 @@ struct app_list {
 typedef struct app_list option_app_list;
 extern const struct option_type option_type_app_list;
 
+/* For who reads an app in pieces, as it stands in a file: begin it, put its key, its secret and its settings
+ * (server/config/setting.h), add it. `error` is written as with --app. An app that was begun is given back with
+ * app_fini(), unless it was added: then the list owns what it points to. */
+extern const struct setting_table app_settings;
+enum rc app_begin(struct app *app, const char *id, struct option_error *error);
+enum rc app_list_add(struct app_list *list, const struct app *app, struct option_error *error);
+void app_fini(struct app *app);
+
 /* Where the operator gave no app the server has one of its own, "rooms", with a key and a secret of chance: the rooms
  * are its channels, and clients that are told its key may come too. So there is always a first app. */
 enum rc app_list_complete(struct app_list *apps, struct option_error *error);
@@ -56,8 +55,6 @@ enum rc app_list_complete(struct app_list *apps, struct option_error *error);
 struct app *app_of_id(const struct app_list *apps, struct text id);
 struct app *app_of_key(const struct app_list *apps, struct text key);
 
-/* "channel_occupied", as the protocol spells it; static. */
-const char *webhook_kind_name(enum webhook_kind kind);
 static inline bool app_has_webhook(const struct app *app, enum webhook_kind kind)
 {
     return app->webhook[0] != '\0' && (app->webhook_events >> kind & 1) != 0;

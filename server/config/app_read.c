@@ -9,51 +9,53 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#define TOKEN_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-#define SECRET_BYTES_MAX 128
+/* Key and secret stand in front of the settings where an app is a text, and are settings in a file. */
+#define CREDENTIALS 2
 
 static const struct option_row rows[] = {
+    OPTION_ROW(&option_type_app_token, "key", offsetof(struct app, key), "", 1, APP_TOKEN_BYTES_MAX, "KEY",
+               "As it stands in /app/KEY: 1 to 64 characters of A-Z a-z 0-9 _ -. Must be given"),
+    OPTION_ROW(&option_type_secret, "secret", offsetof(struct app, secret), "", 1, 128, "SECRET",
+               "Signs: 1 to 128 printable characters without blank. Must be given"),
 #define APP_SETTING(type_, name_, ...) \
     OPTION_ROW(&option_type_##type_, #name_, offsetof(struct app, name_), __VA_ARGS__),
 #include "server/config/app_setting.def"
 #undef APP_SETTING
 };
 
-static const struct setting_table app_settings = {
+_Static_assert(sizeof rows / sizeof rows[0] <= 64, "whether each was given is a bit");
+
+const struct setting_table app_settings = {
     .rows = rows,
     .count = sizeof rows / sizeof rows[0],
+    .given = offsetof(struct app, given),
     .give = "name=value, and no blanks in the secret or in values",
 };
 
-static void secret_free(char *secret)
-{
-    if (secret != NULL) explicit_bzero(secret, strlen(secret));
-    free(secret);
-}
-
-static void app_fini(struct app *app)
+void app_fini(struct app *app)
 {
     settings_fini(&app_settings, app);
     free(app->id);
-    free(app->key);
-    secret_free(app->secret);
     *app = (struct app){0};
 }
 
-static bool is_token(const char *text)
+enum rc app_begin(struct app *app, const char *id, struct option_error *error)
 {
-    size_t length = strlen(text);
-    return length >= 1 && length <= APP_TOKEN_BYTES_MAX && strspn(text, TOKEN_CHARACTERS) == length;
+    *app = (struct app){0};
+    if (id[0] == '\0')
+        return option_refuse(error, "the ID is missing; give 1 to %d characters of A-Z a-z 0-9 _ -",
+                             APP_TOKEN_BYTES_MAX);
+    struct option_error rest = option_error_begin(error, "the ID is ");
+    enum rc rc = option_type_app_token.read(id, (struct option_bounds){0}, &app->id, &rest);
+    return rc == RC_OK ? settings_init(&app_settings, app, error) : rc;
 }
 
-static bool is_secret(const char *text)
+static enum rc check_credentials(const struct app *app, struct option_error *error)
 {
-    size_t length = 0;
-    while (text[length] > ' ' && text[length] <= '~')
-        length++;
-    return text[length] == '\0' && length >= 1 && length <= SECRET_BYTES_MAX;
+    if (app->key[0] != '\0' && app->secret[0] != '\0') return RC_OK;
+    return option_refuse(error, "app %s has no %s; each needs a key and a secret", app->id,
+                         app->key[0] == '\0' ? "key" : "secret");
 }
 
 /* Takes "ID:KEY:SECRET" apart. */
@@ -64,37 +66,10 @@ static enum rc read_credentials(struct app *app, char *word, struct option_error
     const char *secret = word; /* further colons are its own */
     if (secret == NULL)
         return option_refuse(error, "an app's ID, key or secret is missing; give ID:KEY:SECRET, then its settings");
-    if (!is_token(id))
-        return option_refuse(error, "the ID is not valid; give 1 to %d characters of A-Z a-z 0-9 _ -",
-                             APP_TOKEN_BYTES_MAX);
-    if (!is_token(key))
-        return option_refuse(error, "the key of %s is not valid; give 1 to %d characters of A-Z a-z 0-9 _ -", id,
-                             APP_TOKEN_BYTES_MAX);
-    if (!is_secret(secret))
-        return option_refuse(error, "the secret of %s is not valid; give 1 to %d printable characters without blank",
-                             id, SECRET_BYTES_MAX);
-    app->id = strdup(id);
-    app->key = strdup(key);
-    app->secret = strdup(secret);
-    return app->id != NULL && app->key != NULL && app->secret != NULL ? RC_OK : option_out_of_memory(error);
-}
-
-static bool is_web_address(const char *text)
-{
-    static const char *const schemes[] = {"http://", "https://"};
-    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-        size_t length = strlen(schemes[i]);
-        if (strncasecmp(text, schemes[i], length) == 0) return text[length] != '\0' && text[length] != '/';
-    }
-    return false;
-}
-
-/* An address may hold a password, before its last @: nobody is shown that. */
-static enum rc refuse_address(const struct app *app, struct option_error *error)
-{
-    const char *host = strrchr(app->webhook, '@');
-    return option_refuse(error, "webhook of %s: \"%s%.60s\" is no web address; give http://... or https://...",
-                         app->id, host != NULL ? "***" : "", host != NULL ? host : app->webhook);
+    enum rc rc = app_begin(app, id, error);
+    if (rc == RC_OK) rc = setting_put(&app_settings, app->id, text_of("key"), key, app, error);
+    if (rc == RC_OK) rc = setting_put(&app_settings, app->id, text_of("secret"), secret, app, error);
+    return rc == RC_OK ? check_credentials(app, error) : rc;
 }
 
 /* Reads the whole app; `text` is taken apart. */
@@ -102,35 +77,35 @@ static enum rc read_app(struct app *app, char *text, struct option_error *error)
 {
     char *rest = text;
     enum rc rc = read_credentials(app, setting_next_word(&rest), error);
-    if (rc == RC_OK) rc = settings_read(&app_settings, app->id, rest, app, error);
-    if (rc == RC_OK && app->webhook[0] != '\0' && !is_web_address(app->webhook)) return refuse_address(app, error);
-    return rc;
+    return rc == RC_OK ? settings_read(&app_settings, app->id, rest, app, error) : rc;
 }
 
-/* Appends, unless another one has the ID or the key. Afterwards the list owns what *app points to. */
-static enum rc append(struct app_list *list, const struct app *app, struct option_error *error)
+enum rc app_list_add(struct app_list *list, const struct app *app, struct option_error *error)
 {
+    enum rc rc = check_credentials(app, error);
+    if (rc != RC_OK) return rc;
     if (app_of_id(list, text_of(app->id)) != NULL)
         return option_refuse(error, "the ID %s is there twice; give each app its own", app->id);
     if (app_of_key(list, text_of(app->key)) != NULL)
         return option_refuse(error, "the key of %s is another app's too; give each app its own", app->id);
+    if (list->count >= APPS_MAX) return option_refuse(error, "more than %d apps; give fewer", APPS_MAX);
     struct app *items = reallocarray(list->items, list->count + 1, sizeof items[0]);
     if (items == NULL) return option_out_of_memory(error);
-    items[list->count++] = *app;
     list->items = items;
+    items[list->count] = *app;
+    items[list->count].index = (uint16_t)list->count;
+    list->count++;
     return RC_OK;
 }
 
 static enum rc app_list_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
 {
-    struct app_list *list = value;
-    struct app app = {.index = (uint16_t)list->count};
-    if (list->count >= bounds.max)
-        return option_refuse(error, "more than %llu apps; give fewer", (unsigned long long)bounds.max);
+    struct app app = {0};
+    (void)bounds;
     char *copy = strdup(text);
     if (copy == NULL) return option_out_of_memory(error);
     enum rc rc = read_app(&app, copy, error);
-    if (rc == RC_OK) rc = append(list, &app, error);
+    if (rc == RC_OK) rc = app_list_add(value, &app, error);
     if (rc != RC_OK) app_fini(&app);
     explicit_bzero(copy, strlen(text)); /* not strlen(copy): it is in pieces */
     free(copy);
@@ -144,7 +119,7 @@ enum rc app_list_complete(struct app_list *apps, struct option_error *error)
     char *key = strchr(text, ':') + 1, *secret = strrchr(text, ':') + 1;
     random_word(key, (size_t)(secret - 1 - key));
     random_word(secret, strlen(secret));
-    enum rc rc = app_list_read(text, (struct option_bounds){.min = 0, .max = 1}, apps, error);
+    enum rc rc = app_list_read(text, (struct option_bounds){0}, apps, error);
     explicit_bzero(text, sizeof text);
     return rc;
 }
@@ -167,62 +142,11 @@ static void app_list_fini(void *value)
 const struct option_type option_type_app_list = {
     .read = app_list_read, .count = app_list_count, .fini = app_list_fini, .separators = ";"};
 
-enum {
-#define WEBHOOK(name, is_default) | (is_default) << WEBHOOK_##name
-    WEBHOOKS_DEFAULT = 0
-#include "server/config/webhook.def"
-#undef WEBHOOK
-};
-
-/* What may stand between the commas of webhook_events. */
-static const struct {
-    const char *text;
-    option_webhooks kinds;
-} webhook_words[] = {
-    {"default", WEBHOOKS_DEFAULT},
-    {"all", ((UINT32_C(1) << WEBHOOK_KINDS_MAX) - 1) & ~(UINT32_C(1) << WEBHOOK_room_message)}, /* of the protocol */
-    {"none", 0},
-#define WEBHOOK(name, is_default) {#name, UINT32_C(1) << WEBHOOK_##name},
-#include "server/config/webhook.def"
-#undef WEBHOOK
-};
-#define WEBHOOK_WORDS (sizeof webhook_words / sizeof webhook_words[0])
-
-static enum rc refuse_webhook(struct text word, struct option_error *error)
-{
-    static const char names[] =
-#define WEBHOOK(name, is_default) " " #name
-#include "server/config/webhook.def"
-#undef WEBHOOK
-        ;
-    return option_refuse(error, "\"%.*s\" is no webhook event; give default, all, none or, with commas between,%s",
-                         word.count < 60 ? (int)word.count : 60, word.at, names);
-}
-
-static enum rc webhooks_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
-{
-    (void)bounds;
-    option_webhooks kinds = 0;
-    const char *word = text, *end;
-    do {
-        size_t at = 0;
-        end = word + strcspn(word, ",");
-        while (at < WEBHOOK_WORDS && !text_is(text_between(word, end), webhook_words[at].text))
-            at++;
-        if (at == WEBHOOK_WORDS) return refuse_webhook(text_between(word, end), error);
-        kinds |= webhook_words[at].kinds;
-        word = end + 1;
-    } while (*end != '\0');
-    *(option_webhooks *)value = kinds;
-    return RC_OK;
-}
-
-const struct option_type option_type_webhooks = {.read = webhooks_read};
-
 void app_help(FILE *out)
 {
     fputs("\nApp settings\n"
           "  They follow the credentials: --app '1001:KEY:SECRET client_events=no members_max=500'.\n",
           out);
-    settings_help(&app_settings, out);
+    struct setting_table settings = {.rows = rows + CREDENTIALS, .count = app_settings.count - CREDENTIALS};
+    settings_help(&settings, out);
 }

@@ -15,9 +15,10 @@ static const struct option_row rows[] = {
 #undef HISTORY_SETTING
 };
 
-static const struct setting_table settings = {
+const struct setting_table history_settings = {
     .rows = rows,
     .count = sizeof rows / sizeof rows[0],
+    .given = offsetof(struct history_rule, given),
     .give = "name=value, without blanks around the equals sign",
 };
 
@@ -48,13 +49,21 @@ static enum rc client_events_read(const char *text, struct option_bounds bounds,
     return RC_OK;
 }
 
-const struct option_type option_type_client_events = {.read = client_events_read, .fini = client_events_fini};
+static void client_events_write(FILE *out, const void *value, uint32_t entry)
+{
+    const char *pattern = *(char *const *)value;
+    (void)entry;
+    fputs(pattern == NULL ? "no" : strcmp(pattern, "*") == 0 ? "yes" : pattern, out);
+}
+
+const struct option_type option_type_client_events = {
+    .read = client_events_read, .write = client_events_write, .fini = client_events_fini};
 
 /* ---- reading ---- */
 
-static void rule_fini(struct history_rule *rule)
+void history_rule_fini(struct history_rule *rule)
 {
-    settings_fini(&settings, rule);
+    settings_fini(&history_settings, rule);
     free(rule->pattern);
     *rule = (struct history_rule){0};
 }
@@ -73,11 +82,8 @@ static bool is_pattern(const char *text)
 /* "size=5" may be a channel's name, but is a rule whose pattern was forgotten. */
 static bool is_setting(const char *word)
 {
-    char name[NAME_BYTES_MAX] = "";
     size_t length = strcspn(word, "=");
-    if (word[length] != '=' || length >= sizeof name) return false;
-    memcpy(name, word, length);
-    return setting_is_known(&settings, name);
+    return word[length] == '=' && setting_find(&history_settings, (struct text){.at = word, .count = length}) != NULL;
 }
 
 static enum rc read_pattern(struct history_rule *rule, const char *word, struct option_error *error)
@@ -93,12 +99,27 @@ static enum rc read_pattern(struct history_rule *rule, const char *word, struct 
     return rule->pattern != NULL ? RC_OK : option_out_of_memory(error);
 }
 
-/* Afterwards the list owns what *rule points to. */
-static enum rc append(struct history_rule_list *list, const struct history_rule *rule, struct option_error *error)
+enum rc history_rule_begin(struct history_rule *rule, const char *pattern, struct option_error *error)
 {
-    for (uint32_t i = 0; i < list->count; i++)
-        if (strcmp(list->items[i].pattern, rule->pattern) == 0)
-            return option_refuse(error, "the pattern " OPTION_SHOWN " is there twice; give it once", rule->pattern);
+    *rule = (struct history_rule){0};
+    enum rc rc = read_pattern(rule, pattern, error);
+    return rc == RC_OK ? settings_init(&history_settings, rule, error) : rc;
+}
+
+const struct history_rule *history_rule_of_pattern(const struct history_rule_list *rules, const char *pattern)
+{
+    for (uint32_t i = 0; i < rules->count; i++)
+        if (strcmp(rules->items[i].pattern, pattern) == 0) return &rules->items[i];
+    return NULL;
+}
+
+enum rc history_rule_list_add(struct history_rule_list *list, const struct history_rule *rule,
+                              struct option_error *error)
+{
+    if (history_rule_of_pattern(list, rule->pattern) != NULL)
+        return option_refuse(error, "the pattern " OPTION_SHOWN " is there twice; give it once", rule->pattern);
+    if (list->count >= HISTORY_RULES_MAX)
+        return option_refuse(error, "more than %d rules; give fewer", HISTORY_RULES_MAX);
     struct history_rule *items = reallocarray(list->items, list->count + 1, sizeof items[0]);
     if (items == NULL) return option_out_of_memory(error);
     items[list->count++] = *rule;
@@ -108,17 +129,15 @@ static enum rc append(struct history_rule_list *list, const struct history_rule 
 
 static enum rc list_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
 {
-    struct history_rule_list *list = value;
+    (void)bounds;
     struct history_rule rule = {0};
-    if (list->count >= bounds.max)
-        return option_refuse(error, "more than %llu rules; give fewer", (unsigned long long)bounds.max);
     char *copy = strdup(text);
     if (copy == NULL) return option_out_of_memory(error);
     char *rest = copy;
-    enum rc rc = read_pattern(&rule, setting_next_word(&rest), error);
-    if (rc == RC_OK) rc = settings_read(&settings, rule.pattern, rest, &rule, error);
-    if (rc == RC_OK) rc = append(list, &rule, error);
-    if (rc != RC_OK) rule_fini(&rule);
+    enum rc rc = history_rule_begin(&rule, setting_next_word(&rest), error);
+    if (rc == RC_OK) rc = settings_read(&history_settings, rule.pattern, rest, &rule, error);
+    if (rc == RC_OK) rc = history_rule_list_add(value, &rule, error);
+    if (rc != RC_OK) history_rule_fini(&rule);
     free(copy);
     return rc;
 }
@@ -132,7 +151,7 @@ static void list_fini(void *value)
 {
     struct history_rule_list *list = value;
     for (uint32_t i = 0; i < list->count; i++)
-        rule_fini(&list->items[i]);
+        history_rule_fini(&list->items[i]);
     free(list->items);
     *list = (struct history_rule_list){0};
 }
@@ -192,5 +211,5 @@ void history_rule_help(FILE *out)
           "  They follow the pattern: --history 'private-* size=500 ttl=7d'. In a pattern * is any run of\n"
           "  characters; of several rules the first that fits a channel counts.\n",
           out);
-    settings_help(&settings, out);
+    settings_help(&history_settings, out);
 }

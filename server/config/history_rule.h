@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct setting_table;
+
 #define HISTORY_RULES_MAX 64
 
 /* Names of client events that are kept; NULL: none are. Owned by the rule. */
@@ -21,6 +23,7 @@ struct history_rule {
 #define HISTORY_SETTING(type, name, ...) option_##type name;
 #include "server/config/history_setting.def"
 #undef HISTORY_SETTING
+    uint64_t given; /* its settings that were given, 1 << row of history_settings */
 };
 
 /* The rules in the order given, the type of the option --history, "PATTERN name=value ...". Owns its items; `items` is
@@ -31,6 +34,17 @@ struct history_rule_list {
 };
 typedef struct history_rule_list option_history_rule_list;
 extern const struct option_type option_type_history_rule_list;
+
+/* For who reads a rule in pieces, as it stands in a file: begin it, put its settings (server/config/setting.h), add it.
+ * `error` is written as with --history. A rule that was begun is given back with history_rule_fini(), unless it was
+ * added: then the list owns what it points to. */
+extern const struct setting_table history_settings;
+enum rc history_rule_begin(struct history_rule *rule, const char *pattern, struct option_error *error);
+enum rc history_rule_list_add(struct history_rule_list *list, const struct history_rule *rule,
+                              struct option_error *error);
+void history_rule_fini(struct history_rule *rule);
+/* The rule with this pattern; NULL: there is none. */
+const struct history_rule *history_rule_of_pattern(const struct history_rule_list *rules, const char *pattern);
 
 /* The first rule whose pattern fits the channel's name; NULL: it keeps nothing. Channels of users ("#...") never do.
  * Takes at most the product of both lengths, whatever the pattern. */

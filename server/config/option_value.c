@@ -238,19 +238,80 @@ static void address_list_fini(void *value)
     *list = (struct address_list){0};
 }
 
-const struct option_type option_type_count = {.read = count_read};
-const struct option_type option_type_power_of_two = {.read = power_of_two_read};
-const struct option_type option_type_bytes = {.read = bytes_read};
-const struct option_type option_type_ms = {.read = ms_read};
-const struct option_type option_type_bool = {.read = bool_read, .may_stand_alone = true};
-const struct option_type option_type_action = {.read = bool_read, .may_stand_alone = true, .is_action = true};
-const struct option_type option_type_level = {.read = level_read};
-const struct option_type option_type_text = {.read = text_read, .fini = text_fini};
+/* ---- writing ---- */
+
+static void count_write(FILE *out, const void *value, uint32_t entry)
+{
+    (void)entry;
+    fprintf(out, "%u", *(const option_count *)value);
+}
+
+static void number_write(FILE *out, uint64_t number, const struct suffix *suffixes)
+{
+    char text[32];
+    fputs(number_format(number, suffixes, text), out);
+}
+
+static void bytes_write(FILE *out, const void *value, uint32_t entry)
+{
+    (void)entry;
+    number_write(out, *(const option_bytes *)value, byte_suffixes);
+}
+
+static void ms_write(FILE *out, const void *value, uint32_t entry)
+{
+    (void)entry;
+    number_write(out, *(const option_ms *)value, time_suffixes);
+}
+
+static void bool_write(FILE *out, const void *value, uint32_t entry)
+{
+    (void)entry;
+    fputs(*(const option_bool *)value ? "yes" : "no", out);
+}
+
+static void level_write(FILE *out, const void *value, uint32_t entry)
+{
+    (void)entry;
+    fputs(log_level_name(*(const option_level *)value), out);
+}
+
+static void text_write(FILE *out, const void *value, uint32_t entry)
+{
+    (void)entry;
+    fputs(*(const option_text *)value, out);
+}
+
+void option_text_list_write(FILE *out, const void *value, uint32_t entry)
+{
+    fputs(((const struct text_list *)value)->items[entry], out);
+}
+
+static void address_list_write(FILE *out, const void *value, uint32_t entry)
+{
+    char text[ADDRESS_TEXT_MAX];
+    fputs(address_format(&((const struct address_list *)value)->items[entry], text), out);
+}
+
+const struct option_type option_type_count = {.read = count_read, .write = count_write};
+const struct option_type option_type_power_of_two = {.read = power_of_two_read, .write = count_write};
+const struct option_type option_type_bytes = {.read = bytes_read, .write = bytes_write};
+const struct option_type option_type_ms = {.read = ms_read, .write = ms_write};
+const struct option_type option_type_bool = {.read = bool_read, .write = bool_write, .may_stand_alone = true};
+const struct option_type option_type_action = {
+    .read = bool_read, .write = bool_write, .may_stand_alone = true, .is_action = true};
+const struct option_type option_type_report = {
+    .read = bool_read, .write = bool_write, .may_stand_alone = true, .is_action = true, .needs_options = true};
+const struct option_type option_type_level = {.read = level_read, .write = level_write};
+const struct option_type option_type_text = {.read = text_read, .write = text_write, .fini = text_fini};
 const struct option_type option_type_text_list = {
-    .read = text_list_read, .count = text_list_count, .fini = text_list_fini};
+    .read = text_list_read, .write = option_text_list_write, .count = text_list_count, .fini = text_list_fini};
 const struct option_type option_type_token_list = {
-    .read = token_list_read, .count = text_list_count, .fini = text_list_fini};
-const struct option_type option_type_file_list = {
-    .read = text_list_read, .count = text_list_count, .fini = text_list_fini, .separators = ","};
+    .read = token_list_read, .write = option_text_list_write, .count = text_list_count, .fini = text_list_fini};
+const struct option_type option_type_file_list = {.read = text_list_read,
+                                                  .write = option_text_list_write,
+                                                  .count = text_list_count,
+                                                  .fini = text_list_fini,
+                                                  .separators = ","};
 const struct option_type option_type_address_list = {
-    .read = address_list_read, .count = address_list_count, .fini = address_list_fini};
+    .read = address_list_read, .write = address_list_write, .count = address_list_count, .fini = address_list_fini};

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define KIB     UINT64_C(1024)
 #define MIB     (1024 * KIB)
@@ -34,6 +35,7 @@ typedef uint64_t option_bytes;        /* 65536, 64KiB, 1MiB, 2GiB */
 typedef uint64_t option_ms;           /* 500, 500ms, 10s, 2m, 24h, 7d; kept in milliseconds */
 typedef bool option_bool;             /* yes, no, true, false, 1, 0; the flag alone means yes */
 typedef bool option_action;           /* a flag only: it asks for something else than to run */
+typedef bool option_report;           /* the same, about what the other options say */
 typedef enum log_level option_level;
 typedef char *option_text; /* owned; "" when empty; the bounds are those of its length */
 typedef struct text_list option_text_list;
@@ -58,10 +60,14 @@ struct option_type {
     /* Reads `text` into *value; a list gets one more entry. RC_OK, or RC_EINVAL or RC_ENOMEM with *error written and
      * *value as it was. */
     enum rc (*read)(const char *text, struct option_bounds bounds, void *value, struct option_error *error);
+    /* Writes the value, of a list one entry, as read() takes it; secrets as ***. NULL: apps and rules, which are
+     * sections of a file and have settings of their own (settings_write()). */
+    void (*write)(FILE *out, const void *value, uint32_t entry);
     uint32_t (*count)(const void *value); /* entries; only lists have it */
     void (*fini)(void *value);            /* gives back and zeroes; NULL when the type owns nothing */
     bool may_stand_alone;                 /* the flag without a value means yes */
-    bool is_action;                       /* neither value nor environment */
+    bool is_action;                       /* neither value nor environment nor file */
+    bool needs_options;                   /* an action that is done when all options were read */
     const char *separators;               /* of a list's entries in the environment; NULL: commas and blanks */
 };
 
@@ -71,9 +77,12 @@ static inline bool option_type_is_list(const struct option_type *type)
     return type->count != NULL;
 }
 
+/* For lists of other types that are kept so. */
+void option_text_list_write(FILE *out, const void *value, uint32_t entry);
+
 extern const struct option_type option_type_count, option_type_power_of_two, option_type_bytes, option_type_ms,
-    option_type_bool, option_type_action, option_type_level, option_type_text, option_type_text_list,
-    option_type_token_list, option_type_file_list, option_type_address_list;
+    option_type_bool, option_type_action, option_type_report, option_type_level, option_type_text,
+    option_type_text_list, option_type_token_list, option_type_file_list, option_type_address_list;
 
 /* For readers of types that stand elsewhere. */
 #define OPTION_SHOWN "\"%.60s\"" /* how an error quotes what was given: enough to recognise it, never a screenful */

@@ -1,9 +1,9 @@
-/* server/config/options.h - what the operator decides, from the table options.def.
+/* server/config/options.h - what the operator decides, from the table options.def; options_read.h reads it.
  *
- * A default gives way to the environment (RINGCAST_SHARDS=4), the environment to a flag (--shards 4). A list given in
- * one place replaces the list of the place before; a flag given again adds to a list and otherwise overrides. Values
- * from the environment, and the entries of its lists, lose the blanks and newlines at both ends; a variable that is
- * empty then counts as not given. Read once at start by one thread; afterwards any thread may look.
+ * A default gives way to a file (--config, server/config/file.h), the file to the environment (RINGCAST_SHARDS=4),
+ * the environment to a flag (--shards 4). A list given in one place replaces the list of the place before; a flag
+ * given again adds to a list and otherwise overrides. Read by one
+ * thread; afterwards any thread may look.
  */
 #pragma once
 
@@ -14,12 +14,9 @@
 #include "server/config/origin.h"
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdio.h>
 
-struct option_row;
-
-#define OPTIONS_ERROR_BYTES 512 /* enough for every error text */
+#define OPTIONS_ERROR_BYTES   4096 /* enough for every error text, and for twenty of a file */
+#define OPTIONS_WARNING_BYTES 1024
 
 enum option_id {
 #define OPTION_GROUP(title)
@@ -31,7 +28,16 @@ enum option_id {
 };
 
 /* Later ones win. */
-enum option_source { OPTION_DEFAULT, OPTION_ENVIRONMENT, OPTION_FLAG };
+enum option_source { OPTION_DEFAULT, OPTION_FILE, OPTION_ENVIRONMENT, OPTION_FLAG };
+
+/* Where an entry of a list stands, or the value of anything else. */
+struct option_place {
+    enum option_id option;
+    enum option_source source; /* not OPTION_FILE: in a file that was named there */
+    uint32_t entry;
+    uint32_t line;
+    const char *file;
+};
 
 struct options {
 #define OPTION_GROUP(title)
@@ -40,24 +46,14 @@ struct options {
 #undef OPTION
 #undef OPTION_GROUP
     enum option_source sources[OPTIONS_COUNT];
-    char warning[OPTIONS_ERROR_BYTES]; /* something odd that stops no start, for the log; "": nothing */
+    struct text_list files;      /* that were read */
+    struct option_place *places; /* in them; of one that was given again the last counts */
+    uint32_t places_count;
+    char warning[OPTIONS_WARNING_BYTES]; /* something odd that stops no start, for the log; "": nothing */
 };
 
-/* Fills `options` from argv (argv[0] is skipped) and envp (as environ; may be NULL). RC_OK: give it back with
- * options_fini(); there is at least one app (app_list_complete()). With `help` or `version` set nothing else was
- * read. RC_EINVAL or RC_ENOMEM: nothing to give back, and error_r (OPTIONS_ERROR_BYTES are enough) holds one line of
- * cause and cure without newline.
- *
- * An unknown flag is an error; an unknown RINGCAST_ variable is only a warning, because others put such names into
- * the environment too (Kubernetes sets RINGCAST_PORT and more when a service is called ringcast). */
-enum rc options_read(struct options *options, int argc, char *const argv[], char *const envp[], char *error_r,
-                     size_t error_size);
-void options_fini(struct options *options);
-
-/* An option's row in the table. */
-const struct option_row *option_row_of(enum option_id option);
-/* Was the option given, by flag or environment? */
-bool options_is_set(const struct options *options, enum option_id option);
-
-/* Writes what --help shows, at most 100 columns wide. */
-void options_help(FILE *out);
+/* Was the option given, by flag, environment or file? */
+static inline bool options_is_set(const struct options *options, enum option_id option)
+{
+    return options->sources[option] != OPTION_DEFAULT;
+}

@@ -111,4 +111,5 @@ static void origin_fini(void *value)
     option_type_text_list.fini(value);
 }
 
-const struct option_type option_type_origin_list = {.read = origin_read, .count = origin_count, .fini = origin_fini};
+const struct option_type option_type_origin_list = {
+    .read = origin_read, .write = option_text_list_write, .count = origin_count, .fini = origin_fini};

@@ -15,65 +15,64 @@ char *setting_next_word(char **rest)
     return **rest == '\0' ? *rest : strsep(rest, BLANKS);
 }
 
-/* The setting of this name, which may have '-' for '_'; NULL: there is none. */
-static const struct option_row *find(const struct setting_table *table, const char *name)
+static bool is_name(const char *own, struct text name)
 {
-    for (uint32_t i = 0; i < table->count; i++) {
-        const char *own = table->rows[i].name;
-        size_t at = 0;
-        while (own[at] != '\0' && (own[at] == name[at] || (own[at] == '_' && name[at] == '-')))
-            at++;
-        if (own[at] == '\0' && name[at] == '\0') return &table->rows[i];
-    }
+    size_t at = 0;
+    while (at < name.count && own[at] != '\0' && (own[at] == name.at[at] || (own[at] == '_' && name.at[at] == '-')))
+        at++;
+    return own[at] == '\0' && at == name.count;
+}
+
+const struct option_row *setting_find(const struct setting_table *table, struct text name)
+{
+    for (uint32_t i = 0; i < table->count; i++)
+        if (is_name(table->rows[i].name, name)) return &table->rows[i];
     return NULL;
 }
 
-bool setting_is_known(const struct setting_table *table, const char *name)
-{
-    return find(table, name) != NULL;
-}
-
-static enum rc read_defaults(const struct setting_table *table, void *values, struct option_error *error)
+enum rc settings_init(const struct setting_table *table, void *values, struct option_error *error)
 {
     enum rc rc = RC_OK;
     for (uint32_t i = 0; rc == RC_OK && i < table->count; i++) {
         const struct option_row *row = &table->rows[i];
+        if (option_type_is_list(row->type)) continue;
         rc = row->type->read(row->value_default, row->bounds, (char *)values + row->offset, error);
         assert(rc != RC_EINVAL); /* the .def gives a default that its own row refuses */
     }
     return rc;
 }
 
-static enum rc refuse(const struct setting_table *table, const char *whose, const char *name,
+static enum rc refuse(const struct setting_table *table, const char *whose, struct text name,
                       struct option_error *error)
 {
-    size_t meant = spelling_closest(text_of(name), option_row_name, table->rows, table->count);
+    int shown = name.count < 60 ? (int)name.count : 60;
+    size_t meant = spelling_closest(name, option_row_name, table->rows, table->count);
     if (meant == table->count)
-        return option_refuse(error, "unknown setting " OPTION_SHOWN " of %s; see --help", name, whose);
-    return option_refuse(error, "unknown setting " OPTION_SHOWN " of %s; did you mean %s? See --help", name, whose,
+        return option_refuse(error, "unknown setting \"%.*s\" of %s; see --help", shown, name.at, whose);
+    return option_refuse(error, "unknown setting \"%.*s\" of %s; did you mean %s? See --help", shown, name.at, whose,
                          table->rows[meant].name);
 }
 
-static enum rc read_word(const struct setting_table *table, const char *whose, char *word, void *values,
-                         struct option_error *error)
+enum rc setting_put(const struct setting_table *table, const char *whose, struct text name, const char *value,
+                    void *values, struct option_error *error)
 {
-    char *value = word;
-    const char *name = strsep(&value, "=");
-    if (value == NULL) return option_refuse(error, "a setting of %s has no value; give %s", whose, table->give);
-    const struct option_row *row = find(table, name);
+    const struct option_row *row = setting_find(table, name);
     if (row == NULL) return refuse(table, whose, name, error);
     struct option_error rest = option_error_begin(error, "%s of %s: ", row->name, whose);
+    *(uint64_t *)((char *)values + table->given) |= UINT64_C(1) << (row - table->rows);
     return row->type->read(value, row->bounds, (char *)values + row->offset, &rest);
 }
 
 enum rc settings_read(const struct setting_table *table, const char *whose, char *words, void *values,
                       struct option_error *error)
 {
-    enum rc rc = read_defaults(table, values, error);
+    enum rc rc = RC_OK;
     while (rc == RC_OK && words != NULL) {
-        char *word = setting_next_word(&words);
-        if (word[0] == '\0') break;
-        rc = read_word(table, whose, word, values, error);
+        char *value = setting_next_word(&words);
+        if (value[0] == '\0') break;
+        const char *name = strsep(&value, "=");
+        if (value == NULL) return option_refuse(error, "a setting of %s has no value; give %s", whose, table->give);
+        rc = setting_put(table, whose, text_of(name), value, values, error);
     }
     return rc;
 }

@@ -3,6 +3,7 @@
 
 #include "core/memory.h"
 #include "net/tls/tls.h"
+#include "server/config/options_read.h"
 #include "server/connection/accept.h"
 #include "server/connection/deadline_passed.h"
 #include "server/connection/door.h"

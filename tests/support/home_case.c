@@ -5,6 +5,7 @@
 #include "core/mailbox.h"
 #include "core/span.h"
 #include "net/frame.h"
+#include "server/config/options_read.h"
 #include "server/home/channel_log_store.h"
 #include "server/home/home.h"
 #include "server/home/home_publish.h"

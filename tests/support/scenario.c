@@ -1,6 +1,8 @@
 /* tests/support/scenario.c - starting, stepping and stopping; what clients write and understand. */
 #include "tests/support/scenario.h"
 
+#include "server/config/options_read.h"
+
 #include "core/bytes.h"
 #include "net/frame.h"
 #include "server/store/store.h"

@@ -1,6 +1,6 @@
 /* tests/server/config/test_history_rule.c - the first rule that fits a channel counts, whatever its pattern; and a rule
  * is what was given, or one line says what to give. */
-#include "server/config/options.h"
+#include "server/config/options_read.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* tests/server/config/test_options.c - what the operator gives is what the server gets,
  * or one line says what to give. */
-#include "server/config/options.h"
+#include "server/config/options_print.h"
+#include "server/config/options_read.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -266,8 +267,7 @@ Test(options, mistakes_in_flags_are_told_with_their_cure, .timeout = 10)
          "argument 2, behind --lobby-echo, is unexpected; options begin with --, and a value with blanks needs "
          "quotes, "
          "see --help"},
-        {{"--app=1001:key:", "secret"},
-         "--app: the secret of 1001 is not valid; give 1 to 128 printable characters without blank"},
+        {{"--app=1001:key:", "secret"}, "--app: app 1001 has no secret; each needs a key and a secret"},
         {{"--app=1001:key:secret", "secret"},
          "argument 2, behind --app, is unexpected; options begin with --, and a value with blanks needs quotes, see "
          "--help"},
@@ -538,7 +538,7 @@ Test(options, help_names_every_option_within_100_columns, .timeout = 10)
     options_help(out);
     fclose(out);
 #define OPTION_GROUP(title) cr_expect(strstr(help, "\n" title "\n") != NULL, "%s", title);
-#define OPTION(type, name, default_, min, max, unit, text)                                   \
+#define OPTION(type, name, section, default_, min, max, unit, text)                          \
     {                                                                                        \
         char flag[64];                                                                       \
         snprintf(flag, sizeof flag, "  --%s%s%s ", #name, unit[0] != '\0' ? " " : "", unit); \

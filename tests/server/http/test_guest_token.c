@@ -3,7 +3,7 @@
 #include "server/http/guest_token.h"
 
 #include "server/config/app.h"
-#include "server/config/options.h"
+#include "server/config/options_read.h"
 #include "server/http/guest.h"
 
 #include <criterion/criterion.h>

@@ -1,0 +1,208 @@
+/* server/config/app_value.c - secrets, keys, web addresses and names of webhooks from text. No error shows a secret. */
+#include "server/config/app_value.h"
+
+#include "core/text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define TOKEN_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+#define SECRET_BYTES_MAX 128
+
+static enum rc keep(const char *text, void *value, struct option_error *error)
+{
+    char **kept = value, *copy = strdup(text);
+    if (copy == NULL) return option_out_of_memory(error);
+    free(*kept);
+    *kept = copy;
+    return RC_OK;
+}
+
+static void text_fini(void *value)
+{
+    char **kept = value;
+    free(*kept);
+    *kept = NULL;
+}
+
+static void text_write(FILE *out, const void *value, uint32_t entry)
+{
+    (void)entry;
+    fputs(*(char *const *)value, out);
+}
+
+/* ---- keys ---- */
+
+static enum rc app_token_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    size_t length = strlen(text);
+    (void)bounds;
+    if (length > APP_TOKEN_BYTES_MAX || strspn(text, TOKEN_CHARACTERS) < length)
+        return option_refuse(error, "not valid; give 1 to %d characters of A-Z a-z 0-9 _ -", APP_TOKEN_BYTES_MAX);
+    return keep(text, value, error);
+}
+
+const struct option_type option_type_app_token = {.read = app_token_read, .write = text_write, .fini = text_fini};
+
+/* ---- secrets ---- */
+
+static bool is_secret(const char *text)
+{
+    size_t length = 0;
+    while (text[length] > ' ' && text[length] <= '~')
+        length++;
+    return text[length] == '\0' && length <= SECRET_BYTES_MAX;
+}
+
+static void secret_fini(void *value)
+{
+    char **secret = value;
+    if (*secret != NULL) explicit_bzero(*secret, strlen(*secret));
+    text_fini(value);
+}
+
+static enum rc secret_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    char *copy = NULL;
+    (void)bounds;
+    if (!is_secret(text))
+        return option_refuse(error, "not valid; give 1 to %d printable characters without blank", SECRET_BYTES_MAX);
+    enum rc rc = keep(text, &copy, error);
+    if (rc != RC_OK) return rc;
+    secret_fini(value);
+    *(char **)value = copy;
+    return RC_OK;
+}
+
+static void secret_write(FILE *out, const void *value, uint32_t entry)
+{
+    (void)entry;
+    fputs((*(char *const *)value)[0] != '\0' ? "***" : "", out);
+}
+
+const struct option_type option_type_secret = {.read = secret_read, .write = secret_write, .fini = secret_fini};
+
+/* ---- web addresses ---- */
+
+static bool is_web_address(const char *text)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    if (strpbrk(text, " \t") != NULL) return false;
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        size_t length = strlen(schemes[i]);
+        if (strncasecmp(text, schemes[i], length) == 0) return text[length] != '\0' && text[length] != '/';
+    }
+    return false;
+}
+
+/* An address may hold a password, before its last @: nobody is shown that. */
+static enum rc refuse_address(const char *text, struct option_error *error)
+{
+    const char *host = strrchr(text, '@');
+    return option_refuse(error, "\"%s%.60s\" is no web address; give http://... or https://...",
+                         host != NULL ? "***" : "", host != NULL ? host : text);
+}
+
+static enum rc web_address_read(const char *text, struct option_bounds bounds, void *value,
+                                struct option_error *error)
+{
+    size_t length = strlen(text);
+    if (length > 0 && !is_web_address(text)) return refuse_address(text, error);
+    if (length > bounds.max)
+        return option_refuse(error, "longer than %llu characters; give a shorter one",
+                             (unsigned long long)bounds.max);
+    return keep(text, value, error);
+}
+
+static void web_address_write(FILE *out, const void *value, uint32_t entry)
+{
+    const char *text = *(char *const *)value, *host = strrchr(text, '@');
+    (void)entry;
+    if (host == NULL)
+        fputs(text, out);
+    else
+        fprintf(out, "%.*s***%s", (int)(strstr(text, "//") + 2 - text), text, host);
+}
+
+const struct option_type option_type_web_address = {
+    .read = web_address_read, .write = web_address_write, .fini = text_fini};
+
+/* ---- webhooks ---- */
+
+const char *webhook_kind_name(enum webhook_kind kind)
+{
+    static const char *const names[WEBHOOK_KINDS_MAX] = {
+#define WEBHOOK(name, is_default) [WEBHOOK_##name] = #name,
+#include "server/config/webhook.def"
+#undef WEBHOOK
+    };
+    assert(kind < WEBHOOK_KINDS_MAX);
+    return names[kind];
+}
+
+enum {
+#define WEBHOOK(name, is_default) | (is_default) << WEBHOOK_##name
+    WEBHOOKS_DEFAULT = 0
+#include "server/config/webhook.def"
+#undef WEBHOOK
+};
+
+/* What may stand between the commas of webhook_events. */
+static const struct {
+    const char *text;
+    option_webhooks kinds;
+} webhook_words[] = {
+    {"default", WEBHOOKS_DEFAULT},
+    {"all", ((UINT32_C(1) << WEBHOOK_KINDS_MAX) - 1) & ~(UINT32_C(1) << WEBHOOK_room_message)}, /* of the protocol */
+    {"none", 0},
+#define WEBHOOK(name, is_default) {#name, UINT32_C(1) << WEBHOOK_##name},
+#include "server/config/webhook.def"
+#undef WEBHOOK
+};
+#define WEBHOOK_WORDS (sizeof webhook_words / sizeof webhook_words[0])
+
+static enum rc refuse_webhook(struct text word, struct option_error *error)
+{
+    static const char names[] =
+#define WEBHOOK(name, is_default) " " #name
+#include "server/config/webhook.def"
+#undef WEBHOOK
+        ;
+    return option_refuse(error, "\"%.*s\" is no webhook event; give default, all, none or, with commas between,%s",
+                         word.count < 60 ? (int)word.count : 60, word.at, names);
+}
+
+static enum rc webhooks_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    (void)bounds;
+    option_webhooks kinds = 0;
+    const char *word = text, *end;
+    do {
+        size_t at = 0;
+        end = word + strcspn(word, ",");
+        while (at < WEBHOOK_WORDS && !text_is(text_between(word, end), webhook_words[at].text))
+            at++;
+        if (at == WEBHOOK_WORDS) return refuse_webhook(text_between(word, end), error);
+        kinds |= webhook_words[at].kinds;
+        word = end + 1;
+    } while (*end != '\0');
+    *(option_webhooks *)value = kinds;
+    return RC_OK;
+}
+
+static void webhooks_write(FILE *out, const void *value, uint32_t entry)
+{
+    option_webhooks kinds = *(const option_webhooks *)value;
+    const char *between = "";
+    (void)entry;
+    if (kinds == 0) fputs("none", out);
+    for (enum webhook_kind kind = 0; kind < WEBHOOK_KINDS_MAX; kind++) {
+        if ((kinds >> kind & 1) == 0) continue;
+        fprintf(out, "%s%s", between, webhook_kind_name(kind));
+        between = ",";
+    }
+}
+
+const struct option_type option_type_webhooks = {.read = webhooks_read, .write = webhooks_write};

@@ -1,0 +1,30 @@
+/* server/config/app_value.h - the types of an app's settings that no option has: secrets, webhooks.
+ *
+ * Start-up only; one thread. */
+#pragma once
+
+#include "server/config/option_value.h"
+
+#define APP_TOKEN_BYTES_MAX 64 /* of an ID, of a key */
+
+enum webhook_kind {
+#define WEBHOOK(name, is_default) WEBHOOK_##name,
+#include "server/config/webhook.def"
+#undef WEBHOOK
+    WEBHOOK_KINDS_MAX
+};
+
+/* Bits 1 << kind: default, all, none or names with commas between. */
+typedef uint32_t option_webhooks;
+/* 1 to APP_TOKEN_BYTES_MAX of A-Z a-z 0-9 _ -; "" when not given. Owned. */
+typedef char *option_app_token;
+/* 1 to 128 printable characters without blank; "" when not given. Owned, overwritten when given back, never shown. */
+typedef char *option_secret;
+/* http:// or https://; "" when not given. Owned; a password in it is never shown. */
+typedef char *option_web_address;
+
+extern const struct option_type option_type_webhooks, option_type_app_token, option_type_secret,
+    option_type_web_address;
+
+/* "channel_occupied", as the protocol spells it; static. */
+const char *webhook_kind_name(enum webhook_kind kind);

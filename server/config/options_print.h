@@ -1,0 +1,16 @@
+/* server/config/options_print.h - what is shown of the options: values with their sources, a sample, help.
+ *
+ * One thread. */
+#pragma once
+
+#include "server/config/options.h"
+
+#include <stdio.h>
+
+/* Writes what --print-config shows: a line for each value with its source behind it, as a file has them but for
+ * that. */
+void options_print(const struct options *options, FILE *out);
+/* Writes what --print-sample-config shows: a file with every option in a comment, at its default. */
+void options_print_sample(FILE *out);
+/* Writes what --help shows, at most 100 columns wide. */
+void options_help(FILE *out);
