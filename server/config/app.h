@@ -21,7 +21,7 @@ struct app {
     uint16_t index; /* in its list; the first app is the one that raw rooms belong to */
     char *id;       /* as it stands in /apps/ID/: 1 to 64 of A-Z a-z 0-9 _ -, no other app's */
     char *key;      /* as it stands in /app/KEY: the same, also unlike all others */
-    char *secret;   /* signs; never logged, never sent. 1 to 128 printable characters without blank */
+    char *secret;   /* signs; never logged, never sent. 1 to 128 printable characters without blank. app_secret() */
 #define APP_SETTING(type, name, ...) option_##type name;
 #include "server/config/app_setting.def"
 #undef APP_SETTING
@@ -30,8 +30,9 @@ struct app {
 };
 
 /* The apps, the type of the option --app, "ID:KEY:SECRET name=value ...": the secret is what is behind the second
- * colon, up to a blank. Of a setting that is given twice the last one counts. No error shows the secret.
- * Owns its items; `items` is NULL while `count` is 0. In the environment semicolons stand between the apps. */
+ * colon, up to a blank, or @FILE, which has it. Of a setting that is given twice the last one counts. No error shows
+ * the secret. Owns its items; `items` is NULL while `count` is 0. In the environment semicolons stand between the
+ * apps. */
 struct app_list {
     struct app *items;
     uint32_t count;
@@ -58,6 +59,13 @@ struct app *app_of_key(const struct app_list *apps, struct text key);
 static inline bool app_has_webhook(const struct app *app, enum webhook_kind kind)
 {
     return app->webhook[0] != '\0' && (app->webhook_events >> kind & 1) != 0;
+}
+
+/* Its secrets: the first one signs, what is signed by any of them is valid. NULL behind the last. */
+static inline const char *app_secret(const struct app *app, uint32_t number)
+{
+    if (number == 0) return app->secret;
+    return number == 1 && app->previous_secret[0] != '\0' ? app->previous_secret : NULL;
 }
 
 /* What --help shows of app_setting.def. */

@@ -17,7 +17,7 @@ static const struct option_row rows[] = {
     OPTION_ROW(&option_type_app_token, "key", offsetof(struct app, key), "", 1, APP_TOKEN_BYTES_MAX, "KEY",
                "As it stands in /app/KEY: 1 to 64 characters of A-Z a-z 0-9 _ -. Must be given"),
     OPTION_ROW(&option_type_secret, "secret", offsetof(struct app, secret), "", 1, 128, "SECRET",
-               "Signs: 1 to 128 printable characters without blank. Must be given"),
+               "Signs: 1 to 128 printable characters without blank, or @FILE, which has them. Must be given"),
 #define APP_SETTING(type_, name_, ...) \
     OPTION_ROW(&option_type_##type_, #name_, offsetof(struct app, name_), __VA_ARGS__),
 #include "server/config/app_setting.def"

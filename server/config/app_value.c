@@ -2,6 +2,7 @@
 #include "server/config/app_value.h"
 
 #include "core/text.h"
+#include "server/system/text_file.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 
 #define TOKEN_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 #define SECRET_BYTES_MAX 128
+#define SECRET_FILE_MAX  4096
+#define BLANKS           " \t\r\n"
 
 static enum rc keep(const char *text, void *value, struct option_error *error)
 {
@@ -63,17 +66,49 @@ static void secret_fini(void *value)
     text_fini(value);
 }
 
-static enum rc secret_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+static enum rc set_secret(const char *text, void *value, struct option_error *error)
 {
     char *copy = NULL;
-    (void)bounds;
-    if (!is_secret(text))
-        return option_refuse(error, "not valid; give 1 to %d printable characters without blank", SECRET_BYTES_MAX);
     enum rc rc = keep(text, &copy, error);
     if (rc != RC_OK) return rc;
     secret_fini(value);
     *(char **)value = copy;
     return RC_OK;
+}
+
+/* What stands in the file's only line; `text` is the whole file, `bytes` long. */
+static enum rc take_secret(const char *name, char *text, size_t bytes, void *value, struct option_error *error)
+{
+    char *secret = text + strspn(text, BLANKS);
+    size_t length = strlen(secret);
+    bool is_text = secret + length == text + bytes; /* no zero in it */
+    while (length > 0 && strchr(BLANKS, secret[length - 1]) != NULL)
+        length--;
+    secret[length] = '\0';
+    if (length > 0 && is_text && is_secret(secret)) return set_secret(secret, value, error);
+    return option_refuse(error, "%.200s holds no secret; write 1 to %d printable characters without blank into it",
+                         name, SECRET_BYTES_MAX);
+}
+
+static enum rc read_secret_file(const char *name, void *value, struct option_error *error)
+{
+    char *text;
+    size_t bytes;
+    enum rc rc = text_file_read(name, SECRET_FILE_MAX, &text, &bytes, error->text, error->size);
+    if (rc == RC_ENOMEM) return option_out_of_memory(error);
+    if (rc != RC_OK) return RC_EINVAL;
+    rc = take_secret(name, text, bytes, value, error);
+    text_file_free(text, bytes);
+    return rc;
+}
+
+static enum rc secret_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    (void)bounds;
+    if (text[0] == '@') return read_secret_file(text + 1, value, error);
+    if (is_secret(text)) return set_secret(text, value, error);
+    return option_refuse(error, "not valid; give 1 to %d printable characters without blank, or @FILE",
+                         SECRET_BYTES_MAX);
 }
 
 static void secret_write(FILE *out, const void *value, uint32_t entry)

@@ -18,7 +18,8 @@ enum webhook_kind {
 typedef uint32_t option_webhooks;
 /* 1 to APP_TOKEN_BYTES_MAX of A-Z a-z 0-9 _ -; "" when not given. Owned. */
 typedef char *option_app_token;
-/* 1 to 128 printable characters without blank; "" when not given. Owned, overwritten when given back, never shown. */
+/* 1 to 128 printable characters without blank, or @FILE: what is in that file, without blanks and newlines around it;
+ * "" when not given. Owned, overwritten when given back, never shown. */
 typedef char *option_secret;
 /* http:// or https://; "" when not given. Owned; a password in it is never shown. */
 typedef char *option_web_address;

@@ -82,21 +82,30 @@ static struct api_refusal wrong_signature(struct text string, struct text signat
     return (struct api_refusal){401, words, words};
 }
 
+/* By any of the app's secrets? RC_EPROTO: it is not. */
+static enum rc check_signature(const struct app *app, struct text text, struct text signature)
+{
+    char expected[DIGEST_HMAC_HEX_BYTES + 1];
+    const char *secret;
+    for (uint32_t i = 0; (secret = app_secret(app, i)) != NULL; i++) {
+        enum rc rc = digest_hmac_hex(text_of(secret), &text, 1, expected);
+        if (rc != RC_OK) return rc;
+        if (digest_equals(signature, text_of(expected))) return RC_OK;
+    }
+    return RC_EPROTO;
+}
+
 /* RC_OK: it is signed. RC_EPROTO: it is not; then the refusal says so. */
 static enum rc check_path(const struct api_request *request, struct text path, struct api_refusal *refusal_r)
 {
-    char expected[DIGEST_HMAC_HEX_BYTES + 1];
     size_t bytes;
     char *string = string_to_sign(request, path, &bytes);
     *refusal_r = api_out_of_memory;
     if (string == NULL) return RC_ENOMEM;
     struct text text = {string, bytes};
     struct text signature = query_string_get(&request->query, "auth_signature");
-    enum rc rc = digest_hmac_hex(text_of(request->app->secret), &text, 1, expected);
-    if (rc == RC_OK && !digest_equals(signature, text_of(expected))) {
-        *refusal_r = wrong_signature(text, signature);
-        rc = RC_EPROTO;
-    }
+    enum rc rc = check_signature(request->app, text, signature);
+    if (rc == RC_EPROTO) *refusal_r = wrong_signature(text, signature);
     free(string);
     return rc;
 }

@@ -31,17 +31,24 @@ static struct pieces pieces_of_user(struct text socket_id, struct text user_data
                                     "(HMAC SHA256, hex)"};
 }
 
-static const char *check(const struct app *app, struct text auth, struct pieces pieces)
+static const char *check_signature(const struct app *app, struct text signature, struct pieces pieces)
 {
     char expected[DIGEST_HMAC_HEX_BYTES + 1];
+    const char *secret;
+    for (uint32_t i = 0; (secret = app_secret(app, i)) != NULL; i++) {
+        if (digest_hmac_hex(text_of(secret), pieces.items, pieces.count, expected) != RC_OK) return auth_no_memory;
+        if (digest_equals(signature, text_of(expected))) return NULL;
+    }
+    return pieces.wrong;
+}
+
+static const char *check(const struct app *app, struct text auth, struct pieces pieces)
+{
     const char *colon = auth.count > 0 ? memchr(auth.at, ':', auth.count) : NULL;
     if (auth.count == 0) return "Auth info is required: ask your backend for it and send it as auth";
     if (colon == NULL) return "Auth value is invalid: should be of format 'key:signature'";
     if (!text_is(text_between(auth.at, colon), app->key)) return "Invalid key in auth data: it is another app's";
-    if (digest_hmac_hex(text_of(app->secret), pieces.items, pieces.count, expected) != RC_OK) return auth_no_memory;
-    struct text signature = text_between(colon + 1, auth.at + auth.count);
-    if (digest_equals(signature, text_of(expected))) return NULL;
-    return pieces.wrong;
+    return check_signature(app, text_between(colon + 1, auth.at + auth.count), pieces);
 }
 
 static enum rc sign(const struct app *app, struct pieces pieces, char auth_r[AUTH_BYTES_MAX])

@@ -31,6 +31,25 @@ channelTest('a channel of one app is not that of the other', TWO, async (server)
   await peers[1].expect('marker', 'private-tea', '');
 });
 
+const NEW_SECRET = 'n3w-s3cr3t';
+
+/* Secrets are changed in three steps that cut nobody: both are known, backends change, the old one is gone. */
+channelTest('while secrets are changed both are good', {
+  settings: `previous_secret=${NEW_SECRET} watchlist=yes`,
+}, async (server) => {
+  for (const secret of [APP.secret, NEW_SECRET]) {
+    const app = { ...APP, secret };
+    const peer = await Peer.open(server, { app });
+    await peer.subscribe('private-tea');
+    await peer.subscribe('presence-tea', { member: { user_id: 'u' } });
+    await backend(server, app).trigger('private-tea', 'ev', secret);
+    await peer.expect('ev', 'private-tea', secret);
+    assert.equal((await call(server, 'GET', '/channels/presence-tea/users', { app })).status, 200);
+  }
+  const wrong = await call(server, 'GET', '/channels', { app: { ...APP, secret: 'neither' } });
+  assert.equal(wrong.status, 401);
+});
+
 channelTest('what one app remembers the other does not', TWO, async (server) => {
   await backend(server).trigger('cache-a', 'ev', 'of one');
   const peer = await Peer.open(server, { app: OTHER_APP });

@@ -56,6 +56,8 @@ Test(app, without_settings_has_the_defaults, .timeout = 10)
     cr_expect_eq(app->member_bytes_max, 2 * KIB);
     cr_expect_eq(app->cache_ms, 1800000);
     cr_expect_str_eq(app->webhook, "");
+    cr_expect_str_eq(app->previous_secret, "");
+    cr_expect_null(app_secret(app, 1));
     for (enum webhook_kind kind = 0; kind < WEBHOOK_KINDS_MAX; kind++) {
         cr_expect_eq((app->webhook_events >> kind & 1) != 0,
                      kind != WEBHOOK_subscription_count && kind != WEBHOOK_room_message);
@@ -155,7 +157,8 @@ Test(app, mistakes_are_told_with_their_cure_and_without_the_secret, .timeout = 1
     static const char missing[] = "an app's ID, key or secret is missing; give ID:KEY:SECRET, then its settings";
     static const char no_id[] = "the ID is not valid; give 1 to 64 characters of A-Z a-z 0-9 _ -";
     static const char no_key[] = "key of 1: not valid; give 1 to 64 characters of A-Z a-z 0-9 _ -";
-    static const char no_secret[] = "secret of 1: not valid; give 1 to 128 printable characters without blank";
+    static const char no_secret[] =
+        "secret of 1: not valid; give 1 to 128 printable characters without blank, or @FILE";
     static const char without_id[] = "the ID is missing; give 1 to 64 characters of A-Z a-z 0-9 _ -";
     static const char without_key[] = "app 1 has no key; each needs a key and a secret";
     static const char without_secret[] = "app 1 has no secret; each needs a key and a secret";
@@ -179,6 +182,11 @@ Test(app, mistakes_are_told_with_their_cure_and_without_the_secret, .timeout = 1
         {{"1:" CHARACTERS_64 "c:Geheim"}, no_key},
         {{"1:k:"}, without_secret},
         {{"1:k: Geheim"}, without_secret},
+        {{"1:k:Geheim previous_secret=Geheim\xc3\xa4"},
+         "previous_secret of 1: not valid; give 1 to 128 printable characters without blank, or @FILE"},
+        {{"1:k:@/missing"},
+         "secret of 1: /missing cannot be read: No such file or directory; check its path and who may "
+         "read it"},
         {{"1:k:Geheim\x7f"}, no_secret},
         {{"1:k:Geheim\xc3\xa4"}, no_secret},
         {{"1:k:Geheim\x1b[2J"}, no_secret},

@@ -220,7 +220,7 @@ Test(file, mistakes_are_told_with_file_line_and_cure)
         {"[app a]\nkey=k\nsecret=s\n[app b]\nkey=k\nsecret=s\n",
          "a.conf:4: the key of b is another app's too; give each app its own"},
         {"[app a]\nkey=k\nsecret=two words\n",
-         "a.conf:3: secret of a: not valid; give 1 to 128 printable characters without blank"},
+         "a.conf:3: secret of a: not valid; give 1 to 128 printable characters without blank, or @FILE"},
         {"[app a]\nkey=k\nsecret=s\nsecret=t\n", "a.conf:4: secret is there twice in this section; give it once"},
         {"[app a]\nkey=k\nsecret=s\nmember_max=5\n",
          "a.conf:4: unknown setting \"member_max\" of a; did you mean members_max? See --help"},
@@ -333,6 +333,59 @@ Test(file, of_other_worlds_is_read_or_told)
         strstr(error, "a.conf:1: a byte of this line is 0, which no text has: save the file as UTF-8"));
     cr_expect_eq(read_text(&options, "[store]\ndata_dir = /caf\xe9\n"), RC_EINVAL);
     cr_expect_str_eq(error, "a.conf:2: this line is no UTF-8: save the file as UTF-8");
+}
+
+/* As systemd's credentials and containers' secrets are: in files, with a newline that nobody means. */
+Test(file, secrets_are_read_from_files_of_their_own)
+{
+    struct options options;
+    write_file("new one", "  Geheim2\r\n\n");
+    write_file("old", "Geheim1");
+    cr_assert_eq(read_text(&options, "[app a]\nkey=a\nsecret=@new one\nprevious_secret = @old\n"), RC_OK, "%s",
+                 error);
+    cr_expect_str_eq(app_secret(&options.app.items[0], 0), "Geheim2");
+    cr_expect_str_eq(app_secret(&options.app.items[0], 1), "Geheim1");
+    cr_expect_null(app_secret(&options.app.items[0], 2));
+    options_fini(&options);
+    cr_assert_eq(read_all(&options, WORDS("--app=1:k:@old previous_secret=@old"), NULL), RC_OK, "%s", error);
+    cr_expect_str_eq(app_secret(&options.app.items[0], 0), "Geheim1");
+    cr_expect_str_eq(app_secret(&options.app.items[0], 1), "Geheim1");
+    options_fini(&options);
+}
+
+Test(file, secrets_in_files_that_are_none_are_told_and_not_shown)
+{
+    static const struct {
+        const char *bytes;
+        size_t count;
+        const char *error;
+    } cases[] = {
+#define NONE "s holds no secret; write 1 to 128 printable characters without blank into it"
+        {"", 0, NONE},
+        {" \n", 2, NONE},
+        {"Geheim Geheim\n", 14, NONE},
+        {"Geheim\nGeheim\n", 14, NONE},
+        {"Geheim\0", 7, NONE},
+        {"Geheim\xc3\xa4", 8, NONE},
+#undef NONE
+    };
+    struct options options;
+    char expected[OPTIONS_ERROR_BYTES], *large = calloc(1, 5000);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_bytes("s", cases[i].bytes, cases[i].count);
+        snprintf(expected, sizeof expected, "a.conf:3: secret of a: %s", cases[i].error);
+        cr_expect_eq(read_text(&options, "[app a]\nkey=a\nsecret=@s\n"), RC_EINVAL, "%zu", i);
+        cr_expect_str_eq(error, expected);
+    }
+    memset(large, 'G', 4999);
+    write_file("s", large);
+    free(large);
+    cr_expect_eq(read_text(&options, "[app a]\nkey=a\nsecret=@s\n"), RC_EINVAL);
+    cr_expect_str_eq(error, "a.conf:3: secret of a: s is larger than 4096 bytes; is it the right file?");
+    cr_expect_eq(read_text(&options, "[app a]\nkey=a\nsecret=@.\n"), RC_EINVAL);
+    cr_expect_str_eq(error, "a.conf:3: secret of a: . is a directory and no regular file; name one");
+    cr_expect_eq(read_text(&options, "[app a]\nkey=a\nsecret=@\n"), RC_EINVAL);
+    cr_expect_not_null(strstr(error, "a.conf:3: secret of a:  cannot be read: No such file"));
 }
 
 /* A comment behind a text is taken for a part of it: that is told, since nobody means it. */

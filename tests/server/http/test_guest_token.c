@@ -9,8 +9,10 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-static char secret[] = "s3cr3t-ringcast-demo", other_secret[] = "s3cr3t-ringcast-demO";
-static const struct app app = {.secret = secret}, other_app = {.secret = other_secret};
+static char secret[] = "s3cr3t-ringcast-demo", other_secret[] = "s3cr3t-ringcast-demO", none[] = "";
+static const struct app app = {.secret = secret, .previous_secret = none};
+static const struct app other_app = {.secret = other_secret, .previous_secret = none};
+static const struct app both = {.secret = other_secret, .previous_secret = secret};
 
 /* Computed with openssl dgst -sha256 -hmac: of "ringcast-guest" with the secret, then of the id with that. */
 #define ID    "g4k2p9x7q1m0z"
@@ -56,6 +58,7 @@ Test(guest_token, is_good_as_it_was_made_and_with_nothing_changed, .timeout = 10
     cr_expect_eq(guest_token_read(&app, text_of(token), &read), RC_OK);
     cr_expect(text_equals(read, (struct text){id, sizeof id}));
     cr_expect_eq(guest_token_read(&other_app, text_of(token), &read), RC_EINVAL, "of another secret");
+    cr_expect_eq(guest_token_read(&both, text_of(token), &read), RC_OK, "of the previous one");
     for (size_t i = 0; i < GUEST_TOKEN_BYTES; i++) {
         char kept = token[i];
         token[i] = kept == 'a' ? 'b' : 'a';

@@ -19,8 +19,8 @@
 #define USER_SIGNATURE      "0b88c3b458a0242bfe27370de05aefb5a5f277fadc699a5af789ef0bae6d4309"
 #define ENCRYPTED_SIGNATURE "a80b506975c221141e73c82d2bb92b0efea88128baedb1aeb24b8381681cae2c"
 
-static char key[] = KEY, secret[] = SECRET;
-static const struct app app = {.key = key, .secret = secret};
+static char key[] = KEY, secret[] = SECRET, none[] = "";
+static const struct app app = {.key = key, .secret = secret, .previous_secret = none};
 
 static struct text text_or_none(const char *text)
 {
@@ -106,11 +106,27 @@ Test(auth, refuses_what_is_not_signed_exactly_so, .timeout = 10)
 Test(auth, refuses_another_apps_signature, .timeout = 10)
 {
     char other_secret[] = SECRET "x", other_key[] = "other";
-    struct app other = {.key = key, .secret = other_secret};
+    struct app other = {.key = key, .secret = other_secret, .previous_secret = none};
     struct text auth = text_of(KEY ":" PRIVATE_SIGNATURE), channel = text_of("private-room-7");
     cr_expect_not_null(auth_check_channel(&other, auth, text_of(SOCKET), channel, (struct text){0}));
-    other = (struct app){.key = other_key, .secret = secret};
+    other = (struct app){.key = other_key, .secret = secret, .previous_secret = none};
     cr_expect_not_null(auth_check_channel(&other, auth, text_of(SOCKET), channel, (struct text){0}));
+}
+
+/* While secrets are changed: both let in, the new one signs. */
+Test(auth, of_the_previous_secret_is_good_too_and_the_other_one_signs, .timeout = 10)
+{
+    char new_secret[] = "another", auth[AUTH_BYTES_MAX];
+    const struct app both = {.key = key, .secret = new_secret, .previous_secret = secret};
+    const struct text channel = text_of("private-room-7"), no_data = {0};
+    cr_expect_null(auth_check_channel(&both, text_of(KEY ":" PRIVATE_SIGNATURE), text_of(SOCKET), channel, no_data));
+    cr_expect_null(auth_check_user(&both, text_of(KEY ":" USER_SIGNATURE), text_of(SOCKET), text_of(USER)));
+    cr_assert_eq(auth_sign_channel(&both, text_of(SOCKET), channel, no_data, auth), RC_OK);
+    cr_expect_str_neq(auth, KEY ":" PRIVATE_SIGNATURE);
+    cr_expect_null(auth_check_channel(&both, text_of(auth), text_of(SOCKET), channel, no_data));
+    cr_expect_not_null(auth_check_channel(&app, text_of(auth), text_of(SOCKET), channel, no_data));
+    cr_expect_not_null(
+        auth_check_channel(&both, text_of(KEY ":" PRESENCE_SIGNATURE), text_of(SOCKET), channel, no_data));
 }
 
 Test(auth, of_sign_in_covers_socket_and_user_data, .timeout = 10)

@@ -20,8 +20,8 @@
 #define NAME        "\"name\":\"Ann\""
 
 static struct scenario scenario;
-static char secret[] = CHANNEL_APP_SECRET;
-static const struct app app = {.secret = secret};
+static char secret[] = CHANNEL_APP_SECRET, none[] = "";
+static const struct app app = {.secret = secret, .previous_secret = none};
 
 static const char *token_of(const char *id)
 {
