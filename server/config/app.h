@@ -14,7 +14,7 @@
 
 struct setting_table;
 
-#define APPS_MAX     64
+#define APPS_MAX     10000
 #define APP_OF_ROOMS 0 /* rooms are public channels of the first app */
 
 struct app {
@@ -36,6 +36,8 @@ struct app {
 struct app_list {
     struct app *items;
     uint32_t count;
+    uint32_t room;   /* of items: 0 or a power of two */
+    uint32_t *found; /* by ID and by key, tables of 2 * room places: the index and 1; 0 for none. app_list_append() */
 };
 typedef struct app_list option_app_list;
 extern const struct option_type option_type_app_list;
@@ -52,7 +54,10 @@ void app_fini(struct app *app);
  * are its channels, and clients that are told its key may come too. So there is always a first app. */
 enum rc app_list_complete(struct app_list *apps, struct option_error *error);
 
-/* NULL: there is none. */
+/* Appends a copy, whose ID and key no other app may have; the list owns what it points to. RC_OK or RC_ENOMEM. */
+enum rc app_list_append(struct app_list *apps, const struct app *app);
+
+/* Finds an app that was appended; NULL: there is none. */
 struct app *app_of_id(const struct app_list *apps, struct text id);
 struct app *app_of_key(const struct app_list *apps, struct text key);
 

@@ -89,13 +89,7 @@ enum rc app_list_add(struct app_list *list, const struct app *app, struct option
     if (app_of_key(list, text_of(app->key)) != NULL)
         return option_refuse(error, "the key of %s is another app's too; give each app its own", app->id);
     if (list->count >= APPS_MAX) return option_refuse(error, "more than %d apps; give fewer", APPS_MAX);
-    struct app *items = reallocarray(list->items, list->count + 1, sizeof items[0]);
-    if (items == NULL) return option_out_of_memory(error);
-    list->items = items;
-    items[list->count] = *app;
-    items[list->count].index = (uint16_t)list->count;
-    list->count++;
-    return RC_OK;
+    return app_list_append(list, app) == RC_OK ? RC_OK : option_out_of_memory(error);
 }
 
 static enum rc app_list_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
@@ -135,6 +129,7 @@ static void app_list_fini(void *value)
     for (uint32_t i = 0; i < list->count; i++)
         app_fini(&list->items[i]);
     free(list->items);
+    free(list->found);
     *list = (struct app_list){0};
 }
 

@@ -287,7 +287,7 @@ static void refuse_section(struct reader *reader, struct text name)
         tell(reader, "unknown section [%.*s]; did you mean [%s]?", shown, name.at, section_name_at(NULL, meant));
     else
         tell(reader,
-             "unknown section [%.*s]; give server, tls, limits, app ID, channels PATTERN, history, store, "
+             "unknown section [%.*s]; give server, tls, limits, apps, app ID, channels PATTERN, history, store, "
              "webhooks "
              "or log",
              shown, name.at);

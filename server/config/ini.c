@@ -105,20 +105,27 @@ static struct ini_item read_value(struct text line)
         .kind = INI_VALUE, .name = name, .value = trim(text_between(equals + 1, line.at + line.count))};
 }
 
-static struct ini_item read_line(struct text line)
-{
-    const char *wrong = judge_bytes(line);
-    if (wrong != NULL) return mistake(wrong);
-    return line.at[0] == '[' ? read_section(line) : read_value(line);
-}
-
-struct ini_item ini_next(struct ini *ini)
+struct ini_item ini_next_line(struct ini *ini)
 {
     struct ini_item item = {.kind = INI_END};
     while (item.kind == INI_END && ini->rest.count > 0) {
         struct text line = take_line(ini);
-        if (!is_comment(line) || judge_bytes(line) != NULL) item = read_line(line);
+        const char *wrong = judge_bytes(line);
+        if (wrong != NULL)
+            item = mistake(wrong);
+        else if (!is_comment(line))
+            item = (struct ini_item){.kind = INI_VALUE, .name = line};
     }
     item.line = ini->line;
+    return item;
+}
+
+struct ini_item ini_next(struct ini *ini)
+{
+    struct ini_item item = ini_next_line(ini);
+    if (item.kind != INI_VALUE) return item;
+    uint32_t line = item.line;
+    item = item.name.at[0] == '[' ? read_section(item.name) : read_value(item.name);
+    item.line = line;
     return item;
 }

@@ -38,5 +38,8 @@ struct ini {
 };
 
 void ini_init(struct ini *ini, struct text text);
+/* The next line that is neither empty nor a comment, for files that have no sections: INI_VALUE with the line as its
+ * name, INI_MISTAKE or INI_END. */
+struct ini_item ini_next_line(struct ini *ini);
 /* The next section, value or mistake; INI_END behind the last. A mistake is one line's: the next call goes on. */
 struct ini_item ini_next(struct ini *ini);

