@@ -82,3 +82,10 @@ struct app *app_of_key(const struct app_list *apps, struct text key)
 {
     return find(apps, BY_KEY, key);
 }
+
+bool app_tells_of(const struct app *app, struct text channel)
+{
+    size_t suffix = strlen(app->webhook_channel_suffix);
+    return text_has_prefix(channel, app->webhook_channel_prefix) && channel.count >= suffix &&
+           text_is(text_behind(channel, channel.count - suffix), app->webhook_channel_suffix);
+}

@@ -65,6 +65,8 @@ static inline bool app_has_webhook(const struct app *app, enum webhook_kind kind
 {
     return app->webhook[0] != '\0' && (app->webhook_events >> kind & 1) != 0;
 }
+/* Is the backend told of this channel, by webhook_channel_prefix and webhook_channel_suffix? */
+bool app_tells_of(const struct app *app, struct text channel);
 
 /* Its secrets: the first one signs, what is signed by any of them is valid. NULL behind the last. */
 static inline const char *app_secret(const struct app *app, uint32_t number)

@@ -164,6 +164,56 @@ static void web_address_write(FILE *out, const void *value, uint32_t entry)
 const struct option_type option_type_web_address = {
     .read = web_address_read, .write = web_address_write, .fini = text_fini};
 
+/* ---- headers ---- */
+
+#define NAME_CHARACTERS \
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&'*+-.^_`|~" /* RFC 9110 5.6.2 */
+
+/* Those that a request has anyway, and those that say where it ends. */
+static bool is_ours(struct text name)
+{
+    static const char *const ours[] = {"Content-Type",   "X-Pusher-Key",      "X-Pusher-Signature",
+                                       "Content-Length", "Transfer-Encoding", "Connection"};
+    size_t i = 0;
+    while (i < sizeof ours / sizeof ours[0] && !text_is_nocase(name, ours[i]))
+        i++;
+    return i < sizeof ours / sizeof ours[0];
+}
+
+/* Its value is not shown: it may be a token. */
+static enum rc header_list_read(const char *text, struct option_bounds bounds, void *value,
+                                struct option_error *error)
+{
+    size_t name = strspn(text, NAME_CHARACTERS);
+    const char *colon = text + name, *rest = colon + (*colon == ':');
+    rest += strspn(rest, BLANKS);
+    if (name == 0 || *colon != ':' || rest[0] == '\0' || text_has_controls(text_of(text)))
+        return option_refuse(error, "entry %u is no header; give NAME:VALUE, as Authorization: Bearer TOKEN",
+                             option_type_text_list.count(value) + 1);
+    if (is_ours((struct text){.at = text, .count = name}))
+        return option_refuse(error, "%.*s is the server's own; give others", (int)name, text);
+    return option_type_text_list.read(text, bounds, value, error);
+}
+
+static void header_list_write(FILE *out, const void *value, uint32_t entry)
+{
+    const char *text = ((const struct text_list *)value)->items[entry];
+    fprintf(out, "%.*s: ***", (int)strcspn(text, ":"), text);
+}
+
+static uint32_t header_list_count(const void *value)
+{
+    return option_type_text_list.count(value);
+}
+
+static void header_list_fini(void *value)
+{
+    option_type_text_list.fini(value);
+}
+
+const struct option_type option_type_header_list = {
+    .read = header_list_read, .write = header_list_write, .count = header_list_count, .fini = header_list_fini};
+
 /* ---- webhooks ---- */
 
 const char *webhook_kind_name(enum webhook_kind kind)

@@ -24,8 +24,11 @@ typedef char *option_secret;
 /* http:// or https://; "" when not given. Owned; a password in it is never shown. */
 typedef char *option_web_address;
 
-extern const struct option_type option_type_webhooks, option_type_app_token, option_type_secret,
-    option_type_web_address;
+/* Headers of HTTP requests, "Name: value", whose values are never shown. */
+typedef struct text_list option_header_list;
+
+extern const struct option_type option_type_header_list, option_type_webhooks, option_type_app_token,
+    option_type_secret, option_type_web_address;
 
 /* "channel_occupied", as the protocol spells it; static. */
 const char *webhook_kind_name(enum webhook_kind kind);

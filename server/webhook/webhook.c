@@ -61,7 +61,9 @@ static struct webhook_item *event_of(const struct letter *letter)
  * app wants to know. */
 static bool is_wanted(const struct webhook_event *event)
 {
-    return app_has_webhook(event->app, event->kind) || app_has_webhook(event->app, webhook_counterpart(event->kind));
+    if (!app_has_webhook(event->app, event->kind) && !app_has_webhook(event->app, webhook_counterpart(event->kind)))
+        return false;
+    return app_tells_of(event->app, event->channel);
 }
 
 bool webhooks_tell(struct webhooks *webhooks, uint32_t sender_number, const struct webhook_event *event)

@@ -169,14 +169,30 @@ static bool make_easy(struct place *place, const struct app *app, const char *no
     return true;
 }
 
+static bool add_line(struct webhook_request *request, const char *line)
+{
+    struct curl_slist *headers = curl_slist_append(request->headers, line);
+    if (headers != NULL) request->headers = headers; /* NULL leaves the list as it was */
+    return headers != NULL;
+}
+
 static bool add_header(struct webhook_request *request, const char *name, const char *value)
 {
     char *line;
     if (asprintf(&line, "%s: %s", name, value) < 0) return false;
-    struct curl_slist *headers = curl_slist_append(request->headers, line);
+    bool is_added = add_line(request, line);
     free(line);
-    if (headers != NULL) request->headers = headers; /* NULL leaves the list as it was */
-    return headers != NULL;
+    return is_added;
+}
+
+/* The app's own. */
+static bool add_further(struct webhook_request *request)
+{
+    const struct text_list *further = &request->app->webhook_header;
+    uint32_t i = 0;
+    while (i < further->count && add_line(request, further->items[i]))
+        i++;
+    return i == further->count;
 }
 
 /* Signs the body's exact bytes, once for all tries. */
@@ -188,7 +204,7 @@ static bool make_headers(struct webhook_request *request)
     bool is_made = digest_hmac_hex(text_of(request->app->secret), &body, 1, signature) == RC_OK &&
                    add_header(request, "Content-Type", "application/json") &&
                    add_header(request, "X-Pusher-Key", request->app->key) &&
-                   add_header(request, "X-Pusher-Signature", signature);
+                   add_header(request, "X-Pusher-Signature", signature) && add_further(request);
     if (is_made) return true;
     curl_slist_free_all(request->headers); /* all or none, for the next try */
     request->headers = NULL;

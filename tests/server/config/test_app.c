@@ -56,6 +56,9 @@ Test(app, without_settings_has_the_defaults, .timeout = 10)
     cr_expect_eq(app->member_bytes_max, 2 * KIB);
     cr_expect_eq(app->cache_ms, 1800000);
     cr_expect_str_eq(app->webhook, "");
+    cr_expect_str_eq(app->webhook_channel_prefix, "");
+    cr_expect_str_eq(app->webhook_channel_suffix, "");
+    cr_expect_eq(app->webhook_header.count, 0);
     cr_expect_str_eq(app->previous_secret, "");
     cr_expect_null(app_secret(app, 1));
     for (enum webhook_kind kind = 0; kind < WEBHOOK_KINDS_MAX; kind++) {
@@ -159,6 +162,8 @@ Test(app, mistakes_are_told_with_their_cure_and_without_the_secret, .timeout = 1
     static const char no_key[] = "key of 1: not valid; give 1 to 64 characters of A-Z a-z 0-9 _ -";
     static const char no_secret[] =
         "secret of 1: not valid; give 1 to 128 printable characters without blank, or @FILE";
+    static const char no_header[] =
+        "webhook_header of 1: entry 1 is no header; give NAME:VALUE, as Authorization: Bearer TOKEN";
     static const char without_id[] = "the ID is missing; give 1 to 64 characters of A-Z a-z 0-9 _ -";
     static const char without_key[] = "app 1 has no key; each needs a key and a secret";
     static const char without_secret[] = "app 1 has no secret; each needs a key and a secret";
@@ -219,6 +224,13 @@ Test(app, mistakes_are_told_with_their_cure_and_without_the_secret, .timeout = 1
         {{"1:k:Geheim webhook_events=all,cache_mis"},
          "webhook_events of 1: \"cache_mis\" is no webhook event; give default, all, none or, with commas "
          "between, " EVENTS},
+        {{"1:k:Geheim webhook_header=Geheim"}, no_header},
+        {{"1:k:Geheim webhook_header=:Geheim"}, no_header},
+        {{"1:k:Geheim webhook_header=X-A:"}, no_header},
+        {{"1:k:Geheim webhook_header=X/A:Geheim"}, no_header},
+        {{"1:k:Geheim webhook_header=X-A:Geheim\x1b"}, no_header},
+        {{"1:k:Geheim webhook_header=x-pusher-key:Geheim"},
+         "webhook_header of 1: x-pusher-key is the server's own; give others"},
         {{"1:k:Geheim", "1:l:Geheim"}, "the ID 1 is there twice; give each app its own"},
         {{"1:k:Geheim", "2:k:Geheim"}, "the key of 2 is another app's too; give each app its own"},
     };

@@ -188,6 +188,8 @@ static void prepare(char *first, char *second)
     apps[0] = (struct app){.index = 0, .id = ids[0], .key = keys[0], .secret = secrets[0], .webhook = first};
     apps[1] = (struct app){.index = 1, .id = ids[1], .key = keys[1], .secret = secrets[1], .webhook = second};
     apps[0].webhook_events = apps[1].webhook_events = ALL;
+    for (uint32_t i = 0; i < 2; i++)
+        apps[i].webhook_channel_prefix = apps[i].webhook_channel_suffix = none;
     options = (struct options){.app = {.items = apps, .count = 2},
                                .webhook_delay_ms = 3000,
                                .webhook_batch_ms = 1,
@@ -256,6 +258,8 @@ static bool has_line(const char *request, const char *line)
 Test(webhook, posts_signed_requests_over_one_connection, .timeout = 60)
 {
     struct receiver *receiver = prepare_one(200, 0, 0);
+    static char token[] = "Authorization: Bearer abc", plain[] = "X-Plain:1", *headers[] = {token, plain};
+    apps[0].webhook_header = (struct text_list){.items = headers, .count = 2};
     start(1);
     for (uint32_t i = 0; i < 3; i++) {
         char line[160] = "X-Pusher-Signature: ";
@@ -268,6 +272,8 @@ Test(webhook, posts_signed_requests_over_one_connection, .timeout = 60)
         cr_expect(has_line(request, line), "%s", request);
         cr_expect(has_line(request, "X-Pusher-Key: rcdemo4f2a9c71"), "%s", request);
         cr_expect(has_line(request, "Content-Type: application/json"), "%s", request);
+        cr_expect(has_line(request, "Authorization: Bearer abc"), "%s", request);
+        cr_expect(has_line(request, "X-Plain:1"), "%s", request);
         cr_expect(has_line(request, "User-Agent: ringcast/" RINGCAST_VERSION), "%s", request);
         unsigned long long time_ms;
         int bytes = 0;
@@ -280,6 +286,26 @@ Test(webhook, posts_signed_requests_over_one_connection, .timeout = 60)
     }
     stop(3, 0);
     cr_expect_eq(atomic_load(&receiver->connections), 1);
+    end(receiver);
+}
+
+/* Prefix and suffix may lie over each other. */
+Test(webhook, posts_events_of_channels_that_begin_and_end_as_the_app_says, .timeout = 60)
+{
+    static const char *const channels[] = {"room-1-us", "room-eu", "room", "oom-1-eu", "", "-eu", "room-1-eu"};
+    char prefix[] = "room-", suffix[] = "-eu";
+    struct receiver *receiver = prepare_one(200, 0, 0);
+    apps[0].webhook_channel_prefix = prefix;
+    apps[0].webhook_channel_suffix = suffix;
+    options.webhook_batch_ms = 0; /* a request for each */
+    start(1);
+    for (size_t i = 0; i < sizeof channels / sizeof channels[0]; i++)
+        cr_expect(tell(0, 0, WEBHOOK_channel_occupied, channels[i]), "what is left out is not lost");
+    receiver_await(receiver, 2);
+    await(COUNTER_webhook_events_sent, 2);
+    stop(2, 0);
+    cr_expect_not_null(strstr(body_of(receiver->requests[0]), "\"room-eu\""));
+    cr_expect_not_null(strstr(body_of(receiver->requests[1]), "\"room-1-eu\""));
     end(receiver);
 }
 
