@@ -114,6 +114,7 @@ static enum rc pusher_on_open(struct shard *shard, struct connection *connection
         return RC_ENOMEM;
     }
     *pusher = (struct pusher){.app = app, .random = 1 + arc4random_uniform(UINT32_MAX)};
+    if (app != NULL && app->sign_in_ms_max > 0) pusher->stranger_until_ms = shard->now_ms + app->sign_in_ms_max;
     connection->pusher = pusher;
     receive_opened(shard, connection);
     if (connection->state != CONNECTION_OPEN) return RC_OK; /* no memory for the 101 */
@@ -126,6 +127,11 @@ static enum rc pusher_on_open(struct shard *shard, struct connection *connection
 }
 
 /* ---- closing ---- */
+
+static uint64_t pusher_stranger_until_ms(const struct connection *connection)
+{
+    return connection->pusher->stranger_until_ms;
+}
 
 static bool pusher_is_named(const struct connection *connection, uint32_t random)
 {
@@ -319,10 +325,12 @@ static void heard_answer(struct shard *shard, struct connection *connection)
 static void pusher_on_subscribed(struct shard *shard, struct connection *connection, const struct join *join)
 {
     struct command command = {.shard = shard, .connection = connection, .pusher = connection->pusher};
+    struct channel_type type = channel_type_of(name_text(&join->channel));
     if (join->form == FORM_WATCH) {
         pusher_watching(&command, join);
-    } else if (channel_type_of(name_text(&join->channel)).is_user) {
-        pusher_signed_in(&command);
+    } else {
+        if (type.is_user || type.needs_auth) command.pusher->stranger_until_ms = 0;
+        if (type.is_user) pusher_signed_in(&command);
     }
     heard_answer(shard, connection);
 }
@@ -365,6 +373,7 @@ const struct component component_pusher = {
     .on_refused = pusher_on_refused,
     .on_message = pusher_on_message,
     .has_unanswered = pusher_has_unanswered,
+    .stranger_until_ms = pusher_stranger_until_ms,
     .on_goodbye = pusher_on_goodbye,
     .close_code = close_reason_channel_code,
     .is_named = pusher_is_named,

@@ -43,6 +43,7 @@ struct pusher {
     uint64_t events_ms;
     uint32_t subscribes; /* in the window that began at subscribes_ms */
     uint64_t subscribes_ms;
+    uint64_t stranger_until_ms; /* 0: it has shown who it is, or need not */
 };
 
 /* A frame of a client, read. */

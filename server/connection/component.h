@@ -51,6 +51,9 @@ struct component {
     /* The peer will say nothing more. True: something that it has said, an echo or an answer, is still on its way back
      * to it, and connection_settled() is called when it is there, perhaps before this returns. */
     bool (*has_unanswered)(struct shard *shard, struct connection *connection);
+    /* Until when this client has to have shown who it is; 0: it has, or need not. NULL: none need to. Asked now and
+     * then; later it is closed as a CLOSE_STRANGER. */
+    uint64_t (*stranger_until_ms)(const struct connection *connection);
     /* Last words before the close frame; NULL: none. */
     void (*on_goodbye)(struct shard *shard, struct connection *connection, enum close_reason reason);
     /* What the close frame says. */

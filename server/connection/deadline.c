@@ -1,6 +1,7 @@
 /* server/connection/deadline.c - what the timer of a connection is set to in each state. */
 #include "server/connection/deadline.h"
 
+#include "server/connection/component.h"
 #include "server/connection/connection_state.h"
 #include "server/shard/shard.h"
 
@@ -105,6 +106,13 @@ uint64_t deadline_stale_at_ms(struct shard *shard, const struct connection *conn
     return outbox_is_empty(outbox) ? UINT64_MAX : outbox_made_ms(outbox) + age_ms_max;
 }
 
+uint64_t deadline_stranger_at_ms(const struct connection *connection)
+{
+    const struct component *component = connection->component;
+    uint64_t until_ms = component->stranger_until_ms != NULL ? component->stranger_until_ms(connection) : 0;
+    return until_ms > 0 ? until_ms : UINT64_MAX;
+}
+
 void deadline_set(struct shard *shard, struct connection *connection)
 {
     assert(owner_is_me(&shard->owner));
@@ -117,7 +125,9 @@ void deadline_set(struct shard *shard, struct connection *connection)
     uint64_t ping_ms = shard->now_ms + shard->options->ping_ms;
     uint64_t look_ms = shard->now_ms + shard->options->outbox_age_ms_max / LOOKS;
     uint64_t first_ms = silence_ms < stale_ms ? silence_ms : stale_ms;
+    uint64_t stranger_ms = deadline_stranger_at_ms(connection);
     if (ping_ms < first_ms) first_ms = ping_ms;
+    if (stranger_ms < first_ms) first_ms = stranger_ms;
     if (connection->unsent_ms > 0 && look_ms < first_ms) first_ms = look_ms;
     timer_set(&shard->timers, &connection->timer, first_ms);
 }

@@ -36,3 +36,5 @@ void deadline_progressed(struct shard *shard, struct connection *connection);
 uint64_t deadline_silence_at_ms(const struct shard *shard, const struct connection *connection);
 /* OPEN: when what the peer has to read has waited for too long; UINT64_MAX: nothing waits. */
 uint64_t deadline_stale_at_ms(struct shard *shard, const struct connection *connection);
+/* OPEN: when it is closed if it has not shown by then who it is; UINT64_MAX: it has, or need not. */
+uint64_t deadline_stranger_at_ms(const struct connection *connection);

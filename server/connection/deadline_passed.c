@@ -94,6 +94,10 @@ static void judge(struct shard *shard, struct connection *connection, bool is_mo
         connection_close(shard, connection, CLOSE_STALE_READER);
         return;
     }
+    if (deadline_stranger_at_ms(connection) <= shard->now_ms) {
+        connection_close(shard, connection, CLOSE_STRANGER);
+        return;
+    }
     bool is_silent = deadline_silence_at_ms(shard, connection) <= shard->now_ms;
     if (is_silent && connection_is_pinged(connection) && !is_moving) {
         connection_close(shard, connection, CLOSE_SILENT);

@@ -50,6 +50,7 @@ Test(app, without_settings_has_the_defaults, .timeout = 10)
     cr_expect_eq(app->watchlist, false);
     cr_expect_eq(app->connections_max, 0);
     cr_expect_eq(app->channels_max, 100);
+    cr_expect_eq(app->sign_in_ms_max, 0);
     cr_expect_eq(app->event_bytes_max, 10 * KIB);
     cr_expect_eq(app->batch_max, 10);
     cr_expect_eq(app->members_max, 10000);

@@ -89,6 +89,35 @@ Test(user_scenario, a_sign_in_that_is_wrong_ends_the_connection, .timeout = 30)
     scenario_stop(&scenario);
 }
 
+/* Who has shown who it is stays: by signing in, or by what it was let into. Who has not, or was refused, is closed;
+ * with a public channel alone, too. */
+Test(user_scenario, a_stranger_has_its_time_to_sign_in, .timeout = 30)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        scenario_start(&scenario, seed, CHANNEL_FLAGS("sign_in_ms_max=5s", "--shards", "2"));
+        struct channel_client *user = join(0), *reader = join(1), *member = join(0), *silent = join(1),
+                              *stranger = join(0);
+        scenario_pass(&scenario, 3000);
+        channel_client_sign_in(user, "ann", NULL);
+        channel_client_subscribe(reader, "private-a");
+        channel_client_subscribe_as(member, "presence-a", "ben");
+        channel_client_subscribe(stranger, "a");
+        channel_client_say(stranger, "{\"event\":\"pusher:subscribe\",\"data\":{\"channel\":\"private-a\",\"auth\":"
+                                     "\"" CHANNEL_APP_KEY ":00\"}}");
+        scenario_pass(&scenario, 1000);
+        cr_expect(channel_client_is_here(silent) && channel_client_is_here(stranger));
+        scenario_pass(&scenario, 1500);
+        const struct channel_client *strangers[] = {silent, stranger};
+        for (size_t i = 0; i < 2; i++) {
+            cr_expect_eq(strangers[i]->client->code, 4009);
+            cr_expect_eq(channel_client_heard(strangers[i], "pusher:error", NULL, i)->code, 4009);
+        }
+        scenario_pass(&scenario, 10000);
+        cr_expect(channel_client_is_here(user) && channel_client_is_here(reader) && channel_client_is_here(member));
+        scenario_stop(&scenario);
+    }
+}
+
 /* The signature is right, what it is of is not. */
 Test(user_scenario, a_sign_in_says_what_is_wrong_with_its_user_data, .timeout = 30)
 {
