@@ -12,6 +12,7 @@
 #include "server/http/guest.h"
 #include "server/run/black_box.h"
 #include "server/run/certificates.h"
+#include "server/run/doctor.h"
 #include "server/run/limits.h"
 #include "server/run/server.h"
 #include "server/system/crash.h"
@@ -224,11 +225,39 @@ static int serve(struct options *options)
     return status;
 }
 
+/* Takes the flag out of the arguments. False: it is not there. */
+static bool take_flag(int *argc, char **argv, const char *flag)
+{
+    int kept = 0;
+    for (int at = 0; at < *argc; at++)
+        if (strcmp(argv[at], flag) != 0) argv[kept++] = argv[at];
+    bool is_there = kept < *argc;
+    argv[kept] = NULL;
+    *argc = kept;
+    return is_there;
+}
+
+/* ringcast check [--strict] [--json] [OPTION]... */
+static int check(int argc, char **argv)
+{
+    static struct findings findings;
+    bool is_strict = take_flag(&argc, argv, "--strict"), is_json = take_flag(&argc, argv, "--json");
+    doctor_check(argc, argv, environ, &findings);
+    if (is_json)
+        findings_print_json(&findings, stdout);
+    else
+        findings_print(&findings, stdout);
+    int status = finish_answer();
+    if (findings.status != 0) return findings.status;
+    return status == 0 && is_strict && findings.warnings > 0 ? EXIT_OTHER : status;
+}
+
 int main(int argc, char **argv)
 {
     char error[OPTIONS_ERROR_BYTES];
     struct options options;
     if (!choose_key(error, sizeof error)) return complain(EXIT_OTHER, error);
+    if (argc > 1 && strcmp(argv[1], "check") == 0) return check(argc - 1, argv + 1);
     if (options_read(&options, argc, argv, environ, error, sizeof error) != RC_OK) {
         return complain(EXIT_OPTION, error);
     }

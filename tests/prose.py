@@ -16,7 +16,8 @@ TABLES = {    # the heading in deploy/README.md: the table and the macro of its 
 }
 MANUAL = 'deploy/README.md'
 BUILT = ('build', 'node_modules')
-PROGRAMS = ('deploy/run', 'deploy/test', 'deploy/deps', 'bench/report', 'bench/compare', 'bench/pieces/main.c')
+PROGRAMS = ('server/main.c', 'deploy/run', 'deploy/test', 'deploy/deps', 'bench/report', 'bench/compare',
+            'bench/pieces/main.c')
 FOREIGN = {'build', 'preset', 'test', 'cacert'}    # cmake, ctest, node, curl
 
 offences = 0

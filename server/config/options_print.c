@@ -221,7 +221,10 @@ static void show_row(FILE *out, const struct option_row *row)
 
 void options_help(FILE *out)
 {
-    fprintf(out, "ringcast %s - instant messages over WebSocket\n\nUsage: ringcast [OPTION]...\n", RINGCAST_VERSION);
+    fprintf(out,
+            "ringcast %s - instant messages over WebSocket\n\nUsage: ringcast [OPTION]...\n"
+            "       ringcast check [--strict] [--json] [OPTION]...   would it start, and what will be wanting?\n",
+            RINGCAST_VERSION);
 #define OPTION_GROUP(title)      fprintf(out, "\n%s\n", (title));
 #define OPTION(type, name_, ...) show_row(out, option_row_of(OPTION_##name_));
 #include "server/config/options.def"

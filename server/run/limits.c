@@ -91,12 +91,18 @@ static uint64_t machine_bytes(void)
     return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : CGROUP_NONE;
 }
 
+uint64_t limits_memory(const struct cgroup_limits *cgroup, bool *is_group_r)
+{
+    uint64_t machine = machine_bytes();
+    *is_group_r = cgroup->memory_bytes < machine;
+    return *is_group_r ? cgroup->memory_bytes : machine;
+}
+
 void limits_weigh(const struct options *options, const struct cgroup_limits *cgroup, char *warning_r,
                   size_t warning_size)
 {
-    uint64_t needed = server_buffers_bytes(options), machine = machine_bytes();
-    bool is_group = cgroup->memory_bytes < machine;
-    uint64_t there = is_group ? cgroup->memory_bytes : machine;
+    bool is_group;
+    uint64_t needed = server_buffers_bytes(options), there = limits_memory(cgroup, &is_group);
     warning_r[0] = '\0';
     if (needed <= there / 2) return; /* connections and messages need some, too */
     snprintf(warning_r, warning_size,

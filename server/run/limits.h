@@ -6,6 +6,7 @@
 #include "server/config/options.h"
 #include "server/system/cgroup.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,9 @@
  * warning_r, "" when there is none, says when connections_max had to be lowered. Error: reason_r. */
 enum rc limits_settle(struct options *options, const struct cgroup_limits *cgroup, uint32_t *slots_max_r,
                       char *warning_r, size_t warning_size, char *reason_r, size_t reason_size);
+
+/* The memory that there is, of the control group or, if that has no bound below it, of the machine. */
+uint64_t limits_memory(const struct cgroup_limits *cgroup, bool *is_group_r);
 
 /* Weighs what the buffers need that options->shards have from the start against the memory that there is, of the
  * control group or the machine. warning_r, "" when there is none, has both figures: the kernel ends who needs more

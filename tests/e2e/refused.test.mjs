@@ -26,6 +26,16 @@ test('without one of the calls of io_uring it ends with 3, without memory for it
   }
 });
 
+test('a check says the same, with the status that a start would have had', async () => {
+  for (const [call, error, code] of [['io_uring_setup', 'EPERM', 3], ['io_uring_enter', 'ENOSYS', 3],
+    ['io_uring_setup', 'ENOMEM', 1]]) {
+    const { code: status, stdout } = await runWithout(call, error, ['check', '--listen', '127.0.0.1:0']);
+    assert.equal(status, code, stdout);
+    assert.match(stdout, /^fault +io_uring /m);
+    assert.match(stdout, new RegExp(`\\nringcast would not start, it would end with ${code}; warnings: \\d+\\n$`));
+  }
+});
+
 test('a server whose io_uring is refused while it runs ends, and says why', async () => {
   const { code, signal, stderr } = await runWithout('io_uring_enter_later', 'EPERM', ['--listen', '127.0.0.1:0',
     '--shards', '2']);

@@ -1,0 +1,276 @@
+/* server/run/doctor.c - the steps of a start without starting, each judged. */
+#include "server/run/doctor.h"
+
+#include "core/counters.h"
+#include "net/ring.h"
+#include "net/tls/tls.h"
+#include "server/config/options_read.h"
+#include "server/run/certificates.h"
+#include "server/run/doctor_machine.h"
+#include "server/run/limits.h"
+#include "server/run/server.h"
+#include "server/store/store_directory.h"
+#include "server/system/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+enum { EXIT_OTHER = 1, EXIT_OPTION = 2, EXIT_IO_URING = 3 };
+
+#define REASON_BYTES    1024
+#define DAYS_TO_WARN    14
+#define DAY_SECONDS     86400
+#define WS_BYTES        (5 * KIB)  /* of a connection, most of it the kernel's socket */
+#define TLS_BYTES       (47 * KIB) /* the same, and two record buffers */
+#define CIFS_FILESYSTEM 0xff534d42
+
+/* ---- configuration ---- */
+
+static void find_lines(struct findings *findings, const char *error)
+{
+    char line[REASON_BYTES];
+    while (error[0] != '\0') {
+        size_t length = strcspn(error, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)length, error);
+        finding_fault(findings, "options", EXIT_OPTION, line);
+        error += length + (error[length] == '\n');
+    }
+}
+
+/* A file with secrets in it, which not only its owner and group may read. */
+static void look_at_file(const char *name, struct findings *findings)
+{
+    struct stat status;
+    if (stat(name, &status) != 0 || (status.st_mode & S_IROTH) == 0) return;
+    finding_warn(findings, "secrets", "whoever has an app's secret may publish and read everything of it",
+                 "chmod 640 and a group of ringcast's, or secret=@FILE", "everybody may read %s", name);
+}
+
+static void look_at_options(const struct options *options, struct findings *findings)
+{
+    if (options->warning[0] != '\0') finding_warn(findings, "options", "", "", "%s", options->warning);
+    finding_add(findings, "options", "", "", "%u apps, %u rules of history, %u files", options->app.count,
+                options->history.count, options->files.count);
+    if (options->sources[OPTION_app] != OPTION_FILE) return;
+    for (uint32_t i = 0; i < options->files.count; i++)
+        look_at_file(options->files.items[i], findings);
+}
+
+/* ---- kernel and memory ---- */
+
+static void look_at_ring(struct findings *findings)
+{
+    char line[REASON_BYTES];
+    enum rc rc = ring_probe(line, sizeof line);
+    if (rc == RC_OK)
+        finding_add(findings, "io_uring", "", "", "%s", line);
+    else
+        finding_fault(findings, "io_uring", rc == RC_ENOMEM ? EXIT_OTHER : EXIT_IO_URING, line);
+}
+
+static uint64_t most_bytes(const struct options *options)
+{
+    uint64_t each = options->tls_listen.count > 0 ? TLS_BYTES : WS_BYTES;
+    uint64_t of_shard = options->history_bytes_max + options->answers_bytes_max + options->cache_bytes_max;
+    return server_buffers_bytes(options) + options->connections_max * each + options->shards * of_shard;
+}
+
+static void look_at_memory(const struct options *options, const struct cgroup_limits *cgroup,
+                           struct findings *findings)
+{
+    bool is_group;
+    unsigned long long most = most_bytes(options) / MIB, there = limits_memory(cgroup, &is_group) / MIB;
+    const char *whose = is_group ? "the control group" : "the machine";
+    if (most <= there)
+        finding_add(findings, "memory", "", "", "up to %llu MiB at connections_max=%u, and %s has %llu MiB", most,
+                    options->connections_max, whose, there);
+    else
+        finding_warn(
+            findings, "memory", "the kernel ends who needs more than there is",
+            "lower connections_max, history_bytes_max, answers_bytes_max or cache_bytes_max, or give it memory",
+            "up to %llu MiB at connections_max=%u with all that may be kept, but %s has %llu MiB", most,
+            options->connections_max, whose, there);
+}
+
+/* False: a start would end here. */
+static bool look_at_limits(struct options *options, struct findings *findings)
+{
+    char warning[REASON_BYTES], reason[REASON_BYTES];
+    struct cgroup_limits cgroup;
+    uint32_t slots_max;
+    cgroup_read("", &cgroup);
+    if (limits_settle(options, &cgroup, &slots_max, warning, sizeof warning, reason, sizeof reason) != RC_OK) {
+        finding_fault(findings, "descriptors", EXIT_OTHER, reason);
+        return false;
+    }
+    if (warning[0] != '\0')
+        finding_warn(findings, "descriptors", "further clients wait in the backlog", "", "%s", warning);
+    else
+        finding_add(findings, "descriptors", "", "", "%u shards, up to %u connections", options->shards,
+                    options->connections_max);
+    limits_weigh(options, &cgroup, reason, sizeof reason);
+    if (reason[0] != '\0') finding_warn(findings, "memory", "", "", "%s", reason);
+    look_at_memory(options, &cgroup, findings);
+    return true;
+}
+
+/* ---- addresses ---- */
+
+static void look_at_address(const struct address *address, struct findings *findings)
+{
+    char text[ADDRESS_TEXT_MAX];
+    int one = 1, descriptor = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return;
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    address_format(address, text);
+    if (bind(descriptor, (const struct sockaddr *)&address->storage, address->bytes) == 0)
+        finding_add(findings, "addresses", "", "", "%s is free", text);
+    else if (errno == EADDRINUSE)
+        finding_warn(findings, "addresses", "of two servers on an address the second does not start (1)",
+                     "all is well if it is the ringcast that runs; else stop the other, or give another port",
+                     "%s is in use", text);
+    else {
+        char reason[REASON_BYTES];
+        snprintf(reason, sizeof reason, "%s cannot be listened on: %s; give another one%s", text, strerror(errno),
+                 errno == EACCES ? ", or CAP_NET_BIND_SERVICE" : "");
+        finding_fault(findings, "addresses", EXIT_OTHER, reason);
+    }
+    close(descriptor);
+}
+
+static void look_at_addresses(const struct options *options, struct findings *findings)
+{
+    const struct address_list *lists[] = {&options->listen, &options->tls_listen, &options->control};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        for (uint32_t k = 0; k < lists[i]->count; k++)
+            look_at_address(&lists[i]->items[k], findings);
+}
+
+/* ---- certificates ---- */
+
+static void look_at_expiry(const struct tls_files *files, struct findings *findings)
+{
+    int64_t left = tls_files_expire_at(files) - (int64_t)(realtime_ms() / 1000);
+    long long days = left > 0 ? left / DAY_SECONDS : 0;
+    if (days >= DAYS_TO_WARN)
+        finding_add(findings, "certificates", "", "", "the first to expire, %s, has %lld days",
+                    tls_files_expire_name(files), days);
+    else
+        finding_warn(findings, "certificates", "clients refuse one that has expired",
+                     "renew it: the file is taken when it changes", "%s %s (%lld days)", tls_files_expire_name(files),
+                     left > 0 ? "expires within 14 days" : "has expired", days);
+}
+
+static void look_at_certificates(const struct options *options, struct findings *findings)
+{
+    char reason[REASON_BYTES];
+    struct certificates *certificates;
+    struct counters counters = {0};
+    if (certificates_new(&certificates, options, &counters, reason, sizeof reason) != RC_OK)
+        finding_fault(findings, "certificates", EXIT_OTHER, reason);
+    else if (certificates != NULL)
+        look_at_expiry(certificates_files(certificates), findings);
+    certificates_free(certificates);
+}
+
+/* ---- the durable log ---- */
+
+static bool is_remote(const struct statfs *status)
+{
+    unsigned long type = (unsigned long)status->f_type & UINT32_MAX;
+    return type == NFS_SUPER_MAGIC || type == SMB_SUPER_MAGIC || type == CIFS_FILESYSTEM;
+}
+
+static void look_at_space(const struct options *options, struct findings *findings)
+{
+    struct statfs status;
+    if (statfs(options->data_dir, &status) != 0) return;
+    unsigned long long free_mib = (uint64_t)status.f_bavail * (uint64_t)status.f_bsize / MIB;
+    unsigned long long most_mib = options->store_disk_bytes_max / MIB;
+    if (is_remote(&status))
+        finding_warn(findings, "store", "SQLite's log needs memory that all its readers share, and locks that hold",
+                     "give a --data-dir on a disk of this machine", "%s is on a file system of another machine",
+                     options->data_dir);
+    if (most_mib == 0 || free_mib < most_mib)
+        finding_warn(findings, "store", "when the disk is full durable publishes are answered 503",
+                     "lower store_disk_bytes_max, or give it a larger disk",
+                     "%s has %llu MiB free, and store_disk_bytes_max is %llu MiB%s", options->data_dir, free_mib,
+                     most_mib, most_mib == 0 ? " (no bound)" : "");
+    else
+        finding_add(findings, "store", "", "", "%s has %llu MiB free, of which %llu may be used", options->data_dir,
+                    free_mib, most_mib);
+}
+
+/* The lock is only tried. */
+static void look_at_lock(const struct options *options, struct findings *findings)
+{
+    int directory = open(options->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int lock = directory >= 0 ? openat(directory, STORE_LOCK, O_RDONLY | O_CLOEXEC) : -1;
+    if (lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) != 0)
+        finding_warn(findings, "store", "of two servers on a directory the second does not start (1)",
+                     "all is well if it is the ringcast that runs; else give each a --data-dir of its own",
+                     "%s is in use", options->data_dir);
+    if (lock >= 0) close(lock);
+    if (directory >= 0) close(directory);
+}
+
+static void look_at_store(const struct options *options, struct findings *findings)
+{
+    char reason[REASON_BYTES];
+    struct stat status;
+    if (history_rule_durable(&options->history) == NULL) return;
+    bool is_there = stat(options->data_dir, &status) == 0;
+    if (!is_there && errno == ENOENT) {
+        finding_add(findings, "store", "", "", "%s is not there, and will be made", options->data_dir);
+        return;
+    }
+    if (is_there && !S_ISDIR(status.st_mode)) {
+        is_there = false;
+        errno = ENOTDIR;
+    }
+    if (!is_there || access(options->data_dir, R_OK | W_OK | X_OK) != 0) {
+        snprintf(reason, sizeof reason,
+                 "--data-dir %s cannot be used: %s; give a directory that ringcast may write to", options->data_dir,
+                 strerror(errno));
+        finding_fault(findings, "store", EXIT_OTHER, reason);
+        return;
+    }
+    look_at_lock(options, findings);
+    look_at_space(options, findings);
+}
+
+/* ---- all of it ---- */
+
+static void look(struct options *options, struct findings *findings)
+{
+    look_at_options(options, findings);
+    look_at_ring(findings);
+    if (look_at_limits(options, findings)) doctor_look_at_machine(options, "", findings);
+    look_at_addresses(options, findings);
+    look_at_certificates(options, findings);
+    look_at_store(options, findings);
+}
+
+void doctor_check(int argc, char *const argv[], char *const envp[], struct findings *findings)
+{
+    char error[OPTIONS_ERROR_BYTES];
+    struct options options;
+    *findings = (struct findings){0};
+    if (options_read(&options, argc, argv, envp, error, sizeof error) != RC_OK) {
+        find_lines(findings, error);
+        return;
+    }
+    if (options.help || options.version || options.print_sample_config) /* then nothing else was read */
+        finding_fault(findings, "options", EXIT_OPTION,
+                      "--help and what else ends at once is not for check; see --help");
+    else
+        look(&options, findings);
+    options_fini(&options);
+}

@@ -1,0 +1,60 @@
+/* tests/e2e/check.test.mjs - ringcast check: what a start would come to, also beside a server that runs. */
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { run } from './run.mjs';
+import { freePort, startServer } from './server.mjs';
+
+const folder = mkdtempSync(join(tmpdir(), 'ringcast-check-'));
+after(() => rmSync(folder, { recursive: true }));
+
+async function check(args) {
+  const { code, stdout, stderr } = await run(['check', '--json', ...args]);
+  assert.equal(stderr, '');
+  const answer = JSON.parse(stdout);
+  assert.equal(answer.warnings, answer.findings.filter(({ level }) => level === 'warning').length);
+  return { code, ...answer, of: (about) => answer.findings.filter((finding) => finding.about === about) };
+}
+
+test('of what would start the status is 0, and 1 with --strict when there is a warning', async () => {
+  const args = ['--listen', `127.0.0.1:${await freePort()}`];
+  const { code, stdout } = await run(['check', ...args]);
+  assert.equal(code, 0, stdout);
+  const warnings = Number(/\nringcast would start; warnings: (\d+)\n$/.exec(stdout)[1]);
+  assert.equal((await run(['check', '--strict', ...args])).code, warnings > 0 ? 1 : 0);
+  const odd = [...args, '--data-dir', folder];                // which nothing is stored in
+  assert.equal((await check(odd)).code, 0);
+  assert.equal((await run(['check', ...odd, '--strict'])).code, 1);
+  assert.deepEqual(readdirSync(folder), [], 'nothing was written');
+});
+
+test('all that is wrong with the options is found, with 2', async () => {
+  const config = join(folder, 'wrong.conf');
+  writeFileSync(config, '[limits]\nping_ms = often\n[app 1]\nkey = k\n');
+  const answer = await check(['--config', config]);
+  assert.deepEqual([answer.code, answer.status, answer.findings.length], [2, 2, 2]);
+  assert.match(answer.findings[0].what, /wrong\.conf:2: ping_ms: /);
+  rmSync(config);
+});
+
+test('a server that runs is no fault: it may be the one that is checked', async () => {
+  const data = join(folder, 'data');
+  const store = ['--history', '* durable=yes', '--data-dir', data];
+  const server = await startServer(store);
+  try {
+    const answer = await check(['--listen', `127.0.0.1:${server.port}`, ...store]);
+    assert.deepEqual([answer.code, answer.status], [0, 0]);
+    assert.equal(answer.of('addresses')[0].level, 'warning');
+    assert.match(answer.of('addresses')[0].what, / is in use$/);
+    assert.ok(answer.of('store').some(({ level, what }) => level === 'warning' && what === `${data} is in use`));
+    assert.equal((await fetch(`${server.url}/up`)).status, 200);
+    assert.deepEqual(await server.stop(), { code: 0, signal: null });
+    const later = await check(['--listen', `127.0.0.1:${server.port}`, ...store]);
+    assert.ok(!later.of('store').some(({ what }) => what.endsWith('is in use')));
+  } finally {
+    await server.kill();
+  }
+});

@@ -1,0 +1,178 @@
+/* tests/server/run/test_doctor.c - what ringcast check says of a configuration and of a machine: each finding with its
+ * cure, and the status that a start would have had. */
+#include "server/run/doctor.h"
+
+#include "server/run/doctor_machine.h"
+#include "tests/support/config_folder.h"
+
+static struct findings findings;
+
+TestSuite(doctor, .init = enter_folder, .fini = leave_folder, .timeout = 30);
+
+static void check(const char *const words[])
+{
+    const char *argv[32] = {"check"};
+    int argc = 1;
+    for (; *words != NULL; words++)
+        argv[argc++] = *words;
+    doctor_check(argc, (char *const *)argv, NULL, &findings);
+}
+
+/* The first finding of this kind that says so. */
+static const struct finding *found(enum finding_level level, const char *about, const char *what)
+{
+    for (uint32_t i = 0; i < findings.count; i++) {
+        const struct finding *finding = &findings.items[i];
+        if (finding->level == level && strcmp(finding->about, about) == 0 && strstr(finding->what, what) != NULL)
+            return finding;
+    }
+    return NULL;
+}
+
+static char *print(void (*write)(const struct findings *, FILE *))
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+    write(&findings, out);
+    cr_assert_eq(fclose(out), 0);
+    return text;
+}
+
+Test(doctor, mistakes_in_options_are_found_all_together)
+{
+    write_file("a.conf", "[limits]\nping_ms=x\n\n[nope]\n");
+    check(WORDS("--config=a.conf"));
+    cr_expect_eq(findings.status, 2);
+    cr_expect_eq(findings.count, 2);
+    cr_expect_not_null(found(FINDING_FAULT, "options", "a.conf:2: ping_ms: \"x\" is not a time"));
+    cr_expect_not_null(found(FINDING_FAULT, "options", "a.conf:4: unknown section [nope]"));
+    check(WORDS("--sharks=1"));
+    cr_expect_eq(findings.status, 2);
+    cr_expect_not_null(found(FINDING_FAULT, "options", "did you mean --shards?"));
+    check(WORDS("--help"));
+    cr_expect_eq(findings.status, 2);
+}
+
+Test(doctor, what_a_start_would_stumble_over_is_found)
+{
+    check(WORDS("--listen=127.0.0.1:0", "--tls-listen=127.0.0.1:0", "--tls-cert=missing", "--tls-key=missing"));
+    cr_expect_eq(findings.status, 1);
+    cr_expect_not_null(found(FINDING_FAULT, "certificates", "missing cannot be read"));
+    write_file("file", "");
+    check(WORDS("--listen=127.0.0.1:0", "--history=* durable=yes", "--data-dir=file"));
+    cr_expect_eq(findings.status, 1);
+    cr_expect_not_null(found(FINDING_FAULT, "store", "--data-dir file cannot be used: Not a directory"));
+    check(WORDS("--listen=192.0.2.1:1"));
+    cr_expect_eq(findings.status, 1);
+    cr_expect_not_null(found(FINDING_FAULT, "addresses", "192.0.2.1:1 cannot be listened on"));
+}
+
+Test(doctor, what_is_wanting_later_is_worth_a_warning)
+{
+    write_file("a.conf",
+               "[server]\nlisten=127.0.0.1:0\n[app a]\nkey=k\nsecret=s\n[channels *]\ndurable=yes\n[store]\n"
+               "data_dir=.\ndisk_bytes_max=900000GiB\n[history]\nbytes_max=60000GiB\n");
+    cr_assert_eq(chmod("a.conf", 0644), 0);
+    check(WORDS("--config=a.conf"));
+    cr_expect_eq(findings.status, 2, "60000GiB is too much");
+    write_file("a.conf",
+               "[server]\nlisten=127.0.0.1:0\n[app a]\nkey=k\nsecret=s\n[channels *]\ndurable=yes\n[store]\n"
+               "data_dir=.\ndisk_bytes_max=900000GiB\n[history]\nbytes_max=64GiB\n[limits]\n"
+               "answers_bytes_max=64GiB\ncache_bytes_max=64GiB\n");
+    check(WORDS("--config=a.conf", "--shards=16"));
+    cr_expect_eq(findings.status, 0);
+    cr_expect_not_null(found(FINDING_WARNING, "secrets", "everybody may read a.conf"));
+    cr_expect_not_null(found(FINDING_WARNING, "memory", "with all that may be kept"));
+    cr_expect_not_null(found(FINDING_WARNING, "store", "and store_disk_bytes_max is 921600000 MiB"));
+    for (uint32_t i = 0; i < findings.count; i++)
+        if (findings.items[i].level == FINDING_WARNING && strcmp(findings.items[i].about, "store") == 0)
+            cr_expect(findings.items[i].why[0] != '\0' && findings.items[i].cure[0] != '\0');
+    cr_assert_eq(chmod("a.conf", 0640), 0);
+    check(WORDS("--config=a.conf"));
+    cr_expect_null(found(FINDING_WARNING, "secrets", ""));
+    cr_expect_null(found(FINDING_FAULT, "", ""));
+}
+
+static void make_proc(const char *name, const char *text)
+{
+    char path[200];
+    snprintf(path, sizeof path, "root/proc/%s", name);
+    for (char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        mkdir(path, 0755);
+        *slash = '/';
+    }
+    write_file(path, text);
+}
+
+static void look_at_machine(struct options *options)
+{
+    findings = (struct findings){0};
+    doctor_look_at_machine(options, "root", &findings);
+}
+
+Test(doctor, settings_of_the_kernel_that_are_too_small_are_found)
+{
+    struct address address;
+    cr_assert_eq(address_read("127.0.0.1:40000", &address), RC_OK);
+    struct options options = {.shards = 1,
+                              .connections_max = 10000,
+                              .mailbox_letters = 64,
+                              .receive_buffers = 16,
+                              .listen = {.items = &address, .count = 1}};
+    look_at_machine(&options);
+    cr_expect_null(found(FINDING_WARNING, "somaxconn", ""), "files that are not there say nothing");
+    make_proc("sys/kernel/io_uring_disabled", "1\n");
+    make_proc("sys/net/core/somaxconn", "128\n");
+    make_proc("sys/fs/file-max", "9999\n");
+    make_proc("sys/net/netfilter/nf_conntrack_max", "10000\n");
+    make_proc("sys/net/ipv4/ip_local_port_range", "32768\t60999\n");
+    look_at_machine(&options);
+    cr_expect_not_null(found(FINDING_WARNING, "sysctl", "kernel.io_uring_disabled is 1"));
+    cr_expect_not_null(found(FINDING_WARNING, "somaxconn", "net.core.somaxconn is 128"));
+    cr_expect_not_null(found(FINDING_WARNING, "file-max", "fs.file-max is 9999"));
+    cr_expect_not_null(found(FINDING_WARNING, "conntrack", "nf_conntrack_max is 10000"));
+    cr_expect_not_null(found(FINDING_WARNING, "ports", "127.0.0.1:40000 is in the range 32768 to 60999"));
+    for (uint32_t i = 0; i < findings.count; i++)
+        cr_expect(findings.items[i].level == FINDING_GOOD || findings.items[i].cure[0] != '\0');
+
+    make_proc("sys/kernel/io_uring_disabled", "0\n");
+    make_proc("sys/net/core/somaxconn", "4096\n");
+    make_proc("sys/fs/file-max", "9223372036854775807\n");
+    make_proc("sys/net/netfilter/nf_conntrack_max", "262144\n");
+    make_proc("sys/net/ipv4/ip_local_port_range", "nonsense\n");
+    look_at_machine(&options);
+    static const char *const abouts[] = {"sysctl", "somaxconn", "file-max", "conntrack", "ports"};
+    for (size_t i = 0; i < sizeof abouts / sizeof abouts[0]; i++)
+        cr_expect_null(found(FINDING_WARNING, abouts[i], ""), "%s", abouts[i]);
+}
+
+Test(doctor, findings_are_written_for_people_and_for_programs)
+{
+    findings = (struct findings){0};
+    finding_add(&findings, "one", "", "", "all is \"well\"\n");
+    finding_warn(&findings, "two", "it matters", "do so", "too few: %d", 3);
+    char *text = print(findings_print);
+    cr_expect_str_eq(text, "good     one          all is \"well\"?\n"
+                           "warning  two          too few: 3\n"
+                           "                      why:  it matters\n"
+                           "                      cure: do so\n"
+                           "ringcast would start; warnings: 1\n");
+    free(text);
+    finding_fault(&findings, "three", 3, "no\\");
+    finding_fault(&findings, "four", 1, "nor this");
+    cr_expect_eq(findings.status, 3, "the first counts");
+    text = print(findings_print_json);
+    cr_expect_str_eq(
+        text, "{\"version\":\"" RINGCAST_VERSION "\",\"status\":3,\"warnings\":1,\"findings\":["
+              "{\"level\":\"good\",\"about\":\"one\",\"what\":\"all is \\\"well\\\"?\",\"why\":\"\",\"cure\":\"\"},"
+              "{\"level\":\"warning\",\"about\":\"two\",\"what\":\"too few: 3\",\"why\":\"it matters\","
+              "\"cure\":\"do so\"},"
+              "{\"level\":\"fault\",\"about\":\"three\",\"what\":\"no\\\\\",\"why\":\"\",\"cure\":\"\"},"
+              "{\"level\":\"fault\",\"about\":\"four\",\"what\":\"nor this\",\"why\":\"\",\"cure\":\"\"}]}\n");
+    free(text);
+    for (int i = 0; i < FINDINGS_MAX; i++)
+        finding_warn(&findings, "more", "", "", "%d", i);
+    cr_expect(findings.count == FINDINGS_MAX && findings.left_out == 4 && findings.warnings == FINDINGS_MAX + 1);
+}
