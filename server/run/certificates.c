@@ -111,29 +111,37 @@ static struct certificates *allocate(const struct options *options, struct count
     return NULL;
 }
 
-enum rc certificates_new(struct certificates **certificates_r, const struct options *options,
-                         struct counters *counters, char *reason_r, size_t reason_size)
+enum rc certificates_read(struct tls_files **files_r, const struct options *options, char *reason_r,
+                          size_t reason_size)
 {
-    *certificates_r = NULL;
+    *files_r = NULL;
     bool has_files = options->tls_cert.count + options->tls_key.count > 0 || options->tls_client_ca[0] != '\0';
     if (options->tls_listen.count == 0 && !has_files) return RC_OK;
     enum rc rc = check_options(options, reason_r, reason_size);
     if (rc == RC_OK) rc = tls_global_init();
     if (rc == RC_ENOMEM || rc == RC_EKERNEL)
         snprintf(reason_r, reason_size, "TLS cannot begin: no memory, or no entropy");
-    if (rc != RC_OK) return rc;
+    return rc == RC_OK ? read_files(options, files_r, reason_r, reason_size) : rc;
+}
+
+enum rc certificates_new(struct certificates **certificates_r, const struct options *options,
+                         struct counters *counters, char *reason_r, size_t reason_size)
+{
+    struct look looks[FILES_MAX];
+    struct tls_files *files;
+    *certificates_r = NULL;
+    look_at_files(options, looks); /* before they are read: what changes meanwhile is read again */
+    enum rc rc = certificates_read(&files, options, reason_r, reason_size);
+    if (rc != RC_OK || files == NULL) return rc;
     struct certificates *certificates = allocate(options, counters);
     if (certificates == NULL) {
+        tls_files_drop(files);
         snprintf(reason_r, reason_size, "out of memory");
         return RC_ENOMEM;
     }
-    look_at_files(options, certificates->used);
-    memcpy(certificates->seen, certificates->used, sizeof certificates->seen);
-    rc = read_files(options, &certificates->files, reason_r, reason_size);
-    if (rc != RC_OK) {
-        certificates_free(certificates);
-        return rc;
-    }
+    certificates->files = files;
+    memcpy(certificates->used, looks, sizeof certificates->used);
+    memcpy(certificates->seen, looks, sizeof certificates->seen);
     look_at_expiry(certificates);
     *certificates_r = certificates;
     return RC_OK;

@@ -19,6 +19,10 @@ struct shard;
 struct tls_files;
 struct tls_ticket_keys;
 
+/* Reads and checks what the options name. *files_r is NULL without --tls-listen, and on errors, of which reason_r is a
+ * sentence of cause and cure; else it is the caller's, to be dropped. */
+enum rc certificates_read(struct tls_files **files_r, const struct options *options, char *reason_r,
+                          size_t reason_size);
 /* Reads what the options name, and makes ticket keys; the caller's, to be freed. *certificates_r is NULL without
  * --tls-listen, and on errors, of which reason_r is a sentence of cause and cure. `counters` are the main thread's;
  * they and the options stay as long. */

@@ -1,7 +1,6 @@
 /* server/run/doctor.c - the steps of a start without starting, each judged. */
 #include "server/run/doctor.h"
 
-#include "core/counters.h"
 #include "net/ring.h"
 #include "net/tls/tls.h"
 #include "server/config/options_read.h"
@@ -171,13 +170,12 @@ static void look_at_expiry(const struct tls_files *files, struct findings *findi
 static void look_at_certificates(const struct options *options, struct findings *findings)
 {
     char reason[REASON_BYTES];
-    struct certificates *certificates;
-    struct counters counters = {0};
-    if (certificates_new(&certificates, options, &counters, reason, sizeof reason) != RC_OK)
+    struct tls_files *files;
+    if (certificates_read(&files, options, reason, sizeof reason) != RC_OK)
         finding_fault(findings, "certificates", EXIT_OTHER, reason);
-    else if (certificates != NULL)
-        look_at_expiry(certificates_files(certificates), findings);
-    certificates_free(certificates);
+    else if (files != NULL)
+        look_at_expiry(files, findings);
+    tls_files_drop(files);
 }
 
 /* ---- the durable log ---- */

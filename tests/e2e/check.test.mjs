@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { run } from './run.mjs';
 import { freePort, startServer } from './server.mjs';
+import { pairArgs, pairOf } from './tls.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'ringcast-check-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -38,6 +39,17 @@ test('all that is wrong with the options is found, with 2', async () => {
   assert.deepEqual([answer.code, answer.status, answer.findings.length], [2, 2, 2]);
   assert.match(answer.findings[0].what, /wrong\.conf:2: ping_ms: /);
   rmSync(config);
+});
+
+test('certificates are read, and have days', async () => {
+  const listen = ['--listen', '127.0.0.1:0', '--tls-listen', '127.0.0.1:0'];
+  const good = await check([...listen, ...pairArgs(pairOf('check-good'))]);
+  assert.equal(good.code, 0);
+  assert.match(good.of('certificates')[0].what, / has 89 days$/);
+  const old = await check([...listen, ...pairArgs(pairOf('check-old', { days: 3 }))]);
+  assert.deepEqual([old.code, old.of('certificates')[0].level], [0, 'warning']);
+  const without = await check(listen);
+  assert.deepEqual([without.code, without.of('certificates')[0].level], [1, 'fault']);
 });
 
 test('a server that runs is no fault: it may be the one that is checked', async () => {
