@@ -391,3 +391,11 @@ void http_date_write(char to[HTTP_DATE_BYTES], uint64_t seconds)
              months[tm.tm_mon], (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour % 100,
              (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
 }
+
+#define STRING_OF(number) #number
+#define STRING(macro)     STRING_OF(macro)
+
+const char *http_library(void)
+{
+    return "llhttp " STRING(LLHTTP_VERSION_MAJOR) "." STRING(LLHTTP_VERSION_MINOR) "." STRING(LLHTTP_VERSION_PATCH);
+}

@@ -111,3 +111,5 @@ size_t http_answer_head(char *to, size_t max, const struct http_answer *answer);
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7) of seconds since 1970, up to the year 9999. */
 #define HTTP_DATE_BYTES 30 /* the zero included */
 void http_date_write(char to[HTTP_DATE_BYTES], uint64_t seconds);
+/* The library and its version: "llhttp 9.2.1"; static. */
+const char *http_library(void);

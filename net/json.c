@@ -93,3 +93,8 @@ enum rc json_write(yyjson_val *value, char **text_r, size_t *bytes_r)
     *text_r = yyjson_val_write_opts(value, YYJSON_WRITE_NOFLAG, NULL, bytes_r, NULL);
     return *text_r != NULL ? RC_OK : RC_ENOMEM; /* all else that can fail was found in reading */
 }
+
+const char *json_library(void)
+{
+    return "yyjson " YYJSON_VERSION_STRING;
+}

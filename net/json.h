@@ -27,3 +27,5 @@ struct text json_text(yyjson_val *value);
 
 /* The value as compact JSON; *text_r is the caller's to free(). RC_ENOMEM. */
 enum rc json_write(yyjson_val *value, char **text_r, size_t *bytes_r);
+/* The library and its version: "yyjson 0.10.0"; static. */
+const char *json_library(void);

@@ -130,6 +130,11 @@ enum rc ring_probe(char *line_r, size_t line_size)
 
 /* ---- life ---- */
 
+void ring_library(char *text_r, size_t size)
+{
+    snprintf(text_r, size, "liburing %d.%d", io_uring_major_version(), io_uring_minor_version());
+}
+
 enum rc ring_new(struct ring **ring_r, const struct ring_setup *setup, char *reason_r, size_t reason_size)
 {
     int error = ENOMEM;

@@ -58,6 +58,9 @@ struct send_failure {
  * error and a reason of cause and cure. Makes a throw-away ring, and goes once through each of the three calls. */
 enum rc ring_probe(char *line_r, size_t line_size);
 
+/* The library that rings are made with, and its version: "liburing 2.9". */
+void ring_library(char *text_r, size_t size);
+
 /* RC_OK, RC_ENOMEM or RC_EKERNEL; on errors nothing is left and reason_r says why in one line. */
 enum rc ring_new(struct ring **ring_r, const struct ring_setup *setup, char *reason_r, size_t reason_size);
 void ring_free(struct ring *ring);

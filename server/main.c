@@ -11,6 +11,7 @@
 #include "server/config/options_read.h"
 #include "server/http/guest.h"
 #include "server/run/black_box.h"
+#include "server/run/build_info.h"
 #include "server/run/certificates.h"
 #include "server/run/doctor.h"
 #include "server/run/limits.h"
@@ -258,6 +259,10 @@ int main(int argc, char **argv)
     struct options options;
     if (!choose_key(error, sizeof error)) return complain(EXIT_OTHER, error);
     if (argc > 1 && strcmp(argv[1], "check") == 0) return check(argc - 1, argv + 1);
+    if (argc == 2 && strcmp(argv[1], "-vv") == 0) {
+        build_info_print(stdout);
+        return finish_answer();
+    }
     if (options_read(&options, argc, argv, environ, error, sizeof error) != RC_OK) {
         return complain(EXIT_OPTION, error);
     }

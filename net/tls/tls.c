@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <mbedtls/error.h>
 #include <mbedtls/ssl.h>
+#include <mbedtls/version.h>
 #include <psa/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -414,4 +415,9 @@ const char *tls_reason(const struct tls *tls)
         return text;
     }
     return "";
+}
+
+const char *tls_library(void)
+{
+    return MBEDTLS_VERSION_STRING_FULL;
 }

@@ -23,6 +23,9 @@
 
 struct tls;
 
+/* The library and its version: "Mbed TLS 3.6.6"; static. */
+const char *tls_library(void);
+
 /* Main thread, once, before any other call. RC_ENOMEM, or RC_EKERNEL: no entropy. */
 enum rc tls_global_init(void);
 

@@ -223,7 +223,8 @@ void options_help(FILE *out)
 {
     fprintf(out,
             "ringcast %s - instant messages over WebSocket\n\nUsage: ringcast [OPTION]...\n"
-            "       ringcast check [--strict] [--json] [OPTION]...   would it start, and what will be wanting?\n",
+            "       ringcast check [--strict] [--json] [OPTION]...   would it start, and what will be wanting?\n"
+            "       ringcast -vv   what it is made of and runs on, for a bug report\n",
             RINGCAST_VERSION);
 #define OPTION_GROUP(title)      fprintf(out, "\n%s\n", (title));
 #define OPTION(type, name_, ...) show_row(out, option_row_of(OPTION_##name_));

@@ -16,6 +16,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -418,4 +419,9 @@ void store_free(struct store *store)
     free(store->clients);
     worker_fini(&store->worker);
     free(store);
+}
+
+const char *store_library(void)
+{
+    return sqlite3_libversion();
 }

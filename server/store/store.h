@@ -61,3 +61,5 @@ const struct name_filter *store_seen(const struct store *store, uint32_t shard);
 /* Any thread. NULL: all is well, or why the last transaction failed; static. */
 const char *store_trouble(const struct store *store);
 const struct counters *store_counters(const struct store *store);
+/* The version of SQLite, "3.40.1"; static. */
+const char *store_library(void);

@@ -340,3 +340,8 @@ void webhooks_free(struct webhooks *webhooks)
     if (webhooks->has_curl) curl_global_cleanup();
     free(webhooks);
 }
+
+const char *webhooks_library(void)
+{
+    return curl_version();
+}

@@ -48,3 +48,5 @@ void webhooks_wake(struct webhooks *webhooks, uint32_t sender);
 
 /* Any thread: what the webhook thread counts. */
 const struct counters *webhooks_counters(const struct webhooks *webhooks);
+/* libcurl and what it is built with, "libcurl/7.88.1 OpenSSL/3.0 ..."; static. Main thread. */
+const char *webhooks_library(void);

@@ -58,6 +58,16 @@ test('all mistakes are told at once, a line each, and the status is 2', async ()
   assert.match(lines[2], /wrong.conf:4: app 1 has no secret/);
 });
 
+test('-vv says what it is made of and runs on', async () => {
+  const { code, stdout, stderr } = await run(['-vv']);
+  assert.deepEqual([code, stderr], [0, '']);
+  for (const line of [
+    /^ringcast \d+\.\d+\.\d+$/m, /^build +(gcc|Debian clang|clang)/mi,
+    /^libraries +liburing \d+\.\d+, Concurrency Kit \d.*Mbed TLS 3\..*llhttp \d.*yyjson \d.*SQLite 3\.\d+/mi,
+    /^ +libcurl\/\d.*glibc 2\.\d+$/m, /^kernel +Linux /m, /^io_uring +io_uring of kernel /m, /^limits +RLIMIT_NOFILE /m,
+  ]) assert.match(stdout, line);
+});
+
 test('the sample is a file that a server takes, and what counts is shown with its source', async () => {
   const sample = await run(['--print-sample-config']);
   assert.deepEqual([sample.code, sample.stderr], [0, '']);
