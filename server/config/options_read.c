@@ -28,19 +28,31 @@ static enum rc read_defaults(struct options *options, struct option_error whole)
     return rc;
 }
 
-static void warn_of_variable(struct options *options, const char *given, size_t length)
+/* Kubernetes sets these for each service in the namespace, and more where one is called ringcast: PORT, PORT_8080_TCP,
+ * SERVICE_HOST. */
+static bool is_of_service(struct text name)
+{
+    return text_is(name, "PORT") || text_has_prefix(name, "PORT_") || text_has_prefix(name, "SERVICE_");
+}
+
+/* Those of Kubernetes come in crowds, of which the first is enough. */
+static void warn_of_variable(struct options *options, struct text given)
 {
     char name[NAME_BYTES_MAX];
-    if (options->warning[0] != '\0') return; /* the first is enough: others come in crowds and mean nothing */
-    enum option_id meant = option_find_closest((struct text){.at = given, .count = length});
-    int shown = length < 60 ? (int)length : 60;
-    if (meant == OPTIONS_COUNT || option_row_of(meant)->type->is_action)
-        snprintf(options->warning, sizeof options->warning, PREFIX "%.*s in the environment is no option", shown,
-                 given);
-    else
-        snprintf(options->warning, sizeof options->warning,
-                 PREFIX "%.*s in the environment is no option; did you mean " PREFIX "%s?", shown, given,
-                 option_spell(option_row_of(meant)->name, option_spell_variable, name, sizeof name));
+    enum option_id meant = option_find_closest(given);
+    int shown = given.count < 60 ? (int)given.count : 60;
+    if (is_of_service(given)) {
+        if (strstr(options->warning, "Kubernetes") != NULL) return;
+        option_warn(options,
+                    PREFIX "%.*s in the environment is no option: Kubernetes sets it for a service of this name "
+                           "(enableServiceLinks: false keeps it away)",
+                    shown, given.at);
+    } else if (meant == OPTIONS_COUNT || option_row_of(meant)->type->is_action) {
+        option_warn(options, PREFIX "%.*s in the environment is no option", shown, given.at);
+    } else {
+        option_warn(options, PREFIX "%.*s in the environment is no option; did you mean " PREFIX "%s?", shown,
+                    given.at, option_spell(option_row_of(meant)->name, option_spell_variable, name, sizeof name));
+    }
 }
 
 static enum rc read_variable(struct options *options, const char *variable, struct option_error whole)
@@ -49,7 +61,7 @@ static enum rc read_variable(struct options *options, const char *variable, stru
     size_t length = strcspn(name, "=");
     enum option_id id = option_find((struct text){.at = name, .count = length}, option_spell_variable);
     if (id == OPTIONS_COUNT || option_row_of(id)->type->is_action) {
-        warn_of_variable(options, name, length);
+        warn_of_variable(options, (struct text){.at = name, .count = length});
         return RC_OK;
     }
     const char *value = name + length;

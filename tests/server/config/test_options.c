@@ -428,6 +428,10 @@ Test(options, mistakes_in_the_environment_are_told_by_the_variable, .timeout = 1
     }
 }
 
+#define KUBERNETES                                                                     \
+    " in the environment is no option: Kubernetes sets it for a service of this name " \
+    "(enableServiceLinks: false keeps it away)"
+
 Test(options, unknown_variables_are_only_worth_a_warning, .timeout = 10)
 {
     static const struct {
@@ -435,7 +439,10 @@ Test(options, unknown_variables_are_only_worth_a_warning, .timeout = 10)
         const char *warning;
     } cases[] = {
         {"RINGCAST_SHARD=4", "RINGCAST_SHARD in the environment is no option; did you mean RINGCAST_SHARDS?"},
-        {"RINGCAST_PORT_8080_TCP=tcp://10.0.0.1:8080", "RINGCAST_PORT_8080_TCP in the environment is no option"},
+        {"RINGCAST_COLOUR=red", "RINGCAST_COLOUR in the environment is no option"},
+        {"RINGCAST_PORT_8080_TCP=tcp://10.0.0.1:8080", "RINGCAST_PORT_8080_TCP" KUBERNETES},
+        {"RINGCAST_PORT=tcp://10.0.0.1:8080", "RINGCAST_PORT" KUBERNETES},
+        {"RINGCAST_SERVICE_HOST=10.0.0.1", "RINGCAST_SERVICE_HOST" KUBERNETES},
         {"RINGCAST_shards=4", "RINGCAST_shards in the environment is no option; did you mean RINGCAST_SHARDS?"},
         {"RINGCAST_HELP=yes", "RINGCAST_HELP in the environment is no option"},
         {"RINGCAST=build/debug/bin/ringcast", ""},
@@ -450,6 +457,20 @@ Test(options, unknown_variables_are_only_worth_a_warning, .timeout = 10)
         cr_expect_not(options.help);
         options_fini(&options);
     }
+}
+
+/* A crowd of Kubernetes' does not hide one that was misspelled. */
+Test(options, each_unknown_variable_is_told_but_of_a_crowd_the_first, .timeout = 10)
+{
+    struct options options;
+    cr_assert_eq(
+        read_both(&options, WORDS(),
+                  WORDS("RINGCAST_PORT=1", "RINGCAST_SHARD=2", "RINGCAST_SERVICE_PORT=3", "RINGCAST_COLOUR=4")),
+        RC_OK, "%s", error);
+    cr_expect_str_eq(options.warning,
+                     "RINGCAST_PORT" KUBERNETES "; RINGCAST_SHARD in the environment is no option; did "
+                     "you mean RINGCAST_SHARDS?; RINGCAST_COLOUR in the environment is no option");
+    options_fini(&options);
 }
 
 Test(options, of_a_directory_that_nothing_is_stored_in_are_worth_a_warning, .timeout = 10)
