@@ -98,10 +98,13 @@ test('deploy/run says when strangers may fill the disk as fast as they can', () 
   }
 });
 
-test('with an app deploy/run adds nothing, and says so', () => {
-  for (const { args, said } of [run('--app', '1:k:s'), run('--app=1:k:s'), runIn({ RINGCAST_APP: '1:k:s' })]) {
-    assert.deepEqual(args.filter((arg) => !arg.includes('1:k:s') && arg !== '--app').join(''), '');
-    assert.match(said, /an app is given, so neither guests nor history are added/);
+test('with an app or a configuration file deploy/run adds nothing, and says so', () => {
+  for (const { args, said } of [
+    run('--app', '1:k:s'), run('--app=1:k:s'), runIn({ RINGCAST_APP: '1:k:s' }), run('--apps-file', '1:k:s'),
+    run('--config', '1:k:s'), runIn({ RINGCAST_CONFIG: '1:k:s' }),
+  ]) {
+    assert.deepEqual(args.filter((arg) => !/1:k:s|^--(app|apps-file|config)$/.test(arg)).join(''), '');
+    assert.match(said, /an app or a configuration file is given, so neither guests nor history are added/);
     assert.match(said, /in production run \S+\/build\/release\/bin\/ringcast itself/);
   }
 });
