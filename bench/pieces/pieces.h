@@ -11,4 +11,5 @@ void bench_presence(struct bench *bench);
 void bench_encode(struct bench *bench);
 void bench_fan_out(struct bench *bench);
 void bench_flush(struct bench *bench);
+void bench_aead(struct bench *bench);
 void bench_tls(struct bench *bench);
