@@ -251,12 +251,12 @@ static enum rc check_length(const mbedtls_x509_crt *certificate, const char *nam
     for (; certificate != NULL; certificate = certificate->next) {
         bytes += CHAIN_LINK_BYTES + certificate->raw.len;
     }
-    if (bytes <= TLS_WRITE_BYTES_MAX) return RC_OK;
+    if (bytes <= TLS_CHAIN_BYTES_MAX) return RC_OK;
     return refuse(
         reason, RC_EINVAL,
         "The chain in %s takes %zu bytes of a handshake that has room for %d. Leave out what clients do not "
         "need: the root, and whatever issued none of the others.",
-        name, bytes, TLS_WRITE_BYTES_MAX);
+        name, bytes, TLS_CHAIN_BYTES_MAX);
 }
 
 static int64_t seconds_of(const mbedtls_x509_time *time)

@@ -1,5 +1,5 @@
-/* net/tls/tls_shared.h - a context inside, for net/tls/tls_context.c, which makes it, and net/tls/tls.c, whose sessions
- * use it. */
+/* net/tls/tls_shared.h - a context inside, for net/tls/tls_context.c, which makes it, and net/tls/tls_shake.c, whose
+ * handshakes use it. */
 #pragma once
 
 #include "net/tls/tls_certificate.h"

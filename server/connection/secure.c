@@ -13,24 +13,15 @@
 
 #include <assert.h>
 
-_Static_assert(SECURE_SCRATCH_BYTES >= TLS_WRITE_BYTES_MAX + TLS_RECORD_OVERHEAD_MAX, "a record fits");
+_Static_assert(SECURE_SCRATCH_BYTES >= TLS_SEALED_BYTES_MAX, "a record fits");
 
 /* ---- output ---- */
 
-/* Where net/tls puts ciphertext: into the place that the shard has set, or behind what the connection has unsent. */
+/* Where net/tls puts what it says by itself: behind what the connection has unsent. */
 static enum rc collect(void *owner, const uint8_t *bytes, size_t count)
 {
-    struct secure_sink *sink = &((struct shard *)owner)->tls.sink;
-    if (sink->scratch == NULL) return span_append(sink->unsent, bytes, (uint32_t)count);
-    if (count > SECURE_SCRATCH_BYTES - sink->used) return RC_ENOMEM; /* more than one record: not in tls_write() */
-    memcpy(sink->scratch + sink->used, bytes, count);
-    sink->used += count;
-    return RC_OK;
-}
-
-static void collect_unsent(struct shard *shard, struct connection *connection)
-{
-    shard->tls.sink = (struct secure_sink){.unsent = &connection->unsent};
+    struct connection *connection = owner;
+    return span_append(&connection->unsent, bytes, (uint32_t)count);
 }
 
 /* What was collected goes out with the flush. */
@@ -57,7 +48,6 @@ enum tls_result secure_open(struct shard *shard, struct connection *connection, 
     assert(owner_is_me(&shard->owner));
     assert(connection->is_secure && connection->tls != NULL);
     size_t eaten, count = 0;
-    collect_unsent(shard, connection);
     enum tls_result result = tls_read(connection->tls, in->at, in->count, &eaten, shard->tls.plain, &count);
     bytes_take(in, eaten);
     flush_unsent(shard, connection);
@@ -70,7 +60,7 @@ enum tls_result secure_open(struct shard *shard, struct connection *connection, 
 static bool make_session(struct shard *shard, struct connection *connection)
 {
     if (connection->tls != NULL) return true;
-    connection->tls = tls_new(shard->tls.context, collect, shard);
+    connection->tls = tls_new(shard->tls.sessions, shard->tls.context, collect, connection);
     if (connection->tls != NULL) counter_add(&shard->counters, COUNTER_tls_begun, 1);
     return connection->tls != NULL;
 }
@@ -81,7 +71,6 @@ enum tls_result secure_shake(struct shard *shard, struct connection *connection,
     assert(connection->is_secure && connection->state == CONNECTION_TLS);
     if (!make_session(shard, connection)) return TLS_NO_MEMORY;
     size_t eaten;
-    collect_unsent(shard, connection);
     enum tls_result result = tls_handshake(connection->tls, in->at, in->count, &eaten);
     bytes_take(in, eaten);
     flush_unsent(shard, connection);
@@ -101,12 +90,12 @@ static const uint8_t *gather(struct shard *shard, const struct outbox *outbox, s
 {
     assert(!outbox_is_empty(outbox));
     const uint8_t *first = outbox_first_bytes(outbox, count_r);
-    if (*count_r >= TLS_WRITE_BYTES_MAX) {
-        *count_r = TLS_WRITE_BYTES_MAX;
+    if (*count_r >= TLS_RECORD_BYTES_MAX) {
+        *count_r = TLS_RECORD_BYTES_MAX;
         return first;
     }
     if (outbox->rest == NULL) return first;
-    *count_r = outbox_copy(outbox, shard->tls.plain, TLS_WRITE_BYTES_MAX);
+    *count_r = outbox_copy(outbox, shard->tls.plain, TLS_RECORD_BYTES_MAX);
     return shard->tls.plain;
 }
 
@@ -123,13 +112,11 @@ enum rc secure_next(struct shard *shard, struct connection *connection, struct o
     if (outbox_is_empty(outbox) || connection->tls == NULL || connection->is_tls_ended) return RC_ENOENT;
     size_t count;
     const uint8_t *plain = gather(shard, outbox, &count);
-    shard->tls.sink = (struct secure_sink){.scratch = scratch};
-    if (tls_write(connection->tls, plain, count) != TLS_OK) return RC_ENOMEM;
+    if (tls_seal(connection->tls, plain, count, scratch, count_r) != TLS_OK) return RC_ENOMEM;
     outbox_advance(outbox, &shard->counters, count);
     if (outbox->marks & OUTBOX_LONG) long_answer_went(connection, count);
     counter_subtract(&shard->counters, COUNTER_outbox_bytes, count);
     *bytes_r = scratch;
-    *count_r = shard->tls.sink.used;
     return RC_OK;
 }
 
@@ -160,7 +147,6 @@ bool secure_say_end(struct shard *shard, struct connection *connection)
     assert(owner_is_me(&shard->owner));
     if (connection->tls == NULL || connection->is_tls_ended) return false;
     connection->is_tls_ended = true;
-    collect_unsent(shard, connection);
     tls_close(connection->tls);
     flush_unsent(shard, connection);
     return connection_has_unsent(connection);

@@ -1,7 +1,8 @@
 /* server/connection/secure.h - connections over TLS: ciphertext between socket and connection (net/tls).
  *
- * What comes is opened before anybody looks at it, what goes is sealed in the flush, one record for what a connection
- * has to say in a turn. When a handshake is computed: server/connection/secure_handshake.h.
+ * What comes is opened before anybody looks at it, what goes is sealed in the flush, from where it lies into the
+ * block that is sent, one record for what a connection has to say in a turn. When a handshake is computed:
+ * server/connection/secure_handshake.h.
  * Threads: the shard's. */
 #pragma once
 

@@ -133,6 +133,7 @@ enum rc certificates_new(struct certificates **certificates_r, const struct opti
     look_at_files(options, looks); /* before they are read: what changes meanwhile is read again */
     enum rc rc = certificates_read(&files, options, reason_r, reason_size);
     if (rc != RC_OK || files == NULL) return rc;
+    log_info("TLS: handshakes by mbedTLS, %s", tls_libraries());
     struct certificates *certificates = allocate(options, counters);
     if (certificates == NULL) {
         tls_files_drop(files);

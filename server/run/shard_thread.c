@@ -109,7 +109,7 @@ static enum rc make_tables(struct shard *shard, uint32_t homes_count)
 
 static enum rc make_secure(struct shard *shard, struct tls_files *files, char *reason_r, size_t reason_size)
 {
-    shard->tls.plain = malloc(TLS_RECORD_BYTES_MAX);
+    shard->tls.plain = malloc(TLS_OPEN_BYTES_MAX);
     if (shard->tls.plain == NULL) return RC_ENOMEM;
     tls_files_hold(files);
     secure_offer_files(shard, files);

@@ -40,17 +40,11 @@ struct store;
 struct store_job;
 struct tls_context;
 struct tls_files;
+struct tls_sessions;
 struct tls_ticket_keys;
 struct webhooks;
 
 TAILQ_HEAD(log_list, channel_log);
-
-/* A record's place in a flush, or behind what its connection has unsent. */
-struct secure_sink {
-    uint8_t *scratch; /* NULL: the latter */
-    size_t used;
-    struct span **unsent;
-};
 
 /* What one room alone uses stands in a struct that says which; tests/rows.sh sees to it that only the room, and run/,
  * which makes shards and runs their turns, name it. The rest is for all. */
@@ -113,13 +107,13 @@ struct shard {
         uint32_t asked;           /* questions under way whose answer may be long; */
         uint64_t bytes;           /* each is thought to be so long */
     } answers;
-    struct {                         /* connection/ */
-        struct tls_context *context; /* NULL: no TLS */
-        struct tls_files *offered;   /* atomic: newer ones, from the main thread */
-        struct slot_queue shaking;   /* connections whose handshakes are due, of those that have begun, */
-        struct slot_queue hellos;    /* and of those that have not */
-        struct secure_sink sink;     /* where ciphertext goes during a call of net/tls */
-        uint8_t *plain;              /* one record, opened or to be sealed */
+    struct {                           /* connection/ */
+        struct tls_context *context;   /* NULL: no TLS */
+        struct tls_files *offered;     /* atomic: newer ones, from the main thread */
+        struct slot_queue shaking;     /* connections whose handshakes are due, of those that have begun, */
+        struct slot_queue hellos;      /* and of those that have not */
+        struct tls_sessions *sessions; /* what they share */
+        uint8_t *plain;                /* one record, opened, or joined to be sealed */
     } tls;
 
     struct hub hub;

@@ -7,8 +7,8 @@ import tls from 'node:tls';
 import { APP, appArgs, md5, openPeers, signedRequest, signedTarget } from './channels.mjs';
 import { counters, untilCounters, untilNobody } from './support.mjs';
 import {
-  chainPair, curl, ECDSA, GET_UP, gnutlsAsks, KEPT_UP, makePair, pairOf, pathOf, run, sClient, sClientAsks,
-  textUntilEnd, tlsSocket, tlsTest,
+  ca, chainPair, curl, ECDSA, GET_UP, gnutlsAsks, KEPT_UP, makePair, pairOf, pathOf, run, sClient, sClientAsks,
+  textUntilEnd, tlsSocket, tlsTest, Tool,
 } from './tls.mjs';
 
 const RSA = pairOf('rsa', { kind: 'rsa' });
@@ -239,18 +239,44 @@ tlsTest('renegotiation is refused, and that session goes on or ends, no other', 
   assert.deepEqual(pick(now, 'tls_handshakes', 'tls_failed'), { tls_handshakes: 2, tls_failed: 0 });
 });
 
-tlsTest('keys of a session of TLS 1.3 may be changed', {}, async (server, secure) => {
-  const tool = sClient(secure, '-tls1_3', '-no_ign_eof');
-  await tool.says(/Verify return code/);
-  tool.write('K\n');
-  await tool.says(/KEYUPDATE/);
-  tool.write(GET_UP);
-  const { output } = await tool.done();
-  if (!UP.test(output)) assert.match(output, /alert unexpected message/);    /* mbedTLS knows no KeyUpdate */
-  assert.match((await sClientAsks(secure)).output, UP);
+/* RFC 8446 4.6.3. k: s_client changes its keys; K: it asks the server to change its own, too. */
+tlsTest('keys of a session of TLS 1.3 may be changed, and are when that is asked for', {}, async (server, secure) => {
+  for (const suite of ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256']) {
+    const tool = sClient(secure, '-tls1_3', '-no_ign_eof', '-msg', '-ciphersuites', suite);
+    await tool.says(/Verify return code/);
+    let answers = 0;
+    for (const [i, order] of [...'kKkkKK'].entries()) {
+      tool.write(`${order}\n`);
+      await tool.says(new RegExp(`(KEYUPDATE[^]*){${i + 1}}`));
+      tool.write(KEPT_UP);
+      await tool.says(new RegExp(`(HTTP/1\\.1 200[^]*){${i + 1}}`));
+      if (order === 'K') answers += 1;
+      assert.equal(tool.output.match(/<<<.*KeyUpdate/g)?.length ?? 0, answers, `after ${order}, ${suite}`);
+    }
+    tool.write('Q\n');
+    await tool.done();
+  }
+  const now = await untilNobody(server);
+  assert.deepEqual(pick(now, 'tls_handshakes', 'closed_tls_broken'), { tls_handshakes: 3, closed_tls_broken: 0 });
 });
 
 /* --- GnuTLS ------------------------------------------------------------------------------------------------------- */
+
+tlsTest('gnutls-cli changes keys on both sides', {}, async (server, secure) => {
+  const tool = new Tool('gnutls-cli', ['--x509cafile', ca.cert, '--port', String(secure.port), '--inline-commands',
+    '--priority', 'NORMAL:-VERS-ALL:+VERS-TLS1.3', 'localhost']);
+  await tool.says(/Handshake was completed/);
+  for (let i = 1; i <= 3; i++) {
+    tool.write('^rekey^\n');
+    await tool.says(new RegExp(`(Rekey was completed[^]*){${i}}`, 'i'));
+    tool.write(KEPT_UP);
+    await tool.says(new RegExp(`(HTTP/1\\.1 200[^]*){${i}}`));
+  }
+  tool.end();
+  await tool.done();
+  const now = await untilNobody(server);
+  assert.equal(now.closed_tls_broken, 0);
+});
 
 for (const version of ['1.2', '1.3']) {
   tlsTest(`gnutls-cli agrees, and resumes: TLS ${version}`, { pairs: BOTH }, async (server, secure) => {

@@ -197,7 +197,7 @@ void case_begin_secure(const char *const flags[], struct tls_files *files)
                          .refuse = case_refuse};
     make_shard();
     if (files != NULL) {
-        case_shard->tls.plain = malloc(TLS_RECORD_BYTES_MAX);
+        case_shard->tls.plain = malloc(TLS_OPEN_BYTES_MAX);
         tls_files_hold(files);
         secure_offer_files(case_shard, files);
         cr_assert_eq(secure_take_files(case_shard, reason, sizeof reason), RC_OK, "%s", reason);

@@ -15,13 +15,15 @@ static enum rc collect(void *owner, const uint8_t *bytes, size_t count)
 void tls_link_open(struct tls_link *link, struct tls_context *context, struct tls_client_wish wish)
 {
     *link = (struct tls_link){0};
-    link->tls = tls_new(context, collect, link);
+    link->sessions = tls_sessions_new();
+    link->tls = link->sessions != NULL ? tls_new(link->sessions, context, collect, link) : NULL;
     link->client = tls_client_new(wish);
 }
 
 void tls_link_close(struct tls_link *link)
 {
     tls_free(link->tls);
+    tls_sessions_free(link->sessions);
     tls_client_free(link->client);
     free(link->out.at);
     free(link->heard.at);
@@ -32,7 +34,7 @@ void tls_link_close(struct tls_link *link)
 /* One call of the session; returns how much it ate. */
 static size_t feed_once(struct tls_link *link, const uint8_t *bytes, size_t count)
 {
-    static _Thread_local uint8_t plain[TLS_RECORD_BYTES_MAX];
+    static _Thread_local uint8_t plain[TLS_OPEN_BYTES_MAX];
     size_t eaten, plain_count = 0;
     enum tls_result result;
     if (tls_is_open(link->tls)) {
@@ -68,6 +70,15 @@ void tls_link_feed(struct tls_link *link, const uint8_t *bytes, size_t count)
         bytes += slice;
         count -= slice;
     }
+}
+
+enum tls_result tls_link_write(struct tls_link *link, const uint8_t *bytes, size_t count)
+{
+    static _Thread_local uint8_t sealed[TLS_SEALED_BYTES_MAX];
+    size_t sealed_count;
+    enum tls_result result = tls_seal(link->tls, bytes, count, sealed, &sealed_count);
+    if (result == TLS_OK && !tls_client_append(&link->out, sealed, sealed_count)) abort();
+    return result;
 }
 
 static void run_client(struct tls_link *link)

@@ -15,6 +15,7 @@
 #include "tests/support/tls_client.h"
 
 struct tls_link {
+    struct tls_sessions *sessions;
     struct tls *tls;
     struct tls_client *client;
     size_t step;                   /* 0: all that is there */
@@ -37,5 +38,7 @@ void tls_link_close(struct tls_link *link);
 void tls_link_run(struct tls_link *link);
 /* The same; are both sides open now, and neither has ended? */
 bool tls_link_shake(struct tls_link *link);
+/* The session seals these, for the client. */
+enum tls_result tls_link_write(struct tls_link *link, const uint8_t *bytes, size_t count);
 /* Feeds bytes to the session alone, in slices. */
 void tls_link_feed(struct tls_link *link, const uint8_t *bytes, size_t count);
