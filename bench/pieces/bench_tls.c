@@ -226,6 +226,7 @@ void bench_tls(struct bench *bench)
     work.out.capacity = 2 * TLS_RECORD_BYTES_MAX;
     work.out.at = malloc(work.out.capacity);
     enum rc rc = work.out.at != NULL ? tls_global_init() : RC_ENOMEM;
+    if (rc == RC_OK) tls_use_fast_curves();
     if (rc == RC_OK && (work.sessions = tls_sessions_new()) == NULL) rc = RC_ENOMEM;
     if (rc != RC_OK) {
         bench_unable(bench, "tls", rc);

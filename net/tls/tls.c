@@ -3,6 +3,7 @@
 #include "net/tls/tls.h"
 
 #include "net/tls/aead.h"
+#include "net/tls/tls_curve.h"
 #include "net/tls/tls_session.h"
 #include "net/tls/tls_shake.h"
 
@@ -24,6 +25,16 @@ enum rc tls_global_init(void)
     psa_status_t status = psa_crypto_init();
     if (status == PSA_ERROR_INSUFFICIENT_MEMORY) return RC_ENOMEM;
     return status == PSA_SUCCESS ? aead_global_init() : RC_EKERNEL;
+}
+
+bool tls_use_fast_curves(void)
+{
+    return tls_curve_begin();
+}
+
+bool tls_has_fast_curves(void)
+{
+    return tls_curve_is_used();
 }
 
 /* ---- what sessions share ---- */
@@ -180,11 +191,12 @@ const char *tls_library(void)
 
 const char *tls_libraries(void)
 {
-    static _Thread_local char text[128];
-    size_t count = 0;
+    static _Thread_local char text[192];
+    size_t count =
+        (size_t)snprintf(text, sizeof text, "X25519 and P-256 by %s", tls_curve_is_used() ? "nettle" : "mbedTLS");
     for (enum aead_kind kind = 0; kind < AEAD_KINDS_MAX; kind++) {
-        count += (size_t)snprintf(text + count, sizeof text - count, "%s%s by %s", kind > 0 ? ", " : "",
-                                  aead_name(kind), aead_library(kind));
+        count +=
+            (size_t)snprintf(text + count, sizeof text - count, ", %s by %s", aead_name(kind), aead_library(kind));
     }
     return text;
 }

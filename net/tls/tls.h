@@ -33,7 +33,11 @@ const char *tls_library(void);
 
 /* Main thread, before any other call. RC_ENOMEM, or RC_EKERNEL: no entropy, or no library computes rightly here. */
 enum rc tls_global_init(void);
-/* For logs, after it: which library does what, in a few words; until the next call in this thread. */
+/* Main thread, once, after that and before there are contexts: lets nettle multiply on X25519 and P-256 (see
+ * net/tls/tls_curve.h). False: it cannot, and mbedTLS does as before, only slower. */
+bool tls_use_fast_curves(void);
+bool tls_has_fast_curves(void);
+/* For logs, after these: which library does what, in a few words; until the next call in this thread. */
 const char *tls_libraries(void);
 
 /* What all sessions of a thread share, whatever their certificates: their memory and a few contexts. */

@@ -121,6 +121,7 @@ enum rc certificates_read(struct tls_files **files_r, const struct options *opti
     if (rc == RC_OK) rc = tls_global_init();
     if (rc == RC_ENOMEM || rc == RC_EKERNEL)
         snprintf(reason_r, reason_size, "TLS cannot begin: no memory, or no entropy");
+    if (rc == RC_OK && options->tls_fast_curves) tls_use_fast_curves(); /* before contexts say which comes first */
     return rc == RC_OK ? read_files(options, files_r, reason_r, reason_size) : rc;
 }
 
@@ -133,7 +134,9 @@ enum rc certificates_new(struct certificates **certificates_r, const struct opti
     look_at_files(options, looks); /* before they are read: what changes meanwhile is read again */
     enum rc rc = certificates_read(&files, options, reason_r, reason_size);
     if (rc != RC_OK || files == NULL) return rc;
-    log_info("TLS: handshakes by mbedTLS, %s", tls_libraries());
+    if (options->tls_fast_curves && !tls_has_fast_curves())
+        log_warn("nettle cannot stand in for mbedTLS in TLS handshakes here: they take four times as long");
+    log_info("TLS: %s", tls_libraries());
     struct certificates *certificates = allocate(options, counters);
     if (certificates == NULL) {
         tls_files_drop(files);

@@ -72,6 +72,20 @@ Test(tls, before_the_handshake_nothing_is_known, .timeout = 10)
     tls_context_drop(NULL);
 }
 
+/* Where mbedTLS is static and the linker does not wrap it, as here, its calls do not come through ours. */
+Test(tls, curves_stay_with_mbedtls_where_the_check_fails, .timeout = 10)
+{
+    cr_assert_eq(tls_global_init(), RC_OK);
+    cr_expect(!tls_use_fast_curves());
+    cr_expect_not_null(strstr(tls_libraries(), "X25519 and P-256 by mbedTLS"));
+    tls_server_start(&server, MADE_P256, NULL, NULL);
+    struct tls_link link;
+    tls_server_join(&server, &link, 13);
+    expect_echo(&link, 100);
+    tls_link_close(&link);
+    tls_server_stop(&server);
+}
+
 /* ---- suites ---- */
 
 static const struct {
