@@ -7,6 +7,7 @@
 
 #include <criterion/criterion.h>
 #include <malloc.h>
+#include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 
 void *__real_malloc(size_t count);
@@ -73,10 +74,21 @@ char *__wrap_strdup(const char *text)
     return fails() ? NULL : counted(__real_strdup(text));
 }
 
+/* What was given back while `is_hoarding`, as it was then. */
+static struct {
+    void *at[100000];
+    size_t count;
+} hoard;
+static bool is_hoarding;
+
 void __wrap_free(void *memory)
 {
     live -= malloc_usable_size(memory);
-    __real_free(memory);
+    if (is_hoarding && memory != NULL && hoard.count < sizeof hoard.at / sizeof hoard.at[0]) {
+        hoard.at[hoard.count++] = memory;
+    } else {
+        __real_free(memory);
+    }
 }
 
 static struct tls_server server;
@@ -151,6 +163,50 @@ Test(tls_memory, a_record_that_comes_in_pieces_is_held_once, .timeout = 10)
         tls_free(link.tls);
         link.tls = NULL;
         cr_expect_eq(live, before, "it went with its session");
+        tls_link_close(&link);
+    }
+    tls_server_stop(&server);
+}
+
+static size_t count_copies(const uint8_t *secret, size_t count)
+{
+    size_t copies = 0;
+    for (size_t i = 0; i < hoard.count; i++)
+        copies += memmem(hoard.at[i], malloc_usable_size(hoard.at[i]), secret, count) != NULL;
+    return copies;
+}
+
+/* Nothing that was given back, by us or by mbedTLS at both ends, has a key of the session or what keys are made of: not
+ * when it is open, not when it has changed its keys, and not at its end. */
+Test(tls_memory, no_secret_stands_in_what_is_given_back, .timeout = 60)
+{
+    start(NULL);
+    for (unsigned version = 12; version <= 13; version++) {
+        struct tls_link link;
+        is_hoarding = true;
+        tls_server_join(&server, &link, version);
+        struct tls_records records = link.tls->records;
+        if (version == 13) {
+            link.tls->owes_update = true; /* as if it had been asked for */
+            cr_assert_eq(tls_link_write(&link, (const uint8_t *)"x", 1), TLS_OK);
+        }
+        void *place = link.tls;
+        tls_free(link.tls);
+        link.tls = NULL;
+        is_hoarding = false;
+        cr_expect_gt(hoard.count, 100);
+        size_t key_bytes = aead_key_bytes(records.kind), secret_bytes = tls_secret_bytes(records.kind);
+        const struct tls_direction *directions[] = {&records.in, &records.out};
+        for (size_t i = 0; i < 2; i++) {
+            cr_expect_eq(count_copies(directions[i]->key, key_bytes), 0, "TLS 1.%u, key %zu", version - 10, i);
+            if (version == 13) cr_expect_eq(count_copies(directions[i]->secret, secret_bytes), 0, "secret %zu", i);
+        }
+        ASAN_UNPOISON_MEMORY_REGION(place, sizeof(struct tls)); /* its place in the slab */
+        for (size_t i = sizeof(void *); i < sizeof(struct tls); i++)
+            cr_assert_eq(((const uint8_t *)place)[i], 0);
+        ASAN_POISON_MEMORY_REGION(place, sizeof(struct tls));
+        while (hoard.count > 0)
+            __real_free(hoard.at[--hoard.count]);
         tls_link_close(&link);
     }
     tls_server_stop(&server);
