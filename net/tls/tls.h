@@ -21,6 +21,7 @@
 #include "net/tls/tls_files.h"
 #include "net/tls/tls_limits.h"
 #include "net/tls/tls_result.h"
+#include "net/tls/tls_ticket_keys.h"
 
 #include <stdbool.h>
 #include <stddef.h>

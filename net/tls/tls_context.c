@@ -1,23 +1,16 @@
-/* net/tls/tls_context.c - what the sessions of one thread share: suites, certificates, randomness; and ticket keys,
- * which all threads share.
+/* net/tls/tls_context.c - what the handshakes of one thread share: suites, certificates, randomness.
  *
- * mbedTLS picks the suite of TLS 1.2 in our order, that of TLS 1.3 in the client's. Its lock around ticket keys does
- * not cover mbedtls_ssl_ticket_rotate(), so the lock is ours. */
+ * mbedTLS picks the suite of TLS 1.2 in our order, that of TLS 1.3 in the client's. */
 #include "net/tls/tls_context.h"
 
 #include "net/tls/tls_curve.h"
 #include "net/tls/tls_error.h"
 #include "net/tls/tls_files.h"
 #include "net/tls/tls_shared.h"
+#include "net/tls/tls_tickets.h"
 
-#include <assert.h>
-#include <mbedtls/platform_util.h>
-#include <mbedtls/psa_util.h>
-#include <mbedtls/ssl_ticket.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* ---- what is offered ---- */
 
@@ -65,90 +58,6 @@ static const int *suites(void)
 #else
     return suites_without_aes;
 #endif
-}
-
-/* ---- ticket keys ---- */
-
-struct tls_ticket_keys {
-    pthread_mutex_t lock; /* of all below */
-    mbedtls_ssl_ticket_context tickets;
-    uint32_t lifetime_seconds;
-    int64_t newest_at_ms;
-};
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-struct tls_ticket_keys *tls_ticket_keys_new(uint32_t lifetime_seconds)
-{
-    assert(lifetime_seconds >= 2 && lifetime_seconds <= TLS_TICKET_SECONDS_MAX);
-    struct tls_ticket_keys *keys = calloc(1, sizeof *keys);
-    if (keys == NULL) return NULL;
-    pthread_mutex_init(&keys->lock, NULL);
-    keys->lifetime_seconds = lifetime_seconds;
-    keys->newest_at_ms = now_ms();
-    mbedtls_ssl_ticket_init(&keys->tickets);
-    if (mbedtls_ssl_ticket_setup(&keys->tickets, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE,
-                                 MBEDTLS_CIPHER_AES_256_GCM, lifetime_seconds) != 0) {
-        tls_ticket_keys_free(keys);
-        return NULL;
-    }
-    return keys;
-}
-
-void tls_ticket_keys_free(struct tls_ticket_keys *keys)
-{
-    if (keys == NULL) return;
-    mbedtls_ssl_ticket_free(&keys->tickets);
-    pthread_mutex_destroy(&keys->lock);
-    free(keys);
-}
-
-/* With the lock. */
-static enum rc renew(struct tls_ticket_keys *keys)
-{
-    unsigned char random[MBEDTLS_SSL_TICKET_KEY_NAME_BYTES + MBEDTLS_SSL_TICKET_MAX_KEY_BYTES];
-    if (mbedtls_psa_get_random(MBEDTLS_PSA_RANDOM_STATE, random, sizeof random) != 0) return RC_EKERNEL;
-    int error = mbedtls_ssl_ticket_rotate(&keys->tickets, random, MBEDTLS_SSL_TICKET_KEY_NAME_BYTES,
-                                          random + MBEDTLS_SSL_TICKET_KEY_NAME_BYTES,
-                                          MBEDTLS_SSL_TICKET_MAX_KEY_BYTES, keys->lifetime_seconds);
-    mbedtls_platform_zeroize(random, sizeof random);
-    if (error != 0) return RC_EKERNEL;
-    keys->newest_at_ms = now_ms();
-    return RC_OK;
-}
-
-enum rc tls_ticket_keys_rotate(struct tls_ticket_keys *keys)
-{
-    pthread_mutex_lock(&keys->lock);
-    bool is_due = now_ms() - keys->newest_at_ms >= (int64_t)keys->lifetime_seconds * 500;
-    enum rc rc = is_due ? renew(keys) : RC_OK;
-    pthread_mutex_unlock(&keys->lock);
-    return rc;
-}
-
-/* What mbedTLS calls for tickets. */
-static int write_ticket(void *keys_given, const mbedtls_ssl_session *session, unsigned char *start,
-                        const unsigned char *end, size_t *count_r, uint32_t *lifetime_r)
-{
-    struct tls_ticket_keys *keys = keys_given;
-    pthread_mutex_lock(&keys->lock);
-    int error = mbedtls_ssl_ticket_write(&keys->tickets, session, start, end, count_r, lifetime_r);
-    pthread_mutex_unlock(&keys->lock);
-    return error;
-}
-
-static int read_ticket(void *keys_given, mbedtls_ssl_session *session, unsigned char *ticket, size_t count)
-{
-    struct tls_ticket_keys *keys = keys_given;
-    pthread_mutex_lock(&keys->lock);
-    int error = mbedtls_ssl_ticket_parse(&keys->tickets, session, ticket, count);
-    pthread_mutex_unlock(&keys->lock);
-    return error;
 }
 
 /* ---- the certificate for a name ---- */
@@ -237,7 +146,7 @@ static int configure(struct tls_context *context, struct tls_ticket_keys *keys)
         mbedtls_ssl_conf_ca_chain(config, &context->client_ca, NULL);
     } else {
         mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_NONE);
-        if (keys != NULL) mbedtls_ssl_conf_session_tickets_cb(config, write_ticket, read_ticket, keys);
+        if (keys != NULL) mbedtls_ssl_conf_session_tickets_cb(config, tls_ticket_write, tls_ticket_read, keys);
     }
     return mbedtls_ssl_conf_alpn_protocols(config, protocols);
 }

@@ -7,19 +7,15 @@
 #include "core/tsan.h"
 #include "net/tls/tls_certificate.h"
 #include "net/tls/tls_error.h"
+#include "net/tls/tls_file.h"
 
 #include <assert.h>
 #include <ck_pr.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <mbedtls/platform_util.h>
 #include <mbedtls/psa_util.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
     FILE_BYTES_MAX = 1 << 20,
@@ -30,97 +26,32 @@ enum {
     CHAIN_LINK_BYTES = 3 + 2,
 };
 
-/* Where the sentence goes that says why files are refused. */
-struct reason {
-    char *text;
-    size_t size;
-};
-
-__attribute__((format(printf, 3, 4))) static enum rc refuse(struct reason reason, enum rc rc, const char *format, ...)
-{
-    va_list parts;
-    va_start(parts, format);
-    vsnprintf(reason.text, reason.size, format, parts);
-    va_end(parts);
-    return rc;
-}
-
-static enum rc no_memory(struct reason reason, const char *name)
-{
-    return refuse(reason, RC_ENOMEM, "There is no memory to read %s.", name);
-}
-
-/* ---- files ---- */
-
-static enum rc unreadable(struct reason reason, const char *name, int error)
-{
-    return refuse(reason, RC_ENOENT, "%s cannot be read: %s. Check its path and who may read it.", name,
-                  strerror(error));
-}
-
-/* Opens what can be read without waiting for anybody: a pipe that nobody writes to would hold the main thread, and with
- * it every signal. No stdio: no copy of a key is left in its buffers. */
-static enum rc open_file(const char *name, int *descriptor_r, struct reason reason)
-{
-    struct stat status;
-    int descriptor = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (descriptor < 0 || fstat(descriptor, &status) != 0) {
-        int error = errno;
-        if (descriptor >= 0) close(descriptor);
-        return unreadable(reason, name, error);
-    }
-    *descriptor_r = descriptor;
-    if (S_ISREG(status.st_mode)) return RC_OK;
-    close(descriptor);
-    return refuse(reason, RC_EINVAL,
-                  "%s is %s and no regular file. Write the PEM text into a file that stays, and name that.", name,
-                  S_ISDIR(status.st_mode) ? "a directory" : "a pipe or a device");
-}
-
-/* Reads up to `size` bytes. */
-static enum rc read_bytes(const char *name, unsigned char *to, size_t size, size_t *count_r, struct reason reason)
-{
-    int descriptor;
-    enum rc rc = open_file(name, &descriptor, reason);
-    *count_r = 0;
-    if (rc != RC_OK) return rc;
-    ssize_t more = 1;
-    while (*count_r < size && more > 0) {
-        more = read(descriptor, to + *count_r, size - *count_r);
-        if (more > 0) *count_r += (size_t)more;
-        if (more < 0 && errno == EINTR) more = 1;
-    }
-    if (more < 0) rc = unreadable(reason, name, errno);
-    close(descriptor);
-    return rc;
-}
-
-static enum rc take_text(struct tls_pem *pem, const unsigned char *text, size_t count, struct reason reason)
+static enum rc take_text(struct tls_pem *pem, const unsigned char *text, size_t count, struct tls_reason reason)
 {
     if (count == 0)
-        return refuse(reason, RC_EINVAL, "%s is empty. Was it cut off while being written? Write it again.",
-                      pem->name);
+        return tls_refuse(reason, RC_EINVAL, "%s is empty. Was it cut off while being written? Write it again.",
+                          pem->name);
     if (count > FILE_BYTES_MAX)
-        return refuse(reason, RC_EINVAL, "%s is larger than a megabyte: that is no PEM file. Name another.",
-                      pem->name);
+        return tls_refuse(reason, RC_EINVAL, "%s is larger than a megabyte: that is no PEM file. Name another.",
+                          pem->name);
     pem->text = malloc(count + 1);
-    if (pem->text == NULL) return no_memory(reason, pem->name);
+    if (pem->text == NULL) return tls_refuse_memory(reason, pem->name);
     memcpy(pem->text, text, count);
     pem->text[count] = '\0';
     pem->count = count + 1;
     return RC_OK;
 }
 
-static enum rc read_pem(struct tls_pem *pem, const char *name, struct reason reason)
+static enum rc read_pem(struct tls_pem *pem, const char *name, struct tls_reason reason)
 {
     size_t count;
     unsigned char *buffer = malloc(FILE_BYTES_MAX + 1);
     pem->name = strdup(name);
     if (pem->name == NULL || buffer == NULL) {
         free(buffer);
-        return no_memory(reason, name);
+        return tls_refuse_memory(reason, name);
     }
-    enum rc rc = read_bytes(name, buffer, FILE_BYTES_MAX + 1, &count, reason);
+    enum rc rc = tls_file_read(name, buffer, FILE_BYTES_MAX + 1, &count, reason);
     if (rc == RC_OK) rc = take_text(pem, buffer, count, reason);
     mbedtls_platform_zeroize(buffer, count);
     free(buffer);
@@ -141,43 +72,44 @@ static bool has(const struct tls_pem *pem, const char *words)
 
 /* ---- parsing ---- */
 
-static enum rc check_certificate(mbedtls_x509_crt *certificate, const struct tls_pem *pem, struct reason reason)
+static enum rc check_certificate(mbedtls_x509_crt *certificate, const struct tls_pem *pem, struct tls_reason reason)
 {
     int error = tls_parse_certificate(certificate, pem);
     if (error == 0) return RC_OK;
-    if (tls_error_is_memory(error)) return no_memory(reason, pem->name);
+    if (tls_error_is_memory(error)) return tls_refuse_memory(reason, pem->name);
     if (!has(pem, "-----BEGIN CERTIFICATE-----")) {
-        return refuse(reason, RC_EINVAL, "%s holds %s and no certificate. %s", pem->name,
-                      has(pem, "PRIVATE KEY-----") ? "a key" : "no PEM text",
-                      has(pem, "PRIVATE KEY-----") ? "Were certificate and key swapped?"
-                                                   : "A file in DER: openssl x509 -inform der -in IT -out NEW.");
+        return tls_refuse(reason, RC_EINVAL, "%s holds %s and no certificate. %s", pem->name,
+                          has(pem, "PRIVATE KEY-----") ? "a key" : "no PEM text",
+                          has(pem, "PRIVATE KEY-----") ? "Were certificate and key swapped?"
+                                                       : "A file in DER: openssl x509 -inform der -in IT -out NEW.");
     }
-    return refuse(
+    return tls_refuse(
         reason, RC_EINVAL,
         "%s holds a certificate that cannot be parsed (mbedTLS: -0x%04x). Is it complete? Its key has to be "
         "RSA or ECDSA.",
         pem->name, (unsigned)-error);
 }
 
-static enum rc check_key(mbedtls_pk_context *key, const struct tls_pem *pem, struct reason reason)
+static enum rc check_key(mbedtls_pk_context *key, const struct tls_pem *pem, struct tls_reason reason)
 {
     int error = tls_parse_key(key, pem);
     if (error == 0) return RC_OK;
-    if (tls_error_is_memory(error)) return no_memory(reason, pem->name);
+    if (tls_error_is_memory(error)) return tls_refuse_memory(reason, pem->name);
     if (error == MBEDTLS_ERR_PK_PASSWORD_REQUIRED || has(pem, "BEGIN ENCRYPTED PRIVATE KEY-----")) {
-        return refuse(reason, RC_EINVAL,
-                      "The key in %s is encrypted, and nobody is there to type its passphrase. Write it without one: "
-                      "openssl pkey -in IT -out NEW; and let only the server read it.",
-                      pem->name);
+        return tls_refuse(
+            reason, RC_EINVAL,
+            "The key in %s is encrypted, and nobody is there to type its passphrase. Write it without one: "
+            "openssl pkey -in IT -out NEW; and let only the server read it.",
+            pem->name);
     }
     if (!has(pem, "PRIVATE KEY-----")) {
-        return refuse(reason, RC_EINVAL, "%s holds %s and no key. %s", pem->name,
-                      has(pem, "-----BEGIN CERTIFICATE-----") ? "a certificate" : "no PEM text",
-                      has(pem, "-----BEGIN CERTIFICATE-----")
-                          ? "Were certificate and key swapped?"
-                          : "A file in DER: openssl pkey -inform der -in IT -out NEW.");
+        return tls_refuse(reason, RC_EINVAL, "%s holds %s and no key. %s", pem->name,
+                          has(pem, "-----BEGIN CERTIFICATE-----") ? "a certificate" : "no PEM text",
+                          has(pem, "-----BEGIN CERTIFICATE-----")
+                              ? "Were certificate and key swapped?"
+                              : "A file in DER: openssl pkey -inform der -in IT -out NEW.");
     }
-    return refuse(
+    return tls_refuse(
         reason, RC_EINVAL,
         "%s holds a key that cannot be parsed (mbedTLS: -0x%04x). Is it complete? It has to be RSA or ECDSA; "
         "Ed25519 is not supported.",
@@ -204,17 +136,18 @@ static int note_flags(void *flags_r, mbedtls_x509_crt *certificate, int depth, u
     return 0;
 }
 
-static enum rc check_strength(mbedtls_x509_crt *certificate, const char *name, struct reason reason)
+static enum rc check_strength(mbedtls_x509_crt *certificate, const char *name, struct tls_reason reason)
 {
     uint32_t flags = 0, all_flags;
     mbedtls_x509_crt_verify_with_profile(certificate, NULL, NULL, &profile, NULL, &all_flags, note_flags, &flags);
     if ((flags & (MBEDTLS_X509_BADCERT_BAD_KEY | MBEDTLS_X509_BADCERT_BAD_PK)) != 0)
-        return refuse(reason, RC_EINVAL,
-                      "The key of the certificate in %s is too weak or of a kind that clients do not accept. Get one "
-                      "with ECDSA on P-256 or P-384, or RSA from %d bits.",
-                      name, RSA_BITS_MIN);
+        return tls_refuse(
+            reason, RC_EINVAL,
+            "The key of the certificate in %s is too weak or of a kind that clients do not accept. Get one "
+            "with ECDSA on P-256 or P-384, or RSA from %d bits.",
+            name, RSA_BITS_MIN);
     if ((flags & MBEDTLS_X509_BADCERT_BAD_MD) != 0)
-        return refuse(
+        return tls_refuse(
             reason, RC_EINVAL,
             "The certificate in %s is signed with a digest that clients do not accept. Get one with SHA-256.", name);
     return RC_OK;
@@ -227,32 +160,33 @@ static bool belongs(const mbedtls_x509_crt *certificate, const mbedtls_pk_contex
 }
 
 static enum rc check_match(const mbedtls_x509_crt *certificate, const mbedtls_pk_context *key, const char *name,
-                           const char *key_name, struct reason reason)
+                           const char *key_name, struct tls_reason reason)
 {
     if (belongs(certificate, key)) return RC_OK;
     for (const mbedtls_x509_crt *next = certificate->next; next != NULL; next = next->next) {
         if (belongs(next, key))
-            return refuse(
+            return tls_refuse(
                 reason, RC_EINVAL,
                 "In %s the server's own certificate stands behind others. Put it first, then its issuer, then "
                 "the issuer's.",
                 name);
     }
-    return refuse(reason, RC_EINVAL,
-                  "The key in %s does not belong to the certificate in %s. Name both of one pair, in the same order; "
-                  "after a renewal both change.",
-                  key_name, name);
+    return tls_refuse(
+        reason, RC_EINVAL,
+        "The key in %s does not belong to the certificate in %s. Name both of one pair, in the same order; "
+        "after a renewal both change.",
+        key_name, name);
 }
 
 /* mbedTLS sends the chain in one record, or fails every handshake. */
-static enum rc check_length(const mbedtls_x509_crt *certificate, const char *name, struct reason reason)
+static enum rc check_length(const mbedtls_x509_crt *certificate, const char *name, struct tls_reason reason)
 {
     size_t bytes = CHAIN_HEAD_BYTES;
     for (; certificate != NULL; certificate = certificate->next) {
         bytes += CHAIN_LINK_BYTES + certificate->raw.len;
     }
     if (bytes <= TLS_CHAIN_BYTES_MAX) return RC_OK;
-    return refuse(
+    return tls_refuse(
         reason, RC_EINVAL,
         "The chain in %s takes %zu bytes of a handshake that has room for %d. Leave out what clients do not "
         "need: the root, and whatever issued none of the others.",
@@ -278,7 +212,7 @@ static void note_expiry(struct tls_files *files, size_t index, const mbedtls_x50
     files->expires_first = index;
 }
 
-static enum rc check_pair(struct tls_files *files, size_t index, struct reason reason)
+static enum rc check_pair(struct tls_files *files, size_t index, struct tls_reason reason)
 {
     const struct tls_pem *certificate = &files->certificates[index], *key = &files->keys[index];
     struct tls_pair pair;
@@ -295,7 +229,7 @@ static enum rc check_pair(struct tls_files *files, size_t index, struct reason r
     return rc;
 }
 
-static enum rc check_client_ca(const struct tls_pem *pem, struct reason reason)
+static enum rc check_client_ca(const struct tls_pem *pem, struct tls_reason reason)
 {
     mbedtls_x509_crt certificate;
     mbedtls_x509_crt_init(&certificate);
@@ -306,7 +240,7 @@ static enum rc check_client_ca(const struct tls_pem *pem, struct reason reason)
 
 /* ---- life ---- */
 
-static enum rc read_all(struct tls_files *files, const struct tls_names *names, struct reason reason)
+static enum rc read_all(struct tls_files *files, const struct tls_names *names, struct tls_reason reason)
 {
     for (size_t i = 0; i < names->count; i++) {
         files->count = i + 1;
@@ -322,17 +256,17 @@ static enum rc read_all(struct tls_files *files, const struct tls_names *names, 
 
 enum rc tls_files_read(struct tls_files **files_r, const struct tls_names *names, char *reason_r, size_t reason_size)
 {
-    struct reason reason = {reason_r, reason_size};
+    struct tls_reason reason = {reason_r, reason_size};
     *files_r = NULL;
-    if (names->count == 0) return refuse(reason, RC_EINVAL, "No certificate is named. Name one, and its key.");
+    if (names->count == 0) return tls_refuse(reason, RC_EINVAL, "No certificate is named. Name one, and its key.");
     if (names->count > TLS_CERTIFICATES_MAX)
-        return refuse(
+        return tls_refuse(
             reason, RC_EINVAL,
             "%zu certificates are named, and there is room for %d: %s is one too many. One certificate can be "
             "made out for many names.",
             names->count, TLS_CERTIFICATES_MAX, names->certificates[TLS_CERTIFICATES_MAX]);
     struct tls_files *files = calloc(1, sizeof *files);
-    if (files == NULL) return no_memory(reason, names->certificates[0]);
+    if (files == NULL) return tls_refuse_memory(reason, names->certificates[0]);
     files->references = 1;
     enum rc rc = read_all(files, names, reason);
     if (rc == RC_OK) {

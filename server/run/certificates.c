@@ -16,7 +16,7 @@
 #define DAY_SECONDS    (24 * 60 * 60)
 #define DAYS_TO_WARN   14
 #define WARN_EVERY_MS  (UINT64_C(6) * 60 * 60 * 1000)
-#define FILES_MAX      (2 * TLS_CERTIFICATES_MAX + 1)
+#define FILES_MAX      (2 * TLS_CERTIFICATES_MAX + 2)
 #define REASON_BYTES   512
 
 /* What tells one content of a file from another. */
@@ -41,16 +41,18 @@ static const char *file_name(const struct options *options, uint32_t index)
     uint32_t certs = options->tls_cert.count, keys = options->tls_key.count;
     if (index < certs) return options->tls_cert.items[index];
     if (index < certs + keys) return options->tls_key.items[index - certs];
-    return index == certs + keys && options->tls_client_ca[0] != '\0' ? options->tls_client_ca : NULL;
+    const char *name = index == certs + keys ? options->tls_client_ca : options->tls_ticket_keys;
+    return index <= certs + keys + 1 && name[0] != '\0' ? name : NULL;
 }
 
 static void look_at_files(const struct options *options, struct look looks_r[FILES_MAX])
 {
     memset(looks_r, 0, FILES_MAX * sizeof looks_r[0]);
     const char *name;
-    for (uint32_t i = 0; i < FILES_MAX && (name = file_name(options, i)) != NULL; i++) {
+    for (uint32_t i = 0; i < FILES_MAX; i++) {
         struct stat status;
-        if (stat(name, &status) != 0) continue; /* gone for a moment, while it is replaced */
+        if ((name = file_name(options, i)) == NULL || stat(name, &status) != 0)
+            continue; /* gone for a moment, while it is replaced */
         looks_r[i].inode = status.st_ino;
         looks_r[i].bytes = status.st_size;
         looks_r[i].changed = status.st_mtim;
@@ -67,6 +69,18 @@ static enum rc read_files(const struct options *options, struct tls_files **file
         .client_ca = options->tls_client_ca[0] != '\0' ? options->tls_client_ca : NULL,
     };
     return tls_files_read(files_r, &names, reason_r, reason_size);
+}
+
+static enum rc read_ticket_keys(struct certificates *certificates, char *reason_r, size_t reason_size)
+{
+    struct tls_ticket_key given[TLS_TICKET_KEYS_MAX];
+    size_t count;
+    const char *name = certificates->options->tls_ticket_keys;
+    if (name[0] == '\0') return RC_OK;
+    enum rc rc = tls_ticket_keys_read(name, given, &count, reason_r, reason_size);
+    if (rc == RC_OK) rc = tls_ticket_keys_give(certificates->ticket_keys, given, count);
+    explicit_bzero(given, sizeof given);
+    return rc;
 }
 
 /* ---- expiry ---- */
@@ -115,7 +129,8 @@ enum rc certificates_read(struct tls_files **files_r, const struct options *opti
                           size_t reason_size)
 {
     *files_r = NULL;
-    bool has_files = options->tls_cert.count + options->tls_key.count > 0 || options->tls_client_ca[0] != '\0';
+    bool has_files = options->tls_cert.count + options->tls_key.count > 0 || options->tls_client_ca[0] != '\0' ||
+                     options->tls_ticket_keys[0] != '\0';
     if (options->tls_listen.count == 0 && !has_files) return RC_OK;
     enum rc rc = check_options(options, reason_r, reason_size);
     if (rc == RC_OK) rc = tls_global_init();
@@ -146,6 +161,11 @@ enum rc certificates_new(struct certificates **certificates_r, const struct opti
     certificates->files = files;
     memcpy(certificates->used, looks, sizeof certificates->used);
     memcpy(certificates->seen, looks, sizeof certificates->seen);
+    rc = read_ticket_keys(certificates, reason_r, reason_size);
+    if (rc != RC_OK) {
+        certificates_free(certificates);
+        return rc;
+    }
     look_at_expiry(certificates);
     *certificates_r = certificates;
     return RC_OK;
@@ -178,6 +198,8 @@ void certificates_renew(struct certificates *certificates, struct shard *shards,
         return;
     }
     look_at_files(certificates->options, certificates->used);
+    if (read_ticket_keys(certificates, reason, sizeof reason) != RC_OK)
+        log_error("the keys of tickets stay as they were: %s", reason);
     if (read_files(certificates->options, &files, reason, sizeof reason) != RC_OK) {
         log_error("the certificates stay as they were: %s", reason);
         return;

@@ -5,13 +5,20 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import tls from 'node:tls';
 import { APP, appArgs, md5, openPeers, signedRequest, signedTarget } from './channels.mjs';
-import { counters, untilCounters, untilNobody } from './support.mjs';
+import { freePort, startServer } from './server.mjs';
+import { counters, until, untilCounters, untilNobody } from './support.mjs';
 import {
   ca, chainPair, curl, ECDSA, GET_UP, gnutlsAsks, KEPT_UP, makePair, pairOf, pathOf, run, sClient, sClientAsks,
   textUntilEnd, tlsSocket, tlsTest, Tool,
 } from './tls.mjs';
 
 const RSA = pairOf('rsa', { kind: 'rsa' });
+/* A file of these lines; its path. */
+function writeKeys(name, ...keys) {
+  writeFileSync(pathOf(name), keys.map((key) => `${key}\n`).join(''), { mode: 0o600 });
+  return pathOf(name);
+}
+
 const UP = /HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nOK\n/;
 const CLEAN_END = /\nclosed\n$/;
 
@@ -111,6 +118,36 @@ for (const version of ['-tls1_2', '-tls1_3']) {
       { tls_handshakes: rounds + 1, tls_resumed: rounds, tls_failed: 0 });
   });
 }
+
+/* Of a server that is gone to the next one with the same file, and to one whose file has the key no longer in front. */
+tlsTest('a session goes on after a restart where ticket keys are kept', { shards: [2],
+  args: () => ['--tls-ticket-keys', writeKeys('keys', 'a'.repeat(64))] }, async (server, secure) => {
+  const sessions = ['-tls1_2', '-tls1_3'].map((version) => [version, pathOf(`kept${version}`)]);
+  for (const [version, file] of sessions) await sClientAsks(secure, version, '-sess_out', file);
+  await server.stop();
+  for (const [keys, resumed] of [['a', true], ['ba', true], ['b', false]]) {
+    const port = await freePort();
+    const file = writeKeys('keys', ...[...keys].map((letter) => letter.repeat(64)));
+    const next = await startServer(['--tls-listen', `127.0.0.1:${port}`, '--tls-cert', ECDSA.cert, '--tls-key',
+      ECDSA.key, '--tls-ticket-keys', file]);
+    for (const [version, session] of sessions) {
+      const { output } = await sClientAsks({ port }, version, '-sess_in', session);
+      assert.match(output, resumed ? /^Reused, /m : /^New, /m, `${version}, ${keys}`);
+      assert.match(output, UP);
+    }
+    /* Read again, as certificates are: */
+    writeKeys('keys', 'a'.repeat(64));
+    process.kill(next.pid, 'SIGHUP');
+    await until(() => /the certificates were read again/.test(next.stderr()), 'word of it');
+    const { output } = await sClientAsks({ port }, '-tls1_3', '-sess_in', sessions[1][1]);
+    assert.match(output, /^Reused, /m);
+    writeKeys('keys', 'none');
+    process.kill(next.pid, 'SIGHUP');
+    await until(() => /the keys of tickets stay as they were: Line 1 of /.test(next.stderr()), 'a refusal');
+    assert.match((await sClientAsks({ port }, '-tls1_3', '-sess_in', sessions[1][1])).output, /^Reused, /m);
+    await next.stop();
+  }
+});
 
 tlsTest('a ticket that was tampered with is no ticket, and no harm', {}, async (server, secure) => {
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
