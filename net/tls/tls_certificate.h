@@ -25,6 +25,7 @@ struct tls_files {
     struct tls_pem certificates[TLS_CERTIFICATES_MAX];
     struct tls_pem keys[TLS_CERTIFICATES_MAX];
     struct tls_pem client_ca; /* text NULL: none */
+    bool is_1_3_only;
     int64_t expire_at;
     size_t expires_first; /* index of that certificate */
 };

@@ -132,7 +132,8 @@ static int configure(struct tls_context *context, struct tls_ticket_keys *keys)
                                             MBEDTLS_SSL_PRESET_DEFAULT);
     if (error != 0) return error;
     mbedtls_ssl_conf_rng(config, mbedtls_ctr_drbg_random, &context->rng);
-    mbedtls_ssl_conf_min_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_2);
+    mbedtls_ssl_conf_min_tls_version(config, context->files->is_1_3_only ? MBEDTLS_SSL_VERSION_TLS1_3
+                                                                         : MBEDTLS_SSL_VERSION_TLS1_2);
     mbedtls_ssl_conf_max_tls_version(config, MBEDTLS_SSL_VERSION_TLS1_3);
     mbedtls_ssl_conf_ciphersuites(config, suites());
     mbedtls_ssl_conf_groups(config, tls_curve_is_used() ? groups_by_nettle : groups_by_mbedtls);

@@ -268,6 +268,7 @@ enum rc tls_files_read(struct tls_files **files_r, const struct tls_names *names
     struct tls_files *files = calloc(1, sizeof *files);
     if (files == NULL) return tls_refuse_memory(reason, names->certificates[0]);
     files->references = 1;
+    files->is_1_3_only = names->is_1_3_only;
     enum rc rc = read_all(files, names, reason);
     if (rc == RC_OK) {
         *files_r = files;

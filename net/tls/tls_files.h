@@ -3,6 +3,7 @@
 
 #include "core/rc.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ struct tls_names {
     const char *const *keys;         /* PEM files without passphrase, one for each certificate */
     size_t count;
     const char *client_ca; /* PEM file: clients must show a certificate of one of these; NULL: none is asked for */
+    bool is_1_3_only;      /* clients of TLS 1.2 are refused */
 };
 
 /* Reads and checks: every pair parses, belongs together, and is what clients of today accept (RSA from 2048 bits,

@@ -340,7 +340,7 @@ static const char *error_text(const struct tls_shake *shake)
     case MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE:
         return "unexpected message";
     case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
-        return "older than TLS 1.2";
+        return "a version of TLS older than is spoken here";
     case MBEDTLS_ERR_SSL_HANDSHAKE_FAILURE:
         return "no suite, curve or kind of certificate in common";
     case MBEDTLS_ERR_SSL_NO_APPLICATION_PROTOCOL:

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define TICKET_SECONDS (24 * 60 * 60)
@@ -63,6 +64,7 @@ static enum rc read_files(const struct options *options, struct tls_files **file
                           size_t reason_size)
 {
     struct tls_names names = {
+        .is_1_3_only = strcmp(options->tls_min_version, "1.3") == 0,
         .certificates = (const char *const *)options->tls_cert.items,
         .keys = (const char *const *)options->tls_key.items,
         .count = options->tls_cert.count,
@@ -108,6 +110,8 @@ static enum rc check_options(const struct options *options, char *reason_r, size
     if (options->tls_listen.count > 0 && options->tls_cert.count == 0)
         wrong = "--tls-listen needs a certificate: give --tls-cert FILE --tls-key FILE";
     if (options->tls_cert.count != options->tls_key.count) wrong = "every --tls-cert needs its --tls-key, in order";
+    if (strcmp(options->tls_min_version, "1.2") != 0 && strcmp(options->tls_min_version, "1.3") != 0)
+        wrong = "--tls-min-version is 1.2 or 1.3";
     if (wrong == NULL) return RC_OK;
     snprintf(reason_r, reason_size, "%s", wrong);
     return RC_EINVAL;

@@ -77,6 +77,16 @@ const REFUSED = [
   [/no application protocol/, '-tls1_3', '-alpn', 'http/1.0,h3'],
 ];
 
+tlsTest('with --tls-min-version 1.3 clients of 1.2 are refused by alert', { args: ['--tls-min-version', '1.3'],
+  shards: [1] }, async (server, secure) => {
+  const { code, output } = await sClientAsks(secure, '-tls1_2');
+  assert.match(output, /protocol version/);
+  assert.notEqual(code, 0);
+  assert.match((await sClientAsks(secure, '-tls1_3')).output, UP);
+  assert.match((await sClientAsks(secure)).output, UP);
+  assert.deepEqual(pick(await counters(server), 'tls_handshakes', 'tls_failed'), { tls_handshakes: 2, tls_failed: 1 });
+});
+
 tlsTest('openssl s_client is refused what is weak, by alert', { pairs: [RSA, ECDSA] }, async (server, secure) => {
   for (const [alert, ...args] of REFUSED) {
     const { code, output } = await sClientAsks(secure, ...args);

@@ -256,6 +256,7 @@ test('files that will not do are refused at start with a sentence of cause and c
   for (const [words, ...args] of [
     [/--tls-listen needs a certificate: give --tls-cert/],
     [/every --tls-cert needs its --tls-key/, '--tls-cert', cert],
+    [/--tls-min-version is 1\.2 or 1\.3/, '--tls-cert', cert, '--tls-key', key, '--tls-min-version', '1.1'],
     [/--tls-cert/, '--tls-key', key],
     [/every --tls-cert needs its --tls-key/, '--tls-cert', cert, '--tls-key', key, '--tls-cert', other.cert],
     [/nowhere\.pem cannot be read: No such file/, '--tls-cert', `${folder}/nowhere.pem`, '--tls-key', key],

@@ -22,7 +22,7 @@ struct tls_context *tls_server_context(const struct made_certificate *const *pai
         certificates[i] = made_file(pairs[i]->certificate);
         key_files[i] = made_file(pairs[i]->key);
     }
-    struct tls_names names = {certificates, key_files, count, client_ca != NULL ? made_file(client_ca) : NULL};
+    struct tls_names names = {certificates, key_files, count, client_ca != NULL ? made_file(client_ca) : NULL, false};
     check(tls_files_read(&files, &names, reason, sizeof reason), reason);
     check(tls_context_new(&context, files, keys, reason, sizeof reason), reason);
     tls_files_drop(files);

@@ -159,7 +159,7 @@ Test(tls_context, a_chain_that_can_be_sent_is_taken_and_no_longer_one, .timeout 
         append_filler(chain, sizeof chain, FILLER);
         append_filler(chain, sizeof chain, left - 2 * LINK - FILLER + more);
         const char *certificate = made_file(chain), *key = made_file(pair.key);
-        struct tls_names named = {&certificate, &key, 1, NULL};
+        struct tls_names named = {&certificate, &key, 1, NULL, false};
         struct tls_files *files;
         struct tls_context *context;
         enum rc rc = tls_files_read(&files, &named, reason, sizeof reason);
@@ -369,7 +369,7 @@ Test(tls_context, threads_share_files_and_ticket_keys, .timeout = 60)
     tls_server_start(&server, MADE_P256, NULL, NULL);
     const char *certificate = made_file(server.pair.certificate), *key = made_file(server.pair.key);
     cr_assert_eq(
-        tls_files_read(&thread_files, &(struct tls_names){&certificate, &key, 1, NULL}, reason, sizeof reason),
+        tls_files_read(&thread_files, &(struct tls_names){&certificate, &key, 1, NULL, false}, reason, sizeof reason),
         RC_OK);
     thread_keys = tls_ticket_keys_new(1000);
     for (int i = 0; i < THREADS; i++)

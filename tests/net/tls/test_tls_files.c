@@ -23,7 +23,7 @@ static void expect_refusal(const char *certificate, const char *key, const char 
 {
     char reason[512] = "";
     struct tls_files *files = NULL;
-    struct tls_names names = {&certificate, &key, 1, ca};
+    struct tls_names names = {&certificate, &key, 1, ca, false};
     enum rc rc = tls_files_read(&files, &names, reason, sizeof reason);
     cr_expect_eq(rc, wanted, "%s: %s", words, rc_text(rc));
     cr_expect_null(files);
@@ -42,7 +42,7 @@ Test(tls_files, a_pair_of_each_kind_is_taken, .timeout = 30)
         char reason[512];
         made_certificate(&made, (struct made_wish){.kind = kinds[i], .subject = "x"});
         const char *certificate = made_file(made.certificate), *key = made_file(made.key);
-        struct tls_names names = {&certificate, &key, 1, NULL};
+        struct tls_names names = {&certificate, &key, 1, NULL, false};
         cr_assert_eq(tls_files_read(&files, &names, reason, sizeof reason), RC_OK, "%s", reason);
         tls_files_hold(files);
         tls_files_drop(files);
@@ -59,8 +59,8 @@ Test(tls_files, both_may_stand_in_one_file, .timeout = 10)
     set_up();
     snprintf(both, sizeof both, "%s%s", good.key, good.certificate);
     const char *name = made_file(both);
-    cr_assert_eq(tls_files_read(&files, &(struct tls_names){&name, &name, 1, name}, reason, sizeof reason), RC_OK,
-                 "%s", reason);
+    cr_assert_eq(tls_files_read(&files, &(struct tls_names){&name, &name, 1, name, false}, reason, sizeof reason),
+                 RC_OK, "%s", reason);
     tls_files_drop(files);
 }
 
@@ -169,7 +169,7 @@ Test(tls_files, none_and_too_many_are_told, .timeout = 10)
     struct tls_files *files;
     set_up();
     const char *certificate = made_file(good.certificate), *key = made_file(good.key);
-    cr_expect_eq(tls_files_read(&files, &(struct tls_names){names, names, 0, NULL}, reason, sizeof reason),
+    cr_expect_eq(tls_files_read(&files, &(struct tls_names){names, names, 0, NULL, false}, reason, sizeof reason),
                  RC_EINVAL);
     cr_expect_not_null(strstr(reason, "No certificate"));
 
@@ -179,7 +179,7 @@ Test(tls_files, none_and_too_many_are_told, .timeout = 10)
         keys[i] = key;
     }
     names[TLS_CERTIFICATES_MAX] = keys[TLS_CERTIFICATES_MAX] = "one-more.pem";
-    struct tls_names many = {names, keys, TLS_CERTIFICATES_MAX + 1, NULL};
+    struct tls_names many = {names, keys, TLS_CERTIFICATES_MAX + 1, NULL, false};
     cr_expect_eq(tls_files_read(&files, &many, reason, sizeof reason), RC_EINVAL);
     cr_expect_not_null(strstr(reason, "one-more.pem is one too many"), "%s", reason);
     many.count--;
@@ -194,7 +194,7 @@ Test(tls_files, a_reason_is_cut_to_its_room, .timeout = 10)
     struct tls_files *files;
     const char *name = "/nowhere/at/all";
     set_up();
-    cr_expect_eq(tls_files_read(&files, &(struct tls_names){&name, &name, 1, NULL}, reason, sizeof reason),
+    cr_expect_eq(tls_files_read(&files, &(struct tls_names){&name, &name, 1, NULL, false}, reason, sizeof reason),
                  RC_ENOENT);
     cr_expect_str_eq(reason, "/nowher");
 }
@@ -210,8 +210,8 @@ Test(tls_files, the_first_to_expire_is_told, .timeout = 10)
     made_certificate(&soon, (struct made_wish){.subject = "soon", .to_year = 2021});
     const char *names[] = {made_file(late.certificate), made_file(soon.certificate), made_file(good.certificate)};
     const char *keys[] = {made_file(late.key), made_file(soon.key), made_file(good.key)};
-    cr_assert_eq(tls_files_read(&files, &(struct tls_names){names, keys, 3, NULL}, reason, sizeof reason), RC_OK,
-                 "%s", reason);
+    cr_assert_eq(tls_files_read(&files, &(struct tls_names){names, keys, 3, NULL, false}, reason, sizeof reason),
+                 RC_OK, "%s", reason);
     cr_expect_eq(tls_files_expire_at(files), 1609459200); /* 2021-01-01 00:00:00 UTC */
     cr_expect_str_eq(tls_files_expire_name(files), names[1]);
     tls_files_drop(files);

@@ -276,7 +276,7 @@ Test(tls_memory, set_up_says_that_there_is_no_memory, .timeout = 60)
 {
     start(NULL);
     const char *certificate = made_file(server.pair.certificate), *key = made_file(server.pair.key);
-    struct tls_names names = {&certificate, &key, 1, certificate};
+    struct tls_names names = {&certificate, &key, 1, certificate, false};
     size_t before = live;
     for (unsigned at = 1;; at++) {
         char reason[256] = "";

@@ -20,7 +20,7 @@ static void start(void)
     char reason[512];
     tls_server_start(&server, MADE_P256, NULL, NULL);
     const char *certificate = made_file(server.pair.certificate), *key = made_file(server.pair.key);
-    struct tls_names names = {&certificate, &key, 1, NULL};
+    struct tls_names names = {&certificate, &key, 1, NULL, false};
     cr_assert_eq(tls_files_read(&files, &names, reason, sizeof reason), RC_OK, "%s", reason);
 }
 

@@ -30,7 +30,7 @@ static struct tls_files *make_files(void)
     cr_assert_eq(tls_global_init(), RC_OK);
     made_certificate(&pair, (struct made_wish){.subject = "server"});
     const char *certificate = made_file(pair.certificate), *key = made_file(pair.key);
-    struct tls_names names = {&certificate, &key, 1, NULL};
+    struct tls_names names = {&certificate, &key, 1, NULL, false};
     cr_assert_eq(tls_files_read(&files, &names, reason, sizeof reason), RC_OK, "%s", reason);
     return files;
 }
