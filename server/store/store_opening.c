@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 enum rc opening_refuse(struct opening *opening, const char *format, ...)
 {
@@ -10,6 +11,10 @@ enum rc opening_refuse(struct opening *opening, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(opening->reason, opening->reason_size, format, arguments);
     va_end(arguments);
+    /* A refusal is one line; what SQLite finds may be several. */
+    for (char *at = opening->reason; (at = strchr(at, '\n')) != NULL;) {
+        *at = ' ';
+    }
     return RC_EINVAL;
 }
 

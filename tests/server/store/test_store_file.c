@@ -29,10 +29,11 @@ static enum rc open_log(const char *data_dir)
     return open_synced(data_dir, true);
 }
 
-/* Both words of the reason: what, and the cure. */
+/* Both words of the reason: what, and the cure; in one line. */
 static void expect_refused(const char *data_dir, const char *what, const char *cure)
 {
     cr_expect_eq(open_log(data_dir), RC_EINVAL);
+    cr_expect(strchr(reason, '\n') == NULL, "%s", reason);
     cr_expect(strstr(reason, what) != NULL, "%s: no '%s'", reason, what);
     cr_expect(strstr(reason, cure) != NULL, "%s: no '%s'", reason, cure);
 }
