@@ -134,6 +134,7 @@ enum rc tls_ticket_keys_give(struct tls_ticket_keys *keys, const struct tls_tick
     size_t former_count = keys->count;
     keys->tickets = tickets;
     keys->count = count;
+    mbedtls_platform_zeroize(keys->given, sizeof keys->given); /* those that stand in the file no more */
     memcpy(keys->given, given, count * sizeof given[0]);
     keys->are_given = true;
     keys->newest_at_ms = now_ms();
@@ -158,9 +159,10 @@ enum rc tls_ticket_keys_rotate(struct tls_ticket_keys *keys)
 {
     enum rc rc = RC_OK;
     pthread_mutex_lock(&keys->lock);
-    if (now_ms() - keys->newest_at_ms >= (int64_t)keys->lifetime_seconds * 500) {
-        rc = keys->are_given ? set_given(keys->tickets, keys->given, keys->count, keys->lifetime_seconds)
-                             : renew(keys);
+    if (keys->are_given) {
+        rc = set_given(keys->tickets, keys->given, keys->count, keys->lifetime_seconds);
+    } else if (now_ms() - keys->newest_at_ms >= (int64_t)keys->lifetime_seconds * 500) {
+        rc = renew(keys);
         if (rc == RC_OK) keys->newest_at_ms = now_ms();
     }
     pthread_mutex_unlock(&keys->lock);

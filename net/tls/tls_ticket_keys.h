@@ -29,9 +29,10 @@ void tls_ticket_keys_free(struct tls_ticket_keys *keys);
 /* From now on these: the first makes tickets, each reads them, for lifetime_seconds. 1 to TLS_TICKET_KEYS_MAX of them.
  * RC_ENOMEM: nothing changed. */
 enum rc tls_ticket_keys_give(struct tls_ticket_keys *keys, const struct tls_ticket_key *given, size_t count);
-/* Call now and then. If none was given: makes a new key, and forgets the older of two, if the newest is as old as half
- * the lifetime: what was recorded of sessions resumed before that can then be read by nobody. RC_EKERNEL: no
- * randomness; nothing changed. */
+/* Call every few seconds. Those that were given are given again: mbedTLS puts a key of its own before them when the
+ * day's time goes back or leaps ahead. If none was: makes a new key, and forgets the older of two, if the newest is as
+ * old as half the lifetime; what was recorded of TLS 1.2 sessions whose tickets it sealed can then be read by nobody.
+ * RC_EKERNEL: no randomness; RC_ENOMEM; nothing changed. */
 enum rc tls_ticket_keys_rotate(struct tls_ticket_keys *keys);
 
 /* Reads a file of them: one a line, 64 hexadecimal digits as `openssl rand -hex 32` writes; empty lines and those that

@@ -12,6 +12,17 @@
 
 #define LIFETIME 2
 
+static time_t leapt; /* seconds that the clock is wrong by */
+
+/* The C library's, as mbedTLS asks it. */
+time_t time(time_t *seconds_r)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (seconds_r != NULL) *seconds_r = now.tv_sec + leapt;
+    return now.tv_sec + leapt;
+}
+
 static struct tls_server server;
 static struct tls_files *files; /* its pair */
 
@@ -119,6 +130,32 @@ Test(tls_ticket_keys, a_key_that_was_given_is_used_beyond_the_lifetime_of_ticket
         tls_ticket_keys_free(other);
     }
     tls_ticket_keys_free(old);
+    stop();
+}
+
+/* Then mbedTLS makes one of its own. */
+Test(tls_ticket_keys, a_key_that_was_given_is_used_again_when_the_clock_has_leapt, .timeout = 30)
+{
+    start();
+    const time_t leaps[] = {-5, 3 * 86400};
+    for (size_t i = 0; i < sizeof leaps / sizeof leaps[0]; i++) {
+        struct tls_ticket_keys *old = keys_of("a"), *other = keys_of("a");
+        mbedtls_ssl_session session;
+        mbedtls_ssl_session_init(&session);
+        leapt = leaps[i];
+        visit(old, 12, &session);
+        cr_expect_not(visit(other, 12, &session), "row %zu: it was not the key that was given", i);
+        mbedtls_ssl_session_free(&session);
+        mbedtls_ssl_session_init(&session);
+        cr_expect_eq(tls_ticket_keys_rotate(old), RC_OK);
+        cr_expect_eq(tls_ticket_keys_rotate(other), RC_OK);
+        visit(old, 12, &session);
+        cr_expect(visit(other, 12, &session), "row %zu", i);
+        mbedtls_ssl_session_free(&session);
+        tls_ticket_keys_free(other);
+        tls_ticket_keys_free(old);
+        leapt = 0;
+    }
     stop();
 }
 
