@@ -73,14 +73,15 @@ static enum rc read_files(const struct options *options, struct tls_files **file
     return tls_files_read(files_r, &names, reason_r, reason_size);
 }
 
-static enum rc read_ticket_keys(struct certificates *certificates, char *reason_r, size_t reason_size)
+/* keys: whom they are given to; NULL: they are only looked at. */
+static enum rc read_ticket_keys(const struct options *options, struct tls_ticket_keys *keys, char *reason_r,
+                                size_t reason_size)
 {
     struct tls_ticket_key given[TLS_TICKET_KEYS_MAX];
     size_t count;
-    const char *name = certificates->options->tls_ticket_keys;
-    if (name[0] == '\0') return RC_OK;
-    enum rc rc = tls_ticket_keys_read(name, given, &count, reason_r, reason_size);
-    if (rc == RC_OK) rc = tls_ticket_keys_give(certificates->ticket_keys, given, count);
+    if (options->tls_ticket_keys[0] == '\0') return RC_OK;
+    enum rc rc = tls_ticket_keys_read(options->tls_ticket_keys, given, &count, reason_r, reason_size);
+    if (rc == RC_OK && keys != NULL) rc = tls_ticket_keys_give(keys, given, count);
     explicit_bzero(given, sizeof given);
     return rc;
 }
@@ -141,6 +142,7 @@ enum rc certificates_read(struct tls_files **files_r, const struct options *opti
     if (rc == RC_ENOMEM || rc == RC_EKERNEL)
         snprintf(reason_r, reason_size, "TLS cannot begin: no memory, or no entropy");
     if (rc == RC_OK && options->tls_fast_curves) tls_use_fast_curves(); /* before contexts say which comes first */
+    if (rc == RC_OK) rc = read_ticket_keys(options, NULL, reason_r, reason_size);
     return rc == RC_OK ? read_files(options, files_r, reason_r, reason_size) : rc;
 }
 
@@ -165,7 +167,7 @@ enum rc certificates_new(struct certificates **certificates_r, const struct opti
     certificates->files = files;
     memcpy(certificates->used, looks, sizeof certificates->used);
     memcpy(certificates->seen, looks, sizeof certificates->seen);
-    rc = read_ticket_keys(certificates, reason_r, reason_size);
+    rc = read_ticket_keys(certificates->options, certificates->ticket_keys, reason_r, reason_size);
     if (rc != RC_OK) {
         certificates_free(certificates);
         return rc;
@@ -202,7 +204,7 @@ void certificates_renew(struct certificates *certificates, struct shard *shards,
         return;
     }
     look_at_files(certificates->options, certificates->used);
-    if (read_ticket_keys(certificates, reason, sizeof reason) != RC_OK)
+    if (read_ticket_keys(certificates->options, certificates->ticket_keys, reason, sizeof reason) != RC_OK)
         log_error("the keys of tickets stay as they were: %s", reason);
     if (read_files(certificates->options, &files, reason, sizeof reason) != RC_OK) {
         log_error("the certificates stay as they were: %s", reason);

@@ -50,6 +50,11 @@ test('certificates are read, and have days', async () => {
   assert.deepEqual([old.code, old.of('certificates')[0].level], [0, 'warning']);
   const without = await check(listen);
   assert.deepEqual([without.code, without.of('certificates')[0].level], [1, 'fault']);
+  const keys = join(folder, 'ticket.keys');
+  writeFileSync(keys, 'no key\n');
+  const tickets = await check([...listen, ...pairArgs(pairOf('check-good')), '--tls-ticket-keys', keys]);
+  assert.equal(tickets.code, 1);
+  assert.match(tickets.of('certificates')[0].what, /Line 1 of .*ticket\.keys/);
 });
 
 test('a server that runs is no fault: it may be the one that is checked', async () => {
