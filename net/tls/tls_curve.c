@@ -54,17 +54,16 @@ static bool is_in_arena(const void *memory)
     return arena != NULL && (uintptr_t)memory - (uintptr_t)arena->at < ARENA_BYTES;
 }
 
-/* GMP cannot be told that there is none; it is some ten bytes for somebody who is not us. */
-static void *or_abort(void *memory)
-{
-    if (memory == NULL) abort();
-    return memory;
-}
+/* Who had GMP's memory before us: its own, which end the program when there is none, or those of another library in it
+ * (libcurl brings GnuTLS, which wipes). */
+static void *(*former_allocate)(size_t bytes);
+static void *(*former_reallocate)(void *memory, size_t old_bytes, size_t bytes);
+static void (*former_release)(void *memory, size_t bytes);
 
 static void *allocate(size_t bytes)
 {
     size_t room = (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
-    if (arena == NULL || room > ARENA_BYTES - arena->used) return or_abort(malloc(bytes));
+    if (arena == NULL || room > ARENA_BYTES - arena->used) return former_allocate(bytes);
     void *memory = arena->at + arena->used;
     arena->used += room;
     return memory;
@@ -72,7 +71,7 @@ static void *allocate(size_t bytes)
 
 static void *reallocate(void *memory, size_t old_bytes, size_t bytes)
 {
-    if (!is_in_arena(memory)) return or_abort(realloc(memory, bytes));
+    if (!is_in_arena(memory)) return former_reallocate(memory, old_bytes, bytes);
     void *larger = allocate(bytes);
     memcpy(larger, memory, old_bytes < bytes ? old_bytes : bytes);
     return larger;
@@ -80,8 +79,9 @@ static void *reallocate(void *memory, size_t old_bytes, size_t bytes)
 
 static void release(void *memory, size_t bytes)
 {
-    (void)bytes;
-    if (!is_in_arena(memory)) free(memory);
+    if (is_in_arena(memory)) return;
+    if (arena != NULL) explicit_bzero(memory, bytes); /* what found no room there is as secret */
+    former_release(memory, bytes);
 }
 
 /* ---- X25519, RFC 7748 ---- */
@@ -291,7 +291,10 @@ static bool is_right(const struct answer *answer)
 
 bool tls_curve_begin(void)
 {
-    mp_set_memory_functions(allocate, reallocate, release);
+    if (former_allocate == NULL) {
+        mp_get_memory_functions(&former_allocate, &former_reallocate, &former_release);
+        mp_set_memory_functions(allocate, reallocate, release);
+    }
     is_used = true;
     for (size_t i = 0; i < sizeof answers / sizeof answers[0] && is_used; i++) {
         is_used = is_right(&answers[i]);
