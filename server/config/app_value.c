@@ -94,8 +94,13 @@ static enum rc read_secret_file(const char *name, void *value, struct option_err
 {
     char *text;
     size_t bytes;
+    if (name[0] == '\0') return option_refuse(error, "no file is named behind @; give @FILE");
     enum rc rc = text_file_read(name, SECRET_FILE_MAX, &text, &bytes, error->text, error->size);
     if (rc == RC_ENOMEM) return option_out_of_memory(error);
+    if (rc == RC_ENOENT && strchr(name, '/') == NULL) /* it may be the secret itself */
+        return option_refuse(error,
+                             "the file named behind @ cannot be read; give its whole path (a secret that begins "
+                             "with @ has to stand in a file)");
     if (rc != RC_OK) return RC_EINVAL;
     rc = take_secret(name, text, bytes, value, error);
     text_file_free(text, bytes);
@@ -133,11 +138,12 @@ static bool is_web_address(const char *text)
 }
 
 /* An address may hold a password, before its last @: nobody is shown that. */
+/* What stands behind the scheme may be a password. */
 static enum rc refuse_address(const char *text, struct option_error *error)
 {
-    const char *host = strrchr(text, '@');
-    return option_refuse(error, "\"%s%.60s\" is no web address; give http://... or https://...",
-                         host != NULL ? "***" : "", host != NULL ? host : text);
+    int scheme = (int)strcspn(text, ":/@?#");
+    return option_refuse(error, "\"%.*s...\" is no web address; give http://... or https://...",
+                         scheme < 20 ? scheme : 20, text);
 }
 
 static enum rc web_address_read(const char *text, struct option_bounds bounds, void *value,
@@ -153,12 +159,14 @@ static enum rc web_address_read(const char *text, struct option_bounds bounds, v
 
 static void web_address_write(FILE *out, const void *value, uint32_t entry)
 {
-    const char *text = *(char *const *)value, *host = strrchr(text, '@');
+    const char *text = *(char *const *)value, *slashes = strstr(text, "//");
+    const char *authority = slashes != NULL ? slashes + 2 : text; /* "": none */
+    const char *path = authority + strcspn(authority, "/?#"), *query = path + strcspn(path, "?#");
+    const char *host = memrchr(authority, '@', (size_t)(path - authority));
     (void)entry;
-    if (host == NULL)
-        fputs(text, out);
-    else
-        fprintf(out, "%.*s***%s", (int)(strstr(text, "//") + 2 - text), text, host);
+    fprintf(out, "%.*s%s", (int)(authority - text), text, host != NULL ? "***" : "");
+    if (host == NULL) host = authority;
+    fprintf(out, "%.*s%s", (int)(query - host), host, *query != '\0' ? "?***" : "");
 }
 
 const struct option_type option_type_web_address = {

@@ -88,16 +88,19 @@ static struct text table_name(struct text name, char text_r[SPELLING_BYTES_MAX])
     return (struct text){.at = text_r, .count = count};
 }
 
-/* "cert" in [tls] is tls_cert, too. */
+/* "cert" in [tls] is tls_cert, too, and "delay_ms" in [webhooks] is webhook_delay_ms. What is of the section goes
+ * before what another one has by this name: "listen" in [tls] is never the address without TLS. */
 static enum option_id find_option(enum section section, struct text name)
 {
     char whole[SPELLING_BYTES_MAX + SPELLING_BYTES_MAX], plain[SPELLING_BYTES_MAX];
     struct text given = table_name(name, plain);
-    enum option_id id = option_find(given, NULL);
-    if (id != OPTIONS_COUNT) return id;
-    char *to = text_put(whole, text_of(section_name(section)));
-    *to++ = '_';
-    return option_find(text_between(whole, text_put(to, given)), NULL);
+    char *end = text_put(whole, text_of(section_name(section)));
+    for (char *to = end; to >= end - 1; to--) { /* of one, and of many */
+        *to = '_';
+        enum option_id id = option_find(text_between(whole, text_put(to + 1, given)), NULL);
+        if (id != OPTIONS_COUNT && option_section_of(id) == section) return id;
+    }
+    return option_find(given, NULL);
 }
 
 /* Does a line of a file set it? */
@@ -110,9 +113,12 @@ static bool is_of_files(enum option_id id)
 static void refuse_name(struct reader *reader, struct text name)
 {
     enum option_id meant = option_find_closest(name);
-    int shown = name.count < 60 ? (int)name.count : 60;
+    int shown = (int)spelling_shown(name);
     const char *section = section_name(reader->section);
-    if (meant == OPTIONS_COUNT || !is_of_files(meant))
+    if ((size_t)shown < name.count)
+        tell(reader, "\"%.*s...\" is no option of [%s]; give NAME = VALUE, a name of letters and _", shown, name.at,
+             section);
+    else if (meant == OPTIONS_COUNT || !is_of_files(meant))
         tell(reader, "unknown option \"%.*s\" in [%s]; --print-sample-config shows all", shown, name.at, section);
     else if (option_section_of(meant) == reader->section)
         tell(reader, "unknown option \"%.*s\" in [%s]; did you mean %s?", shown, name.at, section,

@@ -45,7 +45,10 @@ enum rc settings_init(const struct setting_table *table, void *values, struct op
 static enum rc refuse(const struct setting_table *table, const char *whose, struct text name,
                       struct option_error *error)
 {
-    int shown = name.count < 60 ? (int)name.count : 60;
+    int shown = (int)spelling_shown(name);
+    if ((size_t)shown < name.count)
+        return option_refuse(error, "\"%.*s...\" is no setting of %s; give NAME = VALUE, a name of letters and _",
+                             shown, name.at, whose);
     size_t meant = spelling_closest(name, option_row_name, table->rows, table->count);
     if (meant == table->count)
         return option_refuse(error, "unknown setting \"%.*s\" of %s; see --help", shown, name.at, whose);

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <ctype.h>
 
+#define SHOWN_MAX 60
+
 /* How many letters to add, drop or change until one name is the other, one row of the matrix at a time. */
 static size_t distance(const char *one, const char *other)
 {
@@ -44,4 +46,13 @@ size_t spelling_closest(struct text given, const char *(*name_at)(const void *na
         closest = index;
     }
     return closest;
+}
+
+size_t spelling_shown(struct text given)
+{
+    size_t count = 0;
+    while (count < given.count && count < SHOWN_MAX &&
+           (isalnum((unsigned char)given.at[count]) || given.at[count] == '_' || given.at[count] == '-'))
+        count++;
+    return count;
 }

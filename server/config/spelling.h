@@ -14,3 +14,6 @@
  * be wrong. */
 size_t spelling_closest(struct text given, const char *(*name_at)(const void *names, size_t index), const void *names,
                         size_t count);
+/* So many of its first bytes may be shown in an error: what is no letter, digit, '_' or '-' cannot stand in a name, and
+ * behind it there may be a secret. */
+size_t spelling_shown(struct text given);

@@ -126,5 +126,11 @@ Test(apps_file, secrets_in_files_that_are_none_are_told_and_not_shown)
     cr_expect_eq(read_text(&options, "[app a]\nkey=a\nsecret=@.\n"), RC_EINVAL);
     cr_expect_str_eq(error, "a.conf:3: secret of a: . is a directory and no regular file; name one");
     cr_expect_eq(read_text(&options, "[app a]\nkey=a\nsecret=@\n"), RC_EINVAL);
-    cr_expect_not_null(strstr(error, "a.conf:3: secret of a:  cannot be read: No such file"));
+    cr_expect_str_eq(error, "a.conf:3: secret of a: no file is named behind @; give @FILE");
+    cr_expect_eq(read_text(&options, "[app a]\nkey=a\nsecret=@Geheim\n"), RC_EINVAL);
+    cr_expect_null(strstr(error, "Geheim"), "it was the secret");
+    cr_expect_eq(read_text(&options, "[app a]\nkey=a\nsecret: Geheim==\n"), RC_EINVAL);
+    cr_expect_null(strstr(error, "Geheim"), "%s", error);
+    cr_expect_eq(read_text(&options, "[server]\nlisten: Geheim==\n"), RC_EINVAL);
+    cr_expect_null(strstr(error, "Geheim"), "%s", error);
 }

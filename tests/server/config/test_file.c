@@ -5,6 +5,20 @@
 
 TestSuite(file, .init = enter_folder, .fini = leave_folder, .timeout = 20);
 
+/* "listen" in [tls] is not the one of [server], which has no TLS. */
+Test(file, a_name_without_its_sections_is_looked_for_there_first)
+{
+    struct options options;
+    cr_assert_eq(read_text(&options, "[tls]\nlisten = 127.0.0.1:8443\n"
+                                     "[webhooks]\ndelay_ms = 1s\n"
+                                     "[server]\nlisten = 127.0.0.1:81\n"),
+                 RC_OK, "%s", error);
+    cr_expect_eq(options.tls_listen.count, 1);
+    cr_expect_eq(options.listen.count, 1);
+    cr_expect_eq(options.webhook_delay_ms, 1000);
+    options_fini(&options);
+}
+
 Test(file, sections_have_options_and_apps_and_rules)
 {
     struct options options;
@@ -163,7 +177,7 @@ Test(file, mistakes_are_told_with_file_line_and_cure)
         {"[app a]\nkey=k\nsecret=s\nmember_max=5\n",
          "a.conf:4: unknown setting \"member_max\" of a; did you mean members_max? See --help"},
         {"[app a]\nkey=k\nsecret=s\nwebhook=https://b/ # c\n",
-         "a.conf:4: webhook of a: \"https://b/ # c\" is no web address; give http://... or https://... (a comment "
+         "a.conf:4: webhook of a: \"https...\" is no web address; give http://... or https://... (a comment "
          "needs a "
          "line of its own)"},
         {"[app a]\nkey=k\nsecret=s\nping_ms=5\n",

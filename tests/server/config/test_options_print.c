@@ -37,7 +37,7 @@ Test(options_print, has_every_value_with_its_source_and_no_secret)
     struct options options;
     write_file("a.conf",
                "[limits]\nping_ms=90s\n[server]\norigin=http://a\norigin=http://b\n[app a]\nkey=k\n"
-               "secret=Geheim\nwebhook=https://anna:Geheim@host/a\n"
+               "secret=Geheim\nwebhook=https://anna:Geh@eim@host/a?b=c@Geheim\n"
                "webhook_header=Authorization: Bearer Geheim\nwebhook_header=X-A:Geheim\n[channels x*]\nttl=1h\n");
     cr_assert_eq(mkdir("conf.d", 0755), 0);
     write_file("conf.d/b.conf", "[limits]\npong_ms_max=1s\n");
@@ -56,7 +56,7 @@ Test(options_print, has_every_value_with_its_source_and_no_secret)
     cr_expect(has_line(text, "tls_cert =", "default"));
     cr_expect_not_null(strstr(text, "\n[app a]\nkey = k"));
     cr_expect(has_line(text, "secret = ***", "a.conf:6"));
-    cr_expect(has_line(text, "webhook = https://***@host/a", "a.conf:6"));
+    cr_expect(has_line(text, "webhook = https://***@host/a?***", "a.conf:6"));
     cr_expect(has_line(text, "members_max = 10000", "default"));
     cr_expect_not_null(strstr(text, "\n[channels x*]\n"));
     cr_expect(has_line(text, "webhook_header = Authorization: ***", "a.conf:6"));
