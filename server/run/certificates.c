@@ -15,7 +15,6 @@
 
 #define TICKET_SECONDS (24 * 60 * 60)
 #define DAY_SECONDS    (24 * 60 * 60)
-#define DAYS_TO_WARN   14
 #define WARN_EVERY_MS  (UINT64_C(6) * 60 * 60 * 1000)
 #define FILES_MAX      (2 * TLS_CERTIFICATES_MAX + 2)
 #define REASON_BYTES   512
@@ -88,18 +87,25 @@ static enum rc read_ticket_keys(const struct options *options, struct tls_ticket
 
 /* ---- expiry ---- */
 
+uint32_t certificates_days_left(const struct tls_files *files, bool *has_expired_r)
+{
+    int64_t left = tls_files_expire_at(files) - (int64_t)(realtime_ms() / 1000);
+    *has_expired_r = left <= 0;
+    return left > 0 ? (uint32_t)(left / DAY_SECONDS) : 0;
+}
+
 static void look_at_expiry(struct certificates *certificates)
 {
-    int64_t left = tls_files_expire_at(certificates->files) - (int64_t)(realtime_ms() / 1000);
-    int64_t days = left > 0 ? left / DAY_SECONDS : 0;
+    bool has_expired;
+    uint32_t days = certificates_days_left(certificates->files, &has_expired);
     struct counters *counters = certificates->counters;
     counter_subtract(counters, COUNTER_tls_days_left, counter_get(counters, COUNTER_tls_days_left));
-    counter_add(counters, COUNTER_tls_days_left, (uint64_t)days);
+    counter_add(counters, COUNTER_tls_days_left, days);
     bool is_told = certificates->warned_ms > 0 && monotonic_ms() < certificates->warned_ms + WARN_EVERY_MS;
-    if (days >= DAYS_TO_WARN || is_told) return;
+    if (days >= CERTIFICATES_DAYS_TO_WARN || is_told) return;
     certificates->warned_ms = monotonic_ms();
     log_warn("the certificate in %s %s: renew it, and it is taken when the file changes or at SIGHUP",
-             tls_files_expire_name(certificates->files), left > 0 ? "expires within 14 days" : "has expired");
+             tls_files_expire_name(certificates->files), has_expired ? "has expired" : "expires within 14 days");
 }
 
 /* ---- life ---- */
@@ -130,44 +136,50 @@ static struct certificates *allocate(const struct options *options, struct count
     return NULL;
 }
 
-enum rc certificates_read(struct tls_files **files_r, const struct options *options, char *reason_r,
-                          size_t reason_size)
+/* What all reading needs. *is_wanted_r: there is anything to read. */
+static enum rc begin(const struct options *options, bool *is_wanted_r, char *reason_r, size_t reason_size)
 {
-    *files_r = NULL;
     bool has_files = options->tls_cert.count + options->tls_key.count > 0 || options->tls_client_ca[0] != '\0' ||
                      options->tls_ticket_keys[0] != '\0';
-    if (options->tls_listen.count == 0 && !has_files) return RC_OK;
+    *is_wanted_r = options->tls_listen.count > 0 || has_files;
+    if (!*is_wanted_r) return RC_OK;
     enum rc rc = check_options(options, reason_r, reason_size);
     if (rc == RC_OK) rc = tls_global_init();
     if (rc == RC_ENOMEM || rc == RC_EKERNEL)
         snprintf(reason_r, reason_size, "TLS cannot begin: no memory, or no entropy");
     if (rc == RC_OK && options->tls_fast_curves) tls_use_fast_curves(); /* before contexts say which comes first */
-    if (rc == RC_OK) rc = read_ticket_keys(options, NULL, reason_r, reason_size);
-    return rc == RC_OK ? read_files(options, files_r, reason_r, reason_size) : rc;
+    return rc;
+}
+
+enum rc certificates_read(struct tls_files **files_r, const struct options *options, char *reason_r,
+                          size_t reason_size)
+{
+    bool is_wanted;
+    *files_r = NULL;
+    enum rc rc = begin(options, &is_wanted, reason_r, reason_size);
+    if (rc == RC_OK && is_wanted) rc = read_ticket_keys(options, NULL, reason_r, reason_size);
+    return rc == RC_OK && is_wanted ? read_files(options, files_r, reason_r, reason_size) : rc;
 }
 
 enum rc certificates_new(struct certificates **certificates_r, const struct options *options,
                          struct counters *counters, char *reason_r, size_t reason_size)
 {
-    struct look looks[FILES_MAX];
-    struct tls_files *files;
+    bool is_wanted;
     *certificates_r = NULL;
-    look_at_files(options, looks); /* before they are read: what changes meanwhile is read again */
-    enum rc rc = certificates_read(&files, options, reason_r, reason_size);
-    if (rc != RC_OK || files == NULL) return rc;
+    enum rc rc = begin(options, &is_wanted, reason_r, reason_size);
+    if (rc != RC_OK || !is_wanted) return rc;
     if (options->tls_fast_curves && !tls_has_fast_curves())
         log_warn("nettle cannot stand in for mbedTLS in TLS handshakes here: they take four times as long");
     log_info("TLS: %s", tls_libraries());
     struct certificates *certificates = allocate(options, counters);
     if (certificates == NULL) {
-        tls_files_drop(files);
         snprintf(reason_r, reason_size, "out of memory");
         return RC_ENOMEM;
     }
-    certificates->files = files;
-    memcpy(certificates->used, looks, sizeof certificates->used);
-    memcpy(certificates->seen, looks, sizeof certificates->seen);
-    rc = read_ticket_keys(certificates->options, certificates->ticket_keys, reason_r, reason_size);
+    look_at_files(options, certificates->used); /* before they are read: what changes meanwhile is read again */
+    memcpy(certificates->seen, certificates->used, sizeof certificates->seen);
+    rc = read_ticket_keys(options, certificates->ticket_keys, reason_r, reason_size);
+    if (rc == RC_OK) rc = read_files(options, &certificates->files, reason_r, reason_size);
     if (rc != RC_OK) {
         certificates_free(certificates);
         return rc;

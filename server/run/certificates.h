@@ -7,6 +7,7 @@
 
 #include "core/rc.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,10 @@ enum rc certificates_read(struct tls_files **files_r, const struct options *opti
 enum rc certificates_new(struct certificates **certificates_r, const struct options *options,
                          struct counters *counters, char *reason_r, size_t reason_size);
 void certificates_free(struct certificates *certificates);
+
+#define CERTIFICATES_DAYS_TO_WARN 14
+/* Whole days that the first of them to expire has left; 0 also when it has expired. */
+uint32_t certificates_days_left(const struct tls_files *files, bool *has_expired_r);
 
 /* The newest that were good, and the keys of tickets for all shards. NULL: no TLS. */
 struct tls_files *certificates_files(const struct certificates *certificates);

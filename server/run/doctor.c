@@ -9,7 +9,6 @@
 #include "server/run/limits.h"
 #include "server/run/server.h"
 #include "server/store/store_directory.h"
-#include "server/system/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,8 +23,6 @@
 enum { EXIT_OTHER = 1, EXIT_OPTION = 2, EXIT_IO_URING = 3 };
 
 #define REASON_BYTES    1024
-#define DAYS_TO_WARN    14
-#define DAY_SECONDS     86400
 #define WS_BYTES        (5 * KIB)  /* of a connection, most of it the kernel's socket */
 #define TLS_BYTES       (47 * KIB) /* the same, and two record buffers */
 #define CIFS_FILESYSTEM 0xff534d42
@@ -156,15 +153,15 @@ static void look_at_addresses(const struct options *options, struct findings *fi
 
 static void look_at_expiry(const struct tls_files *files, struct findings *findings)
 {
-    int64_t left = tls_files_expire_at(files) - (int64_t)(realtime_ms() / 1000);
-    long long days = left > 0 ? left / DAY_SECONDS : 0;
-    if (days >= DAYS_TO_WARN)
-        finding_add(findings, "certificates", "", "", "the first to expire, %s, has %lld days",
+    bool has_expired;
+    uint32_t days = certificates_days_left(files, &has_expired);
+    if (days >= CERTIFICATES_DAYS_TO_WARN)
+        finding_add(findings, "certificates", "", "", "the first to expire, %s, has %u days",
                     tls_files_expire_name(files), days);
     else
         finding_warn(findings, "certificates", "clients refuse one that has expired",
-                     "renew it: the file is taken when it changes", "%s %s (%lld days)", tls_files_expire_name(files),
-                     left > 0 ? "expires within 14 days" : "has expired", days);
+                     "renew it: the file is taken when it changes", "%s %s (%u days)", tls_files_expire_name(files),
+                     has_expired ? "has expired" : "expires within 14 days", days);
 }
 
 static void look_at_certificates(const struct options *options, struct findings *findings)
