@@ -24,7 +24,7 @@ enum { EXIT_OTHER = 1, EXIT_OPTION = 2, EXIT_IO_URING = 3 };
 
 #define REASON_BYTES    1024
 #define WS_BYTES        (5 * KIB)  /* of a connection, most of it the kernel's socket */
-#define TLS_BYTES       (47 * KIB) /* the same, and two record buffers */
+#define TLS_BYTES       (23 * KIB) /* the same, and a record that has not come whole */
 #define CIFS_FILESYSTEM 0xff534d42
 
 /* ---- configuration ---- */
