@@ -94,13 +94,9 @@ static enum option_id find_option(enum section section, struct text name)
 {
     char whole[SPELLING_BYTES_MAX + SPELLING_BYTES_MAX], plain[SPELLING_BYTES_MAX];
     struct text given = table_name(name, plain);
-    char *end = text_put(whole, text_of(section_name(section)));
-    for (char *to = end; to >= end - 1; to--) { /* of one, and of many */
-        *to = '_';
-        enum option_id id = option_find(text_between(whole, text_put(to + 1, given)), NULL);
-        if (id != OPTIONS_COUNT && option_section_of(id) == section) return id;
-    }
-    return option_find(given, NULL);
+    char *to = text_put(whole, text_of(section_prefix(section)));
+    enum option_id id = option_find(text_between(whole, text_put(to, given)), NULL);
+    return id != OPTIONS_COUNT && option_section_of(id) == section ? id : option_find(given, NULL);
 }
 
 /* Does a line of a file set it? */

@@ -28,9 +28,9 @@ static const enum section option_sections[OPTIONS_COUNT] = {
 };
 
 static const struct {
-    const char *name, *about;
+    const char *name, *prefix, *about;
 } sections[SECTIONS_COUNT] = {
-#define SECTION(name_, about_) [SECTION_##name_] = {.name = #name_, .about = (about_)},
+#define SECTION(name_, prefix_, about_) [SECTION_##name_] = {.name = #name_, .prefix = (prefix_), .about = (about_)},
 #include "server/config/section.def"
 #undef SECTION
 };
@@ -50,6 +50,11 @@ enum section option_section_of(enum option_id id)
 const char *section_name(enum section section)
 {
     return sections[section].name;
+}
+
+const char *section_prefix(enum section section)
+{
+    return sections[section].prefix;
 }
 
 const char *section_about(enum section section)

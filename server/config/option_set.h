@@ -10,7 +10,7 @@
 
 /* Sections of a configuration file. */
 enum section {
-#define SECTION(name, about) SECTION_##name,
+#define SECTION(name, prefix, about) SECTION_##name,
 #include "server/config/section.def"
 #undef SECTION
     SECTIONS_COUNT
@@ -22,8 +22,10 @@ enum section {
 /* An option's row in the table, and its section. */
 const struct option_row *option_row_of(enum option_id option);
 enum section option_section_of(enum option_id option);
-/* A section's name, "server", and what it is about, without a full stop; static. */
+/* A section's name, "server", what the names of its options begin with, "server_", and what it is about, without a full
+ * stop; static. */
 const char *section_name(enum section section);
+const char *section_prefix(enum section section);
 const char *section_about(enum section section);
 
 /* The option whose name, spelled so (NULL: as in the table), is `name`; OPTIONS_COUNT when there is none. */
