@@ -4,24 +4,12 @@
  * Method: the same few clients again and again, while the n-th allocation fails, for each n; then while about one in a
  * few does, by a seed. */
 #include "tests/support/connection_case.h"
-#include "tests/support/scarce.h"
+#include "tests/support/scarce_turns.h"
 #include "tests/support/sized.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
-
-static uint32_t fails_at; /* the allocation that fails, counted from 1; */
-static uint32_t allocations;
-static uint64_t seed; /* or, if it is set, one by chance */
-
-static uint32_t chance(uint32_t below)
-{
-    allocations++;
-    if (seed == 0) return allocations == fails_at ? 0 : 1;
-    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(seed >> 33) % below;
-}
 
 /* The shard goes on, with less memory. */
 static void run(void)
@@ -129,14 +117,7 @@ static void morning(void)
 
 Test(connection_memory, any_allocation_may_fail, .timeout = 240)
 {
-    uint32_t failures = 0;
-    do {
-        fails_at++;
-        allocations = 0;
-        scarce_failures = 0;
-        morning();
-        failures += scarce_failures;
-    } while (scarce_failures > 0);
+    uint32_t failures = play_each(morning);
     cr_expect_gt(failures, 25, "%u", failures);
 }
 
@@ -145,30 +126,29 @@ static void close_first(void)
     connection_close(case_shard, case_connection(0), CLOSE_SERVER_STOP);
 }
 
+static void say_farewell(void)
+{
+    case_begin(CASE_FLAGS());
+    struct fake_socket *socket = case_open(CASE_SEND_BUFFER);
+    case_last_words = "farewell";
+    scarce_chance = chance;
+    scarce_one_in = 8;
+    case_act(close_first);
+    scarce_one_in = 0;
+    case_last_words = NULL;
+    const char *calls = case_calls();
+    bool is_said = strcmp(calls, "goodbye:SERVER_STOP close:SERVER_STOP ") == 0;
+    cr_assert(is_said || strcmp(calls, "goodbye:SERVER_STOP close:NO_MEMORY ") == 0, "%u: %s", fails_at, calls);
+    cr_assert(is_said || scarce_failures > 0);
+    case_read(socket);
+    cr_assert_eq(fake_is_at_end(socket), scarce_failures > 0, "allocation %u", fails_at);
+    case_end();
+}
+
 /* Whoever cannot be told why it is closed is closed all the same. */
 Test(connection_memory, last_words_may_fail, .timeout = 60)
 {
-    fails_at = 0;
-    do {
-        fails_at++;
-        allocations = 0;
-        scarce_failures = 0;
-        case_begin(CASE_FLAGS());
-        struct fake_socket *socket = case_open(CASE_SEND_BUFFER);
-        case_last_words = "farewell";
-        scarce_chance = chance;
-        scarce_one_in = 8;
-        case_act(close_first);
-        scarce_one_in = 0;
-        case_last_words = NULL;
-        const char *calls = case_calls();
-        bool is_said = strcmp(calls, "goodbye:SERVER_STOP close:SERVER_STOP ") == 0;
-        cr_assert(is_said || strcmp(calls, "goodbye:SERVER_STOP close:NO_MEMORY ") == 0, "%u: %s", fails_at, calls);
-        cr_assert(is_said || scarce_failures > 0);
-        case_read(socket);
-        cr_assert_eq(fake_is_at_end(socket), scarce_failures > 0, "allocation %u", fails_at);
-        case_end();
-    } while (scarce_failures > 0);
+    play_each(say_farewell);
     cr_expect_gt(fails_at, 2);
 }
 

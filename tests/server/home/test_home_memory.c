@@ -6,7 +6,7 @@
 #include "core/channel.h"
 #include "core/roster.h"
 #include "tests/support/home_case.h"
-#include "tests/support/scarce.h"
+#include "tests/support/scarce_turns.h"
 #include "tests/support/sized.h"
 
 #include <criterion/criterion.h>
@@ -20,18 +20,6 @@
 #define FLAGS                                                                                       \
     CASE_FLAGS("webhook=http://x/ subscription_counts=yes cache_ms=5s", "--history", "presence-h*", \
                "--repeat-keys-max", "100")
-
-static uint32_t fails_at; /* the allocation that fails, counted from here; 0: none; */
-static uint32_t allocations;
-static uint64_t seed; /* or, if it is set, about one in ten by chance */
-
-static uint32_t chance(uint32_t below)
-{
-    allocations++;
-    if (seed == 0) return allocations == fails_at ? 0 : 1;
-    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(seed >> 33) % below;
-}
 
 /* Lets the home find less memory, or all. */
 static void be_scarce(bool is_scarce)
@@ -179,17 +167,15 @@ static void evening(void)
     case_end();
 }
 
+static void day(void)
+{
+    morning();
+    evening();
+}
+
 Test(home_memory, any_allocation_may_fail, .timeout = 120)
 {
-    uint32_t failures = 0;
-    do {
-        fails_at++;
-        allocations = 0;
-        scarce_failures = 0;
-        morning();
-        evening();
-        failures += scarce_failures;
-    } while (scarce_failures > 0);
+    uint32_t failures = play_each(day);
     cr_expect_gt(failures, 60, "%u", failures);
 }
 
@@ -197,8 +183,7 @@ Test(home_memory, many_may_fail, .timeout = 300)
 {
     for (uint64_t i = 1; i <= sized(30, 1000); i++) {
         seed = i;
-        morning();
-        evening();
+        day();
     }
     cr_expect_gt(scarce_failures, 100);
 }
