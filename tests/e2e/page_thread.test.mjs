@@ -394,12 +394,12 @@ pageTest('a direct message waits until the other one is there, whoever else is',
 
 pageTest('after midnight yesterday is no longer called today', [], async (server) => {
   const page = await openChat(browser(), server.url, { name: 'Anna', timezoneId: 'UTC', locale: 'en-GB' });
-  await page.clock.install();
+  await page.clock.install({ time: '2030-05-14T12:00:00Z' });    /* whatever the hour of the test */
   await page.reload();
   await stateIs(page, 'Connected');
   await send(page, 'the day before');
   await page.getByText('Today', { exact: true }).waitFor();
-  await page.clock.fastForward('26:00:00');
+  await page.clock.fastForward('24:00:00');
   await page.locator('.day', { hasText: 'Yesterday' }).waitFor();
   await send(page, 'the day after');
   await message(page, 'the day after').getByText('Today').waitFor();
