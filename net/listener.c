@@ -1,12 +1,15 @@
 /* net/listener.c - bind and listen; sentences for what can go wrong. */
 #include "net/listener.h"
 
+#include "net/socket_file.h"
+
 #include <errno.h>
 #include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define BACKLOG 4096 /* the kernel cuts it to net.core.somaxconn */
@@ -71,6 +74,8 @@ enum rc listener_claim(struct sockaddr_storage *address, int *descriptor_r, char
 {
     int descriptor;
     socklen_t bytes = sizeof *address;
+    if (address->ss_family == AF_UNIX)
+        return socket_file_claim(((struct sockaddr_un *)address)->sun_path, descriptor_r, reason_r, reason_size);
     enum rc rc = open_one(address, true, &descriptor, reason_r, reason_size);
     if (rc != RC_OK) return rc;
     if (getsockname(descriptor, (struct sockaddr *)address, &bytes) != 0) {
@@ -85,6 +90,11 @@ enum rc listener_claim(struct sockaddr_storage *address, int *descriptor_r, char
 enum rc listener_join(const struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size)
 {
     return open_one(address, false, descriptor_r, reason_r, reason_size);
+}
+
+void listener_clear(const struct sockaddr_storage *address)
+{
+    if (address->ss_family == AF_UNIX) socket_file_remove(((const struct sockaddr_un *)address)->sun_path);
 }
 
 void listener_refuse_new(int descriptor)

@@ -3,6 +3,7 @@
  *
  * The first socket claims the address: it is bound and listens without SO_REUSEPORT, so that one of two servers which
  * start at once gets it, and the other is told. Only then is the option set on it, and further ones may join.
+ * A unix socket has one listener, on a file (net/socket_file.h).
  * [::] takes IPv4 too, whatever net.ipv6.bindv6only says. Options that connections inherit are set here once:
  * TCP_NODELAY, since a turn's frames leave in one send anyway.
  * Descriptors close on exec; give them back with close(2). */
@@ -19,6 +20,9 @@
  * or had it until a moment ago: the sockets of a process with an io_uring outlive it by some milliseconds. RC_EKERNEL:
  * something else. On errors reason_r names cause and cure. */
 enum rc listener_claim(struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size);
+
+/* Takes away the file of a unix socket whose listener was closed. Does nothing for any other address. */
+void listener_clear(const struct sockaddr_storage *address);
 
 /* From here on the kernel hears nobody new: who asks, asks again a second later, and finds the next server or nobody.
  * Handshakes that have begun still end, and can be accepted, so that closing the socket then resets no connection. Does

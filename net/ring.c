@@ -309,6 +309,15 @@ void ring_accept_one(struct ring *ring, int listener, uint32_t tag)
     sqe->user_data = op_pack(OP_ACCEPT, 0, tag);
 }
 
+void ring_accept_from(struct ring *ring, int listener, uint32_t tag, struct ring_peer *peer)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    peer->bytes = sizeof peer->address;
+    io_uring_prep_accept_direct(sqe, listener, (struct sockaddr *)&peer->address, &peer->bytes, 0,
+                                IORING_FILE_INDEX_ALLOC);
+    sqe->user_data = op_pack(OP_ACCEPT, 0, tag);
+}
+
 static void cancel(struct ring *ring, uint64_t user_data)
 {
     struct io_uring_sqe *sqe = take_sqe(ring);

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #define RING_REASON_BYTES 512
 
@@ -48,6 +49,12 @@ struct completion {
     bool has_buffer;
 };
 
+/* Where a connection comes from; zeros: not known. */
+struct ring_peer {
+    struct sockaddr_storage address;
+    socklen_t bytes; /* room for it, then how much of it counts */
+};
+
 /* A send that did not send everything. */
 struct send_failure {
     uint32_t index; /* what ring_send() was given */
@@ -76,6 +83,8 @@ void ring_accept(struct ring *ring, int listener, uint32_t tag);
 /* Like ring_accept(), for the next connection alone: others wait in the listener's backlog until it is asked for
  * again. */
 void ring_accept_one(struct ring *ring, int listener, uint32_t tag);
+/* Like ring_accept_one(), with where the connection comes from in *peer, which stays until the completion has come. */
+void ring_accept_from(struct ring *ring, int listener, uint32_t tag, struct ring_peer *peer);
 void ring_cancel_accept(struct ring *ring, uint32_t tag);
 
 /* Whatever came before or comes arrives as RECEIVE completions; result 0 is the end of the stream. -ENOBUFS: no buffer

@@ -89,7 +89,9 @@ static void name_addresses(FILE *line, const char *before, const char *between, 
 {
     char text[ADDRESS_TEXT_MAX];
     for (uint32_t i = 0; i < addresses->count; i++) {
-        fprintf(line, "%s %s://%s", i > 0 ? between : before, scheme, address_format(&addresses->items[i], text));
+        bool has_scheme = address_path(&addresses->items[i]) == NULL;
+        fprintf(line, "%s %s%s%s", i > 0 ? between : before, has_scheme ? scheme : "", has_scheme ? "://" : "",
+                address_format(&addresses->items[i], text));
     }
 }
 
@@ -103,7 +105,7 @@ static void say_ready(const struct server *server)
     fprintf(line, "ringcast %s listening on", RINGCAST_VERSION);
     name_addresses(line, "", " and", "http", &server->options->listen);
     name_addresses(line, " and", " and", "https", &server->options->tls_listen);
-    name_addresses(line, ", API also on", " and", "http", &server->options->control);
+    name_addresses(line, ", control on", " and", "http", &server->options->control);
     fprintf(line, ", %u shards, up to %llu connections\n", server->homes_count,
             (unsigned long long)server->doors.public.connections_max);
     bool is_written = fclose(line) == 0 && output_write(STDOUT_FILENO, text, bytes, PATIENCE_MS);

@@ -63,6 +63,25 @@ enum rc address_read(const char *text, struct address *address_r)
     return RC_OK;
 }
 
+enum rc address_read_unix(const char *text, struct address *address_r)
+{
+    struct sockaddr_un local = {.sun_family = AF_UNIX};
+    if (strncmp(text, ADDRESS_UNIX, strlen(ADDRESS_UNIX)) != 0) return RC_EINVAL;
+    const char *path = text + strlen(ADDRESS_UNIX);
+    if (path[0] != '/' || path[strlen(path) - 1] == '/') return RC_EINVAL;
+    if (strlen(path) > ADDRESS_PATH_BYTES_MAX) return RC_ETOOBIG;
+    memcpy(local.sun_path, path, strlen(path));
+    *address_r = (struct address){.bytes = sizeof local};
+    memcpy(&address_r->storage, &local, sizeof local);
+    return RC_OK;
+}
+
+const char *address_path(const struct address *address)
+{
+    if (address->storage.ss_family != AF_UNIX) return NULL;
+    return ((const struct sockaddr_un *)&address->storage)->sun_path;
+}
+
 const char *address_format(const struct address *address, char text_r[ADDRESS_TEXT_MAX])
 {
     char host[INET6_ADDRSTRLEN];
@@ -74,6 +93,8 @@ const char *address_format(const struct address *address, char text_r[ADDRESS_TE
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address->storage;
         inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
         snprintf(text_r, ADDRESS_TEXT_MAX, "[%s]:%u", host, ntohs(v6->sin6_port));
+    } else if (address_path(address) != NULL) {
+        snprintf(text_r, ADDRESS_TEXT_MAX, ADDRESS_UNIX "%s", address_path(address));
     } else {
         snprintf(text_r, ADDRESS_TEXT_MAX, "?");
     }
@@ -120,7 +141,7 @@ bool address_is_loopback(const struct address *address)
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->storage;
         return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
     }
-    if (address->storage.ss_family != AF_INET6) return false;
+    if (address->storage.ss_family != AF_INET6) return address->storage.ss_family == AF_UNIX;
     const struct in6_addr *v6 = &((const struct sockaddr_in6 *)&address->storage)->sin6_addr;
     return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
 }

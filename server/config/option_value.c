@@ -205,25 +205,53 @@ static void text_list_fini(void *value)
     *list = (struct text_list){0};
 }
 
-static enum rc address_list_read(const char *text, struct option_bounds bounds, void *value,
-                                 struct option_error *error)
+static enum rc address_list_add(struct address_list *list, const char *text, const struct address *address,
+                                struct option_bounds bounds, struct option_error *error)
 {
-    struct address_list *list = value;
-    struct address address;
-    if (rc_is_error(address_read(text, &address)))
-        return option_refuse(
-            error, OPTION_SHOWN " is not an address; give ADDR:PORT in numbers: 127.0.0.1:8080, [::1]:8080, *:8080",
-            text);
     for (uint32_t i = 0; i < list->count; i++)
-        if (address_is_equal(&list->items[i], &address))
+        if (address_is_equal(&list->items[i], address))
             return option_refuse(error, OPTION_SHOWN " is there twice; give it once", text);
     if (list->count >= bounds.max)
         return option_refuse(error, "more than %llu addresses; give fewer", (unsigned long long)bounds.max);
     struct address *items = reallocarray(list->items, list->count + 1, sizeof items[0]);
     if (items == NULL) return option_out_of_memory(error);
-    items[list->count++] = address;
+    items[list->count++] = *address;
     list->items = items;
     return RC_OK;
+}
+
+static enum rc address_list_read(const char *text, struct option_bounds bounds, void *value,
+                                 struct option_error *error)
+{
+    struct address address;
+    if (rc_is_error(address_read(text, &address)))
+        return option_refuse(
+            error, OPTION_SHOWN " is not an address; give ADDR:PORT in numbers: 127.0.0.1:8080, [::1]:8080, *:8080",
+            text);
+    return address_list_add(value, text, &address, bounds, error);
+}
+
+static enum rc control_list_read(const char *text, struct option_bounds bounds, void *value,
+                                 struct option_error *error)
+{
+    struct address address;
+    if (strncasecmp(text, ADDRESS_UNIX, strlen(ADDRESS_UNIX)) != 0) {
+        if (address_read(text, &address) == RC_OK) return address_list_add(value, text, &address, bounds, error);
+        return option_refuse(
+            error, OPTION_SHOWN " is not an address; give unix:PATH, or ADDR:PORT in numbers: 127.0.0.1:8081", text);
+    }
+    switch (address_read_unix(text, &address)) {
+    case RC_OK:
+        return address_list_add(value, text, &address, bounds, error);
+    case RC_ETOOBIG:
+        return option_refuse(error, OPTION_SHOWN "... is too long: the path of a unix socket has at most %zu bytes",
+                             text, ADDRESS_PATH_BYTES_MAX);
+    default:
+        return option_refuse(error,
+                             OPTION_SHOWN " names no unix socket; give unix: and its whole path: unix:/run/ringcast/"
+                                          "control.sock",
+                             text);
+    }
 }
 
 static uint32_t address_list_count(const void *value)
@@ -315,3 +343,5 @@ const struct option_type option_type_file_list = {.read = text_list_read,
                                                   .separators = ","};
 const struct option_type option_type_address_list = {
     .read = address_list_read, .write = address_list_write, .count = address_list_count, .fini = address_list_fini};
+const struct option_type option_type_control_list = {
+    .read = control_list_read, .write = address_list_write, .count = address_list_count, .fini = address_list_fini};

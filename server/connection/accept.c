@@ -32,16 +32,51 @@ static bool is_secure(const struct shard *shard, uint32_t listener)
     return listener >= shard->door->addresses->count;
 }
 
+/* ---- where they come from ---- */
+
+static enum accept_peer peer_by_listener(const struct address *address)
+{
+    if (address_path(address) != NULL) return ACCEPT_FROM_SOCKET;
+    return address_is_loopback(address) ? ACCEPT_FROM_MACHINE : ACCEPT_FROM_ELSEWHERE;
+}
+
+/* Has each connection to be asked? */
+static bool asks_for_peer(const struct shard *shard, uint32_t listener)
+{
+    return shard->accept.from != NULL &&
+           peer_by_listener(door_address(shard->door, listener)) == ACCEPT_FROM_ELSEWHERE;
+}
+
+static void note_peer(struct shard *shard, uint32_t slot, uint32_t listener)
+{
+    if (shard->accept.peers == NULL) return;
+    struct address from = {.storage = shard->accept.from[listener].address};
+    enum accept_peer peer = peer_by_listener(door_address(shard->door, listener));
+    bool is_here = peer == ACCEPT_FROM_ELSEWHERE && address_is_loopback(&from);
+    shard->accept.peers[slot] = (uint8_t)(is_here ? ACCEPT_FROM_MACHINE : peer);
+}
+
+enum accept_peer accept_peer(const struct shard *shard, const struct connection *connection)
+{
+    assert(owner_is_me(&shard->owner) && shard->accept.peers != NULL);
+    return (enum accept_peer)shard->accept.peers[shard_slot(shard, connection)];
+}
+
+/* ---- accepting ---- */
+
 static void start(struct shard *shard, uint32_t listener)
 {
     assert(shard->accept.listeners[listener] >= 0 && !shard->accept.is_accepting[listener]);
     bool one_by_one = is_secure(shard, listener) && !shard->is_draining; /* at the end all, before it closes */
+    if (shard->accept.from != NULL) shard->accept.from[listener] = (struct ring_peer){0};
     if (one_by_one && shard->tls.hellos.count >= ACCEPT_HELLOS_MAX) {
         shard->accept.has_unaccepted = true;
         return;
     }
     shard->accept.is_accepting[listener] = true;
-    if (one_by_one) {
+    if (asks_for_peer(shard, listener) && !shard->is_draining) {
+        ring_accept_from(shard->ring, shard->accept.listeners[listener], listener, &shard->accept.from[listener]);
+    } else if (one_by_one) {
         ring_accept_one(shard->ring, shard->accept.listeners[listener], listener);
     } else {
         ring_accept(shard->ring, shard->accept.listeners[listener], listener);
@@ -162,7 +197,10 @@ void accept_completed(struct shard *shard, const struct completion *completion)
     assert(owner_is_me(&shard->owner));
     uint32_t listener = completion->slot;
     assert(listener < door_addresses_count(shard->door) && shard->accept.is_accepting[listener]);
-    if (completion->result >= 0) welcome(shard, (uint32_t)completion->result, is_secure(shard, listener));
+    if (completion->result >= 0) {
+        note_peer(shard, (uint32_t)completion->result, listener);
+        welcome(shard, (uint32_t)completion->result, is_secure(shard, listener));
+    }
     if (completion->more) return;
     shard->accept.is_accepting[listener] = false;
     if (shard->is_draining) {

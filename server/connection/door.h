@@ -17,7 +17,8 @@ struct door {
     const struct address_list *addresses;
     const struct address_list *tls_addresses; /* listeners stand behind those of `addresses`; NULL: none */
     int *claims;                              /* the first socket of each address, until a shard has it; then -1 */
-    uint32_t slots_max;                       /* of each shard behind it */
+    bool wants_peers;   /* to know where its connections come from (server/connection/accept.h) */
+    uint32_t slots_max; /* of each shard behind it */
     uint64_t connections_max;
     /* Where it leads. Eats from `in` and answers a request that is complete; true: there may be more to do with what is
      * left. */

@@ -9,7 +9,6 @@
 #include "server/http/api_auth.h"
 #include "server/http/api_publish.h"
 #include "server/http/api_read.h"
-#include "server/http/request.h"
 #include "server/shard/shard.h"
 #include "server/store/store.h"
 
@@ -177,35 +176,4 @@ void api_receive(struct shard *shard, struct connection *connection, const struc
         answer_route(&request, route, encoded);
     }
     query_string_fini(&request.query);
-}
-
-/* ---- a door of its own ---- */
-
-static void take(struct shard *shard, struct connection *connection, const struct http_request *request)
-{
-    if (request_is_for_server(request)) {
-        request_answer_for_server(shard, connection);
-    } else if (api_serves(request->path)) {
-        api_receive(shard, connection, request);
-    } else {
-        answer_refuse(shard, connection, 404, "This address is for the HTTP API alone: /apps/ID/... and /up.", NULL);
-    }
-}
-
-static bool judge_head(struct shard *shard, struct connection *connection, const struct http_request *head)
-{
-    if (connection->is_judged) return true;
-    if (!request_is_for_server(head) && api_serves(head->path)) {
-        connection->is_judged = api_judge(shard, connection, head);
-    } else {
-        take(shard, connection, head);
-    }
-    return connection->is_judged;
-}
-
-bool api_door_receive(struct shard *shard, struct connection *connection, struct bytes *in)
-{
-    assert(owner_is_me(&shard->owner));
-    static const struct request_taker backends = {.judge_head = judge_head, .take = take};
-    return request_receive(shard, connection, in, &backends);
 }

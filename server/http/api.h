@@ -17,7 +17,6 @@
 
 #include <stdbool.h>
 
-struct bytes;
 struct connection;
 struct http_request;
 struct shard;
@@ -29,7 +28,3 @@ bool api_serves(struct text path);
 bool api_judge(struct shard *shard, struct connection *connection, const struct http_request *request);
 /* A complete request: answers it, now or later. */
 void api_receive(struct shard *shard, struct connection *connection, const struct http_request *request);
-
-/* What the door for backends serves, which is the API alone (--control). Eats from `in` and answers a request that is
- * complete. True: there may be more to do with what is left. */
-bool api_door_receive(struct shard *shard, struct connection *connection, struct bytes *in);

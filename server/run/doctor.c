@@ -2,6 +2,7 @@
 #include "server/run/doctor.h"
 
 #include "net/ring.h"
+#include "net/socket_file.h"
 #include "net/tls/tls.h"
 #include "server/config/options_read.h"
 #include "server/run/certificates.h"
@@ -119,9 +120,40 @@ static bool look_at_limits(struct options *options, struct findings *findings)
 
 /* ---- addresses ---- */
 
+#define IN_USE_WHY  "of two servers on an address the second does not start (1)"
+#define IN_USE_CURE "all is well if it is the ringcast that runs; else stop the other, or give another "
+
+static void look_at_path(const char *path, struct findings *findings)
+{
+    char reason[REASON_BYTES];
+    switch (socket_file_look(path)) {
+    case SOCKET_FILE_NONE:
+    case SOCKET_FILE_LEFT:
+        if (socket_file_can_be_made(path, reason, sizeof reason)) {
+            finding_add(findings, "addresses", "", "", "unix:%s is free", path);
+            return;
+        }
+        break;
+    case SOCKET_FILE_IN_USE:
+        finding_warn(findings, "addresses", IN_USE_WHY, IN_USE_CURE "path", "unix:%s is in use", path);
+        return;
+    case SOCKET_FILE_NO_SOCKET:
+        snprintf(reason, sizeof reason, "unix:%s: " SOCKET_FILE_NO_SOCKET_TEXT, path);
+        break;
+    case SOCKET_FILE_UNKNOWN:
+        snprintf(reason, sizeof reason, "unix:%s cannot be looked at: %s; give another path", path, strerror(errno));
+        break;
+    }
+    finding_fault(findings, "addresses", EXIT_OTHER, reason);
+}
+
 static void look_at_address(const struct address *address, struct findings *findings)
 {
     char text[ADDRESS_TEXT_MAX];
+    if (address_path(address) != NULL) {
+        look_at_path(address_path(address), findings);
+        return;
+    }
     int one = 1, descriptor = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return;
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -129,9 +161,7 @@ static void look_at_address(const struct address *address, struct findings *find
     if (bind(descriptor, (const struct sockaddr *)&address->storage, address->bytes) == 0)
         finding_add(findings, "addresses", "", "", "%s is free", text);
     else if (errno == EADDRINUSE)
-        finding_warn(findings, "addresses", "of two servers on an address the second does not start (1)",
-                     "all is well if it is the ringcast that runs; else stop the other, or give another port",
-                     "%s is in use", text);
+        finding_warn(findings, "addresses", IN_USE_WHY, IN_USE_CURE "port", "%s is in use", text);
     else {
         char reason[REASON_BYTES];
         snprintf(reason, sizeof reason, "%s cannot be listened on: %s; give another one%s", text, strerror(errno),

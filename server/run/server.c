@@ -4,7 +4,7 @@
 #include "net/listener.h"
 #include "server/config/address.h"
 #include "server/config/history_rule.h"
-#include "server/http/api.h"
+#include "server/control/control.h"
 #include "server/http/guest.h"
 #include "server/http/request.h"
 #include "server/http/router.h"
@@ -49,7 +49,7 @@ static enum rc claim_address(struct address *address, int *claim_r, char *reason
 
 static enum rc claim_addresses(struct address_list *addresses, int *claims, char *reason_r, size_t reason_size)
 {
-    char reason[256], text[ADDRESS_TEXT_MAX];
+    char reason[512], text[ADDRESS_TEXT_MAX];
     for (uint32_t i = 0; i < addresses->count; i++) {
         struct address *address = &addresses->items[i];
         enum rc rc = claim_address(address, &claims[i], reason, sizeof reason);
@@ -91,6 +91,14 @@ static void drop_claims(struct door *door)
     }
     free(door->claims);
     door->claims = NULL;
+}
+
+/* Files that listeners have left. */
+static void clear_addresses(const struct address_list *addresses)
+{
+    for (uint32_t i = 0; i < addresses->count; i++) {
+        listener_clear(&addresses->items[i].storage);
+    }
 }
 
 /* Gives a shard what it needs, but for store and webhooks, which start later. */
@@ -144,9 +152,10 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
                          .serve = router_receive,
                          .refuse = request_refuse},
         .doors.control = {.addresses = &options->control,
+                          .wants_peers = true,
                           .slots_max = CONTROL_SLOTS,
                           .connections_max = CONTROL_SLOTS - CONTROL_SLOTS / 16,
-                          .serve = api_door_receive,
+                          .serve = control_receive,
                           .refuse = request_refuse},
     };
     enum rc rc = claim_doors(server, reason_r, reason_size);
@@ -168,6 +177,7 @@ void server_fini(struct server *server)
     free(server->shards);
     drop_claims(&server->doors.public);
     drop_claims(&server->doors.control);
+    if (server->options != NULL) clear_addresses(&server->options->control);
     certificates_free(server->certificates);
     *server = (struct server){0};
 }

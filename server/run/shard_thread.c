@@ -76,6 +76,11 @@ static enum rc make_listeners(struct shard *shard, char *reason_r, size_t reason
     for (uint32_t i = 0; i < count; i++) {
         shard->accept.listeners[i] = -1;
     }
+    if (shard->door->wants_peers) {
+        shard->accept.from = calloc(count, sizeof shard->accept.from[0]);
+        shard->accept.peers = calloc(shard->slots_max, sizeof shard->accept.peers[0]);
+        if (shard->accept.from == NULL || shard->accept.peers == NULL) return RC_ENOMEM;
+    }
     for (uint32_t i = 0; i < count; i++) {
         enum rc rc = make_listener(shard, i, reason_r, reason_size);
         if (rc != RC_OK) return rc;
@@ -156,6 +161,8 @@ void shard_thread_fini(struct shard *shard)
     if (shard->signal_descriptor >= 0) close(shard->signal_descriptor);
     free(shard->accept.listeners);
     free(shard->accept.is_accepting);
+    free(shard->accept.from);
+    free(shard->accept.peers);
     free(shard->channel.active);
     free(shard->home.settling);
     flush_chunk_free(shard->flush.chunk);

@@ -36,6 +36,7 @@ struct exchange;
 struct flush_chunk;
 struct receipts;
 struct ring;
+struct ring_peer;
 struct store;
 struct store_job;
 struct tls_context;
@@ -149,20 +150,27 @@ struct shard {
         bool has_guests;      /* server/http/guest.h: they may sign in */
     } http;
 
+    struct {                        /* control/ */
+        uint64_t closed_for_memory; /* on all shards, when that was looked at last; */
+        uint64_t short_until_ms;    /* memory counts as short until then */
+    } control;
+
     struct {                               /* shard/ */
         uint64_t waiting;                  /* letters in the spill lists of all outgoing mailboxes */
         uint64_t deliveries_waiting;       /* of these, those in the lane of deliveries */
         uint64_t to_wake[SHARDS_MAX / 64]; /* shards that got letters since their doorbells were last looked at */
     } post;
 
-    struct door *door;         /* who is let in; shared with the other shards that have it */
-    struct {                   /* connection/ */
-        int *listeners;        /* one descriptor for each of the door's addresses; -1 once closed */
-        uint8_t *is_accepting; /* an ACCEPT is under way */
-        bool has_unaccepted;   /* a TLS listener has no ACCEPT, since enough hellos wait */
-        bool is_held;          /* at connections_max, or the kernel was short of something */
-        bool is_over;          /* the listeners are closed, or will be when their ACCEPTs have ended */
-        struct timer timer;    /* when to try again */
+    struct door *door;          /* who is let in; shared with the other shards that have it */
+    struct {                    /* connection/ */
+        int *listeners;         /* one descriptor for each of the door's addresses; -1 once closed */
+        uint8_t *is_accepting;  /* an ACCEPT is under way */
+        struct ring_peer *from; /* by listener: where the connection comes from that its ACCEPT brings; and */
+        uint8_t *peers;         /* by slot: enum accept_peer. NULL, both: the door does not want to know */
+        bool has_unaccepted;    /* a TLS listener has no ACCEPT, since enough hellos wait */
+        bool is_held;           /* at connections_max, or the kernel was short of something */
+        bool is_over;           /* the listeners are closed, or will be when their ACCEPTs have ended */
+        struct timer timer;     /* when to try again */
     } accept;
 
     bool is_draining;
@@ -180,7 +188,7 @@ struct shard {
     /* What a letter makes happen: server/run/letters.h. It takes over the body. */
     enum rc (*take)(struct shard *shard, uint32_t from, const struct letter *letter);
     /* Of all shards together, given before the thread starts: */
-    uint32_t *stage;                     /* atomic: enum server_stage (server/run/stage.h) */
+    uint32_t *stage;                     /* atomic: enum server_stage (server/run/stage.h); 0: it runs */
     int *ring_error;                     /* atomic: errno that a ring gave up with, 0: none has */
     const struct doors *doors;           /* of this shard and of the others */
     struct store *store;                 /* NULL: no channel is durable */

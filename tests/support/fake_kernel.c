@@ -247,6 +247,20 @@ struct fake_socket *fake_connect_to(struct ring *ring, uint32_t listener, size_t
     return socket;
 }
 
+static bool are_peers_local;
+
+void fake_peers_are_local(bool are_local)
+{
+    are_peers_local = are_local;
+}
+
+void fake_peer(struct sockaddr_storage *address_r)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)address_r;
+    *v4 = (struct sockaddr_in){.sin_family = AF_INET};
+    v4->sin_addr.s_addr = htonl(are_peers_local ? INADDR_LOOPBACK : 0xc0000201);
+}
+
 /* Something that can be closed. */
 static enum rc open_something(int *descriptor_r)
 {
@@ -264,6 +278,11 @@ enum rc listener_join(const struct sockaddr_storage *address, int *descriptor_r,
 {
     (void)address, (void)reason_r, (void)reason_size;
     return open_something(descriptor_r);
+}
+
+void listener_clear(const struct sockaddr_storage *address)
+{
+    (void)address;
 }
 
 void listener_refuse_new(int descriptor)

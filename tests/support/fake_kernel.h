@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #define FAKE_FOREVER     UINT64_MAX
 #define FAKE_REALTIME_MS UINT64_C(1700000000000) /* the time of day when fake time is 0 */
@@ -56,6 +57,9 @@ struct fake_socket *fake_connect(struct ring *ring, size_t send_buffer);
 /* The same, to another of its listeners. */
 struct fake_socket *fake_connect_to(struct ring *ring, uint32_t listener, size_t send_buffer);
 void fake_socket_free(struct fake_socket *socket);
+/* Where those come from whom the server asks about, from its next question on: 192.0.2.1, or, if they are local,
+ * 127.0.0.1. */
+void fake_peers_are_local(bool are_local);
 
 void fake_write(struct fake_socket *socket, const void *bytes, size_t count);
 /* Takes what the server has sent; returns how many bytes. */

@@ -192,6 +192,12 @@ void ring_accept_one(struct ring *ring, int listener, uint32_t tag)
     ring->accepts_one[tag] = true;
 }
 
+void ring_accept_from(struct ring *ring, int listener, uint32_t tag, struct ring_peer *peer)
+{
+    fake_peer(&peer->address);
+    ring_accept_one(ring, listener, tag);
+}
+
 static void cancel(struct ring *ring, enum op_kind kind, uint32_t slot, uint32_t life)
 {
     ask(ring, (struct asked){.kind = OP_CANCEL, .cancelled = kind, .slot = slot, .life = life});

@@ -25,6 +25,8 @@ struct fake_socket {
 int32_t fake_socket_send(struct fake_socket *socket, const uint8_t *bytes, size_t count);
 /* Takes up to count bytes out. */
 size_t fake_pipe_take(struct fake_pipe *pipe, void *bytes, size_t count);
+/* Where a client comes from. */
+void fake_peer(struct sockaddr_storage *address_r);
 /* Would a poll for POLLOUT complete? */
 bool fake_socket_is_writable(const struct fake_socket *socket);
 /* Would a receive complete? */

@@ -2,6 +2,7 @@
 #include "server/config/address.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 Test(address, is_written_the_way_it_is_read, .timeout = 10)
@@ -29,6 +30,33 @@ Test(address, is_written_the_way_it_is_read, .timeout = 10)
                      cases[i].family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
         cr_expect_str_eq(address_format(&address, text), cases[i].shown);
     }
+}
+
+Test(address, of_a_unix_socket_is_a_whole_path, .timeout = 10)
+{
+    static const char *const bad[] = {"",       "unix:",      "unix:relative", "unix:./x",
+                                      "unix:/", "unix:/run/", "/run/x",        "UNIX:/x"};
+    char longest[6 + ADDRESS_PATH_BYTES_MAX] = ADDRESS_UNIX "/", text[ADDRESS_TEXT_MAX];
+    struct address address = {0}, other;
+    memset(longest + 6, 'x', ADDRESS_PATH_BYTES_MAX - 1);
+    cr_expect_eq(address_read_unix("unix:/run/a b,c.sock", &address), RC_OK);
+    cr_expect_str_eq(address_format(&address, text), "unix:/run/a b,c.sock");
+    cr_expect_str_eq(address_path(&address), "/run/a b,c.sock");
+    cr_expect_eq(address_port(&address), 0);
+    cr_expect(address_is_loopback(&address));
+    cr_expect_eq(address_overlaps(&address, &address), false);
+    cr_expect_eq(address_read_unix(longest, &other), RC_OK);
+    cr_expect_str_eq(address_format(&other, text), longest);
+    cr_expect(address_is_equal(&other, &other) && !address_is_equal(&other, &address));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        cr_expect_eq(address_read_unix(bad[i], &other), RC_EINVAL, "%s", bad[i]);
+    char longer[sizeof longest + 1];
+    snprintf(longer, sizeof longer, "%sx", longest);
+    cr_expect_eq(address_read_unix(longer, &other), RC_ETOOBIG);
+    cr_expect_str_eq(address_format(&other, text), longest, "as it was");
+    cr_expect_eq(address_read("unix:/run/x", &other), RC_EINVAL, "not where clients come in");
+    cr_expect_eq(address_read("127.0.0.1:80", &other), RC_OK);
+    cr_expect_null(address_path(&other));
 }
 
 Test(address, that_is_not_one_is_refused_and_nothing_written, .timeout = 10)
@@ -85,7 +113,7 @@ Test(address, is_equal_to_itself_only, .timeout = 10)
 
 Test(address, of_another_family_is_a_question_mark, .timeout = 10)
 {
-    struct address address = {.storage.ss_family = AF_UNIX};
+    struct address address = {.storage.ss_family = AF_NETLINK};
     char text[ADDRESS_TEXT_MAX];
     cr_expect_str_eq(address_format(&address, text), "?");
 }

@@ -1,0 +1,56 @@
+/* server/control/control_access.c - by where a peer comes from, or by the token that it shows. */
+#include "server/control/control_access.h"
+
+#include "net/digest.h"
+#include "server/connection/accept.h"
+#include "server/shard/shard.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define SCHEME "Bearer "
+
+bool control_access_has_token(struct text header, const char *token)
+{
+    size_t scheme = strlen(SCHEME);
+    if (header.count < scheme || strncasecmp(header.at, SCHEME, scheme) != 0) return false;
+    struct text given = text_behind(header, scheme);
+    while (given.count > 0 && given.at[0] == ' ')
+        given = text_behind(given, 1);
+    return digest_equals(given, text_of(token));
+}
+
+static struct control_refusal judge_token(const struct shard *shard, const struct http_request *request)
+{
+    const char *token = shard->options->control_token;
+    unsigned count = http_request_header_count(request, "authorization");
+    if (token[0] == '\0')
+        return (struct control_refusal){
+            403, "This is told to who asks from the server's own machine; others need a --control-token.", NULL};
+    if (count == 1 && control_access_has_token(http_request_header(request, "authorization"), token))
+        return (struct control_refusal){0};
+    return (struct control_refusal){401,
+                                    count == 0 ? "Who is not on the server's own machine has to send the header "
+                                                 "Authorization: Bearer TOKEN, with its --control-token."
+                                               : "This is not the server's --control-token.",
+                                    "WWW-Authenticate: Bearer\r\n"};
+}
+
+struct control_refusal control_access_judge(const struct shard *shard, const struct connection *connection,
+                                            const struct http_request *request, enum control_access access)
+{
+    assert(owner_is_me(&shard->owner));
+    enum accept_peer peer = accept_peer(shard, connection);
+    switch (access) {
+    case CONTROL_ANYBODY:
+        return (struct control_refusal){0};
+    case CONTROL_LOCAL:
+        return peer == ACCEPT_FROM_ELSEWHERE ? judge_token(shard, request) : (struct control_refusal){0};
+    case CONTROL_SOCKET:
+        if (peer == ACCEPT_FROM_SOCKET) return (struct control_refusal){0};
+        return (struct control_refusal){
+            403, "Commands are taken on the unix socket alone (--control unix:PATH), where ringcast ctl gives them.",
+            NULL};
+    }
+    __builtin_unreachable();
+}

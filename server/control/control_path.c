@@ -1,0 +1,21 @@
+/* server/control/control_path.c - the table of paths, and looking one up. */
+#include "server/control/control_path.h"
+
+#include "server/control/ready.h"
+
+#include <stddef.h>
+
+static const struct control_path paths[] = {
+#define CONTROL_PATH(method_, path_, access_, answer_) \
+    {.method = HTTP_METHOD_##method_, .path = (path_), .access = CONTROL_##access_, .answer = (answer_)},
+#include "server/control/control_path.def"
+#undef CONTROL_PATH
+};
+
+const struct control_path *control_path_of(struct text path)
+{
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        if (text_is(path, paths[i].path)) return &paths[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,30 @@
+/* server/control/control_path.h - the one table of what the control door serves besides the HTTP API, and whom.
+ *
+ * A further path is a row of control_path.def and a function that answers it, on the control shard's thread. */
+#pragma once
+
+#include "core/text.h"
+#include "net/http_request.h"
+
+struct connection;
+struct shard;
+
+/* Who may ask. */
+enum control_access {
+    CONTROL_ANYBODY, /* whoever reaches the address: load balancers do */
+    CONTROL_LOCAL,   /* a peer on this machine, or anybody with --control-token */
+    CONTROL_SOCKET,  /* who has opened the unix socket: its mode says who can */
+};
+
+/* Answers a request that has no body, now or later (server/http/answer.h). */
+typedef void control_answer(struct shard *shard, struct connection *connection, const struct http_request *request);
+
+struct control_path {
+    enum http_method method; /* GET: HEAD too */
+    const char *path;
+    enum control_access access;
+    control_answer *answer;
+};
+
+/* NULL: nothing is there. */
+const struct control_path *control_path_of(struct text path);

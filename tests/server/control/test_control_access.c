@@ -1,0 +1,103 @@
+/* tests/server/control/test_control_access.c - who may ask for what: by where a peer comes from, or by its token. */
+#include "server/control/control_access.h"
+
+#include "core/bytes.h"
+#include "net/http.h"
+#include "server/connection/accept.h"
+#include "server/connection/connection_state.h"
+#include "server/shard/shard.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static char token[] = "s3cret", none[] = "";
+static struct options options;
+static struct connection connections[1];
+static uint8_t peers[1];
+static struct shard shard;
+static struct http_reader reader;
+
+static void begin(void)
+{
+    shard = (struct shard){.options = &options, .connections = connections, .accept.peers = peers};
+    owner_take(&shard.owner);
+    options.control_token = token;
+}
+
+static const struct http_request *read_request(const char *headers)
+{
+    static char head[1024];
+    int count = snprintf(head, sizeof head, "GET /metrics HTTP/1.1\r\nHost: x\r\n%s\r\n", headers);
+    struct bytes in = {.at = (uint8_t *)head, .count = (size_t)count};
+    http_reader_init(&reader, 4096, 4096);
+    cr_assert_eq(http_reader_feed(&reader, &in), RC_OK);
+    return http_reader_request(&reader);
+}
+
+static unsigned judge(enum accept_peer peer, const char *headers, enum control_access access)
+{
+    peers[0] = (uint8_t)peer;
+    struct control_refusal refusal = control_access_judge(&shard, &connections[0], read_request(headers), access);
+    cr_expect_eq(refusal.status != 0, refusal.sentence != NULL);
+    cr_expect_eq(refusal.status == 401, refusal.headers != NULL);
+    http_reader_fini(&reader);
+    return refusal.status;
+}
+
+#define GOOD "Authorization: Bearer s3cret\r\n"
+
+Test(control_access, is_by_where_a_peer_comes_from, .init = begin, .timeout = 10)
+{
+    static const struct {
+        enum accept_peer peer;
+        unsigned anybody, local, socket;
+    } cases[] = {
+        {ACCEPT_FROM_ELSEWHERE, 0, 401, 403},
+        {ACCEPT_FROM_MACHINE, 0, 0, 403},
+        {ACCEPT_FROM_SOCKET, 0, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cr_expect_eq(judge(cases[i].peer, "", CONTROL_ANYBODY), cases[i].anybody);
+        cr_expect_eq(judge(cases[i].peer, "", CONTROL_LOCAL), cases[i].local);
+        cr_expect_eq(judge(cases[i].peer, "", CONTROL_SOCKET), cases[i].socket);
+    }
+}
+
+Test(control_access, a_token_opens_what_is_local_and_never_commands, .init = begin, .timeout = 10)
+{
+    cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, GOOD, CONTROL_LOCAL), 0);
+    cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, GOOD, CONTROL_SOCKET), 403);
+    cr_expect_eq(judge(ACCEPT_FROM_MACHINE, GOOD, CONTROL_SOCKET), 403);
+    cr_expect_eq(judge(ACCEPT_FROM_MACHINE, "Authorization: Bearer wrong\r\n", CONTROL_LOCAL), 0);
+}
+
+Test(control_access, a_wrong_token_is_none, .init = begin, .timeout = 10)
+{
+    static const char *const wrong[] = {
+        "Authorization: Bearer s3cre\r\n",
+        "Authorization: Bearer s3crets\r\n",
+        "Authorization: Bearer S3cret\r\n",
+        "Authorization: Bearer \r\n",
+        "Authorization: Bearer\r\n",
+        "Authorization: Basic s3cret\r\n",
+        "Authorization: s3cret\r\n",
+        "Authorization: Bearers3cret\r\n",
+        "Authorization: Bearer s3cret x\r\n",
+        "Authorization:\r\n",
+        "Authorization: Bearer \"s3cret\"\r\n",
+        "Proxy-Authorization: Bearer s3cret\r\n",
+        GOOD GOOD,
+        "Authorization: Bearer x\r\n" GOOD,
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, wrong[i], CONTROL_LOCAL), 401, "%s", wrong[i]);
+    cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, "authorization: bearer   s3cret\r\n", CONTROL_LOCAL), 0);
+}
+
+Test(control_access, without_a_token_no_header_opens_anything, .init = begin, .timeout = 10)
+{
+    options.control_token = none;
+    cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, "", CONTROL_LOCAL), 403);
+    cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, "Authorization: Bearer \r\n", CONTROL_LOCAL), 403);
+    cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, "Authorization: Bearer\r\n", CONTROL_LOCAL), 403);
+}
