@@ -131,6 +131,13 @@ void load_options_help(FILE *file)
           file);
 }
 
+bool load_options_row(size_t index, struct load_options_row *row_r)
+{
+    if (index >= FLAGS_MAX) return false;
+    *row_r = (struct load_options_row){flags[index].name, flags[index].value, flags[index].help};
+    return true;
+}
+
 static bool read_number(const char *text, double *value_r)
 {
     char *end;

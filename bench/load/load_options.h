@@ -87,6 +87,15 @@ enum rc load_options_check(struct load_options *options, char error_r[LOAD_ERROR
 
 void load_options_help(FILE *file);
 
+/* A row of what it says, for the manual page: without a name a heading. */
+struct load_options_row {
+    const char *name; /* --rate */
+    const char *value;
+    const char *help; /* in lines that are indented */
+};
+/* False: there are fewer rows. */
+bool load_options_row(size_t index, struct load_options_row *row_r);
+
 /* ---- how the load is dealt out ---- */
 
 /* Threads have rooms of their own, unless there are fewer rooms than threads: then they share them, and the first

@@ -141,6 +141,15 @@ static bool has_bounds(const struct option_row *row)
            row->type == &option_type_power_of_two;
 }
 
+bool options_print_bounds(const struct option_row *row, FILE *out)
+{
+    if (!has_bounds(row)) return false;
+    write_bound(out, row, row->bounds.min);
+    fputs(" to ", out);
+    write_bound(out, row, row->bounds.max);
+    return true;
+}
+
 /* What it means, what may be given, and what it is if nothing is. */
 static void sample_row(FILE *out, const struct option_row *row, const char *value)
 {
@@ -148,17 +157,9 @@ static void sample_row(FILE *out, const struct option_row *row, const char *valu
     size_t bytes = 0;
     FILE *memory = open_memstream(&text, &bytes);
     if (memory == NULL) return;
-    fprintf(memory, "%s. ", row->help);
-    if (row->type == &option_type_bool)
-        fputs("yes or no", memory);
-    else
-        fputs(row->unit, memory);
-    if (has_bounds(row)) {
-        fputs(", ", memory);
-        write_bound(memory, row, row->bounds.min);
-        fputs(" to ", memory);
-        write_bound(memory, row, row->bounds.max);
-    }
+    fprintf(memory, "%s. %s", row->help, row->type == &option_type_bool ? "yes or no" : row->unit);
+    if (has_bounds(row)) fputs(", ", memory);
+    options_print_bounds(row, memory);
     if (fclose(memory) == 0) write_comment(out, text);
     free(text);
     fprintf(out, "#%s =%s%s\n", row->name, value[0] != '\0' ? " " : "", value);

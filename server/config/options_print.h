@@ -7,10 +7,14 @@
 
 #include <stdio.h>
 
+struct option_row;
+
 /* Writes what --print-config shows: a line for each value with its source behind it, as a file has them but for
  * that. */
 void options_print(const struct options *options, FILE *out);
 /* Writes what --print-sample-config shows: a file with every option in a comment, at its default. */
 void options_print_sample(FILE *out);
+/* Writes what stands there of a number's bounds: "1s to 1h". False: it is none, and nothing was written. */
+bool options_print_bounds(const struct option_row *row, FILE *out);
 /* Writes what --help shows, at most 100 columns wide. */
 void options_help(FILE *out);

@@ -43,6 +43,14 @@ static void print_libraries(FILE *out)
     fprintf(out, "           %s, glibc %s\n", webhooks_library(), gnu_get_libc_version());
 }
 
+/* As a server with certificates chooses. */
+static void print_tls(FILE *out)
+{
+    if (tls_global_init() != RC_OK) return;
+    tls_use_fast_curves();
+    fprintf(out, "TLS        %s\n", tls_libraries());
+}
+
 static void print_kernel(FILE *out)
 {
     char line[1024];
@@ -95,6 +103,7 @@ void build_info_print(FILE *out)
     fprintf(out, "ringcast %s\n", RINGCAST_VERSION);
     fprintf(out, "build      %s, %s%s\n", COMPILER, ASSERTIONS, SANITIZERS);
     print_libraries(out);
+    print_tls(out);
     print_kernel(out);
     print_limits(out);
 }
