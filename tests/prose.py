@@ -16,8 +16,8 @@ TABLES = {    # the heading in deploy/README.md: the table and the macro of its 
 }
 MANUAL = 'deploy/README.md'
 BUILT = ('build', 'node_modules')
-PROGRAMS = ('server/main.c', 'deploy/run', 'deploy/test', 'deploy/deps', 'bench/report', 'bench/compare',
-            'bench/pieces/main.c')
+PROGRAMS = ('server/main.c', 'deploy/run', 'deploy/test', 'deploy/deps', 'deploy/package', 'bench/report',
+            'bench/compare', 'bench/pieces/main.c')
 FOREIGN = {'build', 'cacert', 'install', 'preset', 'test', 'unix-socket'}    # cmake, ctest, node, curl
 
 offences = 0

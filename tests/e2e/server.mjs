@@ -51,15 +51,17 @@ export async function freePort() {
 }
 
 /* Starts the server with further arguments. Resolves once it listens; rejects, with what it wrote, when it ends before
- * that or takes too long. `port` serves to start again where an earlier server was, `binary` to start another program.
+ * that or takes too long. `port` serves to start again where an earlier server was, `binary` to start another program,
+ * with the words `before` ours.
  *   stop()    SIGTERM, resolves to { code, signal } of the exit
  *   kill()    SIGKILL, the same
  *   ended     resolves to the same once it has ended, whoever ended it
  *   stderr()  what it has written to stderr so far */
-export async function startServer(args = [], { port, binary = process.env.RINGCAST } = {}) {
+export async function startServer(args = [], { port, binary = process.env.RINGCAST, before = [] } = {}) {
   if (!binary) throw new Error('set RINGCAST to the absolute path of the server binary');
   const listenPort = port ?? await freePort();
-  const child = spawn(binary, ['--listen', `127.0.0.1:${listenPort}`, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(binary, [...before, '--listen', `127.0.0.1:${listenPort}`, ...args],
+    { stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   const ended = new Promise((resolve) => {
     child.once('exit', (code, signal) => {
