@@ -1,0 +1,151 @@
+/* tests/e2e/proxies.test.mjs - the configurations of deploy/proxy, each run by Debian's program: rooms, channels and
+ * the HTTP API over wss and https. Nothing in them is changed but addresses and the paths of certificates. */
+
+import assert from 'node:assert/strict';
+import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { dirname, join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { APP, appArgs, backend, listen, Peer, pusherClient, subscribe } from './channels.mjs';
+import { chat } from './chat.mjs';
+import { run } from './run.mjs';
+import { freePort } from './server.mjs';
+import { serverTest, until } from './support.mjs';
+import { ca, curl, ECDSA, folder, openssl, Tool, trustAuthority } from './tls.mjs';
+
+trustAuthority();
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+const UNPACKED = join(ROOT, 'build/test-services');    /* deploy/deps says why */
+const LIBRARIES = `${UNPACKED}/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+
+const shipped = (name) => readFileSync(join(ROOT, 'deploy/proxy', name), 'utf8');
+
+function write(name, text) {
+  const path = join(folder, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  return path;
+}
+
+/* Replaces what has to be there. */
+function replaced(text, changes) {
+  for (const [from, to] of changes) {
+    assert.match(text, new RegExp(from, 'm'));
+    text = text.replaceAll(new RegExp(from, 'gm'), () => to);
+  }
+  return text;
+}
+
+function programOf(name) {
+  const folders = [...process.env.PATH.split(':'), '/usr/sbin', `${UNPACKED}/usr/sbin`, `${UNPACKED}/usr/bin`];
+  const found = folders.map((path) => join(path, name)).find((path) => {
+    try { accessSync(path, constants.X_OK); return true; } catch { return false; }
+  });
+  if (!found) throw new Error(`there is no ${name}: deploy/deps --test gets it`);
+  return found;
+}
+
+function start(name, ...args) {
+  const home = join(folder, 'home');
+  return new Tool('env', [`LD_LIBRARY_PATH=${LIBRARIES}`, `XDG_DATA_HOME=${home}`, `XDG_CONFIG_HOME=${home}`,
+    programOf(name), ...args]);
+}
+
+/* ---- the three: at = { port, plainPort, serverPort } ---- */
+
+function nginx(at) {
+  const site = write('nginx/site.conf', replaced(shipped('nginx.conf'), [
+    [/^ *listen \[::\]:.*\n/, ''], [/listen 80;/, `listen 127.0.0.1:${at.plainPort};`],
+    [/listen 443 ssl;/, `listen 127.0.0.1:${at.port} ssl;`], [/127\.0\.0\.1:8080/, `127.0.0.1:${at.serverPort}`],
+    [/\/etc\/letsencrypt\/live\/chat\.example\.com\/fullchain\.pem/, ECDSA.cert],
+    [/\/etc\/letsencrypt\/live\/chat\.example\.com\/privkey\.pem/, ECDSA.key],
+    [/chat\.example\.com/, 'localhost'],
+  ]));
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((kind) => `${kind}_temp_path ${folder}/nginx/${kind};`).join(' ');
+  const main = write('nginx/nginx.conf', `daemon off; master_process off; pid ${folder}/nginx/pid; error_log stderr;
+    events { worker_connections 1024; } http { access_log off; ${temporary} include ${site}; }`);
+  return start('nginx', '-c', main);
+}
+
+function haproxy(at) {
+  const pem = write('haproxy/all.pem', readFileSync(ECDSA.cert, 'utf8') + readFileSync(ECDSA.key, 'utf8'));
+  const file = write('haproxy/haproxy.cfg', replaced(shipped('haproxy.cfg'), [
+    [/bind :80$/, `bind 127.0.0.1:${at.plainPort}`], [/bind :443/, `bind 127.0.0.1:${at.port}`],
+    [/crt \S+/, `crt ${pem}`], [/server ringcast1 127\.0\.0\.1:8080/, `server ringcast1 127.0.0.1:${at.serverPort}`],
+    [/^ *maxconn 40000$/, ''],    /* it wants as many descriptors */
+  ]));
+  return start('haproxy', '-db', '-f', file);
+}
+
+function caddy(at) {
+  const file = write('caddy/Caddyfile', `{\n\tadmin off\n\tauto_https disable_redirects\n}\n${
+    replaced(shipped('Caddyfile'), [
+      [/^chat\.example\.com \{$/, `localhost:${at.port}, 127.0.0.1:${at.port} {\n\ttls ${ECDSA.cert} ${ECDSA.key}`],
+      [/reverse_proxy 127\.0\.0\.1:8080/, `reverse_proxy 127.0.0.1:${at.serverPort}`],
+    ])}`);
+  return start('caddy', 'run', '--adapter', 'caddyfile', '--config', file);
+}
+
+/* ---- what they carry ---- */
+
+function isOpen(port) {
+  return new Promise((done) => {
+    const socket = net.connect(port, '127.0.0.1', () => { socket.destroy(); done(true); });
+    socket.on('error', () => done(false));
+  });
+}
+
+async function begun(proxy, at) {
+  let hasEnded = false;
+  proxy.ended.then(() => { hasEnded = true; });
+  await until(async () => hasEnded || isOpen(at.port), 'the proxy').catch(() => {});
+  assert.ok(!hasEnded && await isOpen(at.port), proxy.output);
+}
+
+async function channelsThrough(secure) {
+  const client = pusherClient(secure);
+  const heard = listen(await subscribe(client, 'private-news'), 'ev');
+  await backend(secure).trigger('private-news', 'ev', { text: 'x'.repeat(9000) });
+  assert.equal((await heard.next()).text.length, 9000);
+  const channels = await (await backend(secure).get({ path: '/channels' })).json();
+  assert.deepEqual(Object.keys(channels.channels), ['private-news']);
+}
+
+for (const [name, proxyOf] of Object.entries({ nginx, haproxy, caddy })) {
+  serverTest(`${name}: rooms, channels and the HTTP API`, appArgs('tls_only=yes'), async (server) => {
+    const at = { port: await freePort(), plainPort: await freePort(), serverPort: server.port };
+    const proxy = proxyOf(at);
+    await begun(proxy, at);
+    const url = `https://127.0.0.1:${at.port}`, authority = openssl('x509', '-in', ca.cert);
+    const secure = { ...server, port: at.port, url, ca: authority };
+    await until(async () => /^HTTP\/[\d.]+ 200/.test((await curl(secure, '/up')).output), `/up through ${name}`);
+    await chat(`wss://127.0.0.1:${at.port}/room/a`, { ca: secure.ca, servername: 'localhost' });
+    await channelsThrough(secure);
+    assert.equal((await Peer.refused(server, `/app/${APP.key}?protocol=7`)).code, 4000, 'not through the proxy');
+    if (name !== 'caddy') {
+      const { status, headers } = await fetch(`http://localhost:${at.plainPort}/x`, { redirect: 'manual' });
+      assert.equal(status, 301);
+      assert.match(headers.get('location'), /^https:\/\/localhost/);
+    }
+    proxy.child.kill('SIGTERM');
+    await proxy.done();
+  });
+}
+
+test('what they wait for is longer than the silence that ringcast allows, and they drop connections before it does',
+  async () => {
+    const sample = (await run(['--print-sample-config'])).stdout;
+    const secondsOf = (option) => Number(new RegExp(`^#${option} = (\\d+)s$`, 'm').exec(sample)[1]);
+    const silence = secondsOf('ping_ms') * 1.1 + secondsOf('pong_ms_max'), kept = secondsOf('keep_alive_ms');
+    const all = [
+      ['nginx.conf', /proxy_read_timeout (\d+)s;/, /keepalive_timeout (\d+)s;/],
+      ['haproxy.cfg', /timeout tunnel +(\d+)s/, /timeout http-keep-alive +(\d+)s/],
+      ['Caddyfile', undefined, /keepalive (\d+)s/],
+    ];
+    for (const [name, idle, keeps] of all) {
+      if (idle) assert.ok(Number(idle.exec(shipped(name))[1]) > silence, name);
+      assert.ok(Number(keeps.exec(shipped(name))[1]) < kept, name);
+    }
+  });
