@@ -82,6 +82,7 @@ describe('the server', () => {
 
   liveTest('signs in, and sends to the user', [], async (server) => {
     const user_data = '{"id":"u1"}';
+    await backend(server).terminateUserConnections('u1');    /* who is not there yet is not kept out */
     const client = liveClient(server, 'u1', {
       signIn: async ({ socketId }) => ({ auth: userAuth(socketId, user_data), user_data }),
     });
@@ -95,7 +96,6 @@ describe('the server', () => {
     }
     await assert.rejects(client.user.publish('client-a', ''), { name: 'RingcastError' });
     await assert.rejects(client.user.history(), { code: 404 });
-    await backend(server).terminateUserConnections('u1');
     await until(() => client.user.state === 'subscribed', 'the channel of the user');
     await backend(server).terminateUserConnections('u1');
     assert.equal((await stateOf(client, 'failed')).code, 4009);
