@@ -17,6 +17,7 @@ enum {
     ALERT_BYTES = 2,    /* level, number */
     MESSAGE_HEADER = 4, /* type, length */
     CLIENT_HELLO = 1,
+    CLIENT_HELLO_BYTES_MAX = TLS_RECORD_BYTES_MAX, /* in a handshake mbedTLS takes no longer one either */
     KEY_UPDATE = 24,
 };
 
@@ -135,6 +136,7 @@ static enum tls_fault take_message_12(struct tls *tls, const uint8_t *bytes, siz
         if (tls->message_have < MESSAGE_HEADER) continue;
         tls->message_have = 0;
         tls->skip = (uint32_t)tls->message[1] << 16 | (uint32_t)tls->message[2] << 8 | tls->message[3];
+        if (tls->skip > CLIENT_HELLO_BYTES_MAX) return TLS_FAULT_MALFORMED;
         enum tls_fault fault = refuse_renegotiation(tls);
         if (fault != TLS_FAULT_NONE) return fault;
     }

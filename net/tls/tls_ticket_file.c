@@ -70,12 +70,15 @@ enum rc tls_ticket_keys_read(const char *name, struct tls_ticket_key given_r[TLS
     struct tls_reason reason = {reason_r, reason_size};
     size_t bytes = 0;
     *count_r = 0;
-    unsigned char *text = malloc(FILE_BYTES_MAX);
+    unsigned char *text = malloc(FILE_BYTES_MAX + 1);
     if (text == NULL) return tls_refuse_memory(reason, name);
-    enum rc rc = tls_file_read(name, text, FILE_BYTES_MAX, &bytes, reason);
+    enum rc rc = tls_file_read(name, text, FILE_BYTES_MAX + 1, &bytes, reason);
+    if (bytes > FILE_BYTES_MAX)
+        rc = tls_refuse(reason, RC_EINVAL, "%s is longer than %d KB, and so no file of keys for tickets.", name,
+                        FILE_BYTES_MAX / 1024);
     if (rc == RC_OK) rc = parse(name, (const char *)text, bytes, given_r, count_r, reason);
     if (rc != RC_OK) mbedtls_platform_zeroize(given_r, TLS_TICKET_KEYS_MAX * sizeof given_r[0]);
-    mbedtls_platform_zeroize(text, FILE_BYTES_MAX);
+    mbedtls_platform_zeroize(text, FILE_BYTES_MAX + 1);
     free(text);
     return rc;
 }

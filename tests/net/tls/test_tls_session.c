@@ -506,6 +506,9 @@ Test(tls_session, other_messages_of_1_2_end_it, .timeout = 10)
         tls_peer_say(&peer, TLS_CONTENT_HANDSHAKE, (const uint8_t[]){types[i], 0, 0, 1, 0}, 5);
         expect_end(10, "unexpected message", "type");
     }
+    tls_peer_open(&peer, false, AEAD_AES_128_GCM); /* a ClientHello that would be passed over for megabytes */
+    tls_peer_say(&peer, TLS_CONTENT_HANDSHAKE, (const uint8_t[]){1, 0, 0x40, 1}, 4);
+    expect_end(50, "a message cannot be decoded", "16385 bytes");
 }
 
 /* ---- without end ---- */

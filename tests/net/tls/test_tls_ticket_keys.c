@@ -1,5 +1,5 @@
 /* tests/net/tls/test_tls_ticket_keys.c - ticket keys that are given: sessions go on at whoever has them, as long as
- * they stand in the file; and files that are none. Linked with --wrap=mbedtls_ms_time, for mbedTLS is static here. */
+ * they stand in the file; and files that are none. Linked with --wrap, for mbedTLS is static here. */
 #include "net/tls/tls_ticket_keys.h"
 
 #include "tests/support/tls_server.h"
@@ -216,6 +216,12 @@ Test(tls_ticket_keys, a_file_that_is_none_is_refused_by_name_and_line, .timeout 
         cr_expect_not_null(strstr(reason, name), "%s", reason);
         cr_expect_null(strstr(reason, "secret"), "what may be a key is not shown");
     }
+    static char padded[64 * 1024 + 2] = KEY "\n"; /* one byte more than is read: a key may have been cut */
+    memset(padded + strlen(padded), '\n', sizeof padded - 1 - strlen(padded));
+    cr_expect_eq(tls_ticket_keys_read(made_file(padded), given, &count, reason, sizeof reason), RC_EINVAL);
+    cr_expect_not_null(strstr(reason, "is longer than 64 KB"), "%s", reason);
+    padded[sizeof padded - 2] = '\0';
+    cr_expect_eq(tls_ticket_keys_read(made_file(padded), given, &count, reason, sizeof reason), RC_OK);
     cr_expect_eq(tls_ticket_keys_read("/nowhere", given, &count, reason, sizeof reason), RC_ENOENT);
     cr_expect_not_null(strstr(reason, "/nowhere cannot be read"));
     cr_expect_eq(tls_ticket_keys_read("/dev/null", given, &count, reason, sizeof reason), RC_EINVAL);
