@@ -1,5 +1,6 @@
 /* tests/net/tls/test_tls_context.c - what contexts decide: the certificate for a name, whether a client has to show
  * one, and whose sessions are taken up again. */
+#include "net/tls/tls_shared.h"
 #include "tests/support/tls_server.h"
 
 #include <criterion/criterion.h>
@@ -181,6 +182,17 @@ Test(tls_context, a_chain_that_can_be_sent_is_taken_and_no_longer_one, .timeout 
 
 /* ---- client certificates ---- */
 
+/* A record each way, which only opens if both ends count alike. */
+static void expect_talk(struct tls_link *link, const char *row)
+{
+    cr_assert_eq(tls_client_write(link->client, (const uint8_t *)"hello", 5), 5, "%s", row);
+    tls_link_run(link);
+    cr_assert_eq(link->heard.count, 5, "%s", row);
+    cr_assert_eq(tls_link_write(link, (const uint8_t *)"hi", 2), TLS_OK, "%s", row);
+    tls_link_run(link);
+    cr_assert_eq(link->client_heard.count, 2, "%s", row);
+}
+
 Test(tls_context, a_client_has_to_show_a_good_certificate, .timeout = 30)
 {
     static struct made_certificate clients, others, good, expired, foreign;
@@ -213,6 +225,7 @@ Test(tls_context, a_client_has_to_show_a_good_certificate, .timeout = 30)
             link.step = i == 0 ? 1 : 0;
             tls_link_run(&link);
             cr_expect_eq(link.result, i == 0 ? TLS_OK : TLS_BROKEN, "%u %zu", version, i);
+            if (i == 0) expect_talk(&link, "with a client's certificate");
             cr_expect_str_eq(tls_reason(link.tls), rows[i].reason);
             cr_expect_eq(tls_is_open(link.tls), i == 0);
             cr_expect_eq(link.client_error, i == 0 ? 0 : MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE, "%u %zu", version, i);
@@ -302,6 +315,68 @@ Test(tls_context, a_ticket_comes_with_the_handshake, .timeout = 30)
     cr_expect_eq(link.client->tickets, 1);
     cr_expect_eq(tls_link_write(&link, (const uint8_t *)"x", 1), TLS_OK);
     cr_expect_eq(link.out.count, 5 + 1 + 1 + 16, "nothing but that");
+    tls_link_close(&link);
+    tls_server_stop(&server);
+    tls_ticket_keys_free(keys);
+}
+
+/* What mbedTLS has sealed counts: tickets of TLS 1.3 are records too. Byte by byte also. */
+Test(tls_context, records_go_on_where_tickets_have_ended, .timeout = 60)
+{
+    static const uint16_t counts[] = {0, 1, 2, 4};
+    cr_assert_eq(tls_global_init(), RC_OK);
+    struct tls_ticket_keys *keys = tls_ticket_keys_new(100);
+    tls_server_start(&server, MADE_P256, keys, NULL);
+    for (size_t i = 0; i < 2 * sizeof counts / sizeof counts[0]; i++) {
+        struct tls_link link;
+        mbedtls_ssl_session session;
+        mbedtls_ssl_session_init(&session);
+        mbedtls_ssl_conf_new_session_tickets(&server.context->config, counts[i / 2]);
+        tls_link_open(&link, server.context, tls_server_wish(&server, 13));
+        link.step = i % 2;
+        cr_assert(tls_link_shake(&link));
+        cr_expect_eq(link.client->tickets, counts[i / 2]);
+        expect_talk(&link, "full");
+        if (counts[i / 2] > 0) {
+            session = link.client->session;
+            mbedtls_ssl_session_init(&link.client->session);
+        }
+        tls_link_close(&link);
+        if (counts[i / 2] == 0) continue;
+        struct tls_client_wish wish = tls_server_wish(&server, 13);
+        wish.session = &session;
+        tls_link_open(&link, server.context, wish);
+        link.step = i % 2;
+        cr_assert(tls_link_shake(&link));
+        cr_expect(tls_is_resumed(link.tls));
+        expect_talk(&link, "resumed");
+        tls_link_close(&link);
+        mbedtls_ssl_session_free(&session);
+    }
+    tls_server_stop(&server);
+    tls_ticket_keys_free(keys);
+}
+
+/* RFC 8446 4.1.4: the client's key is on a curve that is not spoken here, and it is asked for another. */
+Test(tls_context, records_go_on_after_a_hello_retry_request, .timeout = 30)
+{
+    static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP521R1, MBEDTLS_SSL_IANA_TLS_GROUP_X25519, 0};
+    /* SHA-256 of "HelloRetryRequest", which such a ServerHello has in the place of its random: RFC 8446 4.1.3 */
+    static const uint8_t retry[] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11};
+    cr_assert_eq(tls_global_init(), RC_OK);
+    struct tls_ticket_keys *keys = tls_ticket_keys_new(100);
+    tls_server_start(&server, MADE_P256, keys, NULL);
+    struct tls_link link;
+    struct tls_client_wish wish = tls_server_wish(&server, 13);
+    wish.groups = groups;
+    tls_link_open(&link, server.context, wish);
+    tls_client_handshake(link.client);
+    tls_link_feed(&link, link.client->out.at, link.client->out.count);
+    tls_client_taken(link.client, link.client->out.count);
+    cr_assert_not_null(memmem(link.out.at, link.out.count, retry, sizeof retry), "it was asked for another");
+    cr_assert(tls_link_shake(&link));
+    cr_expect(!tls_is_resumed(link.tls));
+    expect_talk(&link, "after a HelloRetryRequest");
     tls_link_close(&link);
     tls_server_stop(&server);
     tls_ticket_keys_free(keys);
