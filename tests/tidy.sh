@@ -54,7 +54,8 @@ function check_include() {
     only("^(mbedtls|psa)/", "^net/", "net/")
     only("^mbedtls/(ssl|x509|pk)[^/]*\\.h$", "^net/tls/", "net/tls/")
     only("^(nettle/|gmp\\.h$)", "^net/tls/", "net/tls/")
-    only("^net/tls/(aead|tls_(certificate|curve|error|fault|file|keys|record|session|shake|shared|tickets)\\.)",
+    only("^net/tls/(aead|gmp_(memory|number)\\.)", "^net/tls/", "net/tls/")
+    only("^net/tls/tls_(certificate|curve|error|fault|file|hash|keys|record|session|shake|shared|sign|tickets)\\.",
         "^net/tls/", "net/tls/")
     only("^llhttp\\.h$", "^net/http\\.", "net/http.*")
     only("^sqlite3[^/]*\\.h$", "^server/store/", "server/store/")

@@ -4,8 +4,10 @@
 
 #include "net/tls/aead.h"
 #include "net/tls/tls_curve.h"
+#include "net/tls/tls_hash.h"
 #include "net/tls/tls_session.h"
 #include "net/tls/tls_shake.h"
+#include "net/tls/tls_sign.h"
 
 #include <assert.h>
 #include <mbedtls/platform_util.h>
@@ -24,11 +26,14 @@ enum rc tls_global_init(void)
 {
     psa_status_t status = psa_crypto_init();
     if (status == PSA_ERROR_INSUFFICIENT_MEMORY) return RC_ENOMEM;
-    return status == PSA_SUCCESS ? aead_global_init() : RC_EKERNEL;
+    if (status != PSA_SUCCESS) return RC_EKERNEL;
+    tls_hash_begin();
+    return aead_global_init();
 }
 
 bool tls_use_fast_curves(void)
 {
+    tls_sign_begin();
     return tls_curve_begin();
 }
 
@@ -189,11 +194,17 @@ const char *tls_library(void)
     return MBEDTLS_VERSION_STRING_FULL;
 }
 
+static const char *library(bool is_nettle)
+{
+    return is_nettle ? "nettle" : "mbedTLS";
+}
+
 const char *tls_libraries(void)
 {
-    static _Thread_local char text[192];
+    static _Thread_local char text[256];
     size_t count =
-        (size_t)snprintf(text, sizeof text, "X25519 and P-256 by %s", tls_curve_is_used() ? "nettle" : "mbedTLS");
+        (size_t)snprintf(text, sizeof text, "X25519 and P-256 by %s, ECDSA on P-256 by %s, SHA-256 by %s",
+                         library(tls_curve_is_used()), library(tls_sign_is_used()), library(tls_hash_is_used()));
     for (enum aead_kind kind = 0; kind < AEAD_KINDS_MAX; kind++) {
         count +=
             (size_t)snprintf(text + count, sizeof text - count, ", %s by %s", aead_name(kind), aead_library(kind));

@@ -33,10 +33,12 @@ struct tls;
 /* The library and its version: "Mbed TLS 3.6.6"; static. */
 const char *tls_library(void);
 
-/* Main thread, before any other call. RC_ENOMEM, or RC_EKERNEL: no entropy, or no library computes rightly here. */
+/* Main thread, before any other call; settles on libraries for records and SHA-256 (see net/tls/aead.h and
+ * net/tls/tls_hash.h). RC_ENOMEM, or RC_EKERNEL: no entropy, or no library computes rightly here. */
 enum rc tls_global_init(void);
-/* Main thread, once, after that and before there are contexts: lets nettle multiply on X25519 and P-256 (see
- * net/tls/tls_curve.h). False: it cannot, and mbedTLS does as before, only slower. */
+/* Main thread, once, after that and before there are contexts: lets nettle multiply on X25519 and P-256, and sign on
+ * P-256 (see net/tls/tls_curve.h and net/tls/tls_sign.h). False: it cannot multiply, and mbedTLS does as before, only
+ * slower. */
 bool tls_use_fast_curves(void);
 bool tls_has_fast_curves(void);
 /* For logs, after these: which library does what, in a few words; until the next call in this thread. */

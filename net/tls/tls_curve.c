@@ -1,11 +1,10 @@
-/* net/tls/tls_curve.c - mbedTLS' numbers to hogweed's and back.
- *
- * hogweed allocates through GMP, which gives memory back unwiped and ends the process when there is none. While it
- * multiplies, a block on our stack is all its memory, and is wiped at the end. */
+/* net/tls/tls_curve.c - mbedTLS' numbers to hogweed's and back. */
 #include "net/tls/tls_curve.h"
 
+#include "net/tls/gmp_memory.h"
+#include "net/tls/gmp_number.h"
+
 #include <dlfcn.h>
-#include <gmp.h>
 #include <mbedtls/ecdh.h>
 #include <mbedtls/ecp.h>
 #include <mbedtls/platform_util.h>
@@ -13,7 +12,6 @@
 #include <nettle/curve25519.h>
 #include <nettle/ecc-curve.h>
 #include <nettle/ecc.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef int rng_call(void *, unsigned char *, size_t);
@@ -31,58 +29,12 @@ multiply_call __wrap_mbedtls_ecp_mul;
 multiply_restartable_call __wrap_mbedtls_ecp_mul_restartable;
 
 enum {
-    NUMBER_BYTES = 32,
+    NUMBER_BYTES = GMP_NUMBER_BYTES,
     POINT_BYTES = 1 + 2 * NUMBER_BYTES, /* uncompressed, SEC 1 2.3.3 */
-    ARENA_BYTES = 16 * 1024,            /* hogweed takes 3 KB */
-    ARENA_ALIGNMENT = 16,
 };
 
 static bool is_used;
 static _Thread_local uint64_t count;
-
-/* ---- memory ---- */
-
-struct arena {
-    uint8_t *at;
-    size_t used;
-};
-
-static _Thread_local struct arena *arena; /* NULL: nothing is multiplied */
-
-static bool is_in_arena(const void *memory)
-{
-    return arena != NULL && (uintptr_t)memory - (uintptr_t)arena->at < ARENA_BYTES;
-}
-
-/* Who had GMP's memory before us: its own, which end the program when there is none, or those of another library in it
- * (libcurl brings GnuTLS, which wipes). */
-static void *(*former_allocate)(size_t bytes);
-static void *(*former_reallocate)(void *memory, size_t old_bytes, size_t bytes);
-static void (*former_release)(void *memory, size_t bytes);
-
-static void *allocate(size_t bytes)
-{
-    size_t room = (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
-    if (arena == NULL || room > ARENA_BYTES - arena->used) return former_allocate(bytes);
-    void *memory = arena->at + arena->used;
-    arena->used += room;
-    return memory;
-}
-
-static void *reallocate(void *memory, size_t old_bytes, size_t bytes)
-{
-    if (!is_in_arena(memory)) return former_reallocate(memory, old_bytes, bytes);
-    void *larger = allocate(bytes);
-    memcpy(larger, memory, old_bytes < bytes ? old_bytes : bytes);
-    return larger;
-}
-
-static void release(void *memory, size_t bytes)
-{
-    if (is_in_arena(memory)) return;
-    if (arena != NULL) explicit_bzero(memory, bytes); /* what found no room there is as secret */
-    former_release(memory, bytes);
-}
 
 /* ---- X25519, RFC 7748 ---- */
 
@@ -95,34 +47,20 @@ static int multiply_25519(mbedtls_ecp_group *group, mbedtls_ecp_point *product, 
     int error = mbedtls_mpi_write_binary_le(scalar, n, sizeof n);
     if (error == 0)
         error = mbedtls_ecp_point_write_binary(group, point, MBEDTLS_ECP_PF_UNCOMPRESSED, &u_count, u, sizeof u);
-    if (error != 0) return error;
-    if (memcmp(u, nine, sizeof u) == 0) {
+    if (error == 0 && memcmp(u, nine, sizeof u) == 0) {
         curve25519_mul_g(r, n);
-    } else {
+    } else if (error == 0) {
         curve25519_mul(r, n, u);
     }
     /* RFC 7748 6.1: of a point of small order; mbedTLS has refused those. */
-    error = memcmp(r, zero, sizeof r) == 0 ? MBEDTLS_ERR_ECP_INVALID_KEY
-                                           : mbedtls_ecp_point_read_binary(group, product, r, sizeof r);
+    if (error == 0 && memcmp(r, zero, sizeof r) == 0) error = MBEDTLS_ERR_ECP_INVALID_KEY;
+    if (error == 0) error = mbedtls_ecp_point_read_binary(group, product, r, sizeof r);
     mbedtls_platform_zeroize(n, sizeof n);
     mbedtls_platform_zeroize(r, sizeof r);
     return error;
 }
 
 /* ---- P-256 ---- */
-
-static void import(mpz_t number, const uint8_t bytes[NUMBER_BYTES])
-{
-    mpz_init2(number, NUMBER_BYTES * 8);
-    mpz_import(number, NUMBER_BYTES, 1, 1, 1, 0, bytes);
-}
-
-static void export(const mpz_t number, uint8_t bytes_r[NUMBER_BYTES])
-{
-    size_t bytes = (mpz_sizeinbase(number, 2) + 7) / 8;
-    memset(bytes_r, 0, NUMBER_BYTES);
-    mpz_export(bytes_r + NUMBER_BYTES - bytes, NULL, 1, 1, 1, 0, number);
-}
 
 /* `point` NULL: the generator. In and out as SEC 1 has them. False: a number is out of range. */
 static bool multiply_bytes(uint8_t product_r[POINT_BYTES], const uint8_t scalar[NUMBER_BYTES],
@@ -135,22 +73,22 @@ static bool multiply_bytes(uint8_t product_r[POINT_BYTES], const uint8_t scalar[
     ecc_scalar_init(&n, curve);
     ecc_point_init(&p, curve);
     ecc_point_init(&r, curve);
-    import(number, scalar);
+    gmp_number_import(number, scalar);
     bool is_good = ecc_scalar_set(&n, number) != 0;
     if (point == NULL) {
         mpz_inits(x, y, NULL);
         if (is_good) ecc_point_mul_g(&r, &n);
     } else {
-        import(x, point + 1);
-        import(y, point + 1 + NUMBER_BYTES);
+        gmp_number_import(x, point + 1);
+        gmp_number_import(y, point + 1 + NUMBER_BYTES);
         is_good = is_good && ecc_point_set(&p, x, y) != 0;
         if (is_good) ecc_point_mul(&r, &n, &p);
     }
     if (is_good) {
         ecc_point_get(&r, x, y);
         product_r[0] = 4;
-        export(x, product_r + 1);
-        export(y, product_r + 1 + NUMBER_BYTES);
+        gmp_number_export(x, product_r + 1);
+        gmp_number_export(y, product_r + 1 + NUMBER_BYTES);
     }
     mpz_clears(number, x, y, NULL);
     ecc_point_clear(&r);
@@ -186,17 +124,16 @@ static bool is_ours(const mbedtls_ecp_group *group)
 static int multiply(mbedtls_ecp_group *group, mbedtls_ecp_point *product, const mbedtls_mpi *scalar,
                     const mbedtls_ecp_point *point)
 {
-    uint8_t memory[ARENA_BYTES];
-    struct arena block = {.at = memory};
+    struct gmp_memory memory;
     int error = mbedtls_ecp_check_privkey(group, scalar);
     if (error == 0) error = mbedtls_ecp_check_pubkey(group, point);
     if (error != 0) return error;
     count++;
-    arena = &block;
+    memory.used = 0;
+    gmp_memory_enter(&memory);
     error = group->id == MBEDTLS_ECP_DP_CURVE25519 ? multiply_25519(group, product, scalar, point)
                                                    : multiply_256(group, product, scalar, point);
-    mbedtls_platform_zeroize(memory, block.used);
-    arena = NULL;
+    gmp_memory_leave(&memory);
     return error;
 }
 
@@ -291,10 +228,7 @@ static bool is_right(const struct answer *answer)
 
 bool tls_curve_begin(void)
 {
-    if (former_allocate == NULL) {
-        mp_get_memory_functions(&former_allocate, &former_reallocate, &former_release);
-        mp_set_memory_functions(allocate, reallocate, release);
-    }
+    gmp_memory_begin();
     is_used = true;
     for (size_t i = 0; i < sizeof answers / sizeof answers[0] && is_used; i++) {
         is_used = is_right(&answers[i]);
