@@ -412,6 +412,15 @@ void ring_ask_unacked(struct ring *ring, uint32_t slot, uint32_t life)
     sqe->user_data = op_pack(OP_UNACKED, life, slot);
 }
 
+void ring_ask_peer(struct ring *ring, uint32_t slot, uint32_t life, void *address_r, uint32_t bytes)
+{
+    struct io_uring_sqe *sqe = take_sqe(ring);
+    io_uring_prep_cmd_sock(sqe, SOCKET_URING_OP_GETSOCKOPT, (int)slot, SOL_SOCKET, SO_PEERNAME, address_r,
+                           (int)bytes);
+    sqe->flags |= IOSQE_FIXED_FILE;
+    sqe->user_data = op_pack(OP_PEER, life, slot);
+}
+
 void ring_shutdown(struct ring *ring, uint32_t slot, uint32_t life)
 {
     struct io_uring_sqe *sqe = take_sqe(ring);

@@ -112,6 +112,11 @@ void ring_cancel_writable(struct ring *ring, uint32_t slot, uint32_t life);
 /* Asks how many bytes of a socket the peer has not acknowledged (SIOCOUTQ; kernel 6.7). Completes with their number, or
  * -EOPNOTSUPP. */
 void ring_ask_unacked(struct ring *ring, uint32_t slot, uint32_t life);
+/* Asks for the address at the other end of a socket (SO_PEERNAME), of as many bytes as the family of its listener has.
+ * Completes with their number, or -errno; until then `address_r`, where the kernel writes it, has to stay. */
+void ring_ask_peer(struct ring *ring, uint32_t slot, uint32_t life, void *address_r, uint32_t bytes);
+/* Does this kernel answer ring_ask_peer()? From Linux 6.7 on. Makes a throw-away ring. */
+bool ring_tells_peers(void);
 /* Sends FIN, and completes. The kernel runs it in a thread of its own (io-wq), hence for rare ends only; that thread
  * looks the slot up, so a slot closed before the completion could lead it to the next connection. */
 void ring_shutdown(struct ring *ring, uint32_t slot, uint32_t life);

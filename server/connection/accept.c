@@ -3,7 +3,8 @@
 
 #include "net/listener.h"
 #include "net/ring.h"
-#include "server/connection/connection.h"
+#include "server/connection/arrival.h"
+#include "server/connection/connection_state.h"
 #include "server/connection/door.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
@@ -25,11 +26,6 @@ static uint64_t open_now(const struct shard *shard)
 static bool is_full(const struct shard *shard)
 {
     return open_now(shard) >= shard->door->connections_max;
-}
-
-static bool is_secure(const struct shard *shard, uint32_t listener)
-{
-    return listener >= shard->door->addresses->count;
 }
 
 /* ---- where they come from ---- */
@@ -67,7 +63,8 @@ enum accept_peer accept_peer(const struct shard *shard, const struct connection 
 static void start(struct shard *shard, uint32_t listener)
 {
     assert(shard->accept.listeners[listener] >= 0 && !shard->accept.is_accepting[listener]);
-    bool one_by_one = is_secure(shard, listener) && !shard->is_draining; /* at the end all, before it closes */
+    bool one_by_one =
+        door_is_secure(shard->door, listener) && !shard->is_draining; /* at the end all, before it closes */
     if (shard->accept.from != NULL) shard->accept.from[listener] = (struct ring_peer){0};
     if (one_by_one && shard->tls.hellos.count >= ACCEPT_HELLOS_MAX) {
         shard->accept.has_unaccepted = true;
@@ -175,11 +172,11 @@ bool accept_has_stopped(const struct shard *shard)
     return true;
 }
 
-static void welcome(struct shard *shard, uint32_t slot, bool speaks_tls)
+static void welcome(struct shard *shard, uint32_t slot, uint32_t listener)
 {
     assert(slot < shard->slots_max);
     if (shard->is_draining || !is_full(shard)) { /* at the end there is room for all that have a slot */
-        connection_accepted(shard, slot, speaks_tls);
+        arrival_begin(shard, slot, listener);
         if (is_full(shard) && !shard->is_draining) {
             log_warn("connections_max reached: %llu connections are open, others wait",
                      (unsigned long long)shard->door->connections_max);
@@ -199,7 +196,7 @@ void accept_completed(struct shard *shard, const struct completion *completion)
     assert(listener < door_addresses_count(shard->door) && shard->accept.is_accepting[listener]);
     if (completion->result >= 0) {
         note_peer(shard, (uint32_t)completion->result, listener);
-        welcome(shard, (uint32_t)completion->result, is_secure(shard, listener));
+        welcome(shard, (uint32_t)completion->result, listener);
     }
     if (completion->more) return;
     shard->accept.is_accepting[listener] = false;

@@ -17,6 +17,7 @@
 #include "server/connection/flush_queue.h"
 #include "server/connection/long_answer.h"
 #include "server/connection/opening.h"
+#include "server/connection/peer.h"
 #include "server/connection/reading.h"
 #include "server/connection/secure.h"
 #include "server/shard/shard.h"
@@ -32,7 +33,8 @@
 static void enter(struct shard *shard, struct connection *connection, enum connection_state next)
 {
     static const uint16_t arrows[CONNECTION_STATES_MAX] = {
-        [CONNECTION_FREE] = 1 << CONNECTION_TLS | 1 << CONNECTION_REQUEST,
+        [CONNECTION_FREE] = 1 << CONNECTION_ARRIVING,
+        [CONNECTION_ARRIVING] = 1 << CONNECTION_TLS | 1 << CONNECTION_REQUEST | 1 << CONNECTION_REAPING,
         [CONNECTION_TLS] = 1 << CONNECTION_REQUEST | 1 << CONNECTION_LINGERING | 1 << CONNECTION_REAPING,
         [CONNECTION_REQUEST] =
             1 << CONNECTION_ANSWERING | 1 << CONNECTION_JOINING | 1 << CONNECTION_LINGERING | 1 << CONNECTION_REAPING,
@@ -69,14 +71,21 @@ void connection_accepted(struct shard *shard, uint32_t slot, bool is_secure)
     uint16_t kept_marks = shard->outboxes[slot].marks & (OUTBOX_DIRTY | OUTBOX_CROWD | OUTBOX_ASKER);
     shard->outboxes[slot] = (struct outbox){.marks = kept_marks};
     if (is_secure) shard->outboxes[slot].marks |= OUTBOX_SECURE;
-    enter(shard, connection, is_secure ? CONNECTION_TLS : CONNECTION_REQUEST);
+    enter(shard, connection, CONNECTION_ARRIVING);
     if (slot >= shard->slots_used) shard->slots_used = slot + 1;
     ck_pr_inc_64(&shard->door->connections_open);
     counter_add(&shard->counters, COUNTER_connections_accepted, 1);
     counter_add(&shard->counters, COUNTER_connections_open, 1);
+}
+
+void connection_arrived(struct shard *shard, struct connection *connection)
+{
+    assert(owner_is_me(&shard->owner));
+    assert(connection->state == CONNECTION_ARRIVING);
+    enter(shard, connection, connection->is_secure ? CONNECTION_TLS : CONNECTION_REQUEST);
     reading_start(shard, connection);
     deadline_of_request(shard, connection);
-    if (is_secure) connection->handshake_ms = shard->now_ms + shard->options->handshake_ms_max;
+    if (connection->is_secure) connection->handshake_ms = shard->now_ms + shard->options->handshake_ms_max;
 }
 
 void connection_secured(struct shard *shard, struct connection *connection)
@@ -443,6 +452,7 @@ void connection_operation_done(struct shard *shard, struct connection *connectio
     assert(owner_is_me(&shard->owner));
     if (connection->state != CONNECTION_REAPING) return;
     if (connection->is_receiving || connection->is_awaiting || connection->is_shutting) return;
+    if (peer_is_asked(shard, connection)) return;
     /* Lists of slots still name it; they look at its state. */
     if (connection->is_starved || connection->is_paused || connection->is_shaking) return;
     ring_close(shard->ring, shard_slot(shard, connection));

@@ -6,8 +6,10 @@
 
 #include <stddef.h>
 
-/* A new socket in this slot, of a TLS address or of another. */
+/* FREE -> ARRIVING: a new socket in this slot, of a TLS address or of another. */
 void connection_accepted(struct shard *shard, uint32_t slot, bool is_secure);
+/* ARRIVING -> TLS or REQUEST: what it says is read from now on. */
+void connection_arrived(struct shard *shard, struct connection *connection);
 /* TLS -> REQUEST: the handshake is done. */
 void connection_secured(struct shard *shard, struct connection *connection);
 

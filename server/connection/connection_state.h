@@ -1,6 +1,6 @@
 /* server/connection/connection_state.h - what is known of one client from accept to reaped, and asked of it.
  *
- *   FREE -> [TLS ->] REQUEST -> JOINING -> OPEN -> [SETTLING ->] CLOSING -> DRAINING -> FREE
+ *   FREE -> ARRIVING -> [TLS ->] REQUEST -> JOINING -> OPEN -> [SETTLING ->] CLOSING -> DRAINING -> FREE
  * REQUEST may answer and stay (no further request is taken while its answers wait for the client to read), or ask
  * others first and be ANSWERING meanwhile, or answer for the last time and go to LINGERING, as OPEN does after a broken
  * frame; any state but FREE may enter DRAINING. What a fan-out touches of a connection is not here but in the shard's
@@ -30,6 +30,7 @@ struct tls;
 
 enum connection_state {
     CONNECTION_FREE,      /* no socket, no operation under way */
+    CONNECTION_ARRIVING,  /* nothing is read yet: the kernel is asked who it is */
     CONNECTION_TLS,       /* the handshake of TLS: what comes waits for its turn to be computed */
     CONNECTION_REQUEST,   /* HTTP: reading a request, or between two */
     CONNECTION_ANSWERING, /* a backend's request waits for other shards; what comes is held */

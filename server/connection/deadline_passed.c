@@ -152,6 +152,7 @@ void deadline_passed(struct shard *shard, struct connection *connection)
     assert(connection->state != CONNECTION_FREE && !timer_is_set(&connection->timer));
     switch (connection->state) {
     case CONNECTION_FREE:
+    case CONNECTION_ARRIVING: /* the kernel is not late */
     case CONNECTION_REAPING:
         break;
     case CONNECTION_REQUEST:

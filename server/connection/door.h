@@ -20,6 +20,7 @@ struct door {
     bool wants_peers;   /* to know where its connections come from (server/connection/accept.h) */
     uint32_t slots_max; /* of each shard behind it */
     uint64_t connections_max;
+    bool asks_peers; /* who is at the other end: somebody wants to know, and the kernel tells */
     /* Where it leads. Eats from `in` and answers a request that is complete; true: there may be more to do with what is
      * left. */
     bool (*serve)(struct shard *shard, struct connection *connection, struct bytes *in);
@@ -36,10 +37,16 @@ static inline uint32_t door_addresses_count(const struct door *door)
     return door->addresses->count + (door->tls_addresses != NULL ? door->tls_addresses->count : 0);
 }
 
+/* Does the listener speak TLS? */
+static inline bool door_is_secure(const struct door *door, uint32_t listener)
+{
+    return listener >= door->addresses->count;
+}
+
 static inline const struct address *door_address(const struct door *door, uint32_t index)
 {
-    bool is_secure = index >= door->addresses->count;
-    return is_secure ? &door->tls_addresses->items[index - door->addresses->count] : &door->addresses->items[index];
+    return door_is_secure(door, index) ? &door->tls_addresses->items[index - door->addresses->count]
+                                       : &door->addresses->items[index];
 }
 
 struct doors {

@@ -154,6 +154,7 @@ static void receive(struct shard *shard, struct connection *connection, struct b
         case CONNECTION_CLOSING: /* nothing comes behind the peer's close frame */
             step = connection->has_peer_closed ? STEP_WAIT : receive_frame(shard, connection, in);
             break;
+        case CONNECTION_ARRIVING:
         case CONNECTION_TLS:
         case CONNECTION_ANSWERING:
         case CONNECTION_JOINING:

@@ -72,6 +72,15 @@ static void look_at_ring(struct findings *findings)
         finding_fault(findings, "io_uring", rc == RC_ENOMEM ? EXIT_OTHER : EXIT_IO_URING, line);
 }
 
+static void look_at_peers(struct findings *findings)
+{
+    finding_add(findings, "clients", "", "",
+                ring_tells_peers()
+                    ? "the kernel tells where clients come from"
+                    : "the kernel does not tell where clients come from, as Linux does from 6.7 on: the "
+                      "log has - for it");
+}
+
 static uint64_t most_bytes(const struct options *options)
 {
     uint64_t each = options->tls_listen.count > 0 ? TLS_BYTES : WS_BYTES;
@@ -277,6 +286,7 @@ static void look(struct options *options, struct findings *findings)
 {
     look_at_options(options, findings);
     look_at_ring(findings);
+    look_at_peers(findings);
     if (look_at_limits(options, findings)) doctor_look_at_machine(options, "", findings);
     look_at_addresses(options, findings);
     look_at_certificates(options, findings);

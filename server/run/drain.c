@@ -19,7 +19,8 @@ static void tell(struct shard *shard, struct connection *connection)
     case CONNECTION_REQUEST:
         deadline_at_stop(shard, connection);
         break;
-    case CONNECTION_JOINING: /* they are answered first, */
+    case CONNECTION_ARRIVING: /* has its time when it begins */
+    case CONNECTION_JOINING:  /* they are answered first, */
     case CONNECTION_ANSWERING:
         break; /* for the last time */
     default:

@@ -2,8 +2,10 @@
 #include "server/run/server.h"
 
 #include "net/listener.h"
+#include "net/ring.h"
 #include "server/config/address.h"
 #include "server/config/history_rule.h"
+#include "server/connection/peer.h"
 #include "server/control/control.h"
 #include "server/http/guest.h"
 #include "server/http/request.h"
@@ -139,7 +141,7 @@ static enum rc make_shards(struct server *server, char *reason_r, size_t reason_
 enum rc server_init(struct server *server, struct options *options, uint32_t slots_max, char *reason_r,
                     size_t reason_size)
 {
-    bool has_control = options->control.count > 0;
+    bool has_control = options->control.count > 0, asks_peers = peer_is_wanted(options) && ring_tells_peers();
     *server = (struct server){
         .options = options,
         .homes_count = options->shards,
@@ -149,12 +151,14 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
                          .tls_addresses = &options->tls_listen,
                          .slots_max = slots_max,
                          .connections_max = options->connections_max,
+                         .asks_peers = asks_peers,
                          .serve = router_receive,
                          .refuse = request_refuse},
         .doors.control = {.addresses = &options->control,
                           .wants_peers = true,
                           .slots_max = CONTROL_SLOTS,
                           .connections_max = CONTROL_SLOTS - CONTROL_SLOTS / 16,
+                          .asks_peers = asks_peers,
                           .serve = control_receive,
                           .refuse = request_refuse},
     };

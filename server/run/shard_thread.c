@@ -12,6 +12,7 @@
 #include "server/connection/connection.h"
 #include "server/connection/door.h"
 #include "server/connection/flush_chunk.h"
+#include "server/connection/peer.h"
 #include "server/connection/secure_files.h"
 #include "server/home/home.h"
 #include "server/run/black_box.h"
@@ -96,6 +97,7 @@ static enum rc make_tables(struct shard *shard, uint32_t homes_count)
     shard->outboxes = memory_reserve(slots, sizeof shard->outboxes[0]);
     shard->flush.chunk = flush_chunk_new();
     if (shard->connections == NULL || shard->outboxes == NULL || shard->flush.chunk == NULL) return RC_ENOMEM;
+    if ((rc = peers_init(shard)) != RC_OK) return rc;
     if ((rc = slot_list_init(&shard->flush.dirty, slots)) != RC_OK) return rc;
     if ((rc = slot_list_init(&shard->flush.flushing, slots)) != RC_OK) return rc;
     if ((rc = slot_queue_init(&shard->crowd.queue, slots)) != RC_OK) return rc;
@@ -178,6 +180,7 @@ void shard_thread_fini(struct shard *shard)
     secure_end(shard);
     free(shard->tls.plain);
     slot_list_fini(&shard->receive.paused);
+    peers_fini(shard);
     memory_release(shard->connections, shard->slots_max, sizeof shard->connections[0]);
     memory_release(shard->outboxes, shard->slots_max, sizeof shard->outboxes[0]);
     *shard = (struct shard){.signal_descriptor = -1};

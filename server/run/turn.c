@@ -6,6 +6,7 @@
 #include "net/ring.h"
 #include "server/channel/fan_out.h"
 #include "server/connection/accept.h"
+#include "server/connection/arrival.h"
 #include "server/connection/connection.h"
 #include "server/connection/deadline_passed.h"
 #include "server/connection/flush.h"
@@ -170,6 +171,10 @@ static void take_completion(struct shard *shard, struct completion *completion)
     case OP_UNACKED:
         connection = connection_of(shard, completion);
         if (connection != NULL) deadline_measured(shard, connection, completion->result);
+        break;
+    case OP_PEER:
+        connection = connection_of(shard, completion);
+        if (connection != NULL) arrival_told(shard, connection, completion->result);
         break;
     case OP_SHUTDOWN:
         connection = connection_of(shard, completion);

@@ -34,6 +34,7 @@ struct door;
 struct doors;
 struct exchange;
 struct flush_chunk;
+struct peer;
 struct receipts;
 struct ring;
 struct ring_peer;
@@ -172,6 +173,10 @@ struct shard {
         bool is_over;           /* the listeners are closed, or will be when their ACCEPTs have ended */
         struct timer timer;     /* when to try again */
     } accept;
+
+    struct {                /* connection/ */
+        struct peer *table; /* by slot: who is at the other end; NULL: nobody wants to know */
+    } peers;
 
     bool is_draining;
     struct {           /* run/ */

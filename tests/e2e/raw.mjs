@@ -66,8 +66,8 @@ export class RawClient {
   #error = null;
   #wake = () => {};
 
-  static async connect(server, { host = '127.0.0.1', allowHalfOpen = false } = {}) {
-    const socket = net.connect({ host, port: server.port, allowHalfOpen, noDelay: true });
+  static async connect(server, { host = '127.0.0.1', localAddress, allowHalfOpen = false } = {}) {
+    const socket = net.connect({ host, localAddress, port: server.port, allowHalfOpen, noDelay: true });
     atEnd(() => socket.destroy());
     await within(once(socket, 'connect'), 'a TCP connection');
     return new RawClient(socket);

@@ -5,11 +5,13 @@
 #include "net/tls/tls.h"
 #include "server/config/options_read.h"
 #include "server/connection/accept.h"
+#include "server/connection/arrival.h"
 #include "server/connection/deadline_passed.h"
 #include "server/connection/door.h"
 #include "server/connection/flush.h"
 #include "server/connection/flush_chunk.h"
 #include "server/connection/long_answer.h"
+#include "server/connection/peer.h"
 #include "server/connection/reading.h"
 #include "server/connection/receive.h"
 #include "server/connection/secure_files.h"
@@ -50,13 +52,14 @@ static void take_completion(struct completion *completion)
 {
     struct connection *connection = NULL;
     bool is_of_one = completion->kind == OP_RECEIVE || completion->kind == OP_WRITABLE ||
-                     completion->kind == OP_SHUTDOWN || completion->kind == OP_UNACKED;
+                     completion->kind == OP_SHUTDOWN || completion->kind == OP_UNACKED || completion->kind == OP_PEER;
     if (completion->kind == OP_SIGNAL && !completion->more)
         ring_watch(case_shard->ring, case_shard->signal_descriptor);
     if (completion->kind == OP_ACCEPT) accept_completed(case_shard, completion);
     if (is_of_one) connection = connection_of(completion);
     if (connection == NULL) return;
     if (completion->kind == OP_RECEIVE) receive_completed(case_shard, connection, completion);
+    if (completion->kind == OP_PEER) arrival_told(case_shard, connection, completion->result);
     if (completion->kind == OP_UNACKED) deadline_measured(case_shard, connection, completion->result);
     if (completion->kind == OP_WRITABLE) connection->is_awaiting = false;
     if (completion->kind == OP_SHUTDOWN) connection->is_shutting = false;
@@ -171,6 +174,7 @@ static void make_shard(void)
     case_shard->answers.bytes = options.replay_bytes_max;
     case_shard->connections = memory_reserve(SLOTS, sizeof case_shard->connections[0]);
     case_shard->outboxes = memory_reserve(SLOTS, sizeof case_shard->outboxes[0]);
+    cr_assert_eq(peers_init(case_shard), RC_OK);
     case_shard->flush.chunk = flush_chunk_new();
     slot_list_init(&case_shard->flush.dirty, SLOTS);
     slot_list_init(&case_shard->flush.flushing, SLOTS);
@@ -193,6 +197,7 @@ void case_begin_secure(const char *const flags[], struct tls_files *files)
                          .tls_addresses = files != NULL ? &options.listen : NULL,
                          .slots_max = SLOTS,
                          .connections_max = options.connections_max > 0 ? options.connections_max : SLOTS,
+                         .asks_peers = peer_is_wanted(&options) && ring_tells_peers(),
                          .serve = case_serve,
                          .refuse = case_refuse};
     make_shard();
@@ -246,6 +251,7 @@ static void free_shard(void)
     slot_queue_fini(&case_shard->tls.hellos);
     secure_end(case_shard);
     free(case_shard->tls.plain);
+    peers_fini(case_shard);
     memory_release(case_shard->connections, SLOTS, sizeof case_shard->connections[0]);
     memory_release(case_shard->outboxes, SLOTS, sizeof case_shard->outboxes[0]);
     free(case_shard);
@@ -315,13 +321,29 @@ static struct connection *connection_of_socket(const struct fake_socket *socket)
     return NULL;
 }
 
-static struct fake_socket *connect_to(uint32_t listener, size_t send_buffer)
+static struct fake_socket *begin_to_connect(uint32_t listener, size_t send_buffer)
 {
     struct fake_socket *socket = fake_connect_to(case_shard->ring, listener, send_buffer);
     cr_assert_lt(sockets_count, sizeof sockets / sizeof sockets[0]);
-    sockets[sockets_count] = socket;
+    sockets[sockets_count++] = socket;
+    return socket;
+}
+
+static struct fake_socket *connect_to(uint32_t listener, size_t send_buffer)
+{
+    struct fake_socket *socket = begin_to_connect(listener, send_buffer);
     case_run();
-    connections[sockets_count++] = connection_of_socket(socket);
+    connections[sockets_count - 1] = connection_of_socket(socket);
+    return socket;
+}
+
+struct fake_socket *case_connect_from(const char *ip, uint16_t port, const char *said)
+{
+    struct fake_socket *socket = begin_to_connect(0, CASE_SEND_BUFFER);
+    fake_come_from(socket, ip, port);
+    case_write(socket, said);
+    case_run();
+    connections[sockets_count - 1] = connection_of_socket(socket);
     return socket;
 }
 

@@ -44,6 +44,8 @@ uint64_t case_counter(enum counter counter);
 
 struct fake_socket *case_connect(size_t send_buffer);
 struct fake_socket *case_connect_secure(void);
+/* From this address, and has said that when it is accepted. */
+struct fake_socket *case_connect_from(const char *ip, uint16_t port, const char *said);
 /* That of the n-th client that has connected, from 0 on; its slot may be used again. NULL: it was not let in. */
 struct connection *case_connection(uint32_t n);
 /* Connects, and has a WebSocket. */

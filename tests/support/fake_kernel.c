@@ -3,10 +3,12 @@
 #include "server/system/clock.h"
 #include "tests/support/fake_ring.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define LOOK_US 700
@@ -29,6 +31,8 @@ static pthread_mutex_t baton = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t passed = PTHREAD_COND_INITIALIZER;
 static pthread_key_t thread_ring;
 static bool has_key;
+
+static bool hides_peers;
 
 /* ---- time, chance ---- */
 
@@ -232,6 +236,15 @@ bool fake_kernel_step(uint64_t until_ms)
 
 /* ---- connections ---- */
 
+void fake_come_from(struct fake_socket *socket, const char *ip, uint16_t port)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    bool is_v4 = inet_pton(AF_INET, ip, &v4.sin_addr) == 1;
+    assert(is_v4 || inet_pton(AF_INET6, ip, &v6.sin6_addr) == 1);
+    memcpy(&socket->address, is_v4 ? (void *)&v4 : (void *)&v6, is_v4 ? sizeof v4 : sizeof v6);
+}
+
 struct fake_socket *fake_connect(struct ring *ring, size_t send_buffer)
 {
     return fake_connect_to(ring, 0, send_buffer);
@@ -243,6 +256,7 @@ struct fake_socket *fake_connect_to(struct ring *ring, uint32_t listener, size_t
     assert(socket != NULL && ring->backlog_count < sizeof ring->backlog / sizeof ring->backlog[0]);
     socket->send_buffer = send_buffer;
     socket->listener = listener;
+    fake_come_from(socket, "127.0.0.1", (uint16_t)(1024 + ring->backlog_count));
     ring->backlog[ring->backlog_count++] = socket;
     return socket;
 }
@@ -259,6 +273,16 @@ void fake_peer(struct sockaddr_storage *address_r)
     struct sockaddr_in *v4 = (struct sockaddr_in *)address_r;
     *v4 = (struct sockaddr_in){.sin_family = AF_INET};
     v4->sin_addr.s_addr = htonl(are_peers_local ? INADDR_LOOPBACK : 0xc0000201);
+}
+
+void fake_kernel_hides_peers(void)
+{
+    hides_peers = true;
+}
+
+bool ring_tells_peers(void)
+{
+    return !hides_peers;
 }
 
 /* Something that can be closed. */

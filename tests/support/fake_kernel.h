@@ -56,6 +56,10 @@ uint32_t fake_random(uint32_t below);
 struct fake_socket *fake_connect(struct ring *ring, size_t send_buffer);
 /* The same, to another of its listeners. */
 struct fake_socket *fake_connect_to(struct ring *ring, uint32_t listener, size_t send_buffer);
+/* It comes from there, in numbers, of either family; else from 127.0.0.1. Before the server takes it. */
+void fake_come_from(struct fake_socket *socket, const char *ip, uint16_t port);
+/* From now on no kernel tells who is at the other end of a socket. */
+void fake_kernel_hides_peers(void);
 void fake_socket_free(struct fake_socket *socket);
 /* Where those come from whom the server asks about, from its next question on: 192.0.2.1, or, if they are local,
  * 127.0.0.1. */

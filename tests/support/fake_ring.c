@@ -104,6 +104,7 @@ static void submit_close(struct ring *ring, struct fake_slot *slot)
 {
     (void)ring;
     assert(slot->socket != NULL && !slot->is_receiving && !slot->is_awaiting && !slot->is_shutting);
+    assert(slot->peer == NULL);
     slot->socket->has_server_closed = true;
     *slot = (struct fake_slot){0};
 }
@@ -135,6 +136,12 @@ static void submit_one(struct ring *ring, const struct asked *asked)
                                                      .slot = asked->slot,
                                                      .life = asked->life,
                                                      .result = (int32_t)slot->socket->to_client.count});
+        break;
+    case OP_PEER:
+        assert(slot->socket != NULL && slot->peer == NULL);
+        slot->peer = asked->peer;
+        slot->peer_bytes = (uint32_t)asked->count;
+        slot->peer_life = asked->life;
         break;
     case OP_CANCEL:
         submit_cancel(ring, asked);
@@ -269,6 +276,11 @@ void ring_ask_unacked(struct ring *ring, uint32_t slot, uint32_t life)
     ask(ring, (struct asked){.kind = OP_UNACKED, .slot = slot, .life = life});
 }
 
+void ring_ask_peer(struct ring *ring, uint32_t slot, uint32_t life, void *address_r, uint32_t bytes)
+{
+    ask(ring, (struct asked){.kind = OP_PEER, .slot = slot, .life = life, .peer = address_r, .count = bytes});
+}
+
 void ring_shutdown(struct ring *ring, uint32_t slot, uint32_t life)
 {
     ask(ring, (struct asked){.kind = OP_SHUTDOWN, .slot = slot, .life = life});
@@ -321,7 +333,7 @@ bool fake_ring_has_events(const struct ring *ring)
         const struct fake_slot *slot = &ring->slots[i];
         if (slot->is_receiving && fake_socket_is_readable(slot->socket)) return true;
         if (slot->is_awaiting && fake_socket_is_writable(slot->socket)) return true;
-        if (slot->is_shutting) return true;
+        if (slot->is_shutting || slot->peer != NULL) return true;
     }
     return false;
 }
@@ -398,6 +410,16 @@ static void complete_shutdown(struct ring *ring, uint32_t index)
     fake_ring_complete(ring, (struct completion){.kind = OP_SHUTDOWN, .slot = index, .life = slot->shutdown_life});
 }
 
+/* The kernel answers at once; here some time later, so that whoever asked is seen to wait. */
+static void complete_peer(struct ring *ring, uint32_t index)
+{
+    struct fake_slot *slot = &ring->slots[index];
+    int32_t result = fake_socket_peer(slot->socket, slot->peer, slot->peer_bytes);
+    slot->peer = NULL;
+    fake_ring_complete(
+        ring, (struct completion){.kind = OP_PEER, .slot = index, .life = slot->peer_life, .result = result});
+}
+
 static void complete_writable(struct ring *ring, uint32_t index)
 {
     struct fake_slot *slot = &ring->slots[index];
@@ -423,6 +445,7 @@ static void complete_events(struct ring *ring)
             complete_receive(ring, index);
         }
         if (slot->is_shutting && fake_random(3) == 0) complete_shutdown(ring, index);
+        if (slot->peer != NULL && fake_random(2)) complete_peer(ring, index);
         complete_writable(ring, index);
     }
 }

@@ -11,6 +11,8 @@
 struct fake_slot {
     struct fake_socket *socket; /* NULL: free */
     bool receives_once, is_receiving, is_awaiting, is_shutting, was_sent_to;
+    void *peer; /* where its address goes; NULL: it is not asked for */
+    uint32_t peer_bytes, peer_life;
     uint32_t receive_life, writable_life, shutdown_life;
 };
 
@@ -20,6 +22,7 @@ struct asked {
     enum op_kind cancelled; /* CANCEL: of what */
     uint32_t slot, life;
     bool is_once; /* RECEIVE */
+    void *peer;   /* PEER; of `count` bytes */
     const uint8_t *bytes;
     size_t count;
 };

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,16 @@ int32_t fake_socket_send(struct fake_socket *socket, const uint8_t *bytes, size_
     if (count > room) count = room;
     pipe_put(&socket->to_client, bytes, count);
     return (int32_t)count;
+}
+
+int32_t fake_socket_peer(const struct fake_socket *socket, void *address_r, uint32_t bytes)
+{
+    uint32_t most = socket->address.ss_family == AF_INET    ? sizeof(struct sockaddr_in)
+                    : socket->address.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                            : sizeof(sa_family_t);
+    if (bytes > most) return -EINVAL;
+    memcpy(address_r, &socket->address, bytes);
+    return (int32_t)bytes;
 }
 
 bool fake_socket_is_writable(const struct fake_socket *socket)

@@ -94,6 +94,12 @@ Test(doctor, what_is_wanting_later_is_worth_a_warning)
     cr_expect_null(found(FINDING_FAULT, "", ""));
 }
 
+Test(doctor, whether_the_kernel_tells_where_clients_come_from_is_found)
+{
+    check(WORDS("--listen=127.0.0.1:0"));
+    cr_expect_not_null(found(FINDING_GOOD, "clients", "where clients come from"));
+}
+
 static void make_proc(const char *name, const char *text)
 {
     char path[200];

@@ -1,0 +1,35 @@
+/* server/connection/peer.h - who is at the other end of a connection: its client's address.
+ *
+ * In a table of its own by slot, 32 bytes each, which is there only where somebody wants to know: struct connection has
+ * no room for it. The kernel is asked when a connection is accepted, since accepts that go on and on cannot tell it.
+ * Threads: the shard's. */
+#pragma once
+
+#include "core/rc.h"
+#include "net/ip.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct connection;
+struct options;
+struct shard;
+
+/* Does anybody want to know? */
+bool peer_is_wanted(const struct options *options);
+
+/* Makes the table, if the shard's door asks for peers. RC_ENOMEM. */
+enum rc peers_init(struct shard *shard);
+void peers_fini(struct shard *shard);
+
+/* A new connection, which came in at this listener of its door. True: the kernel is asked, and peer_told() follows. */
+bool peer_ask(struct shard *shard, const struct connection *connection, uint32_t listener);
+/* The kernel has answered. */
+void peer_told(struct shard *shard, const struct connection *connection, int32_t result);
+/* Is the kernel still asked? Then the slot must not be closed. */
+bool peer_is_asked(const struct shard *shard, const struct connection *connection);
+
+/* Writes the client's address and, where it is known, its port: 192.0.2.1:49152, [2001:db8::1]:49152. "-": nobody has
+ * wanted to know, or the kernel does not tell. Returns `text_r`. */
+const char *connection_address(const struct shard *shard, const struct connection *connection,
+                               char text_r[IP_TEXT_MAX]);
