@@ -96,7 +96,7 @@ static enum rc lobby_on_open(struct shard *shard, struct connection *connection,
     char memory[ROOM_BYTES_MAX];
     struct text name;
     if (!room_name(request->path, memory, &name, refusal_r)) return RC_EINVAL;
-    enum close_reason reason = opening_judge_app(shard_app(shard, APP_OF_ROOMS), connection, request);
+    enum close_reason reason = opening_judge_app(shard, shard_app(shard, APP_OF_ROOMS), connection, request);
     if (reason != CLOSE_NONE) {
         receive_opened(shard, connection); /* a browser tells its page of closes, not of refusals */
         connection_close(shard, connection, reason);

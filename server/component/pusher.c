@@ -79,7 +79,7 @@ static enum close_reason judge(struct shard *shard, const struct connection *con
     if (key.count == 0 || memchr(key.at, '/', key.count) != NULL) return CLOSE_NO_PATH;
     struct app *app = app_of_key(&shard->options->app, key);
     if (app == NULL) return CLOSE_NO_APP;
-    enum close_reason reason = opening_judge_app(app, connection, request);
+    enum close_reason reason = opening_judge_app(shard, app, connection, request);
     if (reason == CLOSE_NONE) reason = check_version(request);
     if (reason != CLOSE_NONE) return reason;
     /* Counted first: many may come in at once, on all shards. */

@@ -10,6 +10,7 @@
 #include "core/rc.h"
 #include "server/config/app.h"
 #include "server/config/history_rule.h"
+#include "server/config/network.h"
 #include "server/config/option_value.h"
 #include "server/config/origin.h"
 

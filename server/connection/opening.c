@@ -7,21 +7,25 @@
 #include "server/config/app.h"
 #include "server/connection/component.h"
 #include "server/connection/connection_state.h"
+#include "server/connection/peer.h"
 #include "server/shard/shard.h"
 
 #include <assert.h>
 
 /* Does the client speak TLS, to us or, as it says, to a proxy in front? */
-static bool has_tls(const struct connection *connection, const struct http_request *request)
+static bool has_tls(const struct shard *shard, const struct connection *connection,
+                    const struct http_request *request)
 {
-    return connection->is_secure || text_is_nocase(http_request_header(request, "x-forwarded-proto"), "https");
+    if (connection->is_secure) return true;
+    return peer_may_forward(shard, connection) &&
+           text_is_nocase(http_request_header(request, "x-forwarded-proto"), "https");
 }
 
-enum close_reason opening_judge_app(const struct app *app, const struct connection *connection,
-                                    const struct http_request *request)
+enum close_reason opening_judge_app(const struct shard *shard, const struct app *app,
+                                    const struct connection *connection, const struct http_request *request)
 {
     if (!app->enabled) return CLOSE_APP_DISABLED;
-    return app->tls_only && !has_tls(connection, request) ? CLOSE_TLS_ONLY : CLOSE_NONE;
+    return app->tls_only && !has_tls(shard, connection, request) ? CLOSE_TLS_ONLY : CLOSE_NONE;
 }
 
 struct batch *opening_answer(struct shard *shard, const struct connection *connection)

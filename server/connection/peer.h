@@ -1,7 +1,8 @@
 /* server/connection/peer.h - who is at the other end of a connection: its client's address.
  *
- * In a table of its own by slot, 32 bytes each, which is there only where somebody wants to know: struct connection has
+ * In a table of its own by slot, 40 bytes each, which is there only where somebody wants to know: struct connection has
  * no room for it. The kernel is asked when a connection is accepted, since accepts that go on and on cannot tell it.
+ * Behind a proxy that is trusted (--trusted-proxies) the client is who its X-Forwarded-For says, with each request.
  * Threads: the shard's. */
 #pragma once
 
@@ -12,11 +13,13 @@
 #include <stdint.h>
 
 struct connection;
+struct http_request;
 struct options;
 struct shard;
 
-/* Does anybody want to know? */
+/* Does anybody want to know? Or does something rest on it, so that nothing goes without? */
 bool peer_is_wanted(const struct options *options);
+bool peer_is_needed(const struct options *options);
 
 /* Makes the table, if the shard's door asks for peers. RC_ENOMEM. */
 enum rc peers_init(struct shard *shard);
@@ -28,6 +31,13 @@ bool peer_ask(struct shard *shard, const struct connection *connection, uint32_t
 void peer_told(struct shard *shard, const struct connection *connection, int32_t result);
 /* Is the kernel still asked? Then the slot must not be closed. */
 bool peer_is_asked(const struct shard *shard, const struct connection *connection);
+
+/* A request has come, perhaps by a proxy: the client is who that says. */
+void peer_read_forwarded(struct shard *shard, const struct connection *connection,
+                         const struct http_request *request);
+/* May the other end say what it is told of a request's client, by X-Forwarded-Proto? Anybody, unless there are trusted
+ * proxies. */
+bool peer_may_forward(const struct shard *shard, const struct connection *connection);
 
 /* Writes the client's address and, where it is known, its port: 192.0.2.1:49152, [2001:db8::1]:49152. "-": nobody has
  * wanted to know, or the kernel does not tell. Returns `text_r`. */

@@ -143,7 +143,7 @@ static struct guest_refusal judge(const struct shard *shard, const struct connec
     if (!shard->http.has_guests) {
         return (struct guest_refusal){404, "Guests are off: whoever runs this server can let them in (--guests)"};
     }
-    enum close_reason reason = opening_judge_app(shard_app(shard, APP_OF_ROOMS), connection, http);
+    enum close_reason reason = opening_judge_app(shard, shard_app(shard, APP_OF_ROOMS), connection, http);
     if (reason == CLOSE_APP_DISABLED) {
         return (struct guest_refusal){403, "The guests' app, the first one, is not enabled (enabled=yes)"};
     }

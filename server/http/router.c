@@ -9,6 +9,7 @@
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
 #include "server/connection/opening.h"
+#include "server/connection/peer.h"
 #include "server/http/answer.h"
 #include "server/http/api.h"
 #include "server/http/guest.h"
@@ -96,7 +97,7 @@ static const struct web_page *find_page(const struct shard *shard, const struct 
         *refusal_r = (struct refusal){404, "Nothing is here: the chat is off (--page=no, --rooms=no)."};
         return NULL;
     }
-    enum close_reason reason = opening_judge_app(shard_app(shard, APP_OF_ROOMS), connection, request);
+    enum close_reason reason = opening_judge_app(shard, shard_app(shard, APP_OF_ROOMS), connection, request);
     if (reason == CLOSE_NONE) return page;
     *refusal_r =
         (struct refusal){403, reason == CLOSE_APP_DISABLED
@@ -132,6 +133,7 @@ static bool is_for_socket(const struct http_request *request)
 /* A request, or the head of one whose body is announced: what takes no body refuses it by its head alone. */
 static void take(struct shard *shard, struct connection *connection, const struct http_request *request)
 {
+    peer_read_forwarded(shard, connection, request);
     if (request_is_for_server(request)) {
         request_answer_for_server(shard, connection);
     } else if (is_for_socket(request)) {

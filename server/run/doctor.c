@@ -5,6 +5,7 @@
 #include "net/socket_file.h"
 #include "net/tls/tls.h"
 #include "server/config/options_read.h"
+#include "server/connection/peer.h"
 #include "server/run/certificates.h"
 #include "server/run/doctor_machine.h"
 #include "server/run/limits.h"
@@ -72,8 +73,12 @@ static void look_at_ring(struct findings *findings)
         finding_fault(findings, "io_uring", rc == RC_ENOMEM ? EXIT_OTHER : EXIT_IO_URING, line);
 }
 
-static void look_at_peers(struct findings *findings)
+static void look_at_peers(const struct options *options, struct findings *findings)
 {
+    if (peer_is_needed(options) && !ring_tells_peers()) {
+        finding_fault(findings, "clients", EXIT_OTHER, SERVER_IS_BLIND);
+        return;
+    }
     finding_add(findings, "clients", "", "",
                 ring_tells_peers()
                     ? "the kernel tells where clients come from"
@@ -286,7 +291,7 @@ static void look(struct options *options, struct findings *findings)
 {
     look_at_options(options, findings);
     look_at_ring(findings);
-    look_at_peers(findings);
+    look_at_peers(options, findings);
     if (look_at_limits(options, findings)) doctor_look_at_machine(options, "", findings);
     look_at_addresses(options, findings);
     look_at_certificates(options, findings);

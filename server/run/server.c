@@ -138,6 +138,12 @@ static enum rc make_shards(struct server *server, char *reason_r, size_t reason_
     return rc;
 }
 
+static enum rc refuse_blind(char *reason_r, size_t reason_size)
+{
+    snprintf(reason_r, reason_size, "%s", SERVER_IS_BLIND);
+    return RC_EKERNEL;
+}
+
 enum rc server_init(struct server *server, struct options *options, uint32_t slots_max, char *reason_r,
                     size_t reason_size)
 {
@@ -162,6 +168,7 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
                           .serve = control_receive,
                           .refuse = request_refuse},
     };
+    if (peer_is_needed(options) && !asks_peers) return refuse_blind(reason_r, reason_size);
     enum rc rc = claim_doors(server, reason_r, reason_size);
     if (rc == RC_OK) rc = certificates_new(&server->certificates, options, &server->counters, reason_r, reason_size);
     if (rc == RC_OK) rc = make_shards(server, reason_r, reason_size);

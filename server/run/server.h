@@ -34,6 +34,11 @@ struct server {
  * settled. The rest grows with use, within the bounds of the options. */
 uint64_t server_buffers_bytes(const struct options *options);
 
+/* Why there is no start where the kernel does not tell what peer_is_needed() wants. */
+#define SERVER_IS_BLIND                                                                                             \
+    "this kernel does not tell where clients come from, which --trusted-proxies needs: run Linux 6.7 or newer, or " \
+    "leave it out"
+
 /* Takes options->shards and options->connections_max as settled by server/run/limits.h. Every error has a sentence. */
 enum rc server_init(struct server *server, struct options *options, uint32_t slots_max, char *reason_r,
                     size_t reason_size);
