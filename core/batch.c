@@ -1,6 +1,7 @@
 /* core/batch.c - making and freeing of batches; joining them is the fan-out's business (server/channel/fan_out.c). */
 #include "core/batch.h"
 
+#include "core/counters.h"
 #include "core/message.h"
 
 #include <assert.h>
@@ -45,10 +46,19 @@ struct batch *batch_new(uint32_t count, uint64_t now_ms, uint8_t **bytes_r)
     return batch;
 }
 
+/* How long it took until the last reader had it, or had gone: by now it is sent. Low bits of two threads' clocks, of
+ * which the reader's may stand a turn behind. */
+static void measure(struct counters *counters, const struct batch *batch)
+{
+    int32_t took_us = (int32_t)((uint32_t)counters->now_us - batch->published_us);
+    histogram_record(&counters->histograms[HISTOGRAM_delivery], took_us > 0 ? (uint64_t)took_us : 0);
+}
+
 void batch_free(struct counters *counters, struct batch *batch)
 {
     assert(batch->bytes != NULL);
     assert(batch->references == 0);
+    if (batch->published_us != 0) measure(counters, batch);
     if (batch->message != NULL) message_drop(counters, batch->message);
     free(batch);
 }

@@ -18,8 +18,9 @@ struct batch {
     const uint8_t *bytes;
     uint32_t count;
     uint32_t references;
-    uint32_t frames;         /* messages in it, for the count of deliveries; 0 for answers and control frames */
-    bool is_control;         /* a ping or pong, which goes ahead of messages */
+    uint32_t frames : 31;    /* messages in it, for the count of deliveries; 0 for answers and control frames */
+    uint32_t is_control : 1; /* a ping or pong, which goes ahead of messages */
+    uint32_t published_us;   /* when its oldest message was made, see struct message; 0: not known, or no message */
     uint64_t made_ms;        /* when, on the shard's clock: how old an outbox is */
     struct message *message; /* whose frame the bytes are; NULL: they stand behind the struct, or are static */
 };

@@ -1,4 +1,5 @@
-/* core/counters.h - what a shard counts, from two tables: core/counters.def, and one counter for each close reason.
+/* core/counters.h - what a shard counts and measures, from three tables: core/counters.def, one counter for each close
+ * reason, and core/histograms.def.
  *
  * Threads:  the owner adds and subtracts, any thread reads at any time. One writer needs no atomic addition: it loads
  *           plainly and stores whole, so readers see an old value or a new one, never half of one.
@@ -9,12 +10,14 @@
 #pragma once
 
 #include "core/close_reason.h"
+#include "core/histogram.h"
+#include "core/letter.h"
 
 #include <ck_pr.h>
 #include <stdint.h>
 
 enum counter {
-#define COUNTER(name, kind, text) COUNTER_##name,
+#define COUNTER(name, ...) COUNTER_##name,
 #include "core/counters.def"
 #undef COUNTER
     COUNTER_CLOSED, /* the first of CLOSE_REASONS_MAX; see counter_of_close() */
@@ -26,9 +29,33 @@ enum counter_kind {
     COUNTER_KIND_GAUGE, /* how many there are now */
 };
 
+/* What is told of each shard, and what only of all together. */
+enum counter_scope {
+    COUNTER_SCOPE_SERVER,
+    COUNTER_SCOPE_SHARD,
+};
+
+enum counter_unit {
+    COUNTER_UNIT_NONE,
+    COUNTER_UNIT_BYTES,
+    COUNTER_UNIT_SECONDS,
+    COUNTER_UNIT_MS, /* told in seconds */
+};
+
+enum histogram_kind {
+#define HISTOGRAM(name, ...) HISTOGRAM_##name,
+#include "core/histograms.def"
+#undef HISTOGRAM
+    HISTOGRAMS_MAX
+};
+
 /* 128 bytes: processors fetch cache lines in pairs, and a neighbour's stores must not slow the owner's. */
 struct counters {
     _Alignas(128) uint64_t values[COUNTERS_MAX];
+    /* The owner's latest look at its clock, monotonic, by which messages are stamped and deliveries measured; 0: it
+     * has none. */
+    uint64_t now_us;
+    struct histogram histograms[HISTOGRAMS_MAX];
 };
 
 /* Owner. */
@@ -41,6 +68,12 @@ static inline void counter_add(struct counters *counters, enum counter counter, 
 static inline void counter_subtract(struct counters *counters, enum counter counter, uint64_t n)
 {
     ck_pr_store_64(&counters->values[counter], counters->values[counter] - n);
+}
+
+/* Owner; for a gauge that is the size of a table. */
+static inline void counter_set(struct counters *counters, enum counter counter, uint64_t n)
+{
+    ck_pr_store_64(&counters->values[counter], n);
 }
 
 /* Any thread: one shard's value. */
@@ -63,3 +96,32 @@ static inline enum counter counter_of_close(enum close_reason reason)
 const char *counter_name(enum counter counter);
 const char *counter_text(enum counter counter);
 enum counter_kind counter_kind(enum counter counter);
+
+/* How it is told in metrics: the name without what stands before and behind every one; "": it is not told. The closed_*
+ * are told as one metric with a label, whose name is theirs all. */
+struct counter_metric {
+    const char *name;
+    const char *label; /* reason="peer_gone"; NULL: none */
+    enum counter_scope scope;
+    enum counter_unit unit;
+};
+struct counter_metric counter_metric(enum counter counter);
+
+/* The rows of core/histograms.def, likewise. */
+const char *histogram_name(enum histogram_kind kind);
+const char *histogram_text(enum histogram_kind kind);
+struct counter_metric histogram_metric(enum histogram_kind kind);
+
+/* All sets of a server: those of the shards first, by index, then those of other threads.
+ * Threads: the main thread adds; any thread reads, also meanwhile. The sets outlive the readers. */
+#define COUNTER_SETS_MAX (SHARDS_MAX + 8)
+struct counter_sets {
+    const struct counters *sets[COUNTER_SETS_MAX];
+    uint32_t count; /* atomic */
+    uint32_t shards_count;
+    uint64_t begun_ms; /* when the server began to count, since 1970 */
+};
+void counter_sets_add(struct counter_sets *sets, const struct counters *counters);
+/* Over all sets. */
+uint64_t counter_sets_sum(const struct counter_sets *sets, enum counter counter);
+struct histogram counter_sets_histogram(const struct counter_sets *sets, enum histogram_kind kind);

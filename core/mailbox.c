@@ -123,6 +123,11 @@ uint32_t mailbox_waiting(const struct mailbox *mailbox)
     return mailbox->spill.count;
 }
 
+uint32_t mailbox_count(const struct mailbox *mailbox)
+{
+    return ck_ring_size(&mailbox->ring);
+}
+
 uint32_t mailbox_receive(struct mailbox *mailbox, struct letter *letters, uint32_t letters_max)
 {
     uint32_t count = 0;

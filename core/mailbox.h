@@ -31,6 +31,9 @@ uint32_t mailbox_unspill(struct mailbox *mailbox);
 /* Sender. How many letters wait in the spill list. */
 uint32_t mailbox_waiting(const struct mailbox *mailbox);
 
+/* Any thread. How many letters are in the ring; those in the spill list the sender alone can count. */
+uint32_t mailbox_count(const struct mailbox *mailbox);
+
 /* Receiver. Takes out up to letters_max letters, oldest first; returns how many. */
 uint32_t mailbox_receive(struct mailbox *mailbox, struct letter *letters, uint32_t letters_max);
 /* Receiver. Would mailbox_receive() return any? A full fence before it makes the answer safe to sleep on. */

@@ -23,6 +23,7 @@ struct message *message_new(struct counters *counters, const struct name *channe
         .references = 1,
         .channel = {.text = text, .length = channel->length, .app = channel->app, .hash = channel->hash},
         .frames = (uint8_t *)text + channel->length,
+        .made_us = (uint32_t)counters->now_us,
     };
     memcpy(message->frame_bytes, frame_bytes, sizeof message->frame_bytes);
     counter_add(counters, COUNTER_messages_live, 1);

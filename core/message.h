@@ -49,7 +49,8 @@ struct message {
     uint64_t offset;  /* its place in the channel's history; 0: it has none */
     uint64_t time_ms; /* since 1970, when it got that place */
     enum message_origin origin : 8;
-    bool is_kept; /* the last of its kind is kept by a cache channel's home */
+    bool is_kept;     /* the last of its kind is kept by a cache channel's home */
+    uint32_t made_us; /* on its maker's clock (struct counters), low bits: how long it took; 0: not known */
 };
 
 /* Makes a message for a channel with room for frames of these sizes, which the caller then writes. The caller holds

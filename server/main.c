@@ -10,6 +10,7 @@
 #include "server/config/options_print.h"
 #include "server/config/options_read.h"
 #include "server/http/guest.h"
+#include "server/metrics/metrics.h"
 #include "server/run/black_box.h"
 #include "server/run/build_info.h"
 #include "server/run/certificates.h"
@@ -277,6 +278,9 @@ int main(int argc, char **argv)
         status = finish_answer();
     } else if (options.print_sample_config) {
         options_print_sample(stdout);
+        status = finish_answer();
+    } else if (options.print_metrics) {
+        metrics_print(stdout);
         status = finish_answer();
     } else if (options.print_config) {
         options_print(&options, stdout);

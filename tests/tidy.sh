@@ -22,7 +22,8 @@ done < <(find core net server bench tests -name '*.[ch]' -empty -print0 2>/dev/n
 
 mapfile -d '' files < <(find . \( -name '.?*' -o -name build -o -name node_modules \) -prune -o -type f \
     \( -name '*.[ch]' -o -name '*.def' -o -name '*.sh' -o -name '*.py' -o -name '*.js' -o -name '*.mjs' \
-    -o -name '*.css' -o -name '*.html' -o -name CMakeLists.txt -o -path './deploy/*' ! -name '*.md' \) \
+    -o -name '*.css' -o -name '*.html' -o -name CMakeLists.txt \
+    -o -path './deploy/*' ! -name '*.md' ! -name '*.json' \) \
     -printf '%P\0' | sort -z)
 if [ "${#files[@]}" -eq 0 ]; then
     echo "tidy: no files in $PWD" >&2
@@ -110,6 +111,8 @@ function note_row(line,    macro, fields, constant) {
     split(line, fields, /[ ]*[,)][ ]*/)
     if (macro == "OPTION" || macro ~ /_SETTING$/) constant = "." fields[2]
     else if (macro == "CLOSE_REASON") constant = "CLOSE_" fields[1]
+    else if (macro == "METRIC") constant = "tell_" fields[1]
+    else if (macro == "SOKETI") constant = "COUNTER_" fields[1]
     else constant = macro "_" fields[1]
     if (macro == "OPTION") used["SECTION_" fields[3]] = 1
     row_file[constant] = FILENAME

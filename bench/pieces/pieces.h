@@ -11,5 +11,6 @@ void bench_presence(struct bench *bench);
 void bench_encode(struct bench *bench);
 void bench_fan_out(struct bench *bench);
 void bench_flush(struct bench *bench);
+void bench_metrics(struct bench *bench);
 void bench_aead(struct bench *bench);
 void bench_tls(struct bench *bench);

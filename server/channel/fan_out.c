@@ -125,7 +125,8 @@ static struct batch *join(struct shard *shard, const struct run *run, const stru
     uint8_t *to;
     struct batch *batch = batch_new(bytes, shard->now_ms, &to);
     if (batch == NULL) return NULL;
-    batch->frames = frames;
+    batch->frames = frames & INT32_MAX;
+    batch->published_us = frames > 0 ? run->messages[0]->made_us : 0;
     for (uint32_t i = 0; i < run->count; i++) {
         const struct message *message = run->messages[i];
         if (!counts_for(shard, run, message, without)) continue;
@@ -145,6 +146,7 @@ static struct batch *share(struct shard *shard, const struct run *run)
     message_hold(*only, 1);
     struct batch *batch = batch_of_message(*only, run->form, shard->now_ms);
     if (batch == NULL) message_drop(&shard->counters, *only);
+    if (batch != NULL) batch->published_us = (*only)->made_us;
     return batch;
 }
 
@@ -176,8 +178,9 @@ static uint32_t mark_excluded(struct shard *shard, const struct run *run)
     return count;
 }
 
-static void count_given(struct shard *shard, const struct batch *batch, uint64_t outboxes)
+static void count_given(struct shard *shard, struct batch *batch, uint64_t outboxes)
 {
+    if (outboxes == 0) batch->published_us = 0; /* nobody's delivery is measured */
     counter_add(&shard->counters, COUNTER_messages_delivered, batch->frames * outboxes);
     counter_add(&shard->counters, COUNTER_outbox_bytes, batch->count * outboxes);
 }

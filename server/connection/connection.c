@@ -85,7 +85,9 @@ void connection_arrived(struct shard *shard, struct connection *connection)
     enter(shard, connection, connection->is_secure ? CONNECTION_TLS : CONNECTION_REQUEST);
     reading_start(shard, connection);
     deadline_of_request(shard, connection);
-    if (connection->is_secure) connection->handshake_ms = shard->now_ms + shard->options->handshake_ms_max;
+    if (!connection->is_secure) return;
+    connection->handshake_ms = shard->now_ms + shard->options->handshake_ms_max;
+    connection->accepted_us = shard->woke_us;
 }
 
 void connection_secured(struct shard *shard, struct connection *connection)

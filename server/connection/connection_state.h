@@ -61,7 +61,8 @@ struct connection {
     struct timer timer; /* the state's deadline; OPEN: the next look at silence and outbox age */
     union {
         struct frame_reader reader; /* OPEN, CLOSING */
-        uint16_t peer_code; /* SETTLING: of the peer's close frame, 0: it had none. Nothing is read any more */
+        uint16_t peer_code;   /* SETTLING: of the peer's close frame, 0: it had none. Nothing is read any more */
+        uint64_t accepted_us; /* TLS: when it came, to see how long its handshake takes */
     };
     const struct component *component;  /* JOINING, OPEN; NULL once on_close was called */
     struct subscription *subscriptions; /* the latest first */

@@ -156,6 +156,7 @@ static void submit_chunk(struct shard *shard)
     if (chunk->count > 0 || ring_send_room(shard->ring) == 0) {
         trace_note(&shard->trace, (struct trace_event){.kind = TRACE_SENDS, .number = chunk->count});
         uint32_t failed = ring_submit_sends(shard->ring, chunk->failures);
+        shard->counters.now_us = monotonic_us(); /* of deliveries */
         for (uint32_t i = 0; i < failed; i++) {
             chunk->sends[chunk->failures[i].index].result = chunk->failures[i].result;
         }

@@ -434,11 +434,18 @@ static void receive_stopped(struct shard *shard, struct connection *connection, 
     }
 }
 
+/* The first sign of life since our ping. */
+static void note_answer(struct shard *shard, const struct connection *connection)
+{
+    histogram_record(&shard->counters.histograms[HISTOGRAM_ping], 1000 * (shard->now_ms - connection->pinged_ms));
+}
+
 void receive_completed(struct shard *shard, struct connection *connection, struct completion *completion)
 {
     assert(owner_is_me(&shard->owner));
     assert(connection->state != CONNECTION_FREE && connection->is_receiving);
     if (completion->result > 0) {
+        if (connection->state == CONNECTION_OPEN && connection_is_pinged(connection)) note_answer(shard, connection);
         connection->heard_ms = shard->now_ms;
         counter_add(&shard->counters, COUNTER_bytes_received, (uint64_t)completion->result);
         if (connection->is_secure) {

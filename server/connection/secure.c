@@ -9,6 +9,7 @@
 #include "server/connection/flush_queue.h"
 #include "server/connection/long_answer.h"
 #include "server/shard/shard.h"
+#include "server/system/clock.h"
 #include "server/system/log.h"
 
 #include <assert.h>
@@ -76,6 +77,8 @@ enum tls_result secure_shake(struct shard *shard, struct connection *connection,
     flush_unsent(shard, connection);
     if (result == TLS_OK) {
         counter_add(&shard->counters, COUNTER_tls_handshakes, 1);
+        histogram_record(&shard->counters.histograms[HISTOGRAM_tls_handshake],
+                         monotonic_us() - connection->accepted_us);
         if (tls_is_resumed(connection->tls)) counter_add(&shard->counters, COUNTER_tls_resumed, 1);
     } else if (result != TLS_MORE) {
         counter_add(&shard->counters, COUNTER_tls_failed, 1);

@@ -168,6 +168,7 @@ struct message *event_of_raw(struct counters *counters, struct message *message)
     if (both == NULL) return message;
     both->publisher = message->publisher;
     both->origin = message->origin;
+    both->made_us = message->made_us;
     message_drop(counters, message);
     return both;
 }
@@ -202,6 +203,7 @@ struct message *event_at(struct counters *counters, struct message *message, con
     placed->publisher = message->publisher;
     placed->origin = message->origin;
     placed->is_kept = message->is_kept;
+    placed->made_us = message->made_us;
     placed->event_name = moved(message->event_name, old_header, header);
     placed->data = moved(message->data, old_header, header);
     placed->user_id = moved(message->user_id, old_header, header);

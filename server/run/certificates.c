@@ -99,8 +99,8 @@ static void look_at_expiry(struct certificates *certificates)
     bool has_expired;
     uint32_t days = certificates_days_left(certificates->files, &has_expired);
     struct counters *counters = certificates->counters;
-    counter_subtract(counters, COUNTER_tls_days_left, counter_get(counters, COUNTER_tls_days_left));
-    counter_add(counters, COUNTER_tls_days_left, days);
+    counter_set(counters, COUNTER_tls_days_left, days);
+    counter_set(counters, COUNTER_tls_expires_s, (uint64_t)tls_files_expire_at(certificates->files));
     bool is_told = certificates->warned_ms > 0 && monotonic_ms() < certificates->warned_ms + WARN_EVERY_MS;
     if (days >= CERTIFICATES_DAYS_TO_WARN || is_told) return;
     certificates->warned_ms = monotonic_ms();

@@ -15,6 +15,7 @@
 #include "server/run/shard_thread.h"
 #include "server/run/watchdog.h"
 #include "server/store/store.h"
+#include "server/system/clock.h"
 #include "server/system/log.h"
 #include "server/webhook/webhook.h"
 
@@ -115,6 +116,7 @@ static void give(struct server *server, uint32_t index)
         .stage = &server->stage,
         .ring_error = &server->ring_error,
         .doors = &server->doors,
+        .counted = &server->counted,
         .ticket_keys = certificates_ticket_keys(server->certificates),
         .http.has_guests = server->has_guests,
         .crowd.behind = &server->crowds_behind,
@@ -132,6 +134,7 @@ static enum rc make_shards(struct server *server, char *reason_r, size_t reason_
     enum rc rc = exchange_init(&server->exchange, server->shards, server->shards_count, options->mailbox_letters);
     for (uint32_t i = 0; rc == RC_OK && i < server->shards_count; i++) {
         give(server, i);
+        counter_sets_add(&server->counted, &server->shards[i].counters);
         rc = shard_thread_init(&server->shards[i], server->homes_count, certificates_files(server->certificates),
                                reason_r, reason_size);
     }
@@ -153,6 +156,7 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
         .homes_count = options->shards,
         .shards_count = options->shards + (has_control ? 1 : 0),
         .has_guests = guest_policy(options, NULL),
+        .counted = {.shards_count = options->shards + (has_control ? 1 : 0), .begun_ms = realtime_ms()},
         .doors.public = {.addresses = &options->listen,
                          .tls_addresses = &options->tls_listen,
                          .slots_max = slots_max,
@@ -172,6 +176,7 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
     enum rc rc = claim_doors(server, reason_r, reason_size);
     if (rc == RC_OK) rc = certificates_new(&server->certificates, options, &server->counters, reason_r, reason_size);
     if (rc == RC_OK) rc = make_shards(server, reason_r, reason_size);
+    if (rc == RC_OK) counter_sets_add(&server->counted, &server->counters);
     if (rc != RC_OK) server_fini(server);
     return rc;
 }
@@ -224,6 +229,8 @@ enum rc server_start(struct server *server, char *reason_r, size_t reason_size)
         webhooks_stop(server->webhooks);
         return started;
     }
+    if (server->webhooks != NULL) counter_sets_add(&server->counted, webhooks_counters(server->webhooks));
+    if (server->store != NULL) counter_sets_add(&server->counted, store_counters(server->store));
     for (uint32_t i = 0; i < server->shards_count; i++) {
         server->shards[i].webhooks = server->webhooks;
         server->shards[i].store = server->store;
@@ -240,10 +247,13 @@ enum rc server_watch(struct server *server, char *reason_r, size_t reason_size)
 {
     enum rc rc = watchdog_start(&server->watchdog, server->shards, server->shards_count, server->options->watchdog_ms,
                                 reason_r, reason_size);
-    if (rc == RC_OK) return RC_OK;
-    server_set_stage(server, SERVER_STOPPED);
-    server_join(server);
-    return rc;
+    if (rc != RC_OK) {
+        server_set_stage(server, SERVER_STOPPED);
+        server_join(server);
+        return rc;
+    }
+    if (server->watchdog != NULL) counter_sets_add(&server->counted, watchdog_counters(server->watchdog));
+    return RC_OK;
 }
 
 void server_set_stage(struct server *server, enum server_stage stage)
@@ -282,21 +292,12 @@ void server_join(struct server *server)
 
 void server_log_counters(const struct server *server)
 {
-    const struct counters *sets[SHARDS_MAX + 4];
-    uint32_t sets_count = 0;
-    for (; sets_count < server->shards_count; sets_count++) {
-        sets[sets_count] = &server->shards[sets_count].counters;
-    }
-    sets[sets_count++] = &server->counters;
-    if (server->watchdog != NULL) sets[sets_count++] = watchdog_counters(server->watchdog);
-    if (server->webhooks != NULL) sets[sets_count++] = webhooks_counters(server->webhooks);
-    if (server->store != NULL) sets[sets_count++] = store_counters(server->store);
     /* A line holds about ten; names and values stay together. */
     char line[400] = "counters:";
     size_t used = strlen(line);
     for (enum counter counter = 0; counter < COUNTERS_MAX; counter++) {
         char item[80];
-        uint64_t value = counters_sum(sets, sets_count, counter);
+        uint64_t value = counter_sets_sum(&server->counted, counter);
         if (value == 0) continue;
         int count = snprintf(item, sizeof item, " %s=%llu", counter_name(counter), (unsigned long long)value);
         if (used + (size_t)count >= sizeof line) {

@@ -22,6 +22,7 @@ struct server {
     struct store *store;                /* NULL: no channel is durable */
     struct certificates *certificates;  /* NULL: no TLS */
     struct counters counters;           /* the main thread's */
+    struct counter_sets counted;        /* by all threads */
     uint32_t stage;                     /* atomic: enum server_stage */
     struct watchdog *watchdog;          /* NULL: none */
     struct crowds_behind crowds_behind; /* atomic: shards that are */

@@ -82,6 +82,7 @@ static void read_clock(struct shard *shard, uint64_t asked_ms)
     }
     shard->now_ms = now_ms;
     shard->woke_us = monotonic_us();
+    shard->counters.now_us = shard->woke_us;
     shard->trace.now_ms = (uint32_t)now_ms;
     trace_note(&shard->trace, (struct trace_event){.kind = TRACE_TURN_BEGINS, .number = (uint32_t)asked_ms});
 }
@@ -282,6 +283,7 @@ static void turn_shake_hands(struct shard *shard)
         log_error("the certificates stay as they were on shard %u: %s", shard->index, reason);
     }
     receive_run_handshakes(shard);
+    counter_set(&shard->counters, COUNTER_tls_handshakes_waiting, shard->tls.shaking.count + shard->tls.hellos.count);
     accept_more(shard);
 }
 
@@ -305,6 +307,7 @@ static void turn_count(struct shard *shard)
 {
     uint64_t took_us = monotonic_us() - shard->woke_us;
     counter_add(&shard->counters, COUNTER_turns, 1);
+    histogram_record(&shard->counters.histograms[HISTOGRAM_turn], took_us);
     if (took_us > 1000) counter_add(&shard->counters, COUNTER_turns_over_1ms, 1);
     if (took_us > 5000) counter_add(&shard->counters, COUNTER_turns_over_5ms, 1);
     if (took_us > 20000) counter_add(&shard->counters, COUNTER_turns_over_20ms, 1);

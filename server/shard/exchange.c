@@ -63,6 +63,15 @@ uint64_t exchange_bytes(uint64_t shards_count, uint64_t letters)
     return mailboxes * letters * sizeof(struct letter);
 }
 
+uint64_t exchange_letters(const struct exchange *exchange, uint32_t to)
+{
+    uint64_t letters = 0;
+    for (uint32_t from = 0; from < exchange->shards_count; from++)
+        for (enum letter_lane lane = 0; from != to && lane < LETTER_LANES_MAX; lane++)
+            letters += mailbox_count(exchange_mailbox(exchange, lane, from, to));
+    return letters;
+}
+
 /* Drops what is still in a mailbox, in its ring and behind it. */
 static void empty_mailbox(struct counters *counters, struct mailbox *mailbox)
 {

@@ -26,6 +26,9 @@ void exchange_fini(struct exchange *exchange, struct counters *counters);
 /* What the mailboxes between so many shards take, however little they do. */
 uint64_t exchange_bytes(uint64_t shards_count, uint64_t letters);
 
+/* Any thread: how many letters the mailboxes to a shard hold; those in spill lists do not count. */
+uint64_t exchange_letters(const struct exchange *exchange, uint32_t to);
+
 /* Drops a letter that nobody will take any more, with its body. */
 void exchange_drop(struct counters *counters, const struct letter *letter);
 

@@ -34,7 +34,7 @@ static enum rc send_letter(struct shard *shard, uint32_t to, const struct letter
         shard->post.waiting++;
         if (lane == LETTER_LANE_DELIVERIES) shard->post.deliveries_waiting++;
         counter_add(&shard->counters, COUNTER_letters_spilled, 1);
-        counter_add(&shard->counters, COUNTER_letters_waiting, 1);
+        counter_set(&shard->counters, COUNTER_letters_waiting, shard->post.waiting);
     }
     return rc;
 }
@@ -81,7 +81,7 @@ void post_retry(struct shard *shard)
             assert(moved <= shard->post.waiting);
             shard->post.waiting -= moved;
             if (lane == LETTER_LANE_DELIVERIES) shard->post.deliveries_waiting -= moved;
-            counter_subtract(&shard->counters, COUNTER_letters_waiting, moved);
+            counter_set(&shard->counters, COUNTER_letters_waiting, shard->post.waiting);
             shard->post.to_wake[to / 64] |= UINT64_C(1) << to % 64;
         }
     }

@@ -25,7 +25,7 @@ struct channel *shard_make_channel(struct shard *shard, const struct name *name)
     uint32_t count = shard->hub.count;
     struct channel *channel = hub_make(&shard->hub, name);
     bool is_new = shard->hub.count > count;
-    if (is_new) counter_add(&shard->counters, COUNTER_channels, 1);
+    if (is_new) counter_set(&shard->counters, COUNTER_channels, shard->hub.count);
     if (is_new && channel->roster != NULL)
         channel->roster->rule = history_rule_of(&shard->options->history, name_text(name));
     return channel;
@@ -35,7 +35,7 @@ void shard_drop_channel_if_unused(struct shard *shard, struct channel *channel)
 {
     assert(owner_is_me(&shard->owner));
     assert(shard->hub.count > 0);
-    if (hub_drop_if_unused(&shard->hub, channel)) counter_subtract(&shard->counters, COUNTER_channels, 1);
+    if (hub_drop_if_unused(&shard->hub, channel)) counter_set(&shard->counters, COUNTER_channels, shard->hub.count);
 }
 
 enum close_reason shard_drain_reason(const struct shard *shard)

@@ -196,6 +196,7 @@ struct shard {
     uint32_t *stage;                     /* atomic: enum server_stage (server/run/stage.h); 0: it runs */
     int *ring_error;                     /* atomic: errno that a ring gave up with, 0: none has */
     const struct doors *doors;           /* of this shard and of the others */
+    const struct counter_sets *counted;  /* by all threads */
     struct store *store;                 /* NULL: no channel is durable */
     struct webhooks *webhooks;           /* NULL: no app has one */
     struct tls_ticket_keys *ticket_keys; /* NULL: no TLS */

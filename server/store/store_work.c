@@ -27,6 +27,7 @@ static void note_failure(struct store_work *work)
     counter_add(&work->counters, COUNTER_store_failures, 1);
     work->probe_at_ms = monotonic_ms() + PROBE_MS;
     store_log_set_patience(work->log, false);
+    counter_set(&work->counters, COUNTER_store_refuses, 1);
     if (atomic_exchange(&work->trouble, trouble) == trouble) return; /* told already */
     log_error("durable messages are refused until this is over: %s", store_log_reason(work->log));
 }
@@ -35,6 +36,7 @@ static void note_success(struct store_work *work)
 {
     if (atomic_load(&work->trouble) == NULL) return;
     atomic_store(&work->trouble, NULL);
+    counter_set(&work->counters, COUNTER_store_refuses, 0);
     store_log_set_patience(work->log, true);
     log_info("the store works again: durable messages are taken");
 }
@@ -73,6 +75,14 @@ static bool has_appended(struct store_job *const *jobs, uint32_t count)
     return false;
 }
 
+static enum rc commit_measured(struct store_work *work)
+{
+    uint64_t begun_us = monotonic_us();
+    enum rc rc = store_log_commit(work->log);
+    histogram_record(&work->counters.histograms[HISTOGRAM_store_commit], monotonic_us() - begun_us);
+    return rc;
+}
+
 /* Does jobs, in their order, in one transaction; done_r: how many were begun, also when it failed. */
 static enum rc run_transaction(struct store_work *work, struct store_job *const *jobs, uint32_t count,
                                uint64_t now_ms, uint32_t *done_r)
@@ -87,7 +97,8 @@ static enum rc run_transaction(struct store_work *work, struct store_job *const 
         if (rc == RC_OK) bytes += job_bytes(job);
     }
     if (!are_reads) work->unmeasured_bytes += bytes;
-    return rc == RC_OK ? store_log_commit(work->log) : rc;
+    if (rc != RC_OK) return rc;
+    return are_reads ? store_log_commit(work->log) : commit_measured(work);
 }
 
 static void count_jobs(struct store_work *work, struct store_job *const *jobs, uint32_t count)

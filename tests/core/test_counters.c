@@ -79,3 +79,74 @@ Test(counters, neighbours_share_no_pair_of_cache_lines, .timeout = 5)
     cr_expect_eq((uintptr_t)&shards[0] % 128, 0);
     cr_expect_eq((uintptr_t)&shards[1] % 128, 0);
 }
+
+static bool ends_in(const char *name, const char *end)
+{
+    size_t name_bytes = strlen(name), end_bytes = strlen(end);
+    return name_bytes > end_bytes && strcmp(name + name_bytes - end_bytes, end) == 0;
+}
+
+static void check_metric(const struct counter_metric *metric, const char *text)
+{
+    bool has_bytes = metric->unit == COUNTER_UNIT_BYTES;
+    bool has_seconds = metric->unit == COUNTER_UNIT_SECONDS || metric->unit == COUNTER_UNIT_MS;
+    for (const char *at = metric->name; *at != '\0'; at++)
+        cr_expect(islower((unsigned char)*at) || *at == '_', "%s", metric->name);
+    cr_expect_not(ends_in(metric->name, "_total"), "%s: that is put behind it", metric->name);
+    cr_expect_eq(ends_in(metric->name, "_bytes"), has_bytes, "%s", metric->name);
+    cr_expect_eq(ends_in(metric->name, "_seconds"), has_seconds, "%s", metric->name);
+    cr_expect_null(strpbrk(text, "\"\\\n"), "%s: nothing to escape", text);
+}
+
+Test(counters, a_metric_has_a_name_of_its_own_that_ends_in_its_unit, .timeout = 5)
+{
+    for (enum counter counter = 0; counter < COUNTER_CLOSED; counter++) {
+        struct counter_metric metric = counter_metric(counter);
+        cr_expect_null(metric.label);
+        if (metric.name[0] == '\0') continue; /* it is not told */
+        check_metric(&metric, counter_text(counter));
+        for (enum counter other = 0; other < counter; other++)
+            cr_expect_str_neq(metric.name, counter_metric(other).name);
+    }
+    for (enum histogram_kind kind = 0; kind < HISTOGRAMS_MAX; kind++) {
+        struct counter_metric metric = histogram_metric(kind);
+        check_metric(&metric, histogram_text(kind));
+        cr_expect_eq(metric.unit, COUNTER_UNIT_SECONDS);
+        cr_expect_neq(histogram_name(kind)[0], '\0');
+    }
+}
+
+Test(counters, why_connections_are_closed_is_a_label, .timeout = 5)
+{
+    for (enum close_reason reason = 0; reason < CLOSE_REASONS_MAX; reason++) {
+        struct counter_metric metric = counter_metric(counter_of_close(reason));
+        cr_expect_str_eq(metric.name, "connections_closed");
+        cr_expect_eq(strncasecmp(metric.label, "reason=\"", 8), 0);
+        cr_expect_eq(strncasecmp(metric.label + 8, close_reason_name(reason), strlen(close_reason_name(reason))), 0);
+    }
+    cr_expect_str_eq(counter_metric(counter_of_close(CLOSE_PEER_GONE)).label, "reason=\"peer_gone\"");
+}
+
+Test(counters, all_sets_of_a_server_are_summed, .timeout = 5)
+{
+    static struct counters one, other;
+    static struct counter_sets sets;
+    counter_sets_add(&sets, &one);
+    counter_sets_add(&sets, &other);
+    counter_add(&one, COUNTER_sends, 2);
+    counter_add(&other, COUNTER_sends, 3);
+    histogram_record(&one.histograms[HISTOGRAM_turn], 100);
+    histogram_record(&other.histograms[HISTOGRAM_turn], 100);
+    histogram_record(&other.histograms[HISTOGRAM_ping], 100);
+    struct histogram turns = counter_sets_histogram(&sets, HISTOGRAM_turn);
+    cr_expect_eq(counter_sets_sum(&sets, COUNTER_sends), 5);
+    cr_expect_eq(histogram_count(&turns), 2);
+}
+
+Test(counters, a_gauge_may_be_set, .timeout = 5)
+{
+    struct counters counters = {0};
+    counter_set(&counters, COUNTER_channels, 7);
+    counter_set(&counters, COUNTER_channels, 3);
+    cr_expect_eq(counter_get(&counters, COUNTER_channels), 3);
+}

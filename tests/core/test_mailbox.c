@@ -65,6 +65,7 @@ Test(mailbox, the_ring_holds_one_letter_less_than_asked_and_the_rest_waits, .tim
             cr_expect_eq(send_serial(mailbox, sizes[s] - 1 + i), RC_PENDING);
         }
         cr_expect_eq(mailbox_waiting(mailbox), 3);
+        cr_expect_eq(mailbox_count(mailbox), sizes[s] - 1, "those in the spill list do not count");
         cr_expect_eq(mailbox_unspill(mailbox), 0, "nobody took a letter");
         while (expect_serials(mailbox, 100, &next) > 0) {
         }

@@ -141,6 +141,8 @@ Test(store, keeps_messages_over_a_restart, .timeout = 60)
     cr_expect_eq(counter_get(store_counters(store), COUNTER_store_reads), 2);
     cr_expect_eq(counter_get(store_counters(store), COUNTER_store_commits), 3);
     cr_expect_eq(counter_get(store_counters(store), COUNTER_store_failures), 0);
+    cr_expect_eq(histogram_count(&store_counters(store)->histograms[HISTOGRAM_store_commit]), 1, "reads are none");
+    cr_expect_eq(counter_get(store_counters(store), COUNTER_store_refuses), 0);
     cr_expect(store_trouble(store) == NULL);
     end();
 }

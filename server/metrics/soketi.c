@@ -1,0 +1,50 @@
+/* server/metrics/soketi.c - the table of Soketi's names, read off our counters. */
+#include "server/metrics/soketi.h"
+
+#include "core/counters.h"
+#include "server/config/address.h"
+#include "server/metrics/exposition.h"
+#include "server/shard/shard.h"
+
+#define PREFIX      "soketi_"
+#define LABEL_BYTES 120
+#define NOTHING     COUNTERS_MAX
+
+static const struct {
+    struct exposition_family family;
+    enum counter counter, less;
+} rows[] = {
+#define SOKETI(counter_, less_, type_, unit_, name_, text_)                                                       \
+    {.family = {.type = EXPOSITION_##type_, .prefix = PREFIX, .name = (name_), .unit = (unit_), .text = (text_)}, \
+     .counter = COUNTER_##counter_,                                                                               \
+     .less = (less_)},
+#include "server/metrics/soketi.def"
+#undef SOKETI
+};
+
+static void tell_connected(struct exposition *exposition, const struct app_list *apps, uint16_t port)
+{
+    static const struct exposition_family connected = {
+        .type = EXPOSITION_GAUGE, .prefix = PREFIX, .name = "connected", .text = "channel connections of an app"};
+    exposition_begin(exposition, &connected);
+    for (uint32_t i = 0; i < apps->count; i++) {
+        char label[LABEL_BYTES];
+        snprintf(label, sizeof label, "app_id=\"%s\",port=\"%u\"", apps->items[i].id, port);
+        exposition_sample(exposition, label, ck_pr_load_64(&apps->items[i].connections));
+    }
+}
+
+void soketi_tell(struct exposition *exposition, const struct shard *shard)
+{
+    char label[LABEL_BYTES];
+    uint16_t port = address_port(&shard->options->listen.items[0]);
+    snprintf(label, sizeof label, "port=\"%u\"", port);
+    tell_connected(exposition, &shard->options->app, port);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        /* First what is taken off: the other one grows meanwhile. */
+        uint64_t less = rows[i].less != NOTHING ? counter_sets_sum(shard->counted, rows[i].less) : 0;
+        uint64_t value = counter_sets_sum(shard->counted, rows[i].counter) - less;
+        exposition_begin(exposition, &rows[i].family);
+        exposition_sample(exposition, label, value);
+    }
+}
