@@ -56,7 +56,7 @@ function check_include() {
     only("^mbedtls/(ssl|x509|pk)[^/]*\\.h$", "^net/tls/", "net/tls/")
     only("^(nettle/|gmp\\.h$)", "^net/tls/", "net/tls/")
     only("^net/tls/(aead|gmp_(memory|number)\\.)", "^net/tls/", "net/tls/")
-    only("^net/tls/tls_(certificate|curve|error|fault|file|hash|keys|record|session|shake|shared|sign|tickets)\\.",
+    only("^net/tls/tls_(certificate|curve|error|fault|file|hash|hide|keys|record|session|shake|shared|sign|tickets)\\.",
         "^net/tls/", "net/tls/")
     only("^llhttp\\.h$", "^net/http\\.", "net/http.*")
     only("^sqlite3[^/]*\\.h$", "^server/store/", "server/store/")

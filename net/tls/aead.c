@@ -1,12 +1,11 @@
 /* net/tls/aead.c - which library seals and opens: checked and measured when the program begins. */
 #include "net/tls/aead.h"
 
+#include "core/secret.h"
 #include "net/tls/aead_check.h"
 #include "net/tls/aead_library.h"
 
 #include <assert.h>
-#include <mbedtls/platform_util.h>
-#include <stdlib.h>
 #include <time.h>
 
 enum {
@@ -84,7 +83,7 @@ enum rc aead_global_init(void)
 
 struct aead *aead_new(void)
 {
-    struct aead *aead = calloc(1, sizeof *aead);
+    struct aead *aead = secret_new(sizeof *aead);
     if (aead == NULL) return NULL;
     mbedtls_gcm_init(&aead->mbedtls_gcm);
     mbedtls_chachapoly_init(&aead->mbedtls_chachapoly);
@@ -96,8 +95,7 @@ void aead_free(struct aead *aead)
     if (aead == NULL) return;
     mbedtls_gcm_free(&aead->mbedtls_gcm);
     mbedtls_chachapoly_free(&aead->mbedtls_chachapoly);
-    mbedtls_platform_zeroize(aead, sizeof *aead);
-    free(aead);
+    secret_free(aead);
 }
 
 enum rc aead_seal(struct aead *aead, const struct aead_with *with, const uint8_t *plain, size_t count,

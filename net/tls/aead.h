@@ -2,8 +2,9 @@
  * the libraries at hand is the faster one on this processor: nettle or mbedTLS. No arithmetic here is ours.
  *
  * Threads:   aead_global_init() once, before; then each thread has a `struct aead` of its own.
- * Memory:    one `struct aead`, 6 KB, for all sessions of a thread: each call sets the key anew, which costs a tenth of
- *            a microsecond and spares every session a kilobyte. By nettle no call allocates; AES-GCM by mbedTLS does.
+ * Memory:    one `struct aead`, 6 KB that stand in no core dump, for all sessions of a thread: each call sets the key
+ *            anew, which costs a tenth of a microsecond and spares every session a kilobyte. By nettle no call
+ *            allocates; AES-GCM by mbedTLS does.
  * Bounds:    none of its own; a record of TLS has at most 16 KB.
  * Who calls never seals twice with the same key and nonce. */
 #pragma once

@@ -11,8 +11,8 @@
  * Tickets:   resumption works across the contexts of all shards, which share ticket keys (struct tls_ticket_keys).
  * Memory:    43 KB for a session whose handshake is under way, mostly mbedTLS' two record buffers; less than 300 bytes
  *            for one that is open, and up to 17 KB more as long as a record has not come whole. Secrets are wiped
- *            before memory is given back; those of open sessions stand in no core dump, but for the key
- *            that a thread used last.
+ *            before memory is given back. Keys of certificates, of tickets and of open sessions stand in no core dump;
+ *            what mbedTLS has of a handshake that is under way may.
  * Errors:    of set-up: a result code, and a sentence of cause and cure. Of sessions: enum tls_result and a reason
  *            for logs; what a session has to say about its end (an alert) was handed to `output` by then. */
 #pragma once

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The text of a PEM file; count includes the zero behind it, as mbedTLS wants it. */
+/* The text of a PEM file, as a secret; count includes the zero behind it, as mbedTLS wants it. */
 struct tls_pem {
     char *name;
     unsigned char *text;

@@ -6,6 +6,7 @@
 #include "net/tls/tls_curve.h"
 #include "net/tls/tls_error.h"
 #include "net/tls/tls_files.h"
+#include "net/tls/tls_hide.h"
 #include "net/tls/tls_shared.h"
 #include "net/tls/tls_tickets.h"
 
@@ -120,6 +121,7 @@ static int parse(struct tls_context *context)
     for (size_t i = 0; i < files->count; i++) {
         int error = tls_parse_certificate(&context->pairs[i].certificate, &files->certificates[i]);
         if (error == 0) error = tls_parse_key(&context->pairs[i].key, &files->keys[i]);
+        if (error == 0) error = tls_hide_key(&context->pairs[i].key);
         if (error != 0) return error;
     }
     return files->client_ca.text != NULL ? tls_parse_certificate(&context->client_ca, &files->client_ca) : 0;

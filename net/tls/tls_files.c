@@ -4,6 +4,7 @@
  * what is wrong with it and what to do. */
 #include "net/tls/tls_files.h"
 
+#include "core/secret.h"
 #include "core/tsan.h"
 #include "net/tls/tls_certificate.h"
 #include "net/tls/tls_error.h"
@@ -11,7 +12,6 @@
 
 #include <assert.h>
 #include <ck_pr.h>
-#include <mbedtls/platform_util.h>
 #include <mbedtls/psa_util.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ static enum rc take_text(struct tls_pem *pem, const unsigned char *text, size_t 
     if (count > FILE_BYTES_MAX)
         return tls_refuse(reason, RC_EINVAL, "%s is larger than a megabyte: that is no PEM file. Name another.",
                           pem->name);
-    pem->text = malloc(count + 1);
+    pem->text = secret_new(count + 1);
     if (pem->text == NULL) return tls_refuse_memory(reason, pem->name);
     memcpy(pem->text, text, count);
     pem->text[count] = '\0';
@@ -45,23 +45,21 @@ static enum rc take_text(struct tls_pem *pem, const unsigned char *text, size_t 
 static enum rc read_pem(struct tls_pem *pem, const char *name, struct tls_reason reason)
 {
     size_t count;
-    unsigned char *buffer = malloc(FILE_BYTES_MAX + 1);
+    unsigned char *buffer = secret_new(FILE_BYTES_MAX + 1);
     pem->name = strdup(name);
     if (pem->name == NULL || buffer == NULL) {
-        free(buffer);
+        secret_free(buffer);
         return tls_refuse_memory(reason, name);
     }
     enum rc rc = tls_file_read(name, buffer, FILE_BYTES_MAX + 1, &count, reason);
     if (rc == RC_OK) rc = take_text(pem, buffer, count, reason);
-    mbedtls_platform_zeroize(buffer, count);
-    free(buffer);
+    secret_free(buffer);
     return rc;
 }
 
 static void forget(struct tls_pem *pem)
 {
-    if (pem->text != NULL) mbedtls_platform_zeroize(pem->text, pem->count);
-    free(pem->text);
+    secret_free(pem->text);
     free(pem->name);
 }
 

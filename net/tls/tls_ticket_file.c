@@ -1,11 +1,11 @@
 /* net/tls/tls_ticket_file.c - ticket keys from a file. */
+#include "core/secret.h"
 #include "net/tls/tls_file.h"
 #include "net/tls/tls_ticket_keys.h"
 
 #include <ctype.h>
 #include <mbedtls/platform_util.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -70,7 +70,7 @@ enum rc tls_ticket_keys_read(const char *name, struct tls_ticket_key given_r[TLS
     struct tls_reason reason = {reason_r, reason_size};
     size_t bytes = 0;
     *count_r = 0;
-    unsigned char *text = malloc(FILE_BYTES_MAX + 1);
+    unsigned char *text = secret_new(FILE_BYTES_MAX + 1);
     if (text == NULL) return tls_refuse_memory(reason, name);
     enum rc rc = tls_file_read(name, text, FILE_BYTES_MAX + 1, &bytes, reason);
     if (bytes > FILE_BYTES_MAX)
@@ -78,7 +78,6 @@ enum rc tls_ticket_keys_read(const char *name, struct tls_ticket_key given_r[TLS
                         FILE_BYTES_MAX / 1024);
     if (rc == RC_OK) rc = parse(name, (const char *)text, bytes, given_r, count_r, reason);
     if (rc != RC_OK) mbedtls_platform_zeroize(given_r, TLS_TICKET_KEYS_MAX * sizeof given_r[0]);
-    mbedtls_platform_zeroize(text, FILE_BYTES_MAX + 1);
-    free(text);
+    secret_free(text);
     return rc;
 }

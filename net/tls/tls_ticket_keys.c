@@ -5,6 +5,8 @@
  * lifetime: one that was given is therefore given again in time. */
 #include "net/tls/tls_ticket_keys.h"
 
+#include "core/secret.h"
+#include "net/tls/tls_hide.h"
 #include "net/tls/tls_limits.h"
 #include "net/tls/tls_tickets.h"
 
@@ -71,6 +73,7 @@ static mbedtls_ssl_ticket_context *make_tickets(size_t count, uint32_t lifetime_
         if (error == 0)
             error = mbedtls_ssl_ticket_setup(&tickets[i], mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE,
                                              MBEDTLS_CIPHER_AES_256_GCM, lifetime_seconds);
+        if (error == 0) tls_hide_ticket_key(&tickets[i]);
     }
     if (error == 0) return tickets;
     free_tickets(tickets, count);
@@ -88,6 +91,7 @@ static enum rc set_given(mbedtls_ssl_ticket_context *tickets, const struct tls_t
         if (error == 0)
             error = mbedtls_ssl_ticket_rotate(&tickets[i], digest, MBEDTLS_SSL_TICKET_KEY_NAME_BYTES, given[i].bytes,
                                               TLS_TICKET_KEY_BYTES, lifetime_seconds);
+        tls_hide_ticket_key(&tickets[i]);
     }
     return error == 0 ? RC_OK : RC_ENOMEM;
 }
@@ -97,11 +101,11 @@ static enum rc set_given(mbedtls_ssl_ticket_context *tickets, const struct tls_t
 struct tls_ticket_keys *tls_ticket_keys_new(uint32_t lifetime_seconds)
 {
     assert(lifetime_seconds >= 2 && lifetime_seconds <= TLS_TICKET_SECONDS_MAX);
-    struct tls_ticket_keys *keys = calloc(1, sizeof *keys);
+    struct tls_ticket_keys *keys = secret_new(sizeof *keys);
     if (keys == NULL) return NULL;
     keys->tickets = make_tickets(1, lifetime_seconds);
     if (keys->tickets == NULL) {
-        free(keys);
+        secret_free(keys);
         return NULL;
     }
     pthread_mutex_init(&keys->lock, NULL);
@@ -116,8 +120,7 @@ void tls_ticket_keys_free(struct tls_ticket_keys *keys)
     if (keys == NULL) return;
     free_tickets(keys->tickets, keys->count);
     pthread_mutex_destroy(&keys->lock);
-    mbedtls_platform_zeroize(keys, sizeof *keys);
-    free(keys);
+    secret_free(keys);
 }
 
 enum rc tls_ticket_keys_give(struct tls_ticket_keys *keys, const struct tls_ticket_key *given, size_t count)
@@ -151,6 +154,7 @@ static enum rc renew(struct tls_ticket_keys *keys)
     int error = mbedtls_ssl_ticket_rotate(&keys->tickets[0], random, MBEDTLS_SSL_TICKET_KEY_NAME_BYTES,
                                           random + MBEDTLS_SSL_TICKET_KEY_NAME_BYTES,
                                           MBEDTLS_SSL_TICKET_MAX_KEY_BYTES, keys->lifetime_seconds);
+    tls_hide_ticket_key(&keys->tickets[0]);
     mbedtls_platform_zeroize(random, sizeof random);
     return error == 0 ? RC_OK : RC_EKERNEL;
 }

@@ -3,6 +3,7 @@
  *
  * A program of its own without sanitizers, which have another malloc. In a thread, whose arena is no shrinking heap. */
 #include "core/trim.h"
+#include "tests/support/anonymous.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -21,22 +22,6 @@ static const size_t part_bytes[PARTS] = {16717, 16717, 900, 120};
 /* What a session of TLS has; the smallest part outlives the burst. */
 static unsigned char *parts[SESSIONS][PARTS];
 static int failures;
-
-/* Without what is mapped of files: how much of the C library is resident depends on what else the machine does. */
-static size_t anonymous_kib(void)
-{
-    char line[256];
-    size_t kib = 0;
-    bool is_found = false;
-    FILE *file = fopen("/proc/self/smaps_rollup", "r"); /* Linux 4.14 */
-    if (file == NULL) abort();
-    while (!is_found && fgets(line, sizeof line, file) != NULL) {
-        is_found = sscanf(line, "Anonymous: %zu kB", &kib) == 1;
-    }
-    fclose(file);
-    if (!is_found) abort();
-    return kib;
-}
 
 static void expect(int is_true, const char *what, size_t figure)
 {

@@ -17,6 +17,7 @@
 #include <nettle/curve25519.h>
 #include <nettle/ecdsa.h>
 #include <nettle/sha2.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,64 @@ static void without_chance_there_is_no_signature(void)
     close_numbers(&n);
 }
 
+/* ---- what is left on the stack ---- */
+
+static uint8_t stack[1 << 20];
+static const uint8_t secret[32] = "\x40 a secret that nobody reads, \x40"; /* a good scalar for both curves */
+
+static int draw_secret(void *state, unsigned char *to, size_t count)
+{
+    (void)state;
+    memcpy(to, secret, count < sizeof secret ? count : sizeof secret);
+    return 0;
+}
+
+/* As a key of a handshake on both curves, as a nonce of a signature and as its key. */
+static void *use_secret(void *unused)
+{
+    static const mbedtls_ecp_group_id groups[] = {MBEDTLS_ECP_DP_CURVE25519, MBEDTLS_ECP_DP_SECP256R1};
+    static const uint8_t digest[32] = "some digest";
+    for (size_t i = 0; i < 2; i++) {
+        struct numbers n;
+        mbedtls_ecp_point product;
+        mbedtls_ecp_point_init(&product);
+        open_numbers(&n, groups[i]);
+        mbedtls_mpi_read_binary(&n.key, secret, sizeof secret);
+        uint64_t before = tls_curve_count();
+        int error = mbedtls_ecp_mul(&n.group, &product, &n.key, &n.group.G, RNG);
+        if (error == 0) error = mbedtls_ecp_mul(&n.group, &product, &n.key, &product, RNG);
+        expect(error == 0 && tls_curve_count() == before + 2, "multiplies", (size_t)-error);
+        if (i == 1)
+            error = mbedtls_ecdsa_sign(&n.group, &n.r[0], &n.s[0], &n.key, digest, sizeof digest, draw_secret, NULL);
+        expect(error == 0, "signs", (size_t)-error);
+        mbedtls_ecp_point_free(&product);
+        close_numbers(&n);
+    }
+    return unused;
+}
+
+/* What frames are poisoned does not matter here. */
+__attribute__((no_sanitize("address"))) static bool is_at(const uint8_t *at, bool is_reversed)
+{
+    for (size_t i = 0; i < sizeof secret; i++) {
+        if (at[i] != secret[is_reversed ? sizeof secret - 1 - i : i]) return false;
+    }
+    return true;
+}
+
+static void no_secret_is_left_on_the_stack(void)
+{
+    pthread_t thread;
+    pthread_attr_t attributes;
+    tls_curve_begin();
+    tls_sign_begin();
+    if (pthread_attr_init(&attributes) != 0 || pthread_attr_setstack(&attributes, stack, sizeof stack) != 0) abort();
+    if (pthread_create(&thread, &attributes, use_secret, NULL) != 0 || pthread_join(thread, NULL) != 0) abort();
+    pthread_attr_destroy(&attributes);
+    for (size_t i = 0; i + sizeof secret <= sizeof stack; i++)
+        expect(!is_at(stack + i, false) && !is_at(stack + i, true), "a secret on the stack", sizeof stack - i);
+}
+
 int main(void)
 {
     if (tls_global_init() != RC_OK) abort();
@@ -209,5 +268,6 @@ int main(void)
     digests_are_the_same();
     signatures_are_the_same();
     without_chance_there_is_no_signature();
+    no_secret_is_left_on_the_stack();
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

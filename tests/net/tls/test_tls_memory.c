@@ -6,9 +6,13 @@
 #include "tests/support/tls_server.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <malloc.h>
+#include <mbedtls/psa_util.h>
+#include <mbedtls/rsa.h>
 #include <sanitizer/asan_interface.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 void *__real_malloc(size_t count);
 void *__real_calloc(size_t count, size_t size);
@@ -16,12 +20,14 @@ void *__real_realloc(void *memory, size_t count);
 void *__real_reallocarray(void *memory, size_t count, size_t size);
 char *__real_strdup(const char *text);
 void __real_free(void *memory);
+void *__real_mmap(void *at, size_t count, int protection, int flags, int descriptor, off_t offset);
 void *__wrap_malloc(size_t count);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t count);
 void *__wrap_reallocarray(void *memory, size_t count, size_t size);
 char *__wrap_strdup(const char *text);
 void __wrap_free(void *memory);
+void *__wrap_mmap(void *at, size_t count, int protection, int flags, int descriptor, off_t offset);
 
 static size_t live;       /* bytes */
 static uint64_t seed;     /* of what fails */
@@ -72,6 +78,14 @@ void *__wrap_reallocarray(void *memory, size_t count, size_t size)
 char *__wrap_strdup(const char *text)
 {
     return fails() ? NULL : counted(__real_strdup(text));
+}
+
+/* Blocks of sessions, and secrets. */
+void *__wrap_mmap(void *at, size_t count, int protection, int flags, int descriptor, off_t offset)
+{
+    if (!fails()) return __real_mmap(at, count, protection, flags, descriptor, offset);
+    errno = ENOMEM;
+    return MAP_FAILED;
 }
 
 /* What was given back while `is_hoarding`, as it was then. */
@@ -210,6 +224,66 @@ Test(tls_memory, no_secret_stands_in_what_is_given_back, .timeout = 60)
         tls_link_close(&link);
     }
     tls_server_stop(&server);
+}
+
+/* A number as it is written, and as mbedTLS and GMP have it. */
+static void expect_no_number(const mbedtls_mpi *number, const char *name)
+{
+    uint8_t bytes[512];
+    size_t count = mbedtls_mpi_size(number);
+    cr_assert(count >= 32 && count <= sizeof bytes);
+    cr_assert_eq(mbedtls_mpi_write_binary(number, bytes, count), 0);
+    cr_expect_eq(count_copies(bytes, count), 0, "%s", name);
+    cr_assert_eq(mbedtls_mpi_write_binary_le(number, bytes, count), 0);
+    cr_expect_eq(count_copies(bytes, count), 0, "%s, little endian", name);
+}
+
+static void expect_no_key(const char *text)
+{
+    mbedtls_pk_context key;
+    mbedtls_pk_init(&key);
+    const char *line = strchr(text, '\n') + 1;
+    cr_expect_eq(count_copies((const uint8_t *)line, 40), 0, "the text of a key");
+    cr_assert_eq(mbedtls_pk_parse_key(&key, (const uint8_t *)text, strlen(text) + 1, NULL, 0, mbedtls_psa_get_random,
+                                      MBEDTLS_PSA_RANDOM_STATE),
+                 0);
+    if (mbedtls_pk_get_type(&key) == MBEDTLS_PK_RSA) {
+        expect_no_number(&mbedtls_pk_rsa(key)->MBEDTLS_PRIVATE(D), "D");
+        expect_no_number(&mbedtls_pk_rsa(key)->MBEDTLS_PRIVATE(P), "P");
+        expect_no_number(&mbedtls_pk_rsa(key)->MBEDTLS_PRIVATE(DQ), "DQ");
+    } else {
+        expect_no_number(&mbedtls_pk_ec(key)->MBEDTLS_PRIVATE(d), "d");
+    }
+    mbedtls_pk_free(&key);
+}
+
+/* Read, used and dropped. */
+Test(tls_memory, no_key_that_was_read_stands_in_what_is_given_back, .timeout = 60)
+{
+    static const enum made_kind kinds[] = {MADE_P256, MADE_RSA_2048};
+    static const struct tls_ticket_key given[1] = {{"the key that tickets are sealed"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        tls_server_start(&server, kinds[i], NULL, NULL);
+        struct tls_link link;
+        is_hoarding = true;
+        struct tls_ticket_keys *keys = tls_ticket_keys_new(100);
+        cr_assert_eq(tls_ticket_keys_give(keys, given, 1), RC_OK);
+        struct tls_context *context =
+            tls_server_context(&(const struct made_certificate *){&server.pair}, 1, keys, NULL);
+        tls_link_open(&link, context, tls_server_wish(&server, 13));
+        cr_assert(tls_link_shake(&link));
+        tls_link_close(&link);
+        tls_context_drop(context);
+        cr_assert_eq(tls_ticket_keys_rotate(keys), RC_OK);
+        tls_ticket_keys_free(keys);
+        is_hoarding = false;
+        cr_expect(hoard.count > 100 && hoard.count < sizeof hoard.at / sizeof hoard.at[0]);
+        expect_no_key(server.pair.key);
+        cr_expect_eq(count_copies(given[0].bytes, sizeof given[0].bytes), 0, "a ticket's key");
+        while (hoard.count > 0)
+            __real_free(hoard.at[--hoard.count]);
+        tls_server_stop(&server);
+    }
 }
 
 /* A handshake and an echo in which something fails. How did the session end? */
