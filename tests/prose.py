@@ -18,7 +18,10 @@ MANUAL = 'deploy/README.md'
 BUILT = ('build', 'node_modules')
 PROGRAMS = ('server/main.c', 'deploy/run', 'deploy/test', 'deploy/deps', 'deploy/package', 'bench/report',
             'bench/compare', 'bench/pieces/main.c')
-FOREIGN = {'build', 'cacert', 'install', 'preset', 'test', 'unix-socket'}    # cmake, ctest, node, curl
+FOREIGN = {    # of cmake, ctest, node, curl, sysctl, certbot, apt-get, container engines
+    'allow-downgrades', 'build', 'cacert', 'deploy-hook', 'install', 'nginx', 'preset', 'security-opt', 'system',
+    'test', 'ulimit', 'unix-socket',
+}
 
 offences = 0
 
