@@ -35,6 +35,9 @@ test('it is installed', () => {
     assert.doesNotMatch(tool('readelf', '-d', pathOf(name)).output, new RegExp(BUILD), 'it needs the build folder');
   }
   assert.ok(readdirSync(pathOf('share/doc/ringcast/deploy')).includes('README.md'));
+  for (const name of ['manual/first-deployment.md', 'proxy/nginx.conf']) {
+    assert.ok(statSync(pathOf(`share/doc/ringcast/deploy/${name}`)).isFile());
+  }
   assert.ok(statSync(join(config, 'conf.d')).isDirectory());
 });
 
