@@ -11,7 +11,7 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chat } from './chat.mjs';
 import { run } from './run.mjs';
-import { startServer } from './server.mjs';
+import { freePort, startServer } from './server.mjs';
 import { sized } from './support.mjs';
 import { inTree, makeTree, tool } from './tree.mjs';
 
@@ -74,12 +74,13 @@ function settingOf(name) {
 }
 
 function healthCommand(port) {
-  return JSON.parse(settingOf('HEALTHCHECK')[0].replace(/^.*?CMD /, '').replaceAll('8080', port));
+  return JSON.parse(settingOf('HEALTHCHECK')[0].replace(/^.*?CMD /, '').replaceAll('8081', port));
 }
 
 test('the health check of the container tells whether the server serves', async () => {
-  const server = await startServer([]);
-  const [command, ...args] = healthCommand(String(server.port));
+  const control = await freePort();
+  const server = await startServer(['--control', `127.0.0.1:${control}`]);
+  const [command, ...args] = healthCommand(String(control));
   assert.equal(spawnSync(command, args).status, 0);
   await server.stop();
   assert.notEqual(spawnSync(command, args).status, 0);
@@ -114,11 +115,11 @@ for (const title of sized([], ['what the Containerfile builds runs as a user wit
   test(title, async () => {
     const tree = build();
     const enter = `mount -t proc proc "$0/proc" && exec chroot --userspec=${settingOf('USER')} "$0" "$@"`;
-    const command = ['--mount', 'sh', '-c', enter, tree, '/usr/bin/env', ...settingOf('ENV'),
-      ...JSON.parse(settingOf('ENTRYPOINT')[0])];
+    const entry = JSON.parse(settingOf('ENTRYPOINT')[0]);
+    const command = ['--mount', 'sh', '-c', enter, tree, '/usr/bin/env', ...entry];
     const server = await startServer(['--history', '* durable=yes'], { binary: 'unshare', before: command });
     await chat(`ws://127.0.0.1:${server.port}/`);
-    assert.match(inTree(tree, ...healthCommand(String(server.port))), /^$/);
+    assert.match(inTree(tree, ...healthCommand('8081')), /^$/);
     assert.equal(tool('stat', '-c', '%u:%g', join(tree, 'var/lib/ringcast/ringcast.db')).trim(), settingOf('USER')[0]);
     assert.deepEqual(await server.stop(), { code: 0, signal: null }, server.stderr());
   });
@@ -137,6 +138,14 @@ async function configured(args, env) {
   return stdout;
 }
 
+/* The installed file, changed as the image has it changed. */
+function configOfImage() {
+  const change = settingOf('RUN').find((command) => command.startsWith('sed '));
+  const file = write('image.conf', readFileSync(join(process.env.BUILD, 'deploy/ringcast.conf'), 'utf8'));
+  tool('sh', '-c', change.replace('/etc/ringcast/ringcast.conf', file));
+  return file;
+}
+
 test('the file for Compose fits the image, and the server takes its variables', async () => {
   const [{ services: { ringcast }, secrets }] = yaml('compose.yaml');
   assert.equal(ringcast.build.dockerfile, 'deploy/Containerfile');
@@ -149,9 +158,9 @@ test('the file for Compose fits the image, and the server takes its variables', 
   const given = { ...ringcast.environment };
   assert.match(given.RINGCAST_APP, new RegExp(`@/run/secrets/${ringcast.secrets[0].source}$`));
   given.RINGCAST_APP = given.RINGCAST_APP.replace(/@.*/, `@${secret}`);
-  const ofImage = Object.fromEntries(settingOf('ENV').map((one) => one.split('=')));
-  const shown = await configured([], { ...given, ...ofImage });
+  const shown = await configured(['--config', configOfImage()], given);
   assert.match(shown, /\n\[app 1001\]\nkey = chat /);
+  assert.match(shown, new RegExp(`\nlisten = 0\\.0\\.0\\.0:${port} `));
   assert.match(shown, new RegExp(`\ndata_dir = ${volume} `));
 });
 
@@ -160,18 +169,23 @@ test('the manifest for Kubernetes fits the image, its probes are answered, and t
   const [container] = pod.containers, mounts = Object.fromEntries(container.volumeMounts.map((one) => [one.name, one]));
   assert.equal(pod.securityContext.runAsUser, uid);
   assert.deepEqual(pod.securityContext.seccompProfile, { type: 'Localhost', localhostProfile: 'ringcast.json' });
-  assert.equal(container.ports[0].containerPort, port);
+  const ports = Object.fromEntries(container.ports.map((one) => [one.name, one.containerPort]));
+  assert.equal(ports.http, port);
   assert.equal(service.spec.ports[0].targetPort, container.ports[0].name);
   assert.equal(mounts.data.mountPath, volume);
   for (const { name } of pod.volumes) assert.ok(mounts[name], name);
 
   const secret = write('secret', 'x'.repeat(64)), text = config.data['ringcast.conf'];
   assert.ok(text.includes(`secret = @${mounts.secret.mountPath}/`));
-  const file = write('ringcast.conf', text.replace(/@.*/, `@${secret}`).replaceAll(volume, join(folder, 'data')));
+  assert.ok(text.includes(`\ncontrol = 0.0.0.0:${ports.control}\n`));
+  const control = await freePort(), data = join(folder, 'data');
+  const file = write('ringcast.conf', text.replace(/@.*/, `@${secret}`).replaceAll(volume, data)
+    .replace(`:${ports.control}`, `:${control}`));
   assert.match(await configured(['--config', file]), /\n\[channels \*\]\n/);
   const server = await startServer(['--config', file]);
   for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
-    const { status } = await fetch(`${server.url}${container[probe].httpGet.path}`);
+    assert.equal(container[probe].httpGet.port, 'control');
+    const { status } = await fetch(`http://127.0.0.1:${control}${container[probe].httpGet.path}`);
     assert.equal(status, 200, probe);
   }
   assert.deepEqual(await server.stop(), { code: 0, signal: null }, server.stderr());
