@@ -23,11 +23,11 @@ static struct control_refusal judge(const struct shard *shard, const struct conn
                                     const struct http_request *request, const struct control_path *path)
 {
     if (path == NULL)
-        return (struct control_refusal){404,
-                                        "Nothing is here: this address has the HTTP API (/apps/ID/...), /up, "
-                                        "/health, /live, /ready, /metrics and "
-                                        "/stats.",
-                                        NULL};
+        return (struct control_refusal){
+            404,
+            "Nothing is here: this address has the HTTP API (/apps/ID/...), /up, /health, /live, /ready, /metrics, "
+            "/stats and the dashboard (/).",
+            NULL};
     struct control_refusal refusal = control_access_judge(shard, connection, request, path->access);
     if (refusal.status != 0) return refusal;
     if (!is_method_right(path, request))

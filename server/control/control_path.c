@@ -1,6 +1,7 @@
 /* server/control/control_path.c - the table of paths, and looking one up. */
 #include "server/control/control_path.h"
 
+#include "server/control/dashboard.h"
 #include "server/control/metrics_answer.h"
 #include "server/control/ready.h"
 

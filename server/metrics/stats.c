@@ -1,16 +1,31 @@
-/* server/metrics/stats.c - numbers and names of ours alone: no text in it needs to be escaped. */
+/* server/metrics/stats.c - numbers and names of ours, of which none needs to be escaped, and what was logged. */
 #include "server/metrics/stats.h"
 
 #include "core/counters.h"
+#include "core/json_text.h"
+#include "net/utf8.h"
 #include "server/config/app.h"
 #include "server/connection/door.h"
 #include "server/metrics/metrics.h"
 #include "server/shard/exchange.h"
 #include "server/shard/shard.h"
 #include "server/system/clock.h"
+#include "server/system/log_recent.h"
 #include "server/system/process.h"
 
 typedef unsigned long long ull;
+
+/* A text that may hold anything; what is no UTF-8 loses what is no ASCII. */
+static void write_string(FILE *out, char *text)
+{
+    char escaped[6 * LOG_RECENT_BYTES];
+    struct utf8 utf8 = {0};
+    bool is_good = utf8_check(&utf8, (const uint8_t *)text, strlen(text)) && utf8_is_complete(&utf8);
+    for (char *at = text; !is_good && *at != '\0'; at++)
+        if ((unsigned char)*at >= 0x80) *at = '?';
+    char *end = json_text_write(escaped, text_of(text));
+    fprintf(out, "\"%.*s\"", (int)(end - escaped), escaped);
+}
 
 static void write_head(FILE *out, const struct shard *shard)
 {
@@ -98,6 +113,20 @@ static void write_apps(FILE *out, const struct app_list *apps)
     fputc(']', out);
 }
 
+static void write_warnings(FILE *out)
+{
+    struct log_recent lines[LOG_RECENT_LINES];
+    uint32_t count = log_recent_read(lines);
+    fputs(",\"warnings\":[", out);
+    for (uint32_t i = 0; i < count; i++) {
+        fprintf(out, "%s{\"time_ms\":%llu,\"level\":\"%s\",\"thread\":\"%s\",\"text\":", i > 0 ? "," : "",
+                (ull)lines[i].time_ms, log_level_name(lines[i].level), lines[i].thread);
+        write_string(out, lines[i].text);
+        fputc('}', out);
+    }
+    fputc(']', out);
+}
+
 void stats_write(FILE *out, const struct shard *shard)
 {
     write_head(out, shard);
@@ -108,5 +137,6 @@ void stats_write(FILE *out, const struct shard *shard)
     write_histograms(out, shard->counted, 0, false);
     write_shards(out, shard);
     write_apps(out, &shard->options->app);
+    write_warnings(out);
     fputs("}\n", out);
 }

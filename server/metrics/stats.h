@@ -8,7 +8,8 @@
  *   bounds_us the bounds of all histograms' buckets; the last bucket has none
  *   histograms  of all together: count, sum_us, p50_us, p90_us, p99_us since the start, and buckets
  *   shards    name, letters in its mailboxes, and those counters and histograms that are told of each
- *   apps      id, connections */
+ *   apps      id, connections
+ *   warnings  time_ms, level, thread, text: the last of the log, the oldest first */
 #pragma once
 
 #include <stdio.h>

@@ -8,6 +8,7 @@
 
 #include "server/system/crash.h"
 #include "server/system/log_line.h"
+#include "server/system/log_recent.h"
 #include "server/system/output.h"
 
 #include <assert.h>
@@ -240,6 +241,7 @@ void log_write(enum log_level level, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    log_recent_keep((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000, level, own_name, text);
     if (own_queue != NULL && atomic_load(&is_running)) {
         queue_send(own_queue, &now, level, text);
     } else {

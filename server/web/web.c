@@ -1,4 +1,4 @@
-/* server/web/web.c - the embedded files, and the chat page filled in. */
+/* server/web/web.c - the embedded files, and the chat page filled in; who gets which. */
 #include "server/web/web.h"
 
 #include "server/web/web_files.h"
@@ -17,6 +17,8 @@ static const char headers[] =
     "Cache-Control: no-cache\r\n";
 
 static const char chat_path[] = "/index.html";
+static const char dashboard_path[] = "/dashboard.html";
+static const char icon_path[] = "/icon.svg"; /* of both */
 
 static struct web_page pages[PAGES_MAX];
 static const struct web_page *chat;
@@ -46,6 +48,11 @@ static bool is_for_all_origins(const char *path)
     return strncmp(path, "/ringcast", strlen("/ringcast")) == 0;
 }
 
+static bool is_for_operators(const char *path)
+{
+    return strncmp(path, "/dashboard.", strlen("/dashboard.")) == 0;
+}
+
 static enum rc make_form(struct web_form *form, const char *path, struct text body, bool is_zipped, bool has_forms)
 {
     static const char encoding[] = "Content-Encoding: gzip\r\n";
@@ -64,7 +71,9 @@ static enum rc make_form(struct web_form *form, const char *path, struct text bo
 static enum rc make_page(struct web_page *page, const char *path, struct text body, struct text zipped)
 {
     bool has_forms = zipped.at != NULL;
-    *page = (struct web_page){.type = content_type(path), .is_for_all = is_for_all_origins(path)};
+    *page = (struct web_page){.type = content_type(path),
+                              .is_for_all = is_for_all_origins(path),
+                              .is_for_operators = is_for_operators(path)};
     enum rc rc = make_form(&page->plain, path, body, false, has_forms);
     return rc == RC_OK && has_forms ? make_form(&page->zipped, path, zipped, true, true) : rc;
 }
@@ -164,12 +173,25 @@ void web_fini(void)
     chat = NULL;
 }
 
-const struct web_page *web_find(struct text path)
+static const struct web_page *find(struct text path)
 {
     for (size_t i = 0; i < web_files_count; i++) {
-        if (&pages[i] != chat && text_is(path, web_files[i].path)) return &pages[i];
+        if (text_is(path, web_files[i].path)) return &pages[i];
     }
     return NULL;
+}
+
+const struct web_page *web_find(struct text path)
+{
+    const struct web_page *page = find(path);
+    return page != NULL && page != chat && !page->is_for_operators ? page : NULL;
+}
+
+const struct web_page *web_find_for_operators(struct text path)
+{
+    const struct web_page *page = find(text_is(path, "/") ? text_of(dashboard_path) : path);
+    bool is_theirs = page != NULL && (page->is_for_operators || text_is(path, icon_path));
+    return is_theirs ? page : NULL;
 }
 
 const struct web_page *web_chat(void)

@@ -1,4 +1,5 @@
-/* server/web/web.h - the chat page and what it is made of: the files of server/web, embedded in the program.
+/* server/web/web.h - the chat page, the operator's dashboard, and what they are made of: the files of server/web,
+ * embedded in the program.
  *
  * Bodies are made once at start and shared by all shards; connections send them from where they lie. Files are
  * compressed when the program is built; the chat page, which is filled in at start, is not. Each has an ETag, a strong
@@ -26,6 +27,7 @@ struct web_form {
 struct web_page {
     const char *type; /* Content-Type */
     bool is_for_all;  /* ringcast.js and what it imports: for pages of all origins, also where there is no chat */
+    bool is_for_operators; /* the dashboard */
     struct web_form plain;
     struct web_form zipped; /* as gzip */
 };
@@ -46,7 +48,10 @@ void web_fini(void);
  * name what they would get (13.1.2). */
 struct web_answer web_answer(const struct web_page *page, const struct http_request *request);
 
-/* The file at this path; NULL: none. The chat's own is not among them: it connects to the address it stands at. */
+/* The file at this path; NULL: none. The chat's own is not among them: it connects to the address it stands at. Nor is
+ * what is for operators alone. */
 const struct web_page *web_find(struct text path);
+/* What there is for operators: the dashboard at /, and what it is made of. */
+const struct web_page *web_find_for_operators(struct text path);
 /* The chat itself, which stands at / and at every room. */
 const struct web_page *web_chat(void);

@@ -3,6 +3,7 @@
  * Method: that of tests/server/scenario/test_scenario.c. */
 #include "server/metrics/metrics.h"
 #include "server/metrics/stats.h"
+#include "server/system/log_recent.h"
 #include "tests/support/scenario.h"
 
 #include <criterion/criterion.h>
@@ -171,6 +172,25 @@ Test(metrics, each_family_is_begun_once_in_the_table_and_in_both_formats, .timeo
     free(table);
     free(text);
     free(open_metrics);
+    scenario_stop(&scenario);
+}
+
+Test(metrics, stats_have_the_last_warnings_as_json_whatever_is_in_them, .timeout = 30)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    scenario_start(&scenario, 8, FLAGS("--shards", "1"));
+    log_recent_keep(1700000000123, LOG_LEVEL_WARN, "shard 0", "it said \"no\"\n");
+    log_recent_keep(1700000000124, LOG_LEVEL_ERROR, "", "caf\xc3\xa9, \xff\xfe");
+    log_recent_keep(1700000000125, LOG_LEVEL_ERROR, "", "caf\xc3\xa9");
+    FILE *out = open_memstream(&text, &bytes);
+    stats_write(out, &scenario.server.shards[0]);
+    fclose(out);
+    cr_expect_not_null(strstr(text, "{\"time_ms\":1700000000123,\"level\":\"warn\",\"thread\":\"shard 0\","
+                                    "\"text\":\"it said \\\"no\\\"\\n\"}"));
+    cr_expect_not_null(strstr(text, "\"text\":\"caf??, ??\"}"), "what is no UTF-8 is no JSON");
+    cr_expect_not_null(strstr(text, "\"text\":\"caf\xc3\xa9\"}]"));
+    free(text);
     scenario_stop(&scenario);
 }
 

@@ -63,7 +63,8 @@ Test(web, every_file_is_served_as_it_is_with_its_type)
     size_t found = 0;
     for (size_t i = 0; i < web_files_count; i++) {
         const struct web_file *file = &web_files[i];
-        const struct web_page *page = web_find(text_of(file->path));
+        bool is_dashboard = strncmp(file->path, "/dashboard.", 11) == 0;
+        const struct web_page *page = (is_dashboard ? web_find_for_operators : web_find)(text_of(file->path));
         for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
             if (strcmp(strrchr(file->path, '.'), types[t].ending) != 0) continue;
             cr_assert_not_null(page, "%s", file->path);
@@ -76,7 +77,20 @@ Test(web, every_file_is_served_as_it_is_with_its_type)
             found++;
         }
     }
-    cr_expect_eq(found, web_files_count - 1, "all but the chat itself");
+    cr_expect_eq(found, web_files_count - 2, "all but the chat itself and the dashboard");
+}
+
+Test(web, the_dashboard_is_found_by_operators_alone)
+{
+    static const char *const paths[] = {"/dashboard.html", "/dashboard.css", "/dashboard.js"};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        cr_expect_null(web_find(text_of(paths[i])), "%s", paths[i]);
+        cr_expect_not_null(web_find_for_operators(text_of(paths[i])), "%s", paths[i]);
+    }
+    check_page(web_find_for_operators(text_of("/")), "text/html; charset=utf-8");
+    cr_expect_eq(web_find_for_operators(text_of("/icon.svg")), web_find(text_of("/icon.svg")));
+    cr_expect_null(web_find_for_operators(text_of("/index.html")), "the chat is for clients");
+    cr_expect_null(web_find_for_operators(text_of("/chat.js")));
 }
 
 static void check_meta(const char *name, const char *value)
