@@ -144,11 +144,14 @@ tlsTest('handshakes and the end of the certificate are told', {
 channelTest('boards for Soketi find their names, if asked to', { control: true, args: ['--metrics-soketi'] },
   async (server) => {
     const peer = await Peer.open(server);
-    const samples = samplesOf((await scrape(server)).text);
-    assert.equal(samples[`soketi_connected{app_id="${APP.id}",port="${server.port}"}`], 1);
-    assert.ok(samples[`soketi_socket_transmitted_bytes{port="${server.port}"}`] > 0);
-    assert.equal(samples[`soketi_new_connections_total{port="${server.port}"}`]
-      - samples[`soketi_new_disconnections_total{port="${server.port}"}`], sum(samples, 'ringcast_connections'));
+    const port = `port="${server.port}"`;
+    /* A moment after the client has heard it the bytes are counted, and connections come and go. */
+    await until(async () => {
+      const samples = samplesOf((await scrape(server)).text);
+      assert.equal(samples[`soketi_connected{app_id="${APP.id}",${port}}`], 1);
+      return samples[`soketi_socket_transmitted_bytes{${port}}`] > 0 && sum(samples, 'ringcast_connections')
+        === samples[`soketi_new_connections_total{${port}}`] - samples[`soketi_new_disconnections_total{${port}}`];
+    }, 'the same by both names');
     await peer.leave();
   });
 
