@@ -183,6 +183,13 @@ test('promtool finds nothing wrong with the alerts, and each names its part of t
   for (const anchor of named) assert.ok(headings.includes(anchor), anchor);
 });
 
+test('each alert fires by what it is about, and none on a calm day', async () => {
+  const file = join(ROOT, 'tests/e2e/prometheus/alerts.test.yml'), cases = readFileSync(file, 'utf8');
+  assert.match(await fed('', 'promtool', 'test', 'rules', file), /SUCCESS/);
+  const rules = readFileSync(join(ROOT, 'deploy/prometheus/alerts.yml'), 'utf8');
+  for (const [, name] of rules.matchAll(/- alert: (\w+)/g)) assert.ok(cases.includes(`alertname="${name}"`), name);
+});
+
 channelTest('the board and the alerts ask for metrics that there are', { control: true }, async (server) => {
   const { text } = await scrape(server);
   const known = new Set(Object.keys(samplesOf(text)).map((key) => key.replace(/\{.*/, '')));

@@ -62,6 +62,43 @@ Test(exposition, what_is_no_accept_header_is_answered_all_the_same, .timeout = 5
     expect_format("application/openmetrics-text;q=often", EXPOSITION_OPEN_METRICS);
 }
 
+/* In memory of its own size, so that a sanitizer sees a step beyond it. */
+Test(exposition, whatever_stands_in_accept_is_read_to_its_end_and_no_further, .timeout = 60)
+{
+    static const char *const words[] = {"application/openmetrics-text",
+                                        "text/plain",
+                                        "*/*",
+                                        "version=1.0.0",
+                                        "q=0.5",
+                                        "q",
+                                        "=",
+                                        ";",
+                                        ",",
+                                        " ",
+                                        "\t",
+                                        ".",
+                                        "0",
+                                        "\"",
+                                        "\\",
+                                        "\xff"};
+    uint64_t random = 1;
+    for (uint32_t round = 0; round < 50000; round++) {
+        char text[400] = "";
+        size_t bytes = 0;
+        for (uint32_t i = 0; i < round % 12; i++) {
+            random = random * UINT64_C(6364136223846793005) + 1442695040888963407; /* Knuth's MMIX */
+            bytes += (size_t)snprintf(text + bytes, sizeof text - bytes, "%s",
+                                      words[(random >> 33) % (sizeof words / sizeof words[0])]);
+        }
+        char *own = malloc(bytes > 0 ? bytes : 1);
+        memcpy(own, text, bytes);
+        enum exposition_format format = exposition_format_of((struct text){own, bytes});
+        cr_assert(format == EXPOSITION_PROMETHEUS || format == EXPOSITION_OPEN_METRICS);
+        if (strstr(text, "openmetrics") == NULL) cr_assert_eq(format, EXPOSITION_PROMETHEUS, "%s", text);
+        free(own);
+    }
+}
+
 /* ---- what is written ---- */
 
 static struct exposition_family family_of(enum exposition_type type, const char *name, const char *unit)
