@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -52,6 +52,18 @@ test('the configuration file is the sample with a few lines set, and for few to 
   const { code, stdout } = await run(['--config', file, '--print-config'], { command: binary });
   assert.equal(code, 0);
   assert.match(stdout, /^listen = 127\.0\.0\.1:8080 +# .*ringcast\.conf:\d+$/m);
+});
+
+test('the installed file takes what the first deployment writes at its end', async () => {
+  const page = readFileSync(pathOf('share/doc/ringcast/deploy/manual/first-deployment.md'), 'utf8');
+  const secret = join(folder, 'secret'), file = join(folder, 'deployed.conf');
+  writeFileSync(secret, 'x'.repeat(64));
+  const [, addition] = page.match(/```ini\n(.*?)```/s);
+  writeFileSync(file, readFileSync(join(config, 'ringcast.conf'), 'utf8').replace(/^#data_dir/m, 'data_dir')
+    + addition.replace(/@.*/, `@${secret}`));
+  const { code, stdout, stderr } = await run(['--config', file, '--print-config'], { command: binary });
+  assert.deepEqual([code, stderr], [0, '']);
+  assert.match(stdout, /\n\[app 1001\]\nkey = chat .*\n\[channels \*\]\n/s);
 });
 
 test('the installed program serves with the installed file', async () => {
