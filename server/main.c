@@ -17,6 +17,8 @@
 #include "server/run/doctor.h"
 #include "server/run/limits.h"
 #include "server/run/server.h"
+#include "server/run/stop.h"
+#include "server/system/clock.h"
 #include "server/system/crash.h"
 #include "server/system/log.h"
 #include "server/system/output.h"
@@ -38,7 +40,6 @@ enum {
 };
 
 #define REASON_BYTES 1024 /* the path of a file, which SQLite holds to 512, and what is wrong with it */
-#define POLL_MS      20   /* how often to look whether a drain is over */
 #define PATIENCE_MS  1000 /* with a stdout or stderr that takes nothing */
 
 /* A line on stderr for each of the reason's. */
@@ -139,26 +140,24 @@ static int give_up(struct server *server, int signal_error)
 /* Drains on the first SIGTERM or SIGINT, and ends at once on the second. */
 static int wait_for_end(struct server *server, const sigset_t *signals)
 {
-    bool is_draining = false;
-    const struct timespec poll = {.tv_nsec = POLL_MS * 1000000}, look = {.tv_sec = CERTIFICATES_LOOK_MS / 1000};
+    struct stop stop = {0};
+    const struct timespec poll = {.tv_nsec = STOP_LOOK_MS * 1000000}, look = {.tv_sec = CERTIFICATES_LOOK_MS / 1000};
     for (;;) {
-        int number = next_signal(signals, is_draining ? &poll : &look);
+        bool is_stopping = stop_has_begun(&stop);
+        int number = next_signal(signals, is_stopping ? &poll : &look);
         if (number < 0 || server_ring_error(server) != 0) return give_up(server, errno);
         if (number == SIGUSR1) server_log_counters(server);
         if (number == SIGHUP) certificates_renew(server->certificates, server->shards, server->shards_count);
-        if (number == 0 && !is_draining)
+        if (number == 0 && !is_stopping)
             certificates_look(server->certificates, server->shards, server->shards_count);
         if (number == SIGTERM || number == SIGINT) {
-            if (is_draining) {
-                log_warn("stopping at once: a second signal came");
-                server_set_stage(server, SERVER_STOPPED);
+            if (is_stopping) {
+                stop_now(&stop, server);
                 return EXIT_OTHER;
             }
-            log_info("draining: every client is told goodbye; signal again to stop at once");
-            is_draining = true;
-            server_set_stage(server, SERVER_DRAINING);
+            stop_begin(&stop, server, monotonic_ms());
         }
-        if (is_draining && server_has_ended(server)) return EXIT_STOPPED;
+        if (is_stopping && !stop_go_on(&stop, server, monotonic_ms())) return EXIT_STOPPED;
     }
 }
 

@@ -18,6 +18,7 @@
 #include "server/connection/long_answer.h"
 #include "server/connection/opening.h"
 #include "server/connection/receive.h"
+#include "server/protocol/event.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
@@ -138,13 +139,15 @@ static bool pusher_is_named(const struct connection *connection, uint32_t random
     return connection->pusher->random == random;
 }
 
-static void pusher_on_goodbye(struct shard *shard, struct connection *connection, enum close_reason reason)
+static void pusher_on_goodbye(struct shard *shard, struct connection *connection, enum close_reason reason,
+                              uint32_t retry_after_ms)
 {
     uint16_t code = close_reason_channel_code(reason);
     if (code < 4000) return;                  /* WebSocket's own codes need no words */
     if (reason == CLOSE_UNAUTHORIZED) return; /* told already, with what was wrong */
-    struct command command = {.shard = shard, .connection = connection};
-    pusher_error(&command, code, "%s", close_reason_text(reason));
+    struct text text = text_of(close_reason_text(reason));
+    counter_add(&shard->counters, COUNTER_channel_errors, 1);
+    connection_say(shard, connection, event_error_batch(code, text, retry_after_ms, shard->now_ms));
 }
 
 static bool has_pending(const struct connection *connection)

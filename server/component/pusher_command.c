@@ -24,7 +24,7 @@ void pusher_error(const struct command *command, unsigned code, const char *form
     va_end(arguments);
     counter_add(&command->shard->counters, COUNTER_channel_errors, 1);
     connection_say(command->shard, command->connection,
-                   event_error_batch(code, text_of(text), command->shard->now_ms));
+                   event_error_batch(code, text_of(text), 0, command->shard->now_ms));
 }
 
 void pusher_say(const struct command *command, const char *event_name, struct text channel, struct text data)

@@ -64,14 +64,14 @@ static void start(struct shard *shard, uint32_t listener)
 {
     assert(shard->accept.listeners[listener] >= 0 && !shard->accept.is_accepting[listener]);
     bool one_by_one =
-        door_is_secure(shard->door, listener) && !shard->is_draining; /* at the end all, before it closes */
+        door_is_secure(shard->door, listener) && !shard->is_stopping; /* at the end all, before it closes */
     if (shard->accept.from != NULL) shard->accept.from[listener] = (struct ring_peer){0};
     if (one_by_one && shard->tls.hellos.count >= ACCEPT_HELLOS_MAX) {
         shard->accept.has_unaccepted = true;
         return;
     }
     shard->accept.is_accepting[listener] = true;
-    if (asks_for_peer(shard, listener) && !shard->is_draining) {
+    if (asks_for_peer(shard, listener) && !shard->is_stopping) {
         ring_accept_from(shard->ring, shard->accept.listeners[listener], listener, &shard->accept.from[listener]);
     } else if (one_by_one) {
         ring_accept_one(shard->ring, shard->accept.listeners[listener], listener);
@@ -94,7 +94,7 @@ void accept_more(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
     bool is_due = shard->accept.has_unaccepted && shard->tls.hellos.count < ACCEPT_HELLOS_MAX;
-    if (is_due && !shard->accept.is_held && !shard->is_draining) accept_start(shard);
+    if (is_due && !shard->accept.is_held && !shard->is_stopping) accept_start(shard);
 }
 
 static void cancel_all(struct shard *shard)
@@ -106,7 +106,7 @@ static void cancel_all(struct shard *shard)
 
 static void hold(struct shard *shard)
 {
-    if (shard->accept.is_held || shard->is_draining) return;
+    if (shard->accept.is_held || shard->is_stopping) return;
     shard->accept.is_held = true;
     cancel_all(shard);
     timer_set(&shard->timers, &shard->accept.timer, shard->now_ms + RETRY_MS);
@@ -133,7 +133,7 @@ void accept_timer(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
     uint64_t most = shard->door->connections_max;
-    if (shard->is_draining) {
+    if (shard->is_stopping) {
         close_all(shard);
     } else if (open_now(shard) > most - (most + 49) / 50) {
         timer_set(&shard->timers, &shard->accept.timer, shard->now_ms + RETRY_MS);
@@ -175,9 +175,9 @@ bool accept_has_stopped(const struct shard *shard)
 static void welcome(struct shard *shard, uint32_t slot, uint32_t listener)
 {
     assert(slot < shard->slots_max);
-    if (shard->is_draining || !is_full(shard)) { /* at the end there is room for all that have a slot */
+    if (shard->is_stopping || !is_full(shard)) { /* at the end there is room for all that have a slot */
         arrival_begin(shard, slot, listener);
-        if (is_full(shard) && !shard->is_draining) {
+        if (is_full(shard) && !shard->is_stopping) {
             log_warn("connections_max reached: %llu connections are open, others wait",
                      (unsigned long long)shard->door->connections_max);
             hold(shard);
@@ -200,7 +200,7 @@ void accept_completed(struct shard *shard, const struct completion *completion)
     }
     if (completion->more) return;
     shard->accept.is_accepting[listener] = false;
-    if (shard->is_draining) {
+    if (shard->is_stopping) {
         if (shard->accept.is_over) close_listener(shard, listener); /* else the next turn begins again */
     } else if (completion->result < 0 && completion->result != -ECANCELED) {
         log_warn("accepting failed: %s; trying again in %d ms", strerror(-completion->result), RETRY_MS);

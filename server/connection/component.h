@@ -54,8 +54,9 @@ struct component {
     /* Until when this client has to have shown who it is; 0: it has, or need not. NULL: none need to. Asked now and
      * then; later it is closed as a CLOSE_STRANGER. */
     uint64_t (*stranger_until_ms)(const struct connection *connection);
-    /* Last words before the close frame; NULL: none. */
-    void (*on_goodbye)(struct shard *shard, struct connection *connection, enum close_reason reason);
+    /* Last words before the close frame; NULL: none. The client is to come back after so many ms; 0: when it likes. */
+    void (*on_goodbye)(struct shard *shard, struct connection *connection, enum close_reason reason,
+                       uint32_t retry_after_ms);
     /* What the close frame says. */
     uint16_t (*close_code)(enum close_reason reason);
     /* Has its socket id this word of chance? Backends name sockets, and may guess. NULL: its clients have no socket id.

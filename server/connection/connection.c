@@ -25,9 +25,11 @@
 
 #include <assert.h>
 #include <ck_pr.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#define LINGER_MS 2000 /* for the peer to read our last words and hang up */
+#define LINGER_MS     2000 /* for the peer to read our last words and hang up */
+#define RETURN_MS_MIN 1000 /* clients of a server that stops stay away for so long, unless another one is ready */
 
 /* The only line that assigns a state. */
 static void enter(struct shard *shard, struct connection *connection, enum connection_state next)
@@ -265,10 +267,23 @@ static void leave(struct shard *shard, struct connection *connection, enum close
     reading_unchoke(shard, connection); /* what it would have asked for is gone; its close frame is of interest */
 }
 
-static void say_close_frame(struct shard *shard, struct connection *connection, uint16_t code, const char *text)
+/* After how many ms a client is to come back: at random, so that those who are closed together do not come together. 0:
+ * when it likes. */
+static uint32_t retry_after_ms(const struct shard *shard, enum close_reason reason)
+{
+    if (reason != CLOSE_SERVER_STOP && reason != CLOSE_SERVER_MOVED) return 0;
+    uint32_t least_ms = reason == CLOSE_SERVER_STOP ? RETURN_MS_MIN : 1;
+    return least_ms + arc4random_uniform(shard->returns_ms + 1);
+}
+
+/* A NULL text: the peer's own close frame is answered. */
+static void say_close_frame(struct shard *shard, struct connection *connection, uint16_t code, const char *text,
+                            uint32_t after_ms)
 {
     uint8_t payload[FRAME_CONTROL_BYTES_MAX];
-    size_t count = frame_close_write(payload, code, text);
+    char told[FRAME_CONTROL_BYTES_MAX];
+    if (after_ms > 0) snprintf(told, sizeof told, "%s, retry_after_ms=%u", text, after_ms);
+    size_t count = frame_close_write(payload, code, after_ms > 0 ? told : text);
     shard_outbox(shard, connection)->marks |= OUTBOX_WATCHED;
     connection_say_frame(shard, connection, FRAME_CLOSE, payload, count);
 }
@@ -306,7 +321,9 @@ void connection_close(struct shard *shard, struct connection *connection, enum c
     }
     if (reason == CLOSE_SLOW_READER || reason == CLOSE_STALE_READER) clear_outbox(shard, connection, true);
     uint16_t code = connection->component->close_code(reason);
-    if (connection->component->on_goodbye != NULL) connection->component->on_goodbye(shard, connection, reason);
+    uint32_t after_ms = retry_after_ms(shard, reason);
+    if (connection->component->on_goodbye != NULL)
+        connection->component->on_goodbye(shard, connection, reason, after_ms);
     if (connection->state != CONNECTION_OPEN) return; /* there was no memory for last words */
     /* Bytes held and thrown away leave a gap: where the peer's next frame begins is unknown then. */
     bool is_lost = is_fault_of_frames(reason) || connection->held != NULL;
@@ -314,7 +331,7 @@ void connection_close(struct shard *shard, struct connection *connection, enum c
     if (connection->state != CONNECTION_OPEN) return; /* leaving ran out of memory */
     enter(shard, connection, is_lost ? CONNECTION_LINGERING : CONNECTION_CLOSING);
     timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->close_ms_max);
-    say_close_frame(shard, connection, code, close_reason_text(reason));
+    say_close_frame(shard, connection, code, close_reason_text(reason), after_ms);
 }
 
 static void end_as_heard(struct shard *shard, struct connection *connection, enum close_reason reason, uint16_t code)
@@ -326,7 +343,7 @@ static void end_as_heard(struct shard *shard, struct connection *connection, enu
         leave(shard, connection, CLOSE_PEER_CLOSED);
         enter(shard, connection, CONNECTION_CLOSING);
         timer_set(&shard->timers, &connection->timer, shard->now_ms + shard->options->close_ms_max);
-        say_close_frame(shard, connection, code, NULL);
+        say_close_frame(shard, connection, code, NULL, 0);
     } else if (!has_unsaid(shard, connection)) {
         say_end(shard, connection);
     }

@@ -53,7 +53,7 @@ void deadline_of_request(struct shard *shard, struct connection *connection)
     assert(owner_is_me(&shard->owner));
     uint64_t ms = shard->options->handshake_ms_max;
     uint64_t most_ms = connection->state == CONNECTION_TLS ? DRAIN_TLS_MS : DRAIN_REQUEST_MS;
-    set_timer(shard, connection, shard->is_draining && ms > most_ms ? most_ms : ms);
+    set_timer(shard, connection, shard->is_stopping && ms > most_ms ? most_ms : ms);
 }
 
 void deadline_between_requests(struct shard *shard, struct connection *connection)
@@ -65,7 +65,7 @@ void deadline_between_requests(struct shard *shard, struct connection *connectio
     } else if (connection_has_begun_request(connection)) { /* it came behind those whose answers have gone now */
         deadline_of_request(shard, connection);
     } else {
-        set_timer(shard, connection, shard->is_draining ? DRAIN_REQUEST_MS : shard->options->keep_alive_ms);
+        set_timer(shard, connection, shard->is_stopping ? DRAIN_REQUEST_MS : shard->options->keep_alive_ms);
     }
 }
 

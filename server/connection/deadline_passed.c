@@ -63,9 +63,9 @@ static void request_passed(struct shard *shard, struct connection *connection)
 {
     if (!outbox_is_empty(shard_outbox(shard, connection)) || connection_has_unsent(connection)) {
         connection_finish(shard, connection, CLOSE_STALE_READER);
-    } else if (shard->is_draining && connection_has_begun_request(connection)) {
+    } else if (shard->is_stopping && connection_has_begun_request(connection)) {
         shard->door->refuse(shard, connection, NULL, 503, "The server is stopping: try again in a moment.");
-    } else if (shard->is_draining) {
+    } else if (shard->is_stopping) {
         hang_up(shard, connection, shard_drain_reason(shard));
     } else if (connection->http != NULL && !connection_has_begun_request(connection)) {
         hang_up(shard, connection, CLOSE_HTTP_DONE); /* it was kept for another request */

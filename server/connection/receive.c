@@ -255,7 +255,7 @@ void receive_opened(struct shard *shard, struct connection *connection)
     receive_held(shard, connection);
     if (connection->state != CONNECTION_OPEN) return;
     if (is_over(connection)) connection_ended(shard, connection);
-    if (shard->is_draining) connection_close(shard, connection, shard_drain_reason(shard));
+    if (shard->is_stopping) connection_close(shard, connection, shard_drain_reason(shard));
 }
 
 void receive_go_on(struct shard *shard, struct connection *connection)

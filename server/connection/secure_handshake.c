@@ -22,7 +22,7 @@ static void stop_clock(struct shard *shard, struct connection *connection)
 static void start_clock(struct shard *shard, struct connection *connection)
 {
     connection->handshake_ms += shard->now_ms;
-    if (shard->is_draining) {
+    if (shard->is_stopping) {
         deadline_of_request(shard, connection); /* less, then */
     } else {
         timer_set(&shard->timers, &connection->timer, connection->handshake_ms);

@@ -48,8 +48,7 @@ static uint32_t find_reasons(struct shard *shard, struct reason reasons_r[REASON
     const struct door *door = &shard->doors->public;
     const char *trouble = shard->store != NULL ? store_trouble(shard->store) : NULL;
     uint32_t count = 0;
-    if (ck_pr_load_uint(shard->stage) != 0)
-        reasons_r[count++] = (struct reason){"draining", "the server is stopping"};
+    if (shard_is_draining(shard)) reasons_r[count++] = (struct reason){"draining", "the server is stopping"};
     if (trouble != NULL) reasons_r[count++] = (struct reason){"store", trouble};
     if (ck_pr_load_64(&door->connections_open) >= door->connections_max)
         reasons_r[count++] = (struct reason){"connections_full", "--connections-max clients are there"};

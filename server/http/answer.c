@@ -29,7 +29,7 @@ static const char *date(struct shard *shard)
 static bool may_stay(const struct shard *shard, const struct connection *connection)
 {
     bool is_complete = http_reader_is_complete(connection->http);
-    return is_complete && http_reader_request(connection->http)->keep_alive && !shard->is_draining;
+    return is_complete && http_reader_request(connection->http)->keep_alive && !shard->is_stopping;
 }
 
 /* Is it a HEAD that is answered? Who speaks no HTTP here, but TLS, has no reader. */

@@ -117,15 +117,24 @@ bool api_judge(struct shard *shard, struct connection *connection, const struct 
     return false;
 }
 
-/* {"store":"ok"}; red while the store cannot write. */
+/* {"store":"ok"}; red while the store cannot write, and while the server drains. */
 static void answer_health(struct shard *shard, struct connection *connection)
 {
     char body[200];
+    bool is_draining = shard_is_draining(shard);
     const struct store *store = shard->store;
     const char *trouble = store != NULL ? store_trouble(store) : NULL;
     const char *state = store == NULL ? "none" : trouble == NULL ? "ok" : trouble;
-    int count = snprintf(body, sizeof body, "{\"store\":\"%s\"}", state); /* SQLite's words need no escapes */
-    api_answer(shard, connection, trouble == NULL ? 200 : 503, API_JSON, (struct text){body, (size_t)count});
+    int count = snprintf(body, sizeof body, "{\"store\":\"%s\"%s}", state, /* SQLite's words need no escapes */
+                         is_draining ? ",\"draining\":true" : "");
+    api_answer(shard, connection, trouble == NULL && !is_draining ? 200 : 503, API_JSON,
+               (struct text){body, (size_t)count});
+}
+
+static void answer_up(struct shard *shard, struct connection *connection)
+{
+    bool is_draining = shard_is_draining(shard);
+    api_answer(shard, connection, is_draining ? 503 : 200, API_TEXT, text_of(is_draining ? "draining\n" : "OK\n"));
 }
 
 static void answer_unsigned(struct shard *shard, struct connection *connection, const struct http_request *http)
@@ -136,7 +145,7 @@ static void answer_unsigned(struct shard *shard, struct connection *connection, 
     } else if (text_is(http->path, HEALTH_PATH)) {
         answer_health(shard, connection);
     } else {
-        api_answer(shard, connection, 200, API_TEXT, text_of("OK\n"));
+        answer_up(shard, connection);
     }
 }
 

@@ -5,8 +5,8 @@
  *   GET  /channels/NAME/history                     what was published
  *   POST /users/ID/terminate_connections            close a user's connections
  *   GET  /connections                               how many clients the app has
- * and, not signed, GET /up (200 while the server runs) and GET /health (503 while the store cannot write). What stands
- * before /apps/ in a path is a proxy's, and not signed.
+ * and, not signed, GET /up (200 while the server runs, 503 once it was told to stop) and GET /health (503 also while
+ * the store cannot write). What stands before /apps/ in a path is a proxy's, and not signed.
  *
  * A call asks the homes of all channels it names and is answered when the last of them has answered; meanwhile its
  * connection is ANSWERING. The files: api.c routes, api_auth.c checks signatures, api_publish.c and api_read.c are

@@ -63,7 +63,7 @@ static void upgrade(struct shard *shard, struct connection *connection, const st
     const struct text_list *origins = &shard->options->origin;
     upgrade_check(request, (const char *const *)origins->items, component->judges_origin ? 0 : origins->count,
                   &upgrade);
-    if (shard->is_draining) {
+    if (!shard_takes_sockets(shard)) {
         refuse_while_draining(shard, connection);
     } else if (upgrade.status != 101) {
         answer_refuse(shard, connection, upgrade.status, upgrade.text, upgrade.extra_headers);

@@ -75,7 +75,7 @@ static void tell_max_fds(struct telling *telling)
 
 static void tell_draining(struct telling *telling)
 {
-    exposition_sample(&telling->exposition, NULL, telling->shard->is_draining);
+    exposition_sample(&telling->exposition, NULL, shard_is_draining(telling->shard));
 }
 
 static void tell_shards(struct telling *telling)

@@ -31,7 +31,7 @@ static void write_head(FILE *out, const struct shard *shard)
 {
     struct process_use use = process_use();
     fprintf(out, "{\"version\":\"%s\",\"draining\":%s,\"now_ms\":%llu,\"begun_ms\":%llu", RINGCAST_VERSION,
-            shard->is_draining ? "true" : "false", (ull)realtime_ms(), (ull)shard->counted->begun_ms);
+            shard_is_draining(shard) ? "true" : "false", (ull)realtime_ms(), (ull)shard->counted->begun_ms);
     fprintf(out, ",\"process\":{\"resident_bytes\":%llu,\"virtual_bytes\":%llu,\"cpu_ms\":%llu",
             (ull)use.resident_bytes, (ull)use.virtual_bytes, (ull)use.cpu_ms);
     fprintf(out, ",\"descriptors\":%llu,\"descriptors_max\":%llu}", (ull)use.descriptors, (ull)use.descriptors_max);

@@ -223,19 +223,20 @@ struct batch *event_batch(const struct event *event, uint64_t now_ms)
     return batch;
 }
 
-struct batch *event_error_batch(unsigned code, struct text message, uint64_t now_ms)
+struct batch *event_error_batch(unsigned code, struct text message, uint32_t retry_after_ms, uint64_t now_ms)
 {
-    char head[80];
+    char head[80], end[40] = "\"}}";
+    if (retry_after_ms > 0) snprintf(end, sizeof end, "\",\"retry_after_ms\":%u}}", retry_after_ms);
     if (code > 0) {
         snprintf(head, sizeof head, "{\"event\":\"pusher:error\",\"data\":{\"code\":%u,\"message\":\"", code);
     } else {
         snprintf(head, sizeof head, "{\"event\":\"pusher:error\",\"data\":{\"code\":null,\"message\":\"");
     }
-    size_t payload = strlen(head) + json_text_bytes(message) + strlen("\"}}");
+    size_t payload = strlen(head) + json_text_bytes(message) + strlen(end);
     uint8_t *to;
     struct batch *batch = batch_new((uint32_t)(header_bytes(payload) + payload), now_ms, &to);
     if (batch == NULL) return NULL;
     to += frame_header_write(to, FRAME_TEXT, payload);
-    text_put(json_text_write(text_put((char *)to, text_of(head)), message), text_of("\"}}"));
+    text_put(json_text_write(text_put((char *)to, text_of(head)), message), text_of(end));
     return batch;
 }

@@ -53,5 +53,6 @@ struct message *event_at(struct counters *counters, struct message *message, con
 
 /* An event for one connection. NULL: out of memory. */
 struct batch *event_batch(const struct event *event, uint64_t now_ms);
-/* pusher:error, the one event whose data is an object. A code of 0 is told as null. */
-struct batch *event_error_batch(unsigned code, struct text message, uint64_t now_ms);
+/* pusher:error, the one event whose data is an object. A code of 0 is told as null; when the client is to come back is
+ * told unless it is 0. */
+struct batch *event_error_batch(unsigned code, struct text message, uint32_t retry_after_ms, uint64_t now_ms);

@@ -269,6 +269,14 @@ int server_ring_error(const struct server *server)
     return ck_pr_load_int(&server->ring_error);
 }
 
+bool server_has_cleared(const struct server *server)
+{
+    for (uint32_t i = 0; i < server->shards_count; i++) {
+        if (!ck_pr_load_uint(&server->shards[i].has_cleared)) return false;
+    }
+    return true;
+}
+
 bool server_has_ended(const struct server *server)
 {
     for (uint32_t i = 0; i < server->shards_count; i++) {

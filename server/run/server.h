@@ -5,9 +5,9 @@
 
 #include "server/config/options.h"
 #include "server/connection/door.h"
-#include "server/run/stage.h"
 #include "server/shard/exchange.h"
 #include "server/shard/shard.h"
+#include "server/shard/stage.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -50,6 +50,8 @@ enum rc server_watch(struct server *server, char *reason_r, size_t reason_size);
 void server_set_stage(struct server *server, enum server_stage stage);
 /* The errno with which a shard's io_uring_enter fails for good, so that all are to stop; 0: none has failed. */
 int server_ring_error(const struct server *server);
+/* SERVER_CLEARING: has every shard closed its clients? */
+bool server_has_cleared(const struct server *server);
 /* Have all shards left their loops? */
 bool server_has_ended(const struct server *server);
 /* Waits for the threads; set a stage before. */

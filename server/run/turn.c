@@ -18,10 +18,10 @@
 #include "server/home/home.h"
 #include "server/run/drain.h"
 #include "server/run/letters.h"
-#include "server/run/stage.h"
 #include "server/shard/crowd.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
+#include "server/shard/stage.h"
 #include "server/store/store.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"
@@ -60,7 +60,7 @@ static uint64_t sleep_ms(struct shard *shard)
     if (crowd_due_ms(shard) < wake_at_ms) wake_at_ms = crowd_due_ms(shard);
     if (wake_at_ms <= shard->now_ms) return 0;
     uint64_t ms = wake_at_ms - shard->now_ms;
-    uint64_t most_ms = shard->is_draining ? drain_sleep_ms(shard) : TURN_SLEEP_MS_MAX;
+    uint64_t drain_ms = drain_sleep_ms(shard), most_ms = drain_ms < TURN_SLEEP_MS_MAX ? drain_ms : TURN_SLEEP_MS_MAX;
     if (trim_is_under_way(&shard->turn.trim)) most_ms = TRIM_PAUSE_MS;
     return ms < most_ms ? ms : most_ms;
 }
@@ -337,8 +337,12 @@ bool turn_run(struct shard *shard)
     turn_count(shard);
     switch ((enum server_stage)ck_pr_load_uint(shard->stage)) {
     case SERVER_RUNNING:
+    case SERVER_LEAVING:
         return true;
-    case SERVER_DRAINING:
+    case SERVER_CLEARING:
+        drain_clear(shard);
+        return true;
+    case SERVER_STOPPING:
         return drain_go_on(shard);
     case SERVER_STOPPED:
         return false;

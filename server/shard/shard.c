@@ -5,8 +5,10 @@
 #include "core/roster.h"
 #include "server/config/app.h"
 #include "server/config/history_rule.h"
+#include "server/shard/stage.h"
 
 #include <assert.h>
+#include <ck_pr.h>
 #include <unistd.h>
 
 void shard_signal(struct shard *shard)
@@ -36,6 +38,18 @@ void shard_drop_channel_if_unused(struct shard *shard, struct channel *channel)
     assert(owner_is_me(&shard->owner));
     assert(shard->hub.count > 0);
     if (hub_drop_if_unused(&shard->hub, channel)) counter_set(&shard->counters, COUNTER_channels, shard->hub.count);
+}
+
+/* ---- the end ---- */
+
+bool shard_is_draining(const struct shard *shard)
+{
+    return ck_pr_load_uint(shard->stage) >= SERVER_LEAVING;
+}
+
+bool shard_takes_sockets(const struct shard *shard)
+{
+    return ck_pr_load_uint(shard->stage) < SERVER_CLEARING;
 }
 
 enum close_reason shard_drain_reason(const struct shard *shard)

@@ -178,9 +178,15 @@ struct shard {
         struct peer *table; /* by slot: who is at the other end; NULL: nobody wants to know */
     } peers;
 
-    bool is_draining;
-    struct {           /* run/ */
-        uint32_t slot; /* next to be closed */
+    bool is_stopping;        /* SERVER_STOPPING: nobody new is let in, and answers are the last */
+    uint32_t returns_ms;     /* those who are closed because the server stops are to come back within so long */
+    struct {                 /* run/ */
+        uint64_t since_ms;   /* SERVER_CLEARING: when it began; 0: not yet. */
+        uint32_t walk_slots; /* So many slots are looked at, */
+        uint32_t walk_step;  /* one every so many, */
+        uint32_t walk_at;    /* next this one; */
+        uint32_t looked_at;  /* so many have been */
+        uint32_t slot;       /* SERVER_STOPPING: next to be closed */
         uint64_t until_ms;
     } drain;
     int signal_descriptor; /* eventfd: the main thread writes, the ring watches */
@@ -189,11 +195,12 @@ struct shard {
     /* Set before sleeping, cleared by whoever wakes it. Alone on its lines: every other shard reads it. */
     _Alignas(128) uint32_t is_sleeping;
     _Alignas(128) uint32_t has_ended; /* atomic: the thread has left its loop */
+    uint32_t has_cleared;             /* atomic: SERVER_CLEARING: it has no clients, or has closed them */
 
     /* What a letter makes happen: server/run/letters.h. It takes over the body. */
     enum rc (*take)(struct shard *shard, uint32_t from, const struct letter *letter);
     /* Of all shards together, given before the thread starts: */
-    uint32_t *stage;                     /* atomic: enum server_stage (server/run/stage.h); 0: it runs */
+    uint32_t *stage;                     /* atomic: enum server_stage (server/shard/stage.h) */
     int *ring_error;                     /* atomic: errno that a ring gave up with, 0: none has */
     const struct doors *doors;           /* of this shard and of the others */
     const struct counter_sets *counted;  /* by all threads */
@@ -215,6 +222,11 @@ void shard_drop_channel_if_unused(struct shard *shard, struct channel *channel);
 /* The app of that index, as it stands in names. */
 const struct app *shard_app(const struct shard *shard, uint16_t index);
 
+/* Has the server been told to stop, so that it is not ready for clients any more, whether it serves them still or not?
+ * Any thread. */
+bool shard_is_draining(const struct shard *shard);
+/* Are new WebSockets served? Any thread. */
+bool shard_takes_sockets(const struct shard *shard);
 /* Why connections end while the server drains. */
 enum close_reason shard_drain_reason(const struct shard *shard);
 

@@ -37,6 +37,7 @@ export { RingcastError, RingcastEvent } from './ringcast_channel.js';
 const SIGNED = /^(private|presence)-/;
 const CHANNEL_NAME = /^(#server-to-user-)?[A-Za-z0-9_\-=@,.;]{1,200}$/;
 const USER_CHANNEL = '#server-to-user-';
+const RETRY_AFTER_MS_MAX = 3_600_000;    /* a server that says more is not believed */
 
 const isPosition = ({ epoch, offset }) => typeof epoch === 'string' && Number.isSafeInteger(offset) && offset >= 0;
 
@@ -210,14 +211,15 @@ export class Ringcast extends Emitter {
     for (const channel of this.#all()) channel._disconnected(code);
   }
 
-  /* 42xx: come back at once; but who keeps saying so is not to be hammered. 41xx: not within a second. */
+  /* 42xx: come back at once; but who keeps saying so is not to be hammered. 41xx: not within a second. A server that
+   * stops says to each client when, so that they do not all come at once. */
   #lost(link, code, reason) {
     this.#unlink(code);
     if (code >= 4000 && code < 4100) return this.#end({ name: 'failed', code, reason });
     if (Date.now() - link.openedAt >= this._options.steadyMs) this.#failures = 0;
-    const floorMs = code >= 4100 && code < 4200 ? 2 * this._options.retryFirstMs : 0;
-    const isNow = code >= 4200 && code < 4300 && this.#failures === 0;
-    const delayMs = isNow ? 0 : floorMs + jitteredMs(this._options, this.#failures);
+    const leastMs = link.retryAfterMs ?? (code >= 4100 && code < 4200 ? 2 * this._options.retryFirstMs : 0);
+    const isTold = link.retryAfterMs !== undefined || (code >= 4200 && code < 4300);
+    const delayMs = isTold && this.#failures === 0 ? leastMs : leastMs + jitteredMs(this._options, this.#failures);
     this.#failures += 1;
     this.#retryTimer = setTimeout(() => this.#dial(), delayMs);
     return this.#enter({ name: 'waiting', retryAt: Date.now() + delayMs, code, reason });
@@ -235,7 +237,7 @@ export class Ringcast extends Emitter {
   #take(link, frame, data) {
     switch (frame.event) {
       case 'pusher:connection_established': return this.#greeted(link, data);
-      case 'pusher:error': return this._emit('error', new RingcastError(String(data.message), data.code));
+      case 'pusher:error': return this.#erred(link, data);
       case 'pusher:ping': return this._send({ event: 'pusher:pong', data: {} });
       case 'pusher:signin_success': return this.#signedIn(link, Object(fromJson(data.user_data)));
       case 'pusher_internal:subscription_succeeded': return this.#settled(link, frame.channel, data, true);
@@ -244,6 +246,12 @@ export class Ringcast extends Emitter {
       case 'pusher_internal:ringcast_history': return this.#all().forEach((channel) => channel._answered(data));
       default: return this.#channels.get(frame.channel)?._received(frame);
     }
+  }
+
+  #erred(link, { message, code, retry_after_ms: retryAfterMs }) {
+    const isTime = Number.isFinite(retryAfterMs) && retryAfterMs >= 0 && retryAfterMs <= RETRY_AFTER_MS_MAX;
+    if (isTime) link.retryAfterMs = retryAfterMs;
+    this._emit('error', new RingcastError(String(message), code));
   }
 
   /* The id says which message. The channel is left out if the server takes its name for none, as it does a user's. */

@@ -193,7 +193,9 @@ function checked(text) {
     assert.equal(typeof frame.data, 'string', text);
     return frame;
   }
-  assert.deepEqual(Object.keys(frame.data).sort(), ['code', 'message'], text);
+  const { retry_after_ms: retryAfterMs = 1, ...data } = frame.data;
+  assert.ok(Number.isInteger(retryAfterMs) && retryAfterMs > 0, text);
+  assert.deepEqual(Object.keys(data).sort(), ['code', 'message'], text);
   assert.ok(frame.data.code === null || Number.isInteger(frame.data.code), text);
   assert.match(frame.data.message, /^.{5,}$/s, text);
   return frame;

@@ -66,9 +66,11 @@ static bool has_unanswered(struct shard *shard, struct connection *connection)
     return case_has_unanswered;
 }
 
-static void on_goodbye(struct shard *shard, struct connection *connection, enum close_reason reason)
+static void on_goodbye(struct shard *shard, struct connection *connection, enum close_reason reason,
+                       uint32_t retry_after_ms)
 {
     note("goodbye:%s ", close_reason_name(reason));
+    if (retry_after_ms > 0) note("after:%u ", retry_after_ms);
     if (case_last_words != NULL) say_text(shard, connection, FRAME_TEXT, text_of(case_last_words));
 }
 

@@ -23,7 +23,7 @@ void case_refuse(struct shard *shard, struct connection *connection, struct byte
                  const char *sentence);
 
 /* What the component, the door and the errand were called with since this was asked last:
- * "/ws open message:hello goodbye:SERVER_STOP close:SERVER_STOP ". Static, for four at a time. */
+ * "/ws open message:hello goodbye:SERVER_STOP after:1000 close:SERVER_STOP ". Static, for four at a time. */
 const char *case_calls(void);
 /* What the component says of a client that has said its last; of one that asks for a WebSocket: anything but RC_OK
  * refuses it with 403. */

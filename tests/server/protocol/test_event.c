@@ -313,20 +313,23 @@ Test(event, of_an_error_has_an_object_as_data_and_a_code_or_null, .timeout = 10)
 {
     static const struct {
         unsigned code;
+        uint32_t retry_after_ms;
         const char *text, *payload;
     } rows[] = {
-        {0, "no", "{\"event\":\"pusher:error\",\"data\":{\"code\":null,\"message\":\"no\"}}"},
-        {4301, "say \"less\"\n",
+        {0, 0, "no", "{\"event\":\"pusher:error\",\"data\":{\"code\":null,\"message\":\"no\"}}"},
+        {4301, 0, "say \"less\"\n",
          "{\"event\":\"pusher:error\",\"data\":{\"code\":4301,\"message\":\"say \\\"less\\\"\\n\"}}"},
-        {4009, "", "{\"event\":\"pusher:error\",\"data\":{\"code\":4009,\"message\":\"\"}}"},
+        {4009, 0, "", "{\"event\":\"pusher:error\",\"data\":{\"code\":4009,\"message\":\"\"}}"},
+        {4100, 1234, "bye",
+         "{\"event\":\"pusher:error\",\"data\":{\"code\":4100,\"message\":\"bye\",\"retry_after_ms\":1234}}"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct batch *batch = event_error_batch(rows[i].code, text_of(rows[i].text), 1);
+        struct batch *batch = event_error_batch(rows[i].code, text_of(rows[i].text), rows[i].retry_after_ms, 1);
         expect_payload(batch->bytes, batch->count, rows[i].payload);
         batch_drop(&counters, batch);
     }
     char *text = letters(65536);
-    struct batch *batch = event_error_batch(4009, text_of(text), 1);
+    struct batch *batch = event_error_batch(4009, text_of(text), 0, 1);
     size_t bytes;
     payload_of(batch->bytes, batch->count, &bytes);
     cr_expect_gt(bytes, 65536);

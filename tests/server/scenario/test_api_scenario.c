@@ -325,7 +325,7 @@ Test(api_scenario, an_answer_that_was_made_goes_out_also_when_the_server_stops, 
         scenario_settle(&scenario);
         api_client_get(backend, "/channels", "");
         scenario_settle(&scenario);
-        server_set_stage(&scenario.server, SERVER_DRAINING);
+        server_set_stage(&scenario.server, SERVER_STOPPING);
         for (uint32_t left = 20; left > 0; left--) {
             scenario_step(&scenario, 0);
         }
@@ -357,7 +357,7 @@ Test(api_scenario, a_call_under_way_is_answered_also_when_the_server_stops, .tim
         while (scenario_counter(&scenario, COUNTER_http_requests) < before + 8) {
             scenario_step(&scenario, 0);
         }
-        server_set_stage(&scenario.server, SERVER_DRAINING);
+        server_set_stage(&scenario.server, SERVER_STOPPING);
         while (!server_has_ended(&scenario.server)) {
             scenario_step(&scenario, 50);
         }

@@ -102,7 +102,7 @@ Test(control_scenario, a_server_that_stops_says_so_to_who_is_there, .timeout = 6
     scenario_start(&scenario, 5, FLAGS("--shards", "2", "--control", "127.0.0.1:0"));
     struct api_client *control = call_control();
     cr_expect_eq(ask(control, "GET", "/ready"), 200);
-    server_set_stage(&scenario.server, SERVER_DRAINING);
+    server_set_stage(&scenario.server, SERVER_STOPPING);
     static const char request[] = "GET /ready HTTP/1.1\r\nHost: x\r\n\r\n";
     fake_write(control->client->socket, request, strlen(request));
     scenario_settle(&scenario);

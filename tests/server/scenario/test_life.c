@@ -389,7 +389,7 @@ Test(life, draining_tells_everyone_goodbye_also_under_load, .timeout = 60)
         for (uint32_t left = fake_random(40); left > 0; left--) {
             scenario_step(&scenario, 0);
         }
-        server_set_stage(&scenario.server, SERVER_DRAINING);
+        server_set_stage(&scenario.server, SERVER_STOPPING);
         while (!server_has_ended(&scenario.server)) {
             scenario_step(&scenario, 50);
         }
@@ -409,7 +409,7 @@ Test(life, draining_does_not_wait_for_the_stuck_beyond_its_time, .timeout = 30)
     }
     scenario_settle(&scenario);
     uint64_t before_ms = fake_now_ms();
-    server_set_stage(&scenario.server, SERVER_DRAINING);
+    server_set_stage(&scenario.server, SERVER_STOPPING);
     while (!server_has_ended(&scenario.server)) {
         scenario_step(&scenario, 50);
     }

@@ -10,6 +10,7 @@
 #define FLAGS(...)  ((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
 #define SEND_BUFFER 65536
 #define GET         "GET /up HTTP/1.1\r\nHost: x\r\n\r\n"
+#define ASK         "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n" /* /up is red at a stop */
 #define GET_PAGE    "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 #define GET_LAST    "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
@@ -338,16 +339,16 @@ Test(request_scenario, at_a_stop_those_who_wait_before_a_full_house_are_answered
         struct api_client *waiting[WAITING];
         start(seed, FLAGS("--shards", "1", "--connections-max", "10"));
         for (uint32_t i = 0; i < HOUSE; i++) {
-            write_text(api_client_join(&scenario, 0, SEND_BUFFER), GET);
+            write_text(api_client_join(&scenario, 0, SEND_BUFFER), ASK);
         }
         scenario_pass(&scenario, 1000);
         for (uint32_t i = 0; i < WAITING; i++) {
             waiting[i] = api_client_join(&scenario, 0, SEND_BUFFER);
-            write_text(waiting[i], GET);
+            write_text(waiting[i], ASK);
         }
         scenario_pass(&scenario, 1000);
         cr_assert_eq(waiting[0]->answers_count, 0, "the house is full");
-        server_set_stage(&scenario.server, SERVER_DRAINING);
+        server_set_stage(&scenario.server, SERVER_STOPPING);
         run_for(5000);
         cr_assert(server_has_ended(&scenario.server), "seed %lu", seed);
         for (uint32_t i = 0; i < WAITING; i++) {
@@ -364,28 +365,28 @@ Test(request_scenario, at_a_stop_whoever_is_in_or_waits_at_the_door_is_answered,
         start(seed, FLAGS("--shards", "2", "--guests"));
         scenario_room(&scenario, 1, 0, path);
         struct api_client *idle = api_client_join(&scenario, 0, SEND_BUFFER);
-        write_text(idle, GET);
+        write_text(idle, ASK);
         scenario_pass(&scenario, 1000);
         struct api_client *used = api_client_join(&scenario, 0, SEND_BUFFER);
         struct api_client *halfway = api_client_join(&scenario, 0, SEND_BUFFER);
-        write_text(used, GET);
+        write_text(used, ASK);
         write_text(halfway, "GET / HT");
         scenario_settle(&scenario);
         struct api_client *mute = api_client_join(&scenario, 0, SEND_BUFFER); /* at the door, as those that follow */
         struct api_client *newcomer = api_client_join(&scenario, 0, SEND_BUFFER);
         struct api_client *late = api_client_join(&scenario, 1, SEND_BUFFER);
         struct api_client *late_socket = api_client_join(&scenario, 1, SEND_BUFFER);
-        write_text(newcomer, GET_PAGE GET);
+        write_text(newcomer, GET_PAGE ASK);
         struct client *member = client_join(&scenario, 0, path, SEND_BUFFER);
         for (uint32_t steps = fake_random(4); steps > 0; steps--) {
             scenario_step(&scenario, 0);
         }
-        server_set_stage(&scenario.server, SERVER_DRAINING);
+        server_set_stage(&scenario.server, SERVER_STOPPING);
         run_for(100);
         cr_assert_not(server_has_ended(&scenario.server));
         cr_expect(fake_is_at_end(idle->client->socket), "nothing of it was under way, seed %lu", seed);
-        write_text(used, GET);
-        write_text(late, GET);
+        write_text(used, ASK);
+        write_text(late, ASK);
         write_text(late_socket, UPGRADE);
         run_for(5000);
         cr_assert(server_has_ended(&scenario.server), "seed %lu", seed);

@@ -161,7 +161,7 @@ Test(throttle, the_server_ends_those_who_wait_like_others, .timeout = 60)
         client_flood(speakers[i], 5);
     }
     run_until_idle();
-    server_set_stage(&scenario.server, SERVER_DRAINING);
+    server_set_stage(&scenario.server, SERVER_STOPPING);
     while (!server_has_ended(&scenario.server)) {
         scenario_step(&scenario, 1);
     }
