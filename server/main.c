@@ -21,6 +21,7 @@
 #include "server/system/clock.h"
 #include "server/system/crash.h"
 #include "server/system/log.h"
+#include "server/system/notify.h"
 #include "server/system/output.h"
 #include "server/web/web.h"
 
@@ -115,6 +116,31 @@ static void say_ready(const struct server *server)
     free(text);
 }
 
+/* systemd, if it has started us. */
+static void say_ready_to_manager(void)
+{
+    if (!notify_say("READY=1\nSTATUS=Serving"))
+        log_warn("ready, but the service manager could not be told: %s", strerror(errno));
+}
+
+static void tell_manager(const struct server *server, const struct stop *stop)
+{
+    unsigned long long open = doors_connections_open(&server->doors);
+    if (!stop_has_begun(stop)) {
+        notify_status("Serving %llu connections", open);
+    } else {
+        notify_status("Draining: %llu connections are open", open);
+        notify_patience();
+    }
+}
+
+static void reload(struct server *server)
+{
+    notify_reloading();
+    certificates_renew(server->certificates, server->shards, server->shards_count);
+    say_ready_to_manager();
+}
+
 /* Waits for a signal, for so long. Its number; 0: the time is over; -1: signals cannot be waited for here. */
 static int next_signal(const sigset_t *signals, const struct timespec *time)
 {
@@ -147,7 +173,7 @@ static int wait_for_end(struct server *server, const sigset_t *signals)
         int number = next_signal(signals, is_stopping ? &poll : &look);
         if (number < 0 || server_ring_error(server) != 0) return give_up(server, errno);
         if (number == SIGUSR1) server_log_counters(server);
-        if (number == SIGHUP) certificates_renew(server->certificates, server->shards, server->shards_count);
+        if (number == SIGHUP) reload(server);
         if (number == 0 && !is_stopping)
             certificates_look(server->certificates, server->shards, server->shards_count);
         if (number == SIGTERM || number == SIGINT) {
@@ -155,8 +181,10 @@ static int wait_for_end(struct server *server, const sigset_t *signals)
                 stop_now(&stop, server);
                 return EXIT_OTHER;
             }
+            notify_say("STOPPING=1");
             stop_begin(&stop, server, monotonic_ms());
         }
+        tell_manager(server, &stop);
         if (is_stopping && !stop_go_on(&stop, server, monotonic_ms())) return EXIT_STOPPED;
     }
 }
@@ -194,6 +222,7 @@ static int run(struct options *options, const sigset_t *signals)
     if (started == RC_OK) started = server_watch(&server, reason, sizeof reason);
     if (started == RC_OK) {
         say_ready(&server);
+        say_ready_to_manager();
         status = wait_for_end(&server, signals);
         server_join(&server);
         server_log_counters(&server);
@@ -217,14 +246,18 @@ static int finish_answer(void)
 
 static int serve(struct options *options)
 {
+    char reason[REASON_BYTES];
     sigset_t signals = block_signals();
     crash_watch(log_await_written, black_box_tell_all);
     trim_prepare();
+    if (notify_open(reason, sizeof reason) != RC_OK) log_warn("%s", reason);
+    notify_status("Starting");
     if (web_init(options, guest_policy(options, NULL)) != RC_OK) {
         return complain(EXIT_OTHER, "the page could not be made ready: out of memory");
     }
     int status = run(options, &signals);
     web_fini();
+    notify_close();
     return status;
 }
 

@@ -12,6 +12,7 @@
 #include "server/shard/shard.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"
+#include "server/system/notify.h"
 #include "server/system/worker.h"
 
 #include <ck_pr.h>
@@ -117,6 +118,14 @@ void watchdog_look(struct watchdog *watchdog, uint64_t now_ms)
     }
 }
 
+bool watchdog_all_is_well(const struct watchdog *watchdog)
+{
+    for (uint32_t i = 0; i < watchdog->shards_count; i++) {
+        if (watchdog->watched[i].is_told) return false;
+    }
+    return true;
+}
+
 uint32_t watchdog_period_ms(const struct watchdog *watchdog)
 {
     return (uint32_t)watchdog->period_ms;
@@ -176,6 +185,7 @@ static void run(void *owner)
         if (!worker_is_stopping(&watchdog->worker)) doorbell_wait(doorbell, watchdog_period_ms(watchdog));
         doorbell_get_up(doorbell);
         watchdog_look(watchdog, monotonic_ms());
+        if (watchdog_all_is_well(watchdog)) notify_alive();
     }
 }
 
@@ -193,11 +203,14 @@ static enum rc start_thread(struct watchdog *watchdog, char *reason_r, size_t re
 enum rc watchdog_start(struct watchdog **watchdog_r, const struct shard *shards, uint32_t shards_count,
                        uint64_t limit_ms, char *reason_r, size_t reason_size)
 {
+    uint64_t manager_ms = notify_watchdog_ms();
     *watchdog_r = NULL;
+    if (limit_ms == 0) limit_ms = manager_ms / 2;
     if (limit_ms == 0) return RC_OK;
     snprintf(reason_r, reason_size, "watchdog: out of memory");
     struct watchdog *watchdog = watchdog_new(shards, shards_count, limit_ms, monotonic_ms());
     if (watchdog == NULL) return RC_ENOMEM;
+    if (manager_ms > 0 && watchdog->period_ms > period_of(manager_ms)) watchdog->period_ms = period_of(manager_ms);
     enum rc rc = start_thread(watchdog, reason_r, reason_size);
     if (rc != RC_OK) {
         watchdog_free(watchdog);

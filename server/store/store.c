@@ -377,6 +377,7 @@ static enum rc start(struct store *store, const struct options *options, const i
     }
     if (rc == RC_OK) rc = learn_channels(store, options, reason_r, reason_size);
     if (rc != RC_OK) return rc;
+    store_log_has_started(store->work.log);
     store->work.sweep_at_ms = monotonic_ms();
     return start_thread(store, reason_r, reason_size);
 }

@@ -9,6 +9,7 @@
 #include "server/store/store_upgrade.h"
 #include "server/store/store_wal.h"
 #include "server/system/log.h"
+#include "server/system/notify.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,8 @@
 #define CHECK_BYTES_MAX (64 << 20) /* larger databases are not read through at every start */
 #define HEADER_BYTES    100        /* https://www.sqlite.org/fileformat.html */
 #define HEADER_APP      68
-#define BUSY_MS         2000 /* how long another program may write before we give up */
+#define PROGRESS_STEPS  100000 /* of SQLite's machine: milliseconds */
+#define BUSY_MS         2000   /* how long another program may write before we give up */
 /* In WAL mode FULL syncs the log at each commit, NORMAL only before it goes into the database. */
 #define SYNC_COMMITS    "PRAGMA synchronous = FULL"
 #define SYNC_SELDOM     "PRAGMA synchronous = NORMAL"
@@ -153,12 +155,25 @@ static enum rc check_header(struct opening *opening)
 
 /* ---- making one ---- */
 
+static int get_on(void *unused)
+{
+    (void)unused;
+    notify_patience();
+    return 0;
+}
+
+void store_file_tell_progress(struct store_file *file, bool is_told)
+{
+    sqlite3_progress_handler(file->db, is_told ? PROGRESS_STEPS : 0, get_on, NULL);
+}
+
 static int open_database(struct opening *opening, const char *name)
 {
     char path[PATH_MAX + 32];
     snprintf(path, sizeof path, "%s/%s", opening->file->path, name);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int code = sqlite3_open_v2(path, &opening->file->db, flags, NULL);
+    if (code == SQLITE_OK) store_file_tell_progress(opening->file, true);
     /* A database that we may still refuse stays as it is. */
     if (code == SQLITE_OK) sqlite3_db_config(opening->file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (code == SQLITE_OK && sqlite3_db_readonly(opening->file->db, "main") == 1) return SQLITE_READONLY;

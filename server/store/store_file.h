@@ -24,5 +24,9 @@ enum rc store_file_look(const struct store_file *file, char *reason_r, size_t re
 /* How long to wait for another program that is writing: a while, as after opening, or not at all. */
 void store_file_set_patience(struct store_file *file, bool is_patient);
 
+/* Is the service manager to hear when a statement that takes long gets on (server/system/notify.h)? It does from the
+ * opening on. */
+void store_file_tell_progress(struct store_file *file, bool is_told);
+
 /* Can it be written? Costs a transaction. An SQLite code. */
 int store_file_probe(struct store_file *file);

@@ -52,6 +52,11 @@ enum rc store_log_open(struct store_log **log_r, struct counters *counters, cons
     return RC_OK;
 }
 
+void store_log_has_started(struct store_log *log)
+{
+    store_file_tell_progress(&log->file, false);
+}
+
 void store_log_close(struct store_log *log)
 {
     if (log == NULL) return;

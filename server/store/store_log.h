@@ -24,6 +24,8 @@ struct store_log;
 /* RC_OK, RC_EINVAL or RC_ENOMEM; reason_r says what and the cure. The counters become the log's owner's. */
 enum rc store_log_open(struct store_log **log_r, struct counters *counters, const char *data_dir, bool is_synced,
                        char *reason_r, size_t reason_size);
+/* What is done at a start is done: until then the service manager hears of what takes long, that it gets on. */
+void store_log_has_started(struct store_log *log);
 /* Closes the log, of which no transaction is open. Accepts NULL. */
 void store_log_close(struct store_log *log);
 

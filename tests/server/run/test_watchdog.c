@@ -6,11 +6,16 @@
 #include "server/run/turn.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
+#include "server/system/notify.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define LIMIT_MS 2000 /* four looks; two in the longest sleep */
@@ -167,6 +172,17 @@ Test(watchdog, looks_often_enough_whatever_the_limit)
     }
 }
 
+Test(watchdog, all_is_well_unless_a_shard_stands_still)
+{
+    cr_expect(watchdog_all_is_well(watchdog));
+    pass(LIMIT_MS + 1000, true, false);
+    cr_expect_not(watchdog_all_is_well(watchdog));
+    cr_expect_not_null(strstr(logged, "shard 1 has been in one turn"));
+    logged[0] = '\0';
+    pass(1000, true, true);
+    cr_expect(watchdog_all_is_well(watchdog));
+}
+
 /* ---- its thread ---- */
 
 Test(watchdog, is_none_without_a_limit)
@@ -193,4 +209,59 @@ Test(watchdog, looks_by_itself)
     watchdog_stop(running);
     expect_logged("shard 0 has been in one turn for ");
     watchdog_free(running);
+}
+
+/* A service manager at an abstract name, which wants to hear that all is well five times a second. */
+static int listen_as_manager(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int count = snprintf(address.sun_path, sizeof address.sun_path, "@ringcast-test-%ld", (long)getpid());
+    setenv("NOTIFY_SOCKET", address.sun_path, 1);
+    setenv("WATCHDOG_USEC", "400000", 1);
+    address.sun_path[0] = '\0';
+    int manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    socklen_t bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)count);
+    cr_assert_eq(bind(manager, (struct sockaddr *)&address, bytes), 0);
+    return manager;
+}
+
+static bool has_heard(int manager)
+{
+    char text[100];
+    ssize_t count = recv(manager, text, sizeof text, 0);
+    if (count > 0) cr_assert(count == 10 && memcmp(text, "WATCHDOG=1", 10) == 0);
+    return count > 0;
+}
+
+/* The timeout is the assertion that it is told; also where nothing is to be told in the log. */
+Test(watchdog, tells_the_service_manager_as_long_as_turns_go_on)
+{
+    char reason[256];
+    struct watchdog *running;
+    int manager = listen_as_manager();
+    shards[0].thread.id = pthread_self();
+    shards[0].thread.is_there = true;
+    cr_assert_eq(notify_open(reason, sizeof reason), RC_OK);
+    cr_assert_eq(watchdog_start(&running, shards, 1, 0, reason, sizeof reason), RC_OK);
+    cr_assert_not_null(running);
+    cr_expect_leq(watchdog_period_ms(running), 100);
+    for (uint32_t told = 0; told < 3; usleep(1000)) {
+        turn(0);
+        if (has_heard(manager)) told++;
+    }
+    while (counter_get(watchdog_counters(running), COUNTER_turns_stuck) == 0) {
+        usleep(1000);
+    }
+    while (has_heard(manager)) {
+    }
+    usleep(500000);
+    cr_expect_not(has_heard(manager));
+    while (!has_heard(manager)) {
+        turn(0);
+        usleep(1000);
+    }
+    watchdog_stop(running);
+    watchdog_free(running);
+    notify_close();
+    close(manager);
 }

@@ -1,16 +1,21 @@
 /* tests/server/store/test_store_file.c - opening the database: what is made, what is refused, in which words, and that
  * what is refused stays as it was. */
+#include "server/store/store_file.h"
 #include "server/store/store_log.h"
+#include "server/system/notify.h"
 #include "tests/support/store_case.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -375,4 +380,44 @@ Test(store_file, a_mark_that_cannot_be_written_is_refused, .timeout = 60)
     cr_expect_eq(open_synced(case_dir, false), RC_EINVAL);
     cr_expect(strstr(reason, "unsynced cannot be written: Is a directory") != NULL, "%s", reason);
     case_end();
+}
+
+/* ---- a start that takes long ---- */
+
+static int listen_as_manager(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", case_path("notify"));
+    cr_assert_eq(bind(manager, (struct sockaddr *)&address, sizeof address), 0);
+    setenv("NOTIFY_SOCKET", address.sun_path, 1);
+    return manager;
+}
+
+/* Does the manager hear of a statement that takes long? */
+static bool is_told(int manager, struct store_file *file)
+{
+    char text[100];
+    cr_assert_eq(notify_open(text, sizeof text), RC_OK, "%s", text); /* anew, for it tells now and then only */
+    sqlite3_exec(
+        file->db,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT max(i) FROM n", NULL,
+        NULL, NULL);
+    ssize_t count = recv(manager, text, sizeof text - 1, 0);
+    text[count > 0 ? count : 0] = '\0';
+    return strcmp(text, "EXTEND_TIMEOUT_USEC=30000000") == 0;
+}
+
+Test(store_file, the_service_manager_hears_that_a_long_start_gets_on, .init = case_begin, .fini = case_end,
+     .timeout = 30)
+{
+    struct store_file file;
+    int manager = listen_as_manager();
+    cr_assert_eq(store_file_open(&file, case_dir, true, reason, sizeof reason), RC_OK, "%s", reason);
+    cr_expect(is_told(manager, &file));
+    store_file_tell_progress(&file, false);
+    cr_expect_not(is_told(manager, &file));
+    store_file_close(&file);
+    notify_close();
+    close(manager);
 }
