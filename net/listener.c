@@ -4,6 +4,7 @@
 #include "net/socket_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
@@ -95,6 +96,35 @@ enum rc listener_join(const struct sockaddr_storage *address, int *descriptor_r,
 void listener_clear(const struct sockaddr_storage *address)
 {
     if (address->ss_family == AF_UNIX) socket_file_remove(((const struct sockaddr_un *)address)->sun_path);
+}
+
+static int get(int descriptor, int option)
+{
+    int value = -1;
+    socklen_t bytes = sizeof value;
+    return getsockopt(descriptor, SOL_SOCKET, option, &value, &bytes) == 0 ? value : -1;
+}
+
+enum rc listener_adopt(int descriptor, struct sockaddr_storage *address_r, char *reason_r, size_t reason_size)
+{
+    int family = get(descriptor, SO_DOMAIN);
+    bool is_listener = get(descriptor, SO_TYPE) == SOCK_STREAM && get(descriptor, SO_ACCEPTCONN) == 1;
+    if (!is_listener || (family != AF_INET && family != AF_INET6)) {
+        snprintf(reason_r, reason_size, "is no TCP socket that listens");
+        return RC_EINVAL;
+    }
+    socklen_t bytes = sizeof *address_r;
+    memset(address_r, 0, sizeof *address_r);
+    if (fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0) return refuse("fcntl", errno, reason_r, reason_size);
+    if (set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1) != 0) return refuse("setsockopt", errno, reason_r, reason_size);
+    if (getsockname(descriptor, (struct sockaddr *)address_r, &bytes) == 0) return RC_OK;
+    return refuse("getsockname", errno, reason_r, reason_size);
+}
+
+enum rc listener_share(int descriptor, int *descriptor_r, char *reason_r, size_t reason_size)
+{
+    *descriptor_r = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    return *descriptor_r >= 0 ? RC_OK : refuse("fcntl", errno, reason_r, reason_size);
 }
 
 void listener_refuse_new(int descriptor)

@@ -24,6 +24,13 @@ enum rc listener_claim(struct sockaddr_storage *address, int *descriptor_r, char
 /* Takes away the file of a unix socket whose listener was closed. Does nothing for any other address. */
 void listener_clear(const struct sockaddr_storage *address);
 
+/* A socket that somebody else has made, and that listens: sets what connections inherit, and that it closes on exec.
+ * RC_EINVAL: it is no TCP socket that listens; RC_EKERNEL. */
+enum rc listener_adopt(int descriptor, struct sockaddr_storage *address_r, char *reason_r, size_t reason_size);
+
+/* One more descriptor of a listening socket: connections go to whoever of those who accept is first. RC_EKERNEL. */
+enum rc listener_share(int descriptor, int *descriptor_r, char *reason_r, size_t reason_size);
+
 /* From here on the kernel hears nobody new: who asks, asks again a second later, and finds the next server or nobody.
  * Handshakes that have begun still end, and can be accepted, so that closing the socket then resets no connection. Does
  * nothing where filters are not allowed. */

@@ -16,6 +16,7 @@
 #include "server/run/certificates.h"
 #include "server/run/doctor.h"
 #include "server/run/limits.h"
+#include "server/run/passed_sockets.h"
 #include "server/run/server.h"
 #include "server/run/stop.h"
 #include "server/system/clock.h"
@@ -252,6 +253,7 @@ static int serve(struct options *options)
     trim_prepare();
     if (notify_open(reason, sizeof reason) != RC_OK) log_warn("%s", reason);
     notify_status("Starting");
+    if (passed_sockets_take(options, reason, sizeof reason) != RC_OK) return complain(EXIT_OTHER, reason);
     if (web_init(options, guest_policy(options, NULL)) != RC_OK) {
         return complain(EXIT_OTHER, "the page could not be made ready: out of memory");
     }

@@ -21,6 +21,7 @@
 struct address {
     struct sockaddr_storage storage; /* AF_INET, AF_INET6 or AF_UNIX; unused bytes are zero */
     socklen_t bytes;                 /* how much of it bind() and connect() want */
+    int passed; /* a descriptor that listens there already, see server/run/passed_sockets.h; 0: none */
 };
 
 /* Reads ADDR:PORT, [ADDR]:PORT or *:PORT; `*` is every IPv4 address, port 0 lets the kernel choose one.

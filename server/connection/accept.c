@@ -60,6 +60,12 @@ enum accept_peer accept_peer(const struct shard *shard, const struct connection 
 
 /* ---- accepting ---- */
 
+/* Is the socket another's, who passed it to us and goes on to listen? */
+static bool is_passed(const struct shard *shard, uint32_t listener)
+{
+    return door_address(shard->door, listener)->passed > 0;
+}
+
 static void start(struct shard *shard, uint32_t listener)
 {
     assert(shard->accept.listeners[listener] >= 0 && !shard->accept.is_accepting[listener]);
@@ -86,7 +92,8 @@ void accept_start(struct shard *shard)
     if (shard->accept.is_over) return;
     shard->accept.has_unaccepted = false;
     for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
-        if (!shard->accept.is_accepting[i] && shard->accept.listeners[i] >= 0) start(shard, i);
+        bool is_left = shard->is_stopping && is_passed(shard, i);
+        if (!is_left && !shard->accept.is_accepting[i] && shard->accept.listeners[i] >= 0) start(shard, i);
     }
 }
 
@@ -152,12 +159,25 @@ static bool is_local(const struct door *door)
     return true;
 }
 
+/* Whoever comes from now on is for the next server. */
+static void stop(struct shard *shard, uint32_t listener)
+{
+    if (shard->accept.listeners[listener] < 0) return;
+    if (!is_passed(shard, listener)) {
+        listener_refuse_new(shard->accept.listeners[listener]);
+    } else if (shard->accept.is_accepting[listener]) {
+        ring_cancel_accept(shard->ring, listener);
+    } else {
+        close_listener(shard, listener);
+    }
+}
+
 void accept_stop(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
     shard->accept.is_held = false;
     for (uint32_t i = 0; i < door_addresses_count(shard->door); i++) {
-        if (shard->accept.listeners[i] >= 0) listener_refuse_new(shard->accept.listeners[i]);
+        stop(shard, i);
     }
     uint64_t ms = is_local(shard->door) ? LAST_LOCAL_MS : LAST_MS;
     timer_set(&shard->timers, &shard->accept.timer, shard->now_ms + ms);
@@ -201,7 +221,8 @@ void accept_completed(struct shard *shard, const struct completion *completion)
     if (completion->more) return;
     shard->accept.is_accepting[listener] = false;
     if (shard->is_stopping) {
-        if (shard->accept.is_over) close_listener(shard, listener); /* else the next turn begins again */
+        bool is_over = shard->accept.is_over || is_passed(shard, listener);
+        if (is_over) close_listener(shard, listener); /* else the next turn begins again */
     } else if (completion->result < 0 && completion->result != -ECANCELED) {
         log_warn("accepting failed: %s; trying again in %d ms", strerror(-completion->result), RETRY_MS);
         hold(shard);

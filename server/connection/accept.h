@@ -30,7 +30,8 @@ void accept_start(struct shard *shard);
 void accept_more(struct shard *shard);
 /* Stops for good: from now on the kernel lets nobody new in. Those who have begun to connect are taken by
  * accept_start(), in each turn from now on, and have a round trip's time for that (shard->accept.timer); then the
- * listeners are closed. */
+ * listeners are closed. From a socket that was passed to us nobody is taken any more: who waits there is for the next
+ * server. */
 void accept_stop(struct shard *shard);
 /* Has accepting stopped for good? Only then is the port free for whoever starts next. */
 bool accept_has_stopped(const struct shard *shard);

@@ -42,6 +42,10 @@ uint64_t server_buffers_bytes(const struct options *options)
 static enum rc claim_address(struct address *address, int *claim_r, char *reason_r, size_t reason_size)
 {
     const struct timespec pause = {.tv_nsec = ADDRESS_RETRY_MS * 1000000};
+    if (address->passed > 0) {
+        *claim_r = address->passed;
+        return RC_OK;
+    }
     enum rc rc = listener_claim(&address->storage, claim_r, reason_r, reason_size);
     for (uint32_t retries = 0; rc == RC_EBUSY && retries < ADDRESS_RETRIES; retries++) {
         nanosleep(&pause, NULL);

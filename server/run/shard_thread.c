@@ -57,11 +57,14 @@ static enum rc make_ring(struct shard *shard, char *reason_r, size_t reason_size
     return ring_new(&shard->ring, &setup, reason_r, reason_size);
 }
 
-/* The first shard behind a door takes the socket that claimed the address; the others join it. */
+/* The first shard behind a door takes the socket that claimed the address; the others join it, or share one that was
+ * passed to us. */
 static enum rc make_listener(struct shard *shard, uint32_t index, char *reason_r, size_t reason_size)
 {
     int *claim = &shard->door->claims[index];
     const struct address *address = door_address(shard->door, index);
+    if (*claim < 0 && address->passed > 0)
+        return listener_share(address->passed, &shard->accept.listeners[index], reason_r, reason_size);
     if (*claim < 0) return listener_join(&address->storage, &shard->accept.listeners[index], reason_r, reason_size);
     shard->accept.listeners[index] = *claim;
     *claim = -1;

@@ -209,3 +209,50 @@ Test(listener, at_the_end_who_has_connected_is_heard_and_nobody_new, .timeout = 
             close(open[k]);
     }
 }
+
+/* ---- sockets of others ---- */
+
+static int foreign(int family, int type)
+{
+    struct sockaddr_storage address = loopback(family, 0);
+    int descriptor = socket(family, type, 0);
+    cr_assert_eq(bind(descriptor, (struct sockaddr *)&address, sizeof(struct sockaddr_in)), 0);
+    return descriptor;
+}
+
+Test(listener, a_socket_that_listens_is_adopted_and_shared, .timeout = 10)
+{
+    struct sockaddr_storage address;
+    int passed = foreign(AF_INET, SOCK_STREAM), shared = -1;
+    cr_assert_eq(listen(passed, 10), 0);
+    cr_assert_eq(listener_adopt(passed, &address, reason, sizeof reason), RC_OK, "%s", reason);
+    cr_expect_eq(address.ss_family, AF_INET);
+    cr_expect_gt(port_of(&address), 0);
+    cr_expect(fcntl(passed, F_GETFD) & FD_CLOEXEC);
+    cr_assert_eq(listener_share(passed, &shared, reason, sizeof reason), RC_OK, "%s", reason);
+    cr_expect(fcntl(shared, F_GETFD) & FD_CLOEXEC);
+    int clients[] = {client_of(&address), client_of(&address)}, accepted[2];
+    accepted[0] = accept4(passed, NULL, NULL, SOCK_CLOEXEC);
+    accepted[1] = accept4(shared, NULL, NULL, SOCK_CLOEXEC);
+    for (int i = 0; i < 2; i++) {
+        cr_expect_eq(option_of(accepted[i], IPPROTO_TCP, TCP_NODELAY), 1);
+        close(accepted[i]);
+        close(clients[i]);
+    }
+    close(shared);
+    close(passed);
+}
+
+Test(listener, what_does_not_listen_for_tcp_is_not_adopted, .timeout = 10)
+{
+    struct sockaddr_storage address;
+    int pair[2], file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    int others[] = {foreign(AF_INET, SOCK_STREAM), foreign(AF_INET, SOCK_DGRAM), pair[0], pair[1], file, 999};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        reason[0] = '\0';
+        cr_expect_eq(listener_adopt(others[i], &address, reason, sizeof reason), RC_EINVAL, "row %zu", i);
+        cr_expect_str_eq(reason, "is no TCP socket that listens");
+        close(others[i]);
+    }
+}
