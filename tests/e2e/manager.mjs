@@ -23,15 +23,18 @@ function line(server, { pid, socket, port, heard, code }) {
   server.ends.put(code);
 }
 
-/* Starts a server with these arguments; managerArgs are those of manager.py.
+/* Starts a server with these arguments; managerArgs are those of manager.py, `wrapper` a command that runs the server.
  *   pid       of the server, while there is one
  *   ports     of the sockets that it was passed, by their names
  *   heard     an inbox of what it told the manager, ends one of exit statuses
  *   stderr()  what it has written so far
  *   again()   starts it once more, when it has ended
  *   close()   ends all of it */
-export function startManaged(args, managerArgs = []) {
-  const child = spawn('/usr/bin/python3', ['-B', MANAGER, ...managerArgs, '--', process.env.RINGCAST, ...args]);
+export function startManaged(args, managerArgs = [], wrapper = []) {
+  const command = [...wrapper, process.env.RINGCAST, ...args];
+  /* What looks for leaks at the end needs more than a server does. */
+  const env = wrapper.length > 0 ? { ...process.env, ASAN_OPTIONS: 'detect_leaks=0' } : process.env;
+  const child = spawn('/usr/bin/python3', ['-B', MANAGER, ...managerArgs, '--', ...command], { env });
   const server = { child, ports: {}, heard: new Inbox(), ends: new Inbox() };
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text) => {
