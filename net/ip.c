@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct ip v4_prefix = {.bytes = {[10] = 0xff, [11] = 0xff}};
+const struct ip ip_v4_prefix = {.bytes = {[10] = 0xff, [11] = 0xff}};
 
 bool ip_of_socket(const void *address, struct ip *ip_r, uint16_t *port_r)
 {
@@ -13,7 +13,7 @@ bool ip_of_socket(const void *address, struct ip *ip_r, uint16_t *port_r)
     if (any->sa_family == AF_INET) {
         struct sockaddr_in v4;
         memcpy(&v4, address, sizeof v4);
-        *ip_r = v4_prefix;
+        *ip_r = ip_v4_prefix;
         memcpy(ip_r->bytes + 12, &v4.sin_addr, 4);
         *port_r = ntohs(v4.sin_port);
         return true;
@@ -28,7 +28,7 @@ bool ip_of_socket(const void *address, struct ip *ip_r, uint16_t *port_r)
 
 bool ip_is_v4(const struct ip *ip)
 {
-    return memcmp(ip->bytes, v4_prefix.bytes, 12) == 0;
+    return memcmp(ip->bytes, ip_v4_prefix.bytes, 12) == 0;
 }
 
 bool ip_read(struct text text, struct ip *ip_r)
@@ -37,7 +37,7 @@ bool ip_read(struct text text, struct ip *ip_r)
     if (text.count >= sizeof host) return false;
     *text_put(host, text) = '\0';
     if (strlen(host) < text.count) return false; /* a zero in it */
-    *ip_r = v4_prefix;
+    *ip_r = ip_v4_prefix;
     return inet_pton(AF_INET, host, ip_r->bytes + 12) == 1 || inet_pton(AF_INET6, host, ip_r->bytes) == 1;
 }
 

@@ -15,6 +15,9 @@ struct ip {
     uint8_t bytes[16];
 };
 
+/* 0.0.0.0: what IPv4 addresses begin with. */
+extern const struct ip ip_v4_prefix;
+
 /* Room for the longest text with its closing zero: [IPv6]:65535. */
 #define IP_TEXT_MAX (INET6_ADDRSTRLEN + 8)
 

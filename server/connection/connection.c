@@ -85,7 +85,7 @@ void connection_arrived(struct shard *shard, struct connection *connection)
     assert(owner_is_me(&shard->owner));
     assert(connection->state == CONNECTION_ARRIVING);
     enter(shard, connection, connection->is_secure ? CONNECTION_TLS : CONNECTION_REQUEST);
-    reading_start(shard, connection);
+    reading_go_on(shard, connection);
     deadline_of_request(shard, connection);
     if (!connection->is_secure) return;
     connection->handshake_ms = shard->now_ms + shard->options->handshake_ms_max;
@@ -432,7 +432,8 @@ void connection_ended(struct shard *shard, struct connection *connection)
 {
     assert(owner_is_me(&shard->owner));
     connection->has_ended = true;
-    if (connection->held != NULL) return; /* its last words; taking them in comes back here */
+    bool has_words = connection->held != NULL && connection->state != CONNECTION_ARRIVING;
+    if (has_words) return; /* its last ones; taking them in comes back here */
     /* The peer may only have closed its half: an answer, also to its close frame, still goes out. */
     bool has_answer = has_unsaid(shard, connection);
     bool is_answered_later = connection->state == CONNECTION_ANSWERING || connection->state == CONNECTION_JOINING ||

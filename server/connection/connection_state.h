@@ -30,7 +30,7 @@ struct tls;
 
 enum connection_state {
     CONNECTION_FREE,      /* no socket, no operation under way */
-    CONNECTION_ARRIVING,  /* nothing is read yet: the kernel is asked who it is */
+    CONNECTION_ARRIVING,  /* who is it? The kernel is asked, then a proxy's header read; nothing of its own is */
     CONNECTION_TLS,       /* the handshake of TLS: what comes waits for its turn to be computed */
     CONNECTION_REQUEST,   /* HTTP: reading a request, or between two */
     CONNECTION_ANSWERING, /* a backend's request waits for other shards; what comes is held */

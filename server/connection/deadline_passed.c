@@ -152,12 +152,12 @@ void deadline_passed(struct shard *shard, struct connection *connection)
     assert(connection->state != CONNECTION_FREE && !timer_is_set(&connection->timer));
     switch (connection->state) {
     case CONNECTION_FREE:
-    case CONNECTION_ARRIVING: /* the kernel is not late */
     case CONNECTION_REAPING:
         break;
     case CONNECTION_REQUEST:
         if (!ask_how_far(shard, connection)) request_passed(shard, connection);
         break;
+    case CONNECTION_ARRIVING:
     case CONNECTION_TLS:
     case CONNECTION_JOINING:
         connection_finish(shard, connection, CLOSE_HANDSHAKE_TIMEOUT);

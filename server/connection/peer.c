@@ -3,6 +3,7 @@
 
 #include "core/memory.h"
 #include "net/forwarded.h"
+#include "net/proxy_header.h"
 #include "net/ring.h"
 #include "server/connection/connection_state.h"
 #include "server/connection/door.h"
@@ -12,25 +13,9 @@
 #include <assert.h>
 #include <stdio.h>
 
-struct peer {
-    union {
-        struct sockaddr_in6 asked; /* is_asked: where the kernel writes it; of IPv4 it is a struct sockaddr_in */
-        struct {                   /* is_known: */
-            struct ip ip;          /* the client's, */
-            struct ip end;         /* and that at the other end of the socket: the same, or a proxy's */
-        };
-    };
-    uint16_t port, end_port; /* 0: not known */
-    bool is_asked : 1;
-    bool is_known : 1;
-    bool is_trusted : 1; /* the other end is a proxy's that is believed */
-};
-
-_Static_assert(sizeof(struct peer) == 40, "what peer.h says");
-
 bool peer_is_wanted(const struct options *options)
 {
-    return peer_is_needed(options) || options->log_level == LOG_LEVEL_DEBUG;
+    return peer_is_needed(options) || options->proxy_protocol || options->log_level == LOG_LEVEL_DEBUG;
 }
 
 bool peer_is_needed(const struct options *options)
@@ -40,7 +25,7 @@ bool peer_is_needed(const struct options *options)
 
 enum rc peers_init(struct shard *shard)
 {
-    if (!shard->door->asks_peers) return RC_OK;
+    if (!shard->door->asks_peers && !shard->door->has_proxy_header) return RC_OK;
     shard->peers.table = memory_reserve(shard->slots_max, sizeof shard->peers.table[0]);
     return shard->peers.table != NULL ? RC_OK : RC_ENOMEM;
 }
@@ -51,8 +36,7 @@ void peers_fini(struct shard *shard)
     shard->peers.table = NULL;
 }
 
-/* NULL: nobody wants to know. */
-static struct peer *peer_of(const struct shard *shard, const struct connection *connection)
+struct peer *peer_of(const struct shard *shard, const struct connection *connection)
 {
     return shard->peers.table != NULL ? &shard->peers.table[shard_slot(shard, connection)] : NULL;
 }
@@ -63,10 +47,19 @@ bool peer_ask(struct shard *shard, const struct connection *connection, uint32_t
     struct peer *peer = peer_of(shard, connection);
     if (peer == NULL) return false;
     uint32_t bytes = door_address(shard->door, listener)->bytes;
-    *peer = (struct peer){.is_asked = bytes <= sizeof peer->asked}; /* else it is no address of IP */
+    bool is_ip = bytes <= sizeof peer->asked;
+    *peer = (struct peer){.is_asked = shard->door->asks_peers && is_ip};
     if (peer->is_asked)
         ring_ask_peer(shard->ring, shard_slot(shard, connection), connection->life, &peer->asked, bytes);
     return peer->is_asked;
+}
+
+static void come_from(const struct shard *shard, struct peer *peer, const struct ip *ip, uint16_t port)
+{
+    peer->is_known = true;
+    peer->ip = peer->end = *ip;
+    peer->port = peer->end_port = port;
+    peer->is_trusted = ip_networks_have(&shard->options->trusted_proxies, ip);
 }
 
 void peer_told(struct shard *shard, const struct connection *connection, int32_t result)
@@ -76,11 +69,24 @@ void peer_told(struct shard *shard, const struct connection *connection, int32_t
     assert(peer != NULL && peer->is_asked);
     struct sockaddr_in6 told = peer->asked;
     *peer = (struct peer){0};
-    if (result < (int32_t)sizeof(struct sockaddr_in)) return;
-    peer->is_known = ip_of_socket(&told, &peer->ip, &peer->port);
-    peer->end = peer->ip;
-    peer->end_port = peer->port;
-    peer->is_trusted = peer->is_known && ip_networks_have(&shard->options->trusted_proxies, &peer->end);
+    struct ip ip;
+    uint16_t port;
+    bool is_told = result >= (int32_t)sizeof(struct sockaddr_in);
+    if (is_told && ip_of_socket(&told, &ip, &port)) come_from(shard, peer, &ip, port);
+}
+
+void peer_proxied(struct shard *shard, const struct connection *connection, const struct proxy_header *header)
+{
+    assert(owner_is_me(&shard->owner));
+    struct peer *peer = peer_of(shard, connection);
+    peer->has_header = true;
+    peer->header_left = header->rest;
+    if (header->has_address) come_from(shard, peer, &header->ip, header->port);
+}
+
+bool peer_may_proxy(const struct shard *shard, const struct connection *connection)
+{
+    return shard->options->trusted_proxies.count == 0 || peer_of(shard, connection)->is_trusted;
 }
 
 bool peer_is_asked(const struct shard *shard, const struct connection *connection)

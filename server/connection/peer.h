@@ -15,13 +15,35 @@
 struct connection;
 struct http_request;
 struct options;
+struct proxy_header;
 struct shard;
+
+struct peer {
+    union {
+        struct sockaddr_in6 asked; /* is_asked: where the kernel writes it; of IPv4 it is a struct sockaddr_in */
+        struct {                   /* is_known: */
+            struct ip ip;          /* the client's, */
+            struct ip end;         /* and that at the other end of the socket: the same, or a proxy's */
+        };
+    };
+    uint16_t port, end_port; /* 0: not known */
+    uint16_t header_left;    /* bytes of the proxy's header that are to come, */
+    bool has_header : 1;     /* whose beginning has been read */
+    bool is_asked : 1;
+    bool is_known : 1;
+    bool is_trusted : 1; /* the other end is a proxy's that is believed */
+};
+
+_Static_assert(sizeof(struct peer) == 40, "what peer.h says");
+
+/* NULL: nobody wants to know. */
+struct peer *peer_of(const struct shard *shard, const struct connection *connection);
 
 /* Does anybody want to know? Or does something rest on it, so that nothing goes without? */
 bool peer_is_wanted(const struct options *options);
 bool peer_is_needed(const struct options *options);
 
-/* Makes the table, if the shard's door asks for peers. RC_ENOMEM. */
+/* Makes the table, if the shard's door asks for peers, or proxies tell it. RC_ENOMEM. */
 enum rc peers_init(struct shard *shard);
 void peers_fini(struct shard *shard);
 
@@ -29,6 +51,10 @@ void peers_fini(struct shard *shard);
 bool peer_ask(struct shard *shard, const struct connection *connection, uint32_t listener);
 /* The kernel has answered. */
 void peer_told(struct shard *shard, const struct connection *connection, int32_t result);
+/* The connection's proxy has said on whose behalf it connects. */
+void peer_proxied(struct shard *shard, const struct connection *connection, const struct proxy_header *header);
+/* May the other end say so? */
+bool peer_may_proxy(const struct shard *shard, const struct connection *connection);
 /* Is the kernel still asked? Then the slot must not be closed. */
 bool peer_is_asked(const struct shard *shard, const struct connection *connection);
 

@@ -9,6 +9,7 @@
 #include "core/trace.h"
 #include "net/frame.h"
 #include "net/ring.h"
+#include "server/connection/arrival.h"
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
 #include "server/connection/door.h"
@@ -440,6 +441,17 @@ static void note_answer(struct shard *shard, const struct connection *connection
     histogram_record(&shard->counters.histograms[HISTOGRAM_ping], 1000 * (shard->now_ms - connection->pinged_ms));
 }
 
+static void receive_bytes(struct shard *shard, struct connection *connection, struct bytes *in)
+{
+    if (connection->state == CONNECTION_ARRIVING) arrival_receive(shard, connection, in);
+    if (connection->state == CONNECTION_ARRIVING || in->count == 0) return;
+    if (connection->is_secure) {
+        receive_secure(shard, connection, in);
+    } else {
+        receive_plain(shard, connection, in);
+    }
+}
+
 void receive_completed(struct shard *shard, struct connection *connection, struct completion *completion)
 {
     assert(owner_is_me(&shard->owner));
@@ -448,11 +460,7 @@ void receive_completed(struct shard *shard, struct connection *connection, struc
         if (connection->state == CONNECTION_OPEN && connection_is_pinged(connection)) note_answer(shard, connection);
         connection->heard_ms = shard->now_ms;
         counter_add(&shard->counters, COUNTER_bytes_received, (uint64_t)completion->result);
-        if (connection->is_secure) {
-            receive_secure(shard, connection, &completion->bytes);
-        } else {
-            receive_plain(shard, connection, &completion->bytes);
-        }
+        receive_bytes(shard, connection, &completion->bytes);
     }
     if (completion->has_buffer) ring_give_back(shard->ring, completion->buffer);
     if (!completion->more) receive_stopped(shard, connection, completion->result);

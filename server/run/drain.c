@@ -91,12 +91,12 @@ void drain_clear(struct shard *shard)
 static void tell(struct shard *shard, struct connection *connection)
 {
     switch (connection->state) {
+    case CONNECTION_ARRIVING:
     case CONNECTION_TLS:
     case CONNECTION_REQUEST:
         deadline_at_stop(shard, connection);
         break;
-    case CONNECTION_ARRIVING: /* has its time when it begins */
-    case CONNECTION_JOINING:  /* they are answered first, */
+    case CONNECTION_JOINING: /* they are answered first, */
     case CONNECTION_ANSWERING:
         break; /* for the last time */
     default:

@@ -166,6 +166,7 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
                          .slots_max = slots_max,
                          .connections_max = options->connections_max,
                          .asks_peers = asks_peers,
+                         .has_proxy_header = options->proxy_protocol,
                          .serve = router_receive,
                          .refuse = request_refuse},
         .doors.control = {.addresses = &options->control,

@@ -198,6 +198,7 @@ void case_begin_secure(const char *const flags[], struct tls_files *files)
                          .slots_max = SLOTS,
                          .connections_max = options.connections_max > 0 ? options.connections_max : SLOTS,
                          .asks_peers = peer_is_wanted(&options) && ring_tells_peers(),
+                         .has_proxy_header = options.proxy_protocol,
                          .serve = case_serve,
                          .refuse = case_refuse};
     make_shard();
