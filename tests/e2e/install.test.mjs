@@ -3,9 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { run } from './run.mjs';
@@ -39,6 +39,18 @@ test('it is installed', () => {
     assert.ok(statSync(pathOf(`share/doc/ringcast/deploy/${name}`)).isFile());
   }
   assert.ok(statSync(join(config, 'conf.d')).isDirectory());
+});
+
+test('what the installed manuals link to is installed', () => {
+  const doc = pathOf('share/doc/ringcast'), lost = [];
+  const manuals = readdirSync(doc, { recursive: true }).filter((name) => name.endsWith('.md'));
+  assert.ok(manuals.length > 10);
+  for (const name of manuals) {
+    for (const [, target] of readFileSync(join(doc, name), 'utf8').matchAll(/\]\(([^)#\s:]+)(?:#[^)]*)?\)/g)) {
+      if (!existsSync(join(doc, dirname(name), target))) lost.push(`${name}: ${target}`);
+    }
+  }
+  assert.deepEqual(lost, []);
 });
 
 test('the configuration file is the sample with a few lines set, and for few to read', async () => {

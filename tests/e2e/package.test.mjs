@@ -48,6 +48,7 @@ test('the package of this build is well formed, and its programs run where it is
   }
   const names = new Set(lines.map((line) => line[5]));
   for (const name of ['bin/ringcast', 'bin/ringcast-load', 'lib/sysusers.d/ringcast.conf',
+    'lib/systemd/system/ringcast.service', 'lib/systemd/system/ringcast.socket',
     'share/doc/ringcast/copyright', 'share/doc/ringcast/changelog.Debian.gz', 'share/man/man1/ringcast.1.gz',
     'share/man/man5/ringcast.conf.5.gz']) {
     assert.ok(names.has(`./usr/${name}`), name);
