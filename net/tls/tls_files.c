@@ -44,7 +44,7 @@ static enum rc take_text(struct tls_pem *pem, const unsigned char *text, size_t 
 
 static enum rc read_pem(struct tls_pem *pem, const char *name, struct tls_reason reason)
 {
-    size_t count;
+    size_t count = 0;
     unsigned char *buffer = secret_new(FILE_BYTES_MAX + 1);
     pem->name = strdup(name);
     if (pem->name == NULL || buffer == NULL) {
