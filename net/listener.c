@@ -45,23 +45,26 @@ static int set_options(int descriptor, int family)
     return set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
+enum purpose { TO_CLAIM, TO_JOIN, TO_TRY };
+
 /* Returns the step that failed, with errno, or NULL. */
-static const char *listen_on(int descriptor, const struct sockaddr_storage *address, bool is_first)
+static const char *listen_on(int descriptor, const struct sockaddr_storage *address, enum purpose purpose)
 {
     if (set_options(descriptor, address->ss_family) != 0) return "setsockopt";
-    if (!is_first && set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) != 0) return "setsockopt";
+    if (purpose == TO_JOIN && set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) != 0) return "setsockopt";
     if (bind(descriptor, (const struct sockaddr *)address, address_bytes(address)) != 0) return "bind";
+    if (purpose == TO_TRY) return NULL;
     if (listen(descriptor, BACKLOG) != 0) return "listen";
-    if (is_first && set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) != 0) return "setsockopt";
+    if (purpose == TO_CLAIM && set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) != 0) return "setsockopt";
     return NULL;
 }
 
-static enum rc open_one(const struct sockaddr_storage *address, bool is_first, int *descriptor_r, char *reason,
+static enum rc open_one(const struct sockaddr_storage *address, enum purpose purpose, int *descriptor_r, char *reason,
                         size_t size)
 {
     int descriptor = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
     if (descriptor < 0) return refuse("socket", errno, reason, size);
-    const char *failed = listen_on(descriptor, address, is_first);
+    const char *failed = listen_on(descriptor, address, purpose);
     if (failed == NULL) {
         *descriptor_r = descriptor;
         return RC_OK;
@@ -77,7 +80,7 @@ enum rc listener_claim(struct sockaddr_storage *address, int *descriptor_r, char
     socklen_t bytes = sizeof *address;
     if (address->ss_family == AF_UNIX)
         return socket_file_claim(((struct sockaddr_un *)address)->sun_path, descriptor_r, reason_r, reason_size);
-    enum rc rc = open_one(address, true, &descriptor, reason_r, reason_size);
+    enum rc rc = open_one(address, TO_CLAIM, &descriptor, reason_r, reason_size);
     if (rc != RC_OK) return rc;
     if (getsockname(descriptor, (struct sockaddr *)address, &bytes) != 0) {
         rc = refuse("getsockname", errno, reason_r, reason_size);
@@ -90,7 +93,15 @@ enum rc listener_claim(struct sockaddr_storage *address, int *descriptor_r, char
 
 enum rc listener_join(const struct sockaddr_storage *address, int *descriptor_r, char *reason_r, size_t reason_size)
 {
-    return open_one(address, false, descriptor_r, reason_r, reason_size);
+    return open_one(address, TO_JOIN, descriptor_r, reason_r, reason_size);
+}
+
+enum rc listener_try(const struct sockaddr_storage *address, char *reason_r, size_t reason_size)
+{
+    int descriptor;
+    enum rc rc = open_one(address, TO_TRY, &descriptor, reason_r, reason_size);
+    if (rc == RC_OK) close(descriptor);
+    return rc;
 }
 
 void listener_clear(const struct sockaddr_storage *address)

@@ -31,6 +31,9 @@ enum rc listener_adopt(int descriptor, struct sockaddr_storage *address_r, char 
 /* One more descriptor of a listening socket: connections go to whoever of those who accept is first. RC_EKERNEL. */
 enum rc listener_share(int descriptor, int *descriptor_r, char *reason_r, size_t reason_size);
 
+/* Could listener_claim() have the address now? Nobody is listened for, also not for a moment. RC_OK, or as that. */
+enum rc listener_try(const struct sockaddr_storage *address, char *reason_r, size_t reason_size);
+
 /* From here on the kernel hears nobody new: who asks, asks again a second later, and finds the next server or nobody.
  * Handshakes that have begun still end, and can be accepted, so that closing the socket then resets no connection. Does
  * nothing where filters are not allowed. */

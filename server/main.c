@@ -21,6 +21,7 @@
 #include "server/run/stop.h"
 #include "server/system/clock.h"
 #include "server/system/crash.h"
+#include "server/system/harmless.h"
 #include "server/system/log.h"
 #include "server/system/notify.h"
 #include "server/system/output.h"
@@ -47,12 +48,16 @@ enum {
 /* A line on stderr for each of the reason's. */
 static int complain(int status, const char *reason)
 {
-    char line[REASON_BYTES + 16];
+    static const char name[] = "ringcast: ";
+    char part[REASON_BYTES], line[sizeof name + REASON_BYTES];
     while (reason[0] != '\0') {
         int length = (int)strcspn(reason, "\n");
-        int bytes =
-            snprintf(line, sizeof line, "ringcast: %.*s\n", length < REASON_BYTES ? length : REASON_BYTES, reason);
-        output_write(STDERR_FILENO, line, (size_t)bytes, PATIENCE_MS);
+        snprintf(part, sizeof part, "%.*s", length, reason);
+        memcpy(line, name, sizeof name);
+        size_t bytes = sizeof name - 1;
+        bytes += harmless_put(line + bytes, sizeof line - bytes - 1, part);
+        line[bytes++] = '\n';
+        output_write(STDERR_FILENO, line, bytes, PATIENCE_MS);
         reason += length + (reason[length] == '\n');
     }
     return status;
@@ -190,6 +195,15 @@ static int wait_for_end(struct server *server, const sigset_t *signals)
     }
 }
 
+static void log_warnings(const char *lines)
+{
+    while (lines[0] != '\0') {
+        int length = (int)strcspn(lines, "\n");
+        log_write(LOG_LEVEL_WARN, "%.*s", length, lines);
+        lines += length + (lines[length] == '\n');
+    }
+}
+
 static int run(struct options *options, const sigset_t *signals)
 {
     char reason[REASON_BYTES], warning[REASON_BYTES], ring_line[REASON_BYTES];
@@ -212,7 +226,7 @@ static int run(struct options *options, const sigset_t *signals)
         return complain(EXIT_OTHER, reason);
     }
     log_thread_init(""); /* so that this thread does not wait for stderr either */
-    if (options->warning[0] != '\0') log_warn("%s", options->warning);
+    log_warnings(options->warnings);
     if (warning[0] != '\0') log_warn("%s", warning);
     log_info("%s", ring_line);
     guest_policy(options, &guests_line);
@@ -280,6 +294,10 @@ static int check(int argc, char **argv)
 {
     static struct findings findings;
     bool is_strict = take_flag(&argc, argv, "--strict"), is_json = take_flag(&argc, argv, "--json");
+    if (take_flag(&argc, argv, "--help")) {
+        doctor_help(stdout);
+        return finish_answer();
+    }
     doctor_check(argc, argv, environ, &findings);
     if (is_json)
         findings_print_json(&findings, stdout);

@@ -25,6 +25,7 @@ struct app {
 #define APP_SETTING(type, name, ...) option_##type name;
 #include "server/config/app_setting.def"
 #undef APP_SETTING
+    bool has_bare_secret; /* where the app stands somebody who reads it finds a secret, not only the name of a file */
     uint64_t given;       /* its settings that were given, 1 << row of app_settings */
     uint64_t connections; /* atomic: channel connections that are open, over all shards */
 };

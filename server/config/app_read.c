@@ -30,6 +30,7 @@ const struct setting_table app_settings = {
     .rows = rows,
     .count = sizeof rows / sizeof rows[0],
     .given = offsetof(struct app, given),
+    .bare = offsetof(struct app, has_bare_secret),
     .give = "name=value, and no blanks in the secret or in values",
 };
 

@@ -122,7 +122,13 @@ static void secret_write(FILE *out, const void *value, uint32_t entry)
     fputs((*(char *const *)value)[0] != '\0' ? "***" : "", out);
 }
 
-const struct option_type option_type_secret = {.read = secret_read, .write = secret_write, .fini = secret_fini};
+static bool secret_is_bare(const char *text)
+{
+    return text[0] != '\0' && text[0] != '@';
+}
+
+const struct option_type option_type_secret = {
+    .read = secret_read, .write = secret_write, .is_secret = secret_is_bare, .fini = secret_fini};
 
 /* ---- web addresses ---- */
 
@@ -157,20 +163,37 @@ static enum rc web_address_read(const char *text, struct option_bounds bounds, v
     return keep(text, value, error);
 }
 
+/* Where its host begins, behind a name and a password if it has them. */
+static const char *host_of(const char *authority, const char *path)
+{
+    const char *at = memrchr(authority, '@', (size_t)(path - authority));
+    return at != NULL ? at + 1 : authority;
+}
+
+static const char *authority_of(const char *text)
+{
+    const char *slashes = strstr(text, "//");
+    return slashes != NULL ? slashes + 2 : text; /* "": none */
+}
+
 static void web_address_write(FILE *out, const void *value, uint32_t entry)
 {
-    const char *text = *(char *const *)value, *slashes = strstr(text, "//");
-    const char *authority = slashes != NULL ? slashes + 2 : text; /* "": none */
+    const char *text = *(char *const *)value, *authority = authority_of(text);
     const char *path = authority + strcspn(authority, "/?#"), *query = path + strcspn(path, "?#");
-    const char *host = memrchr(authority, '@', (size_t)(path - authority));
+    const char *host = host_of(authority, path);
     (void)entry;
-    fprintf(out, "%.*s%s", (int)(authority - text), text, host != NULL ? "***" : "");
-    if (host == NULL) host = authority;
+    fprintf(out, "%.*s%s", (int)(authority - text), text, host != authority ? "***@" : "");
     fprintf(out, "%.*s%s", (int)(query - host), host, *query != '\0' ? "?***" : "");
 }
 
+static bool web_address_is_secret(const char *text)
+{
+    const char *authority = authority_of(text), *path = authority + strcspn(authority, "/?#");
+    return host_of(authority, path) != authority || strpbrk(path, "?#") != NULL;
+}
+
 const struct option_type option_type_web_address = {
-    .read = web_address_read, .write = web_address_write, .fini = text_fini};
+    .read = web_address_read, .write = web_address_write, .is_secret = web_address_is_secret, .fini = text_fini};
 
 /* ---- headers ---- */
 
@@ -209,6 +232,11 @@ static void header_list_write(FILE *out, const void *value, uint32_t entry)
     fprintf(out, "%.*s: ***", (int)strcspn(text, ":"), text);
 }
 
+static bool header_is_secret(const char *text)
+{
+    return text[0] != '\0';
+}
+
 static uint32_t header_list_count(const void *value)
 {
     return option_type_text_list.count(value);
@@ -219,8 +247,11 @@ static void header_list_fini(void *value)
     option_type_text_list.fini(value);
 }
 
-const struct option_type option_type_header_list = {
-    .read = header_list_read, .write = header_list_write, .count = header_list_count, .fini = header_list_fini};
+const struct option_type option_type_header_list = {.read = header_list_read,
+                                                    .write = header_list_write,
+                                                    .is_secret = header_is_secret,
+                                                    .count = header_list_count,
+                                                    .fini = header_list_fini};
 
 /* ---- webhooks ---- */
 

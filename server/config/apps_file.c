@@ -40,7 +40,7 @@ static enum rc read_lines(struct options *options, struct text whole, struct mis
     struct ini_item line;
     enum rc rc = RC_OK;
     ini_init(&ini, whole);
-    while (rc != RC_ENOMEM && (line = ini_next_line(&ini)).kind != INI_END) {
+    while (rc != RC_ENOMEM && !mistakes_are_enough(mistakes) && (line = ini_next_line(&ini)).kind != INI_END) {
         char text[MISTAKE_BYTES] = "";
         if (line.kind == INI_VALUE) rc = add(options, &line, text);
         if (line.kind == INI_MISTAKE) mistakes_add(mistakes, options->apps_file, line.line, line.mistake);
@@ -59,9 +59,14 @@ enum rc apps_file_read(struct options *options, struct option_error *error)
     option_claim(options, OPTION_app, options->sources[OPTION_apps_file]);
     enum rc rc = text_file_read(options->apps_file, FILE_BYTES_MAX, &text, &bytes, reason, sizeof reason);
     if (rc == RC_ENOMEM) return option_out_of_memory(error);
-    if (rc != RC_OK)
-        return option_refuse(error, "%s: %s", option_spell_given(options, OPTION_apps_file, 0, true, given), reason);
     mistakes_init(&mistakes, error);
+    if (rc != RC_OK) {
+        char whole[OPTION_GIVEN_BYTES_MAX + MISTAKE_BYTES + 2];
+        snprintf(whole, sizeof whole, "%s: %s", option_spell_given(options, OPTION_apps_file, 0, true, given),
+                 reason);
+        mistakes_add(&mistakes, "", 0, whole);
+        return mistakes_end(&mistakes);
+    }
     rc = read_lines(options, (struct text){.at = text, .count = bytes}, &mistakes);
     text_file_free(text, bytes);
     return rc == RC_OK ? mistakes_end(&mistakes) : option_out_of_memory(error);

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FILE_BYTES_MAX (16 * 1024 * 1024)
 #define ENDING         ".conf"
@@ -161,6 +162,8 @@ static enum rc set_option(struct reader *reader, enum option_id id, const char *
     uint32_t before = is_list ? option_entries(reader->options, id) : 0;
     enum rc rc = option_set_all(reader->options, id, OPTION_FILE, value, error);
     if (!is_list) reader->lines[id] = reader->line;
+    if (rc == RC_OK && is_list && option_entries(reader->options, id) == before)
+        return option_refuse(error, "holds no value; give %s", option_row_of(id)->unit);
     return rc == RC_OK ? note_entries(reader, id, before, error) : rc;
 }
 
@@ -295,6 +298,20 @@ static void refuse_section(struct reader *reader, struct text name)
              shown, name.at);
 }
 
+/* [apps shop]: another section may have been meant, so that what stands in it is not told again. */
+static void refuse_section_name(struct reader *reader, const struct ini_item *item)
+{
+    const char *name = section_name(reader->section), *meant = NULL;
+    int shown = item->value.count < 60 ? (int)item->value.count : 60;
+    if (reader->section == SECTION_apps) meant = section_name(SECTION_app);
+    if (reader->section == SECTION_history) meant = section_name(SECTION_channels);
+    if (meant != NULL)
+        tell(reader, "[%s] has no name behind it; did you mean [%s %.*s]?", name, meant, shown, item->value.at);
+    else
+        tell(reader, "[%s] has no name behind it; give [%s]", name, name);
+    reader->section = UNKNOWN;
+}
+
 static void take_section(struct reader *reader, const struct ini_item *item)
 {
     enum section section = SECTION_none + 1;
@@ -306,7 +323,7 @@ static void take_section(struct reader *reader, const struct ini_item *item)
     else if (section == SECTION_app || section == SECTION_channels)
         begin_entry(reader, item->value);
     else if (item->value.count > 0)
-        tell(reader, "[%s] has no name behind it; give [%s]", section_name(section), section_name(section));
+        refuse_section_name(reader, item);
 }
 
 static void take_value(struct reader *reader, const struct ini_item *item)
@@ -327,6 +344,11 @@ static void take_value(struct reader *reader, const struct ini_item *item)
 
 /* ---- files ---- */
 
+static bool may_go_on(const struct reader *reader)
+{
+    return reader->rc == RC_OK && !mistakes_are_enough(&reader->mistakes);
+}
+
 static void read_text(struct reader *reader, struct text text)
 {
     struct ini ini;
@@ -334,9 +356,10 @@ static void read_text(struct reader *reader, struct text text)
     ini_init(&ini, text);
     reader->section = SECTION_none;
     memset(reader->lines, 0, sizeof reader->lines);
-    while (reader->rc == RC_OK && (item = ini_next(&ini)).kind != INI_END) {
-        if (item.kind == INI_SECTION) end_section(reader);
+    while (may_go_on(reader) && (item = ini_next(&ini)).kind != INI_END) {
+        if (item.kind == INI_SECTION || item.is_header) end_section(reader);
         reader->line = item.line;
+        if (item.is_header) reader->section = UNKNOWN;
         if (item.kind == INI_MISTAKE) tell_at(reader, item.line, item.mistake);
         if (item.kind == INI_SECTION) take_section(reader, &item);
         if (item.kind == INI_VALUE) take_value(reader, &item);
@@ -387,7 +410,15 @@ static void read_drop_in(struct reader *reader, const char *folder, const char *
         reader->rc = RC_ENOMEM;
         return;
     }
-    read_file(reader, path);
+    struct stat status;
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+        char text[MISTAKE_BYTES];
+        snprintf(text, sizeof text, "%.250s is a folder, where files of that ending are read; give it another name",
+                 path);
+        judge(reader, RC_EINVAL, 0, text);
+    } else {
+        read_file(reader, path);
+    }
     free(path);
 }
 
@@ -397,11 +428,13 @@ static void read_folder(struct reader *reader, const char *folder)
     char text[MISTAKE_BYTES];
     int count = scandir(folder, &entries, is_drop_in, compare);
     if (count < 0 && errno != ENOENT) {
-        snprintf(text, sizeof text, "%.250s cannot be read: %s; check who may read it", folder, strerror(errno));
+        const char *cure = errno == ENOTDIR ? "it is where further files would be: make it a folder, or move it away"
+                                            : "check who may read it";
+        snprintf(text, sizeof text, "%.250s cannot be read: %s; %s", folder, strerror(errno), cure);
         judge(reader, RC_EINVAL, 0, text);
     }
     for (int i = 0; i < count; i++) {
-        if (reader->rc == RC_OK) read_drop_in(reader, folder, entries[i]->d_name);
+        if (may_go_on(reader)) read_drop_in(reader, folder, entries[i]->d_name);
         free(entries[i]);
     }
     free(entries);

@@ -67,28 +67,35 @@ static const char *judge_bytes(struct text line)
 {
     if (line.count > 0 && memchr(line.at, '\0', line.count) != NULL)
         return "a byte of this line is 0, which no text has: save the file as UTF-8 (not as UTF-16)";
+    if (line.count > 0 && memchr(line.at, '\r', line.count) != NULL)
+        return "a CR stands in this line: save the file with lines that end with LF or CRLF";
     if (is_comment(line)) return NULL;
     if (has_controls(line)) return "a control character stands in this line: remove it";
     return is_utf8(line) ? NULL : "this line is no UTF-8: save the file as UTF-8";
 }
 
-static struct ini_item mistake(const char *text)
+static bool is_header(struct text line)
 {
-    return (struct ini_item){.kind = INI_MISTAKE, .mistake = text};
+    return line.count > 0 && line.at[0] == '[';
+}
+
+static struct ini_item mistake_of(struct text line, const char *text)
+{
+    return (struct ini_item){.kind = INI_MISTAKE, .mistake = text, .is_header = is_header(line)};
 }
 
 /* "[channels private-*]" */
 static struct ini_item read_section(struct text line)
 {
     const char *end = memchr(line.at, ']', line.count);
-    if (end == NULL) return mistake("the ] is missing; give [SECTION]");
+    if (end == NULL) return mistake_of(line, "the ] is missing; give [SECTION]");
     if (end + 1 < line.at + line.count)
-        return mistake("something stands behind the ]; give it, or a comment, a line of its own");
+        return mistake_of(line, "something stands behind the ]; give it, or a comment, a line of its own");
     struct text inside = trim(text_between(line.at + 1, end));
     size_t word = 0;
     while (word < inside.count && !is_blank(inside.at[word]))
         word++;
-    if (word == 0) return mistake("the section has no name; give [SECTION]");
+    if (word == 0) return mistake_of(line, "the section has no name; give [SECTION]");
     return (struct ini_item){
         .kind = INI_SECTION, .name = {.at = inside.at, .count = word}, .value = trim(text_behind(inside, word))};
 }
@@ -98,9 +105,10 @@ static struct ini_item read_value(struct text line)
 {
     const char *equals = memchr(line.at, '=', line.count);
     if (equals == NULL)
-        return mistake("there is no equals sign; give NAME = VALUE, or begin the line with # to make it a comment");
+        return mistake_of(
+            line, "there is no equals sign; give NAME = VALUE, or begin the line with # to make it a comment");
     struct text name = trim(text_between(line.at, equals));
-    if (name.count == 0) return mistake("nothing stands before the equals sign; give NAME = VALUE");
+    if (name.count == 0) return mistake_of(line, "nothing stands before the equals sign; give NAME = VALUE");
     return (struct ini_item){
         .kind = INI_VALUE, .name = name, .value = trim(text_between(equals + 1, line.at + line.count))};
 }
@@ -112,7 +120,7 @@ struct ini_item ini_next_line(struct ini *ini)
         struct text line = take_line(ini);
         const char *wrong = judge_bytes(line);
         if (wrong != NULL)
-            item = mistake(wrong);
+            item = mistake_of(line, wrong);
         else if (!is_comment(line))
             item = (struct ini_item){.kind = INI_VALUE, .name = line};
     }
@@ -125,7 +133,7 @@ struct ini_item ini_next(struct ini *ini)
     struct ini_item item = ini_next_line(ini);
     if (item.kind != INI_VALUE) return item;
     uint32_t line = item.line;
-    item = item.name.at[0] == '[' ? read_section(item.name) : read_value(item.name);
+    item = is_header(item.name) ? read_section(item.name) : read_value(item.name);
     item.line = line;
     return item;
 }

@@ -9,7 +9,8 @@
  * Lines end with LF or CRLF. Blanks around names and values mean nothing, wherever a line begins. A value is what
  * stands behind the first equals sign, up to the end of the line and of any length: no quotes, no escapes, and '#' and
  * ';' in it are its own, since passwords and patterns have them. A byte order mark in front of a line is stepped over.
- * What is no UTF-8, or a control character, is a mistake, but for comments, where only NUL is one.
+ * What is no UTF-8, or a control character, is a mistake, but for comments, where only NUL is one, and CR alone: lines
+ * that end so would all be one comment.
  *
  * A reader of our own, because the packaged ones bend what they read: inih cuts lines at 200 bytes and sections at 50,
  * takes " ;" for a comment and an indented name for more of the last value; libini_config 0.6 gives up at sections of
@@ -21,6 +22,9 @@
 
 #include "core/text.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 enum ini_kind { INI_END, INI_SECTION, INI_VALUE, INI_MISTAKE };
 
 struct ini_item {
@@ -29,6 +33,7 @@ struct ini_item {
     struct text name;    /* of a section its first word; never empty */
     struct text value;   /* of a section what follows that word, "" for none */
     const char *mistake; /* of INI_MISTAKE: cause and cure; static */
+    bool is_header;      /* of INI_MISTAKE: the line is that of a section, of which nothing else is known */
 };
 
 /* What is left to read. The fields are the reader's. */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MORE_BYTES 40 /* "and 4294967295 more" */
+#define MORE_BYTES 40 /* "and at least 4294967295 more" */
 
 void mistakes_init(struct mistakes *mistakes, const struct option_error *error)
 {
@@ -35,8 +35,15 @@ void mistakes_add(struct mistakes *mistakes, const char *file, uint32_t line, co
     }
 }
 
+bool mistakes_are_enough(const struct mistakes *mistakes)
+{
+    return mistakes->told + mistakes->untold >= MISTAKES_MAX;
+}
+
 enum rc mistakes_end(struct mistakes *mistakes)
 {
-    if (mistakes->untold > 0) option_error_begin(&mistakes->rest, "\nand %u more", mistakes->untold);
+    if (mistakes->untold > 0)
+        option_error_begin(&mistakes->rest, "\nand %s%u more", mistakes_are_enough(mistakes) ? "at least " : "",
+                           mistakes->untold);
     return mistakes->told == 0 ? RC_OK : RC_EINVAL;
 }

@@ -4,13 +4,15 @@
 #include "server/config/spelling.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_BYTES_MAX SPELLING_BYTES_MAX
-#define BLANKS         " \t\r\n"
-#define SEPARATORS     "," BLANKS
+#define NAME_BYTES_MAX    SPELLING_BYTES_MAX
+#define WARNING_BYTES_MAX 512
+#define BLANKS            " \t\r\n"
+#define SEPARATORS        "," BLANKS
 
 static const struct option_row option_rows[OPTIONS_COUNT] = {
 #define OPTION_GROUP(title)
@@ -192,15 +194,24 @@ const char *option_spell_given(const struct options *options, enum option_id id,
     return text_r;
 }
 
+static void add_warning(struct options *options, const char *line)
+{
+    size_t used = strlen(options->warnings);
+    snprintf(options->warnings + used, sizeof options->warnings - used, "%s%s", used > 0 ? "\n" : "", line);
+}
+
 void option_warn(struct options *options, const char *format, ...)
 {
-    size_t used = strlen(options->warning);
-    char *to = options->warning + used;
-    size_t size = sizeof options->warning - used;
-    int between = snprintf(to, size, "%s", used > 0 ? "; " : "");
+    static const char more[] = "and more";
+    char line[WARNING_BYTES_MAX];
+    size_t used = strlen(options->warnings);
+    if (used >= sizeof more && strcmp(options->warnings + used + 1 - sizeof more, more) == 0) return;
     va_list arguments;
-    if ((size_t)between >= size) return;
     va_start(arguments, format);
-    vsnprintf(to + between, size - (size_t)between, format, arguments);
+    vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    for (char *at = line; *at != '\0'; at++)
+        if (iscntrl((unsigned char)*at)) *at = '?';
+    bool has_room = used + strlen(line) + sizeof more + 2 < sizeof options->warnings;
+    add_warning(options, has_room ? line : more);
 }

@@ -62,5 +62,5 @@ const struct option_place *option_place_of(const struct options *options, enum o
 const char *option_spell_given(const struct options *options, enum option_id option, uint32_t entry, bool is_in_front,
                                char text_r[OPTION_GIVEN_BYTES_MAX]);
 
-/* Adds to options->warning. */
+/* Adds a line to options->warnings. Control characters become question marks. */
 __attribute__((format(printf, 2, 3))) void option_warn(struct options *options, const char *format, ...);

@@ -146,6 +146,42 @@ static enum rc level_read(const char *text, struct option_bounds bounds, void *v
     return option_refuse(error, OPTION_SHOWN " is not a level; give error, warn, info or debug", text);
 }
 
+/* ---- one of some words ---- */
+
+static const char *const tls_versions[] = {[TLS_VERSION_1_2] = "1.2", [TLS_VERSION_1_3] = "1.3", NULL};
+
+static enum rc word_read(const char *text, const char *const words[], uint32_t *index_r, struct option_error *error)
+{
+    uint32_t count = 0;
+    for (; words[count] != NULL; count++) {
+        if (strcmp(text, words[count]) != 0) continue;
+        *index_r = count;
+        return RC_OK;
+    }
+    struct option_error rest = option_error_begin(error, OPTION_SHOWN " is none of its words; give ", text);
+    for (uint32_t i = 0; i < count; i++)
+        rest = option_error_begin(&rest, "%s%s", i == 0 ? "" : i + 1 < count ? ", " : " or ", words[i]);
+    return RC_EINVAL;
+}
+
+static enum rc tls_version_read(const char *text, struct option_bounds bounds, void *value,
+                                struct option_error *error)
+{
+    uint32_t index;
+    (void)bounds;
+    enum rc rc = word_read(text, tls_versions, &index, error);
+    if (rc == RC_OK) *(option_tls_version *)value = (option_tls_version)index;
+    return rc;
+}
+
+static void tls_version_write(FILE *out, const void *value, uint32_t entry)
+{
+    (void)entry;
+    fputs(tls_versions[*(const option_tls_version *)value], out);
+}
+
+/* ---- texts and lists ---- */
+
 static enum rc text_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
 {
     size_t length = strlen(text);
@@ -331,6 +367,7 @@ const struct option_type option_type_action = {
 const struct option_type option_type_report = {
     .read = bool_read, .write = bool_write, .may_stand_alone = true, .is_action = true, .needs_options = true};
 const struct option_type option_type_level = {.read = level_read, .write = level_write};
+const struct option_type option_type_tls_version = {.read = tls_version_read, .write = tls_version_write};
 const struct option_type option_type_text = {.read = text_read, .write = text_write, .fini = text_fini};
 const struct option_type option_type_text_list = {
     .read = text_list_read, .write = option_text_list_write, .count = text_list_count, .fini = text_list_fini};

@@ -37,6 +37,7 @@ typedef bool option_bool;             /* yes, no, true, false, 1, 0; the flag al
 typedef bool option_action;           /* a flag only: it asks for something else than to run */
 typedef bool option_report;           /* the same, about what the other options say */
 typedef enum log_level option_level;
+typedef enum { TLS_VERSION_1_2, TLS_VERSION_1_3 } option_tls_version;
 typedef char *option_text; /* owned; "" when empty; the bounds are those of its length */
 typedef struct text_list option_text_list;
 typedef struct text_list option_token_list; /* names as HTTP has them, of at most OPTION_TOKEN_BYTES_MAX */
@@ -64,6 +65,7 @@ struct option_type {
     /* Writes the value, of a list one entry, as read() takes it; secrets as ***. NULL: apps and rules, which are
      * sections of a file and have settings of their own (settings_write()). */
     void (*write)(FILE *out, const void *value, uint32_t entry);
+    bool (*is_secret)(const char *text);  /* does what read() takes hold a secret? NULL: never */
     uint32_t (*count)(const void *value); /* entries; only lists have it */
     void (*fini)(void *value);            /* gives back and zeroes; NULL when the type owns nothing */
     bool may_stand_alone;                 /* the flag without a value means yes */
@@ -82,8 +84,8 @@ static inline bool option_type_is_list(const struct option_type *type)
 void option_text_list_write(FILE *out, const void *value, uint32_t entry);
 
 extern const struct option_type option_type_count, option_type_power_of_two, option_type_bytes, option_type_ms,
-    option_type_bool, option_type_action, option_type_report, option_type_level, option_type_text,
-    option_type_text_list, option_type_token_list, option_type_file_list, option_type_address_list,
+    option_type_bool, option_type_action, option_type_report, option_type_level, option_type_tls_version,
+    option_type_text, option_type_text_list, option_type_token_list, option_type_file_list, option_type_address_list,
     option_type_control_list;
 
 /* For readers of types that stand elsewhere. */

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 
 #define OPTIONS_ERROR_BYTES   4096 /* enough for every error text, and for twenty of a file */
-#define OPTIONS_WARNING_BYTES 1024
+#define OPTIONS_WARNING_BYTES 4096 /* further ones are "and more" */
 
 enum option_id {
 #define OPTION_GROUP(title)
@@ -50,7 +50,7 @@ struct options {
     struct text_list files;      /* that were read */
     struct option_place *places; /* in them; of one that was given again the last counts */
     uint32_t places_count;
-    char warning[OPTIONS_WARNING_BYTES]; /* something odd that stops no start, for the log; "": nothing */
+    char warnings[OPTIONS_WARNING_BYTES]; /* what is odd but stops no start, for the log: a line each; "": nothing */
 };
 
 /* Was the option given, by flag, environment or file? */

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,21 +29,31 @@ static enum rc read_defaults(struct options *options, struct option_error whole)
     return rc;
 }
 
-/* Kubernetes sets these for each service in the namespace, and more where one is called ringcast: PORT, PORT_8080_TCP,
- * SERVICE_HOST. */
-static bool is_of_service(struct text name)
+/* Kubernetes sets these for each service in the namespace, and more where one is called ringcast or ringcast-NAME:
+ * PORT, PORT_8080_TCP, SERVICE_HOST, NAME_SERVICE_PORT_HTTP. A PORT alone is a person's if it is a number. */
+static bool is_of_service(const char *given)
 {
-    return text_is(name, "PORT") || text_has_prefix(name, "PORT_") || text_has_prefix(name, "SERVICE_");
+    static const char pattern[] = "^([A-Z0-9_]*_)?"
+                                  "(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT=(tcp|udp|sctp):|"
+                                  "PORT_[0-9]+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)";
+    regex_t services;
+    regmatch_t match;
+    if (regcomp(&services, pattern, REG_EXTENDED) != 0) return false;
+    bool is_one =
+        regexec(&services, given, 1, &match, 0) == 0 && (given[match.rm_eo] == '=' || given[match.rm_eo - 1] == ':');
+    regfree(&services);
+    return is_one;
 }
 
 /* Those of Kubernetes come in crowds, of which the first is enough. */
-static void warn_of_variable(struct options *options, struct text given)
+static void warn_of_variable(struct options *options, const char *variable)
 {
     char name[NAME_BYTES_MAX];
+    struct text given = {.at = variable, .count = strcspn(variable, "=")};
     enum option_id meant = option_find_closest(given);
     int shown = given.count < 60 ? (int)given.count : 60;
-    if (is_of_service(given)) {
-        if (strstr(options->warning, "Kubernetes") != NULL) return;
+    if (is_of_service(variable)) {
+        if (strstr(options->warnings, "Kubernetes") != NULL) return;
         option_warn(options,
                     PREFIX "%.*s in the environment is no option: Kubernetes sets it for a service of this name "
                            "(enableServiceLinks: false keeps it away)",
@@ -61,7 +72,7 @@ static enum rc read_variable(struct options *options, const char *variable, stru
     size_t length = strcspn(name, "=");
     enum option_id id = option_find((struct text){.at = name, .count = length}, option_spell_variable);
     if (id == OPTIONS_COUNT || option_row_of(id)->type->is_action) {
-        warn_of_variable(options, (struct text){.at = name, .count = length});
+        warn_of_variable(options, name);
         return RC_OK;
     }
     const char *value = name + length;
@@ -228,6 +239,34 @@ static enum rc check_history(struct options *options, struct option_error error)
     return RC_OK;
 }
 
+/* Of a text or a list: does it say anything? */
+static bool is_filled(const struct options *options, enum option_id id)
+{
+    const struct option_row *row = option_row_of(id);
+    if (option_type_is_list(row->type)) return option_entries(options, id) > 0;
+    return (*(const option_text *)((const char *)options + row->offset))[0] != '\0';
+}
+
+/* What TLS needs is there, and what is there is for TLS. */
+static enum rc check_tls(const struct options *options, struct option_error error)
+{
+    static const enum option_id files[] = {OPTION_tls_cert, OPTION_tls_key, OPTION_tls_client_ca,
+                                           OPTION_tls_ticket_keys};
+    char given[OPTION_GIVEN_BYTES_MAX];
+    bool has_address = options->tls_listen.count > 0;
+    for (size_t i = 0; !has_address && i < sizeof files / sizeof files[0]; i++)
+        if (is_filled(options, files[i]))
+            return option_refuse(&error, "%s: of no use without TLS; give --tls-listen ADDR:PORT",
+                                 option_spell_given(options, files[i], 0, true, given));
+    if (has_address && options->tls_cert.count == 0)
+        return option_refuse(&error, "%s: a certificate is missing; give --tls-cert FILE --tls-key FILE",
+                             option_spell_given(options, OPTION_tls_listen, 0, true, given));
+    if (options->tls_cert.count != options->tls_key.count)
+        return option_refuse(&error, "every --tls-cert needs its --tls-key, in order; there are %u and %u",
+                             options->tls_cert.count, options->tls_key.count);
+    return RC_OK;
+}
+
 static void make_printable(char *text)
 {
     for (; *text != '\0'; text++)
@@ -245,7 +284,8 @@ static char *find_file(int argc, char *const argv[], char *const envp[])
     for (int at = 1; at < argc; at++) {
         if (strncmp(argv[at], flag, flag_length) != 0) continue;
         if (argv[at][flag_length] == '=') file = argv[at] + flag_length + 1;
-        if (argv[at][flag_length] == '\0' && at + 1 < argc) file = argv[at + 1];
+        bool is_alone = argv[at][flag_length] == '\0';
+        if (is_alone && at + 1 < argc && strncmp(argv[at + 1], "--", 2) != 0) file = argv[at + 1];
     }
     return file;
 }
@@ -279,6 +319,7 @@ static enum rc check(struct options *options, struct option_error error)
 {
     enum rc rc = check_lists(options, error);
     if (rc == RC_OK) rc = check_addresses(options, error);
+    if (rc == RC_OK) rc = check_tls(options, error);
     if (rc == RC_OK) rc = check_history(options, error);
     return rc == RC_OK ? app_list_complete(&options->app, &error) : rc;
 }
@@ -296,7 +337,7 @@ static enum rc read_all(struct options *options, int argc, char *const argv[], c
     if (rc == RC_OK) rc = apps_file_read(options, &error);
     if (rc != RC_OK) return rc;
     rc = check(options, error);
-    make_printable(rc == RC_OK ? options->warning : error.text);
+    make_printable(error.text);
     return rc;
 }
 

@@ -63,6 +63,8 @@ enum rc setting_put(const struct setting_table *table, const char *whose, struct
     if (row == NULL) return refuse(table, whose, name, error);
     struct option_error rest = option_error_begin(error, "%s of %s: ", row->name, whose);
     *(uint64_t *)((char *)values + table->given) |= UINT64_C(1) << (row - table->rows);
+    if (table->bare > 0 && row->type->is_secret != NULL && row->type->is_secret(value))
+        *(bool *)((char *)values + table->bare) = true;
     return row->type->read(value, row->bounds, (char *)values + row->offset, &rest);
 }
 

@@ -20,6 +20,7 @@ struct setting_table {
     const struct option_row *rows; /* offsets are those in what has the settings */
     uint32_t count;
     size_t given;     /* offset of a uint64_t there, in which 1 << row says that the setting was put */
+    size_t bare;      /* offset of a bool there: what was put has a secret in it; 0: no row has any */
     const char *give; /* the cure of a word that is no setting: "name=value" */
 };
 

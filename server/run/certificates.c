@@ -63,7 +63,7 @@ static enum rc read_files(const struct options *options, struct tls_files **file
                           size_t reason_size)
 {
     struct tls_names names = {
-        .is_1_3_only = strcmp(options->tls_min_version, "1.3") == 0,
+        .is_1_3_only = options->tls_min_version == TLS_VERSION_1_3,
         .certificates = (const char *const *)options->tls_cert.items,
         .keys = (const char *const *)options->tls_key.items,
         .count = options->tls_cert.count,
@@ -110,20 +110,6 @@ static void look_at_expiry(struct certificates *certificates)
 
 /* ---- life ---- */
 
-static enum rc check_options(const struct options *options, char *reason_r, size_t reason_size)
-{
-    const char *wrong = NULL;
-    if (options->tls_listen.count == 0) wrong = "certificates are of no use without --tls-listen ADDR:PORT: give one";
-    if (options->tls_listen.count > 0 && options->tls_cert.count == 0)
-        wrong = "--tls-listen needs a certificate: give --tls-cert FILE --tls-key FILE";
-    if (options->tls_cert.count != options->tls_key.count) wrong = "every --tls-cert needs its --tls-key, in order";
-    if (strcmp(options->tls_min_version, "1.2") != 0 && strcmp(options->tls_min_version, "1.3") != 0)
-        wrong = "--tls-min-version is 1.2 or 1.3";
-    if (wrong == NULL) return RC_OK;
-    snprintf(reason_r, reason_size, "%s", wrong);
-    return RC_EINVAL;
-}
-
 static struct certificates *allocate(const struct options *options, struct counters *counters)
 {
     struct certificates *certificates = calloc(1, sizeof *certificates);
@@ -139,14 +125,10 @@ static struct certificates *allocate(const struct options *options, struct count
 /* What all reading needs. *is_wanted_r: there is anything to read. */
 static enum rc begin(const struct options *options, bool *is_wanted_r, char *reason_r, size_t reason_size)
 {
-    bool has_files = options->tls_cert.count + options->tls_key.count > 0 || options->tls_client_ca[0] != '\0' ||
-                     options->tls_ticket_keys[0] != '\0';
-    *is_wanted_r = options->tls_listen.count > 0 || has_files;
+    *is_wanted_r = options->tls_listen.count > 0;
     if (!*is_wanted_r) return RC_OK;
-    enum rc rc = check_options(options, reason_r, reason_size);
-    if (rc == RC_OK) rc = tls_global_init();
-    if (rc == RC_ENOMEM || rc == RC_EKERNEL)
-        snprintf(reason_r, reason_size, "TLS cannot begin: no memory, or no entropy");
+    enum rc rc = tls_global_init();
+    if (rc != RC_OK) snprintf(reason_r, reason_size, "TLS cannot begin: no memory, or no entropy");
     if (rc == RC_OK && options->tls_fast_curves) tls_use_fast_curves(); /* before contexts say which comes first */
     return rc;
 }

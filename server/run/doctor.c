@@ -1,6 +1,7 @@
 /* server/run/doctor.c - the steps of a start without starting, each judged. */
 #include "server/run/doctor.h"
 
+#include "net/listener.h"
 #include "net/ring.h"
 #include "net/socket_file.h"
 #include "net/tls/tls.h"
@@ -14,10 +15,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -43,7 +44,7 @@ static void find_lines(struct findings *findings, const char *error)
 }
 
 /* A file with secrets in it, which not only its owner and group may read. */
-static void look_at_file(const char *name, struct findings *findings)
+static void look_at_secrets(const char *name, struct findings *findings)
 {
     struct stat status;
     if (stat(name, &status) != 0 || (status.st_mode & S_IROTH) == 0) return;
@@ -51,14 +52,29 @@ static void look_at_file(const char *name, struct findings *findings)
                  "chmod 640 and a group of ringcast's, or secret=@FILE", "everybody may read %s", name);
 }
 
+/* Those of a file stand one behind the other. */
+static void look_at_apps(const struct options *options, struct findings *findings)
+{
+    const char *last = NULL;
+    for (uint32_t i = 0; i < options->places_count; i++) {
+        const struct option_place *place = &options->places[i];
+        if (place->option != OPTION_app || place->source != options->sources[OPTION_app]) continue;
+        if (!options->app.items[place->entry].has_bare_secret || place->file == last) continue;
+        last = place->file;
+        look_at_secrets(last, findings);
+    }
+}
+
 static void look_at_options(const struct options *options, struct findings *findings)
 {
-    if (options->warning[0] != '\0') finding_warn(findings, "options", "", "", "%s", options->warning);
+    for (const char *line = options->warnings; line[0] != '\0';) {
+        size_t length = strcspn(line, "\n");
+        finding_warn(findings, "options", "", "", "%.*s", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
     finding_add(findings, "options", "", "", "%u apps, %u rules of history, %u files", options->app.count,
                 options->history.count, options->files.count);
-    if (options->sources[OPTION_app] != OPTION_FILE) return;
-    for (uint32_t i = 0; i < options->files.count; i++)
-        look_at_file(options->files.items[i], findings);
+    look_at_apps(options, findings);
 }
 
 /* ---- kernel and memory ---- */
@@ -163,26 +179,21 @@ static void look_at_path(const char *path, struct findings *findings)
 
 static void look_at_address(const struct address *address, struct findings *findings)
 {
-    char text[ADDRESS_TEXT_MAX];
+    char text[ADDRESS_TEXT_MAX], reason[REASON_BYTES / 2], what[REASON_BYTES];
     if (address_path(address) != NULL) {
         look_at_path(address_path(address), findings);
         return;
     }
-    int one = 1, descriptor = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (descriptor < 0) return;
-    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     address_format(address, text);
-    if (bind(descriptor, (const struct sockaddr *)&address->storage, address->bytes) == 0)
+    enum rc rc = listener_try(&address->storage, reason, sizeof reason);
+    if (rc == RC_OK)
         finding_add(findings, "addresses", "", "", "%s is free", text);
-    else if (errno == EADDRINUSE)
+    else if (rc == RC_EBUSY)
         finding_warn(findings, "addresses", IN_USE_WHY, IN_USE_CURE "port", "%s is in use", text);
     else {
-        char reason[REASON_BYTES];
-        snprintf(reason, sizeof reason, "%s cannot be listened on: %s; give another one%s", text, strerror(errno),
-                 errno == EACCES ? ", or CAP_NET_BIND_SERVICE" : "");
-        finding_fault(findings, "addresses", EXIT_OTHER, reason);
+        snprintf(what, sizeof what, "cannot listen on %s: %s", text, reason);
+        finding_fault(findings, "addresses", EXIT_OTHER, what);
     }
-    close(descriptor);
 }
 
 static void look_at_addresses(const struct options *options, struct findings *findings)
@@ -260,29 +271,55 @@ static void look_at_lock(const struct options *options, struct findings *finding
     if (directory >= 0) close(directory);
 }
 
-static void look_at_store(const struct options *options, struct findings *findings)
+/* Where it would be made; as it is given, the folders above it have to be there. */
+static void look_at_parent(const struct options *options, struct findings *findings)
 {
-    char reason[REASON_BYTES];
-    struct stat status;
-    if (history_rule_durable(&options->history) == NULL) return;
-    bool is_there = stat(options->data_dir, &status) == 0;
-    if (!is_there && errno == ENOENT) {
+    char reason[REASON_BYTES], parent[PATH_MAX];
+    size_t length = strlen(options->data_dir);
+    while (length > 1 && options->data_dir[length - 1] == '/')
+        length--;
+    while (length > 0 && options->data_dir[length - 1] != '/')
+        length--;
+    snprintf(parent, sizeof parent, "%.*s", length > 0 ? (int)length : 1, length > 0 ? options->data_dir : ".");
+    if (faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) == 0) {
         finding_add(findings, "store", "", "", "%s is not there, and will be made", options->data_dir);
         return;
     }
-    if (is_there && !S_ISDIR(status.st_mode)) {
-        is_there = false;
+    snprintf(reason, sizeof reason,
+             "--data-dir %s is not there and cannot be made: %s; make %.200s, or let ringcast write to it",
+             options->data_dir, strerror(errno), parent);
+    finding_fault(findings, "store", EXIT_OTHER, reason);
+}
+
+/* RC_OK; RC_ENOENT: there is none; RC_EINVAL, with errno: it cannot be used. */
+static enum rc find_directory(const char *name)
+{
+    struct stat status;
+    if (lstat(name, &status) != 0 && errno == ENOENT) return RC_ENOENT;
+    if (stat(name, &status) != 0) return RC_EINVAL;
+    if (!S_ISDIR(status.st_mode)) {
         errno = ENOTDIR;
+        return RC_EINVAL;
     }
-    if (!is_there || access(options->data_dir, R_OK | W_OK | X_OK) != 0) {
+    return faccessat(AT_FDCWD, name, R_OK | W_OK | X_OK, AT_EACCESS) == 0 ? RC_OK : RC_EINVAL;
+}
+
+static void look_at_store(const struct options *options, struct findings *findings)
+{
+    char reason[REASON_BYTES];
+    if (history_rule_durable(&options->history) == NULL) return;
+    enum rc rc = find_directory(options->data_dir);
+    if (rc == RC_ENOENT) {
+        look_at_parent(options, findings);
+    } else if (rc == RC_EINVAL) {
         snprintf(reason, sizeof reason,
                  "--data-dir %s cannot be used: %s; give a directory that ringcast may write to", options->data_dir,
                  strerror(errno));
         finding_fault(findings, "store", EXIT_OTHER, reason);
-        return;
+    } else {
+        look_at_lock(options, findings);
+        look_at_space(options, findings);
     }
-    look_at_lock(options, findings);
-    look_at_space(options, findings);
 }
 
 /* ---- all of it ---- */
@@ -307,10 +344,23 @@ void doctor_check(int argc, char *const argv[], char *const envp[], struct findi
         find_lines(findings, error);
         return;
     }
-    if (options.help || options.version || options.print_sample_config) /* then nothing else was read */
+    if (options.help || options.version || options.print_sample_config || options.print_config)
         finding_fault(findings, "options", EXIT_OPTION,
                       "--help and what else ends at once is not for check; see --help");
     else
         look(&options, findings);
     options_fini(&options);
+}
+
+void doctor_help(FILE *out)
+{
+    fputs("Usage: ringcast check [--strict] [--json] [OPTION]...\n\n"
+          "Reads the options as a start would, and looks at the machine; nothing is started or written.\n"
+          "Each finding says what, why it matters, and the cure.\n\n"
+          "  --strict   warnings make the status a 1\n"
+          "  --json     one object, for programs\n"
+          "  OPTION     as for a start: ringcast --help\n\n"
+          "Exit status: 0 when a start would go on, else the one that it would end with: 1, 2 for what is wrong\n"
+          "with the options, 3 when io_uring cannot be used.\n",
+          out);
 }

@@ -9,3 +9,5 @@
 
 /* Reads the options as a start does, then looks at the machine. What options_read() warns of or refuses is found. */
 void doctor_check(int argc, char *const argv[], char *const envp[], struct findings *findings);
+/* Writes what `ringcast check --help` shows. */
+void doctor_help(FILE *out);

@@ -1,17 +1,12 @@
 /* server/run/findings.c - findings collected, and written for people and for programs. */
 #include "server/run/findings.h"
 
-#include <ctype.h>
+#include "server/system/harmless.h"
+
 #include <stdarg.h>
 
 static const char *const levels[] = {
     [FINDING_GOOD] = "good", [FINDING_WARNING] = "warning", [FINDING_FAULT] = "fault"};
-
-static void make_printable(char *text)
-{
-    for (; *text != '\0'; text++)
-        if (iscntrl((unsigned char)*text)) *text = '?';
-}
 
 static void add(struct findings *findings, struct finding finding, const char *format, va_list arguments)
 {
@@ -20,8 +15,9 @@ static void add(struct findings *findings, struct finding finding, const char *f
         findings->left_out++;
         return;
     }
-    vsnprintf(finding.what, sizeof finding.what, format, arguments);
-    make_printable(finding.what);
+    char what[FINDING_WHAT_BYTES];
+    vsnprintf(what, sizeof what, format, arguments);
+    harmless_text(finding.what, sizeof finding.what, what);
     findings->items[findings->count++] = finding;
 }
 
@@ -98,8 +94,8 @@ static void write_member(FILE *out, const char *name, const char *value)
 
 void findings_print_json(const struct findings *findings, FILE *out)
 {
-    fprintf(out, "{\"version\":\"%s\",\"status\":%d,\"warnings\":%u,\"findings\":[", RINGCAST_VERSION,
-            findings->status, findings->warnings);
+    fprintf(out, "{\"version\":\"%s\",\"status\":%d,\"warnings\":%u,\"left_out\":%u,\"findings\":[", RINGCAST_VERSION,
+            findings->status, findings->warnings, findings->left_out);
     for (uint32_t i = 0; i < findings->count; i++) {
         const struct finding *finding = &findings->items[i];
         fprintf(out, "%s{\"level\":\"%s\"", i > 0 ? "," : "", levels[finding->level]);

@@ -32,6 +32,20 @@ test('of what would start the status is 0, and 1 with --strict when there is a w
   assert.deepEqual(readdirSync(folder), [], 'nothing was written');
 });
 
+test('check --help says what it is, and a terminal obeys nothing that a name has in it', async () => {
+  const help = await run(['check', '--help', '--sharks']);
+  assert.deepEqual([help.code, help.stderr], [0, '']);
+  assert.match(help.stdout, /^Usage: ringcast check .*\n[^]*--strict[^]*--json[^]*Exit status/);
+  const { code, findings } = await check(['--config', '/caf\x1b[2J\u009b']);
+  assert.equal(code, 2);
+  assert.match(findings[0].what, /caf\?\[2J\\xc2\\x9b cannot be read/);
+  const name = 'no\x1b\u009bsuch';
+  const args = ['--listen', '127.0.0.1:0', '--tls-listen', '127.0.0.1:0', '--tls-cert', name, '--tls-key', name];
+  const start = await run(args);
+  assert.equal(start.code, 1);
+  assert.match(start.stderr, /no\\x1b\\xc2\\x9bsuch cannot be read/);
+});
+
 test('all that is wrong with the options is found, with 2', async () => {
   const config = join(folder, 'wrong.conf');
   writeFileSync(config, '[limits]\nping_ms = often\n[app 1]\nkey = k\n');
@@ -49,7 +63,7 @@ test('certificates are read, and have days', async () => {
   const old = await check([...listen, ...pairArgs(pairOf('check-old', { days: 3 }))]);
   assert.deepEqual([old.code, old.of('certificates')[0].level], [0, 'warning']);
   const without = await check(listen);
-  assert.deepEqual([without.code, without.of('certificates')[0].level], [1, 'fault']);
+  assert.deepEqual([without.code, without.of('options')[0].level], [2, 'fault']);
   const keys = join(folder, 'ticket.keys');
   writeFileSync(keys, 'no key\n');
   const tickets = await check([...listen, ...pairArgs(pairOf('check-good')), '--tls-ticket-keys', keys]);

@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t count)
     FUZZ_CHECK(rc == RC_OK || rc == RC_EINVAL);
     if (rc == RC_OK) {
         FUZZ_CHECK(error[0] == '\0');
-        if (options.warning[0] == '\0') check_again(&options); /* what has a comment in it does not come back */
+        if (options.warnings[0] == '\0') check_again(&options); /* what has a comment in it does not come back */
         options_fini(&options);
     } else {
         check_error(error);

@@ -49,6 +49,26 @@ Test(apps_file, mistakes_in_a_file_of_apps_are_told_with_their_lines)
                      "may read it");
 }
 
+Test(apps_file, that_cannot_be_read_is_told_without_what_a_terminal_obeys)
+{
+    struct options options;
+    cr_expect_eq(read_all(&options, WORDS("--apps-file=a\x1b[2J\nb"), NULL), RC_EINVAL);
+    cr_expect_str_eq(error, "--apps-file: a?[2J?b cannot be read: No such file or directory; check its path and who "
+                            "may read it");
+}
+
+Test(apps_file, of_which_every_line_is_wrong_is_not_read_to_its_end)
+{
+    struct options options;
+    FILE *file = fopen("apps", "w");
+    cr_assert(file != NULL);
+    for (int i = 0; i < 1000 * 1000; i++)
+        fputs("1:k:s mambers_max=1\n", file);
+    cr_assert_eq(fclose(file), 0);
+    cr_expect_eq(read_all(&options, WORDS("--apps-file=apps"), NULL), RC_EINVAL);
+    cr_expect_str_eq(strrchr(error, '\n'), "\nand at least 980 more");
+}
+
 /* As many as there may be, and one more: each is found by its ID and its key. */
 Test(apps_file, ten_thousand_apps_are_found)
 {

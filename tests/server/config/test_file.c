@@ -9,7 +9,7 @@ TestSuite(file, .init = enter_folder, .fini = leave_folder, .timeout = 20);
 Test(file, a_name_without_its_sections_is_looked_for_there_first)
 {
     struct options options;
-    cr_assert_eq(read_text(&options, "[tls]\nlisten = 127.0.0.1:8443\n"
+    cr_assert_eq(read_text(&options, "[tls]\nlisten = 127.0.0.1:8443\ncert = a\nkey = b\n"
                                      "[webhooks]\ndelay_ms = 1s\n"
                                      "[server]\nlisten = 127.0.0.1:81\n"),
                  RC_OK, "%s", error);
@@ -31,6 +31,7 @@ Test(file, sections_have_options_and_apps_and_rules)
                                      "  ping_ms = 2m\n"
                                      "message_bytes_max=1MiB\n"
                                      "[tls]\n"
+                                     "listen = 127.0.0.1:4\n"
                                      "cert = /etc/my certs/a.pem\n"
                                      "tls_key = /etc/my certs/a.key\n"
                                      "[log]\n"
@@ -69,7 +70,7 @@ Test(file, sections_have_options_and_apps_and_rules)
     cr_expect_eq(options.history.items[1].ttl, DAY_MS);
     cr_expect(options_is_set(&options, OPTION_ping_ms));
     cr_expect_not(options_is_set(&options, OPTION_shards));
-    cr_expect_str_eq(options.warning, "");
+    cr_expect_str_eq(options.warnings, "");
     options_fini(&options);
 }
 
@@ -163,6 +164,21 @@ Test(file, mistakes_are_told_with_file_line_and_cure)
          "a.conf:1: unknown section [databases]; give server, tls, limits, apps, app ID, channels PATTERN, "
          "history, store, webhooks or log"},
         {"[server one]\n", "a.conf:1: [server] has no name behind it; give [server]"},
+        {"[apps shop]\nkey=k\n", "a.conf:1: [apps] has no name behind it; did you mean [app shop]?"},
+        {"[history private-*]\nttl=1h\n",
+         "a.conf:1: [history] has no name behind it; did you mean [channels private-*]?"},
+        {"[server]\n[app shop\nkey=k\nsecret=s\n", "a.conf:2: the ] is missing; give [SECTION]"},
+        {"[server]\n[app shop] # the first\nkey=k\n",
+         "a.conf:2: something stands behind the ]; give it, or a comment, a line of its own"},
+        {"[server]\n[app caf\xe9]\nkey=k\n", "a.conf:2: this line is no UTF-8: save the file as UTF-8"},
+        {"[server]\nlisten = ,\n", "a.conf:2: listen: holds no value; give ADDR:PORT"},
+        {"[server]\norigin = , ,\n", "a.conf:2: origin: holds no value; give ORIGIN"},
+        {"[tls]\nlisten=*:8443\n",
+         "a.conf:2: tls_listen: a certificate is missing; give --tls-cert FILE --tls-key FILE"},
+        {"[tls]\ncert=c.pem\nkey=c.key\n", "a.conf:2: tls_cert: of no use without TLS; give --tls-listen ADDR:PORT"},
+        {"[tls]\nmin_version=1.1\n", "a.conf:2: tls_min_version: \"1.1\" is none of its words; give 1.2 or 1.3"},
+        {"# old\r[server]\rpage=no\r",
+         "a.conf:1: a CR stands in this line: save the file with lines that end with LF or CRLF"},
         {"[app]\nkey=k\n", "a.conf:1: the ID is missing; give 1 to 64 characters of A-Z a-z 0-9 _ -"},
         {"[app my shop]\n", "a.conf:1: the ID is not valid; give 1 to 64 characters of A-Z a-z 0-9 _ -"},
         {"[app a]\nkey=k\n[app b]\nkey=b\nsecret=b\n",
@@ -224,6 +240,14 @@ Test(file, mistakes_are_told_together)
     cr_expect_not_null(strstr(error, "a.conf:21: "));
     cr_expect_null(strstr(error, "a.conf:22: "));
     cr_expect_str_eq(strrchr(error, '\n'), "\nand 180 more");
+    FILE *file = fopen("a.conf", "w");
+    cr_assert(file != NULL);
+    fputs("[limits]\n", file);
+    for (int i = 0; i < 1000 * 1000; i++) /* each is compared with every name, if it is read */
+        fputs("pimg_ms=1\n", file);
+    cr_assert_eq(fclose(file), 0);
+    cr_expect_eq(read_all(&options, WORDS("--config=a.conf"), NULL), RC_EINVAL);
+    cr_expect_str_eq(strrchr(error, '\n'), "\nand at least 980 more");
     cr_expect_eq(read_text(&options, "[limits]\n[\x1b[2J]\n"), RC_EINVAL);
     cr_expect_null(strchr(error, '\x1b'));
 }
@@ -260,10 +284,12 @@ Test(file, that_cannot_be_read_is_told)
     write_file("a.conf", "[limits]\nping_ms=x\n");
     write_file("conf.d", "");
     cr_expect_eq(read_all(&options, WORDS("--config=a.conf"), NULL), RC_EINVAL);
-    cr_expect_not_null(strstr(error, "\nconf.d cannot be read: Not a directory; check who may read it"));
+    cr_expect_not_null(strstr(error, "\nconf.d cannot be read: Not a directory; it is where further files would be: "
+                                     "make it a folder, or move it away"));
     cr_assert(unlink("conf.d") == 0 && mkdir("conf.d", 0755) == 0 && mkdir("conf.d/x.conf", 0755) == 0);
     cr_expect_eq(read_all(&options, WORDS("--config=a.conf"), NULL), RC_EINVAL);
-    cr_expect_not_null(strstr(error, "\nconf.d/x.conf is a directory and no regular file; name one"));
+    cr_expect_not_null(
+        strstr(error, "\nconf.d/x.conf is a folder, where files of that ending are read; give it another name"));
 
     cr_assert_eq(truncate("a.conf", (16 << 20) + 1), 0);
     cr_expect_eq(read_all(&options, WORDS("--config=a.conf"), NULL), RC_EINVAL);
@@ -293,7 +319,7 @@ Test(file, comments_behind_texts_are_worth_a_warning)
     struct options options;
     cr_assert_eq(read_text(&options, "[store]\ndata_dir = /var/lib/a # here\n[channels *]\n"), RC_OK, "%s", error);
     cr_expect_str_eq(options.data_dir, "/var/lib/a # here");
-    cr_expect_eq(strncmp(options.warning, "a.conf:2: what looks like a comment is a part of the value", 57), 0, "%s",
-                 options.warning);
+    cr_expect_eq(strncmp(options.warnings, "a.conf:2: what looks like a comment is a part of the value", 57), 0, "%s",
+                 options.warnings);
     options_fini(&options);
 }

@@ -86,7 +86,8 @@ Test(ini, mistakes_are_of_one_line_and_the_next_is_read, .timeout = 10)
         CASE("# \0\nd=e", "1!a byte of this line is 0 2 d=e "),
         CASE("\xff\xfe[\0a\0]\0\n\0", "1!a byte of this line is 0 2!a byte of this line is 0 "),
         CASE("a=\x1b[2J\nb=\x7f", "1!a control character stan 2!a control character stan "),
-        CASE("a=b\rc=d", "1!a control character stan "),
+        CASE("a=b\rc=d", "1!a CR stands in this line "),
+        CASE("# a comment\r[server]\rpage=no\n\r#\r\r\na=b\r", "1!a CR stands in this line 3 a=b "),
         CASE("a=caf\xe9\nb=\xc3", "1!this line is no UTF-8: s 2!this line is no UTF-8: s "),
         CASE("a=\xef\xbb\xbf\n\xef\xbb", "1 a=\xef\xbb\xbf 2!this line is no UTF-8: s "),
 #undef CASE

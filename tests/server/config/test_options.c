@@ -66,7 +66,7 @@ Test(options, without_any_given_are_the_defaults, .timeout = 10)
     cr_expect_eq(options.mailbox_letters, 2048);
     cr_expect_eq(options.log_level, LOG_LEVEL_INFO);
     cr_expect_eq(options.help || options.version, false);
-    cr_expect_str_eq(options.warning, "");
+    cr_expect_str_eq(options.warnings, "");
     for (enum option_id id = 0; id < OPTIONS_COUNT; id++)
         cr_expect_not(options_is_set(&options, id));
     options_fini(&options);
@@ -294,6 +294,13 @@ Test(options, mistakes_in_flags_are_told_with_their_cure, .timeout = 10)
         {{"--control=*:8080"}, "--control: \"0.0.0.0:8080\" is an address of --listen too; give it another port"},
         {{"--control=[::1]:1", "--listen=[::1]:1"},
          "--control: \"[::1]:1\" is an address of --listen too; give it another port"},
+        {{"--tls-listen=*:8443"}, "--tls-listen: a certificate is missing; give --tls-cert FILE --tls-key FILE"},
+        {{"--tls-listen=*:8443", "--tls-cert=a"},
+         "every --tls-cert needs its --tls-key, in order; there are 1 and 0"},
+        {{"--tls-key=a"}, "--tls-key: of no use without TLS; give --tls-listen ADDR:PORT"},
+        {{"--tls-client-ca=a"}, "--tls-client-ca: of no use without TLS; give --tls-listen ADDR:PORT"},
+        {{"--tls-min-version=1.1"}, "--tls-min-version: \"1.1\" is none of its words; give 1.2 or 1.3"},
+        {{"--config", "--ping-ms=1s"}, "--config: the value is missing; give --config FILE"},
         {{"--tls-listen=*:8080"},
          "--tls-listen: \"0.0.0.0:8080\" is an address of --listen too; give it another port"},
         {{"--tls-listen=127.0.0.1:8080"},
@@ -394,10 +401,11 @@ Test(options, blanks_and_newlines_around_a_variable_mean_nothing, .timeout = 10)
 Test(options, lists_of_files_in_variables_are_parted_by_commas_alone, .timeout = 10)
 {
     struct options options;
-    cr_assert_eq(read_both(&options, WORDS(),
-                           WORDS("RINGCAST_TLS_CERT=/etc/my certs/a.pem, /etc/my certs/b.pem\n",
-                                 "RINGCAST_TLS_KEY=/etc/my certs/a.key,/etc/my certs/b.key")),
-                 RC_OK, "%s", error);
+    cr_assert_eq(
+        read_both(&options, WORDS(),
+                  WORDS("RINGCAST_TLS_LISTEN=*:1", "RINGCAST_TLS_CERT=/etc/my certs/a.pem, /etc/my certs/b.pem\n",
+                        "RINGCAST_TLS_KEY=/etc/my certs/a.key,/etc/my certs/b.key")),
+        RC_OK, "%s", error);
     cr_assert_eq(options.tls_cert.count, 2);
     cr_expect_str_eq(options.tls_cert.items[0], "/etc/my certs/a.pem");
     cr_expect_str_eq(options.tls_cert.items[1], "/etc/my certs/b.pem");
@@ -426,77 +434,6 @@ Test(options, mistakes_in_the_environment_are_told_by_the_variable, .timeout = 1
         cr_expect_eq(read_both(&options, WORDS(), WORDS(cases[i].variable)), RC_EINVAL, "%s", cases[i].variable);
         cr_expect_str_eq(error, cases[i].error);
     }
-}
-
-#define KUBERNETES                                                                     \
-    " in the environment is no option: Kubernetes sets it for a service of this name " \
-    "(enableServiceLinks: false keeps it away)"
-
-Test(options, unknown_variables_are_only_worth_a_warning, .timeout = 10)
-{
-    static const struct {
-        const char *variable;
-        const char *warning;
-    } cases[] = {
-        {"RINGCAST_SHARD=4", "RINGCAST_SHARD in the environment is no option; did you mean RINGCAST_SHARDS?"},
-        {"RINGCAST_COLOUR=red", "RINGCAST_COLOUR in the environment is no option"},
-        {"RINGCAST_PORT_8080_TCP=tcp://10.0.0.1:8080", "RINGCAST_PORT_8080_TCP" KUBERNETES},
-        {"RINGCAST_PORT=tcp://10.0.0.1:8080", "RINGCAST_PORT" KUBERNETES},
-        {"RINGCAST_SERVICE_HOST=10.0.0.1", "RINGCAST_SERVICE_HOST" KUBERNETES},
-        {"RINGCAST_shards=4", "RINGCAST_shards in the environment is no option; did you mean RINGCAST_SHARDS?"},
-        {"RINGCAST_HELP=yes", "RINGCAST_HELP in the environment is no option"},
-        {"RINGCAST=build/debug/bin/ringcast", ""},
-        {"RINGCASTER_SHARDS=x", ""},
-        {"SHARDS=x", ""},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct options options;
-        cr_assert_eq(read_both(&options, WORDS(), WORDS(cases[i].variable)), RC_OK, "%s", error);
-        cr_expect_str_eq(options.warning, cases[i].warning);
-        cr_expect_eq(options.shards, 0);
-        cr_expect_not(options.help);
-        options_fini(&options);
-    }
-}
-
-/* A crowd of Kubernetes' does not hide one that was misspelled. */
-Test(options, each_unknown_variable_is_told_but_of_a_crowd_the_first, .timeout = 10)
-{
-    struct options options;
-    cr_assert_eq(
-        read_both(&options, WORDS(),
-                  WORDS("RINGCAST_PORT=1", "RINGCAST_SHARD=2", "RINGCAST_SERVICE_PORT=3", "RINGCAST_COLOUR=4")),
-        RC_OK, "%s", error);
-    cr_expect_str_eq(options.warning,
-                     "RINGCAST_PORT" KUBERNETES "; RINGCAST_SHARD in the environment is no option; did "
-                     "you mean RINGCAST_SHARDS?; RINGCAST_COLOUR in the environment is no option");
-    options_fini(&options);
-}
-
-Test(options, of_a_directory_that_nothing_is_stored_in_are_worth_a_warning, .timeout = 10)
-{
-    static const char unused[] =
-        "--data-dir is not used, because no rule of --history is durable: give one durable=yes";
-    static const struct {
-        const char *words[3];
-        const char *warning;
-    } cases[] = {
-        {{"--data-dir=/tmp"}, unused},
-        {{"--data-dir=/tmp", "--history=* durable=no"}, unused},
-        {{"--data-dir=/tmp", "--history=* durable=yes"}, ""},
-        {{"--history=*"}, ""},
-        {{"--data-dir="}, ""},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct options options;
-        cr_assert_eq(read_flags(&options, cases[i].words), RC_OK, "%s", error);
-        cr_expect_str_eq(options.warning, cases[i].warning, "%s", cases[i].words[0]);
-        options_fini(&options);
-    }
-    struct options options;
-    cr_assert_eq(read_both(&options, WORDS(), WORDS("RINGCAST_HELP=1", "RINGCAST_DATA_DIR=/tmp")), RC_OK);
-    cr_expect_not_null(strstr(options.warning, "RINGCAST_HELP in the environment is no option; --data-dir is not"));
-    options_fini(&options);
 }
 
 Test(options, lists_have_a_bound, .timeout = 10)

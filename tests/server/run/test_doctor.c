@@ -4,6 +4,7 @@
 
 #include "server/run/doctor_machine.h"
 #include "tests/support/config_folder.h"
+#include "tests/support/forbid_call.h"
 
 static struct findings findings;
 
@@ -65,7 +66,69 @@ Test(doctor, what_a_start_would_stumble_over_is_found)
     cr_expect_not_null(found(FINDING_FAULT, "store", "--data-dir file cannot be used: Not a directory"));
     check(WORDS("--listen=192.0.2.1:1"));
     cr_expect_eq(findings.status, 1);
-    cr_expect_not_null(found(FINDING_FAULT, "addresses", "192.0.2.1:1 cannot be listened on"));
+    cr_expect_not_null(found(FINDING_FAULT, "addresses",
+                             "cannot listen on 192.0.2.1:1: bind: Cannot assign requested address: choose"));
+}
+
+Test(doctor, a_directory_is_made_where_there_is_room_for_it)
+{
+    static const char *const good[] = {"data", "data/", "./data", "there/data"};
+    static const char *const bad[] = {"missing/data", "missing/data/", "file/data", "link"};
+    cr_assert_eq(mkdir("there", 0755), 0);
+    write_file("file", "");
+    cr_assert_eq(symlink("nowhere", "link"), 0);
+    for (size_t i = 0; i < 4; i++) {
+        char data_dir[100];
+        snprintf(data_dir, sizeof data_dir, "--data-dir=%s", good[i]);
+        check(WORDS("--listen=127.0.0.1:0", "--history=* durable=yes", data_dir));
+        cr_expect_eq(findings.status, 0, "%s", good[i]);
+        cr_expect_not_null(found(FINDING_GOOD, "store", "is not there, and will be made"), "%s", good[i]);
+        snprintf(data_dir, sizeof data_dir, "--data-dir=%s", bad[i]);
+        check(WORDS("--listen=127.0.0.1:0", "--history=* durable=yes", data_dir));
+        cr_expect_eq(findings.status, 1, "%s", bad[i]);
+        cr_expect_not_null(found(FINDING_FAULT, "store", bad[i]), "%s", bad[i]);
+    }
+}
+
+Test(doctor, where_no_socket_can_be_made_an_address_is_no_good)
+{
+    cr_assert(forbid_call(SYS_socket));
+    check(WORDS("--listen=[::1]:0"));
+    cr_expect_not_null(found(FINDING_FAULT, "addresses", "cannot listen on [::1]:0: socket: "));
+}
+
+/* Wherever it stands; what is no secret may be read by everybody. */
+Test(doctor, secrets_that_everybody_may_read_are_worth_a_warning)
+{
+    write_file("key", "topsecret\n");
+    write_file("apps", "1:k:@key webhook=http://h/\n2:l:@key webhook=http://me:word@h/\n");
+    write_file("a.conf", "[apps]\nfile=apps\n[app 3]\nkey=m\nsecret=@key\n");
+    cr_assert(chmod("apps", 0644) == 0 && chmod("a.conf", 0644) == 0);
+    check(WORDS("--listen=127.0.0.1:0", "--config=a.conf"));
+    cr_expect_not_null(found(FINDING_WARNING, "secrets", "everybody may read apps"));
+    cr_expect_null(found(FINDING_WARNING, "secrets", "everybody may read a.conf"));
+    write_file("apps", "1:k:@key webhook=http://h/\n");
+    check(WORDS("--listen=127.0.0.1:0", "--config=a.conf"));
+    cr_expect_null(found(FINDING_WARNING, "secrets", ""));
+    write_file("apps", "1:k:@key\n2:l:secret\n");
+    check(WORDS("--listen=127.0.0.1:0", "--apps-file=apps"));
+    cr_expect_not_null(found(FINDING_WARNING, "secrets", "everybody may read apps"));
+    write_file("a.conf", "[app 3]\nkey=m\nsecret=@key\nwebhook_header=Authorization: Bearer x\n");
+    check(WORDS("--listen=127.0.0.1:0", "--config=a.conf"));
+    cr_expect_not_null(found(FINDING_WARNING, "secrets", "everybody may read a.conf"));
+}
+
+Test(doctor, each_warning_of_the_options_is_a_finding)
+{
+    static const char *const variables[] = {"RINGCAST_A_SERVICE_HOST=1", "RINGCAST_B_SERVICE_HOST=1",
+                                            "RINGCAST_SHARD=1", NULL};
+    const char *argv[] = {"check", "--listen=127.0.0.1:0", NULL};
+    doctor_check(2, (char *const *)argv, (char *const *)variables, &findings);
+    cr_expect_not_null(found(FINDING_WARNING, "options", "RINGCAST_A_SERVICE_HOST in the environment"));
+    cr_expect_null(found(FINDING_WARNING, "options", "RINGCAST_B_SERVICE_HOST"));
+    const struct finding *shard = found(FINDING_WARNING, "options", "RINGCAST_SHARD in the environment");
+    cr_assert_not_null(shard);
+    cr_expect_eq(shard->what[0], 'R', "one for each: %s", shard->what);
 }
 
 Test(doctor, what_is_wanting_later_is_worth_a_warning)
@@ -160,7 +223,7 @@ Test(doctor, findings_are_written_for_people_and_for_programs)
     finding_add(&findings, "one", "", "", "all is \"well\"\n");
     finding_warn(&findings, "two", "it matters", "do so", "too few: %d", 3);
     char *text = print(findings_print);
-    cr_expect_str_eq(text, "good     one          all is \"well\"?\n"
+    cr_expect_str_eq(text, "good     one          all is \"well\"\\x0a\n"
                            "warning  two          too few: 3\n"
                            "                      why:  it matters\n"
                            "                      cure: do so\n"
@@ -171,14 +234,21 @@ Test(doctor, findings_are_written_for_people_and_for_programs)
     cr_expect_eq(findings.status, 3, "the first counts");
     text = print(findings_print_json);
     cr_expect_str_eq(
-        text, "{\"version\":\"" RINGCAST_VERSION "\",\"status\":3,\"warnings\":1,\"findings\":["
-              "{\"level\":\"good\",\"about\":\"one\",\"what\":\"all is \\\"well\\\"?\",\"why\":\"\",\"cure\":\"\"},"
-              "{\"level\":\"warning\",\"about\":\"two\",\"what\":\"too few: 3\",\"why\":\"it matters\","
-              "\"cure\":\"do so\"},"
-              "{\"level\":\"fault\",\"about\":\"three\",\"what\":\"no\\\\\",\"why\":\"\",\"cure\":\"\"},"
-              "{\"level\":\"fault\",\"about\":\"four\",\"what\":\"nor this\",\"why\":\"\",\"cure\":\"\"}]}\n");
+        text,
+        "{\"version\":\"" RINGCAST_VERSION "\",\"status\":3,\"warnings\":1,\"left_out\":0,\"findings\":["
+        "{\"level\":\"good\",\"about\":\"one\",\"what\":\"all is \\\"well\\\"\\\\x0a\",\"why\":\"\",\"cure\":\"\"},"
+        "{\"level\":\"warning\",\"about\":\"two\",\"what\":\"too few: 3\",\"why\":\"it matters\","
+        "\"cure\":\"do so\"},"
+        "{\"level\":\"fault\",\"about\":\"three\",\"what\":\"no\\\\\",\"why\":\"\",\"cure\":\"\"},"
+        "{\"level\":\"fault\",\"about\":\"four\",\"what\":\"nor this\",\"why\":\"\",\"cure\":\"\"}]}\n");
     free(text);
     for (int i = 0; i < FINDINGS_MAX; i++)
         finding_warn(&findings, "more", "", "", "%d", i);
     cr_expect(findings.count == FINDINGS_MAX && findings.left_out == 4 && findings.warnings == FINDINGS_MAX + 1);
+    text = print(findings_print_json);
+    cr_expect_not_null(strstr(text, ",\"left_out\":4,"));
+    free(text);
+    findings = (struct findings){0};
+    finding_fault(&findings, "bytes", 1, "caf\xe9 caf\xc3\xa9 \xc2\x9b \x1b[2J");
+    cr_expect_str_eq(findings.items[0].what, "caf\\xe9 caf\xc3\xa9 \\xc2\\x9b \\x1b[2J");
 }
