@@ -180,6 +180,7 @@ static int wait_for_end(struct server *server, const sigset_t *signals)
         if (number < 0 || server_ring_error(server) != 0) return give_up(server, errno);
         if (number == SIGUSR1) server_log_counters(server);
         if (number == SIGHUP) reload(server);
+        log_tell_left_out();
         if (number == 0 && !is_stopping)
             certificates_look(server->certificates, server->shards, server->shards_count);
         if (number == SIGTERM || number == SIGINT) {
@@ -211,6 +212,9 @@ static int run(struct options *options, const sigset_t *signals)
     const char *guests_line;
     uint32_t slots_max;
     struct server server;
+    const char *journal = option_log_target_path(options->log_to);
+    if (log_choose(options->log_format, journal) != RC_OK)
+        log_warn("no socket to the journal can be made: %s: lines go to stderr", strerror(errno));
     enum rc probed = ring_probe(ring_line, sizeof ring_line);
     if (probed != RC_OK) return complain(probed == RC_ENOMEM ? EXIT_OTHER : EXIT_IO_URING, ring_line);
     cgroup_read("", &cgroup);

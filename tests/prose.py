@@ -12,6 +12,7 @@ TABLES = {    # the heading in deploy/README.md: the table and the macro of its 
     'wss': ('server/config/options.def', 'OPTION'),
     'Options': ('server/config/options.def', 'OPTION'),
     'Apps': ('server/config/app_setting.def', None),
+    'The log': ('server/system/log_field.def', None),
     'History: what is kept': ('server/config/history_setting.def', None),
 }
 MANUAL = 'deploy/README.md'

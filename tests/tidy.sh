@@ -110,6 +110,7 @@ function note_row(line,    macro, fields, constant) {
     if (macro == "CONTROL_PATH") return # names a function that has to be there
     split(line, fields, /[ ]*[,)][ ]*/)
     if (macro == "OPTION" || macro ~ /_SETTING$/) constant = "." fields[2]
+    else if (macro == "LOG_FIELD") constant = macro "_" fields[2]
     else if (macro == "CLOSE_REASON") constant = "CLOSE_" fields[1]
     else if (macro == "METRIC") constant = "tell_" fields[1]
     else if (macro == "SOKETI") constant = "COUNTER_" fields[1]

@@ -166,6 +166,13 @@ void lobby_answered(struct shard *shard, struct query *query)
     query_free(&shard->counters, query);
 }
 
+static void lobby_identify(const struct shard *shard, const struct connection *connection,
+                           struct identity *identity_r)
+{
+    (void)connection;
+    identity_r->app = text_of(shard_app(shard, APP_OF_ROOMS)->id);
+}
+
 static void lobby_on_error(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
     log_debug("shard %u, connection %u: %s", shard->index, shard_slot(shard, connection), close_reason_text(reason));
@@ -189,6 +196,7 @@ const struct component component_lobby = {
     .has_unanswered = lobby_has_unanswered,
     .on_refused = lobby_on_refused,
     .close_code = close_reason_code,
+    .identify = lobby_identify,
     .on_error = lobby_on_error,
     .on_close = lobby_on_close,
 };

@@ -139,6 +139,15 @@ static bool pusher_is_named(const struct connection *connection, uint32_t random
     return connection->pusher->random == random;
 }
 
+static void pusher_identify(const struct shard *shard, const struct connection *connection,
+                            struct identity *identity_r)
+{
+    (void)shard;
+    const struct pusher *pusher = connection->pusher;
+    if (pusher->app != NULL) identity_r->app = text_of(pusher->app->id);
+    if (pusher->user != NULL && pusher->user->is_signed_in) identity_r->user = pusher->user->id;
+}
+
 static void pusher_on_goodbye(struct shard *shard, struct connection *connection, enum close_reason reason,
                               uint32_t retry_after_ms)
 {
@@ -380,6 +389,7 @@ const struct component component_pusher = {
     .on_goodbye = pusher_on_goodbye,
     .close_code = close_reason_channel_code,
     .is_named = pusher_is_named,
+    .identify = pusher_identify,
     .on_error = pusher_on_error,
     .on_close = pusher_on_close,
 };

@@ -1,6 +1,8 @@
 /* server/config/option_value.c - values of options from text: strict, so that a slip is told and not guessed around. */
 #include "server/config/option_value.h"
 
+#include "server/system/log_journal.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -148,19 +150,35 @@ static enum rc level_read(const char *text, struct option_bounds bounds, void *v
 
 /* ---- one of some words ---- */
 
-static const char *const tls_versions[] = {[TLS_VERSION_1_2] = "1.2", [TLS_VERSION_1_3] = "1.3", NULL};
+struct words {
+    const char *(*name)(uint32_t index);
+    uint32_t count;
+};
 
-static enum rc word_read(const char *text, const char *const words[], uint32_t *index_r, struct option_error *error)
+static const char *tls_version_name(uint32_t index)
 {
-    uint32_t count = 0;
-    for (; words[count] != NULL; count++) {
-        if (strcmp(text, words[count]) != 0) continue;
-        *index_r = count;
+    static const char *const names[] = {[TLS_VERSION_1_2] = "1.2", [TLS_VERSION_1_3] = "1.3"};
+    return names[index];
+}
+
+static const char *log_format_word(uint32_t index)
+{
+    return log_format_name((enum log_format)index);
+}
+
+static const struct words tls_versions = {.name = tls_version_name, .count = TLS_VERSION_1_3 + 1},
+                          log_formats = {.name = log_format_word, .count = LOG_FORMATS_MAX};
+
+static enum rc word_read(const char *text, const struct words *words, uint32_t *index_r, struct option_error *error)
+{
+    for (uint32_t i = 0; i < words->count; i++) {
+        if (strcmp(text, words->name(i)) != 0) continue;
+        *index_r = i;
         return RC_OK;
     }
     struct option_error rest = option_error_begin(error, OPTION_SHOWN " is none of its words; give ", text);
-    for (uint32_t i = 0; i < count; i++)
-        rest = option_error_begin(&rest, "%s%s", i == 0 ? "" : i + 1 < count ? ", " : " or ", words[i]);
+    for (uint32_t i = 0; i < words->count; i++)
+        rest = option_error_begin(&rest, "%s%s", i == 0 ? "" : i + 1 < words->count ? ", " : " or ", words->name(i));
     return RC_EINVAL;
 }
 
@@ -169,7 +187,7 @@ static enum rc tls_version_read(const char *text, struct option_bounds bounds, v
 {
     uint32_t index;
     (void)bounds;
-    enum rc rc = word_read(text, tls_versions, &index, error);
+    enum rc rc = word_read(text, &tls_versions, &index, error);
     if (rc == RC_OK) *(option_tls_version *)value = (option_tls_version)index;
     return rc;
 }
@@ -177,7 +195,22 @@ static enum rc tls_version_read(const char *text, struct option_bounds bounds, v
 static void tls_version_write(FILE *out, const void *value, uint32_t entry)
 {
     (void)entry;
-    fputs(tls_versions[*(const option_tls_version *)value], out);
+    fputs(tls_version_name(*(const option_tls_version *)value), out);
+}
+
+static enum rc log_format_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    uint32_t index;
+    (void)bounds;
+    enum rc rc = word_read(text, &log_formats, &index, error);
+    if (rc == RC_OK) *(option_log_format *)value = (option_log_format)index;
+    return rc;
+}
+
+static void log_format_write(FILE *out, const void *value, uint32_t entry)
+{
+    (void)entry;
+    fputs(log_format_name(*(const option_log_format *)value), out);
 }
 
 /* ---- texts and lists ---- */
@@ -193,6 +226,29 @@ static enum rc text_read(const char *text, struct option_bounds bounds, void *va
     free(*(option_text *)value);
     *(option_text *)value = copy;
     return RC_OK;
+}
+
+/* "journald:/run/journal.socket" */
+static enum rc log_target_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    const char *path = option_log_target_path(text);
+    bool is_stderr = strcmp(text, "stderr") == 0;
+    if (!is_stderr && (path == NULL || path[0] != '/' || strlen(path) >= LOG_JOURNAL_PATH_MAX))
+        return option_refuse(error,
+                             OPTION_SHOWN
+                             " is nowhere that the log can go; give stderr, journald or journald:SOCKET, "
+                             "its whole path in up to %zu bytes",
+                             text, LOG_JOURNAL_PATH_MAX - 1);
+    return text_read(text, bounds, value, error);
+}
+
+const char *option_log_target_path(const char *target)
+{
+    static const char journal[] = "journald";
+    if (strncmp(target, journal, sizeof journal - 1) != 0) return NULL;
+    const char *rest = target + sizeof journal - 1;
+    if (rest[0] == '\0') return LOG_JOURNAL_SOCKET;
+    return rest[0] == ':' ? rest + 1 : NULL;
 }
 
 static void text_fini(void *value)
@@ -368,6 +424,8 @@ const struct option_type option_type_report = {
     .read = bool_read, .write = bool_write, .may_stand_alone = true, .is_action = true, .needs_options = true};
 const struct option_type option_type_level = {.read = level_read, .write = level_write};
 const struct option_type option_type_tls_version = {.read = tls_version_read, .write = tls_version_write};
+const struct option_type option_type_log_format = {.read = log_format_read, .write = log_format_write};
+const struct option_type option_type_log_target = {.read = log_target_read, .write = text_write, .fini = text_fini};
 const struct option_type option_type_text = {.read = text_read, .write = text_write, .fini = text_fini};
 const struct option_type option_type_text_list = {
     .read = text_list_read, .write = option_text_list_write, .count = text_list_count, .fini = text_list_fini};

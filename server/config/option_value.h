@@ -38,7 +38,9 @@ typedef bool option_action;           /* a flag only: it asks for something else
 typedef bool option_report;           /* the same, about what the other options say */
 typedef enum log_level option_level;
 typedef enum { TLS_VERSION_1_2, TLS_VERSION_1_3 } option_tls_version;
-typedef char *option_text; /* owned; "" when empty; the bounds are those of its length */
+typedef enum log_format option_log_format;
+typedef char *option_log_target; /* stderr, journald or journald:SOCKET; owned. option_log_target_path() */
+typedef char *option_text;       /* owned; "" when empty; the bounds are those of its length */
 typedef struct text_list option_text_list;
 typedef struct text_list option_token_list; /* names as HTTP has them, of at most OPTION_TOKEN_BYTES_MAX */
 typedef struct text_list option_file_list;  /* of paths, which may have blanks */
@@ -80,13 +82,16 @@ static inline bool option_type_is_list(const struct option_type *type)
     return type->count != NULL;
 }
 
+/* The path of the journal's socket, within the text or static; NULL: the log goes to stderr. */
+const char *option_log_target_path(const char *target);
+
 /* For lists of other types that are kept so. */
 void option_text_list_write(FILE *out, const void *value, uint32_t entry);
 
 extern const struct option_type option_type_count, option_type_power_of_two, option_type_bytes, option_type_ms,
     option_type_bool, option_type_action, option_type_report, option_type_level, option_type_tls_version,
-    option_type_text, option_type_text_list, option_type_token_list, option_type_file_list, option_type_address_list,
-    option_type_control_list;
+    option_type_log_format, option_type_log_target, option_type_text, option_type_text_list, option_type_token_list,
+    option_type_file_list, option_type_address_list, option_type_control_list;
 
 /* For readers of types that stand elsewhere. */
 #define OPTION_SHOWN "\"%.60s\"" /* how an error quotes what was given: enough to recognise it, never a screenful */

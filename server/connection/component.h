@@ -33,6 +33,12 @@ struct refusal {
     const char *text;
 };
 
+/* Whose a connection is. Views of what lives as long as the connection is open; empty: it is nobody's. */
+struct identity {
+    struct text app;  /* its ID */
+    struct text user; /* who is signed in */
+};
+
 struct component {
     const char *name;
     bool judges_origin;    /* on_open looks at --origin itself, so that it can refuse in its own protocol */
@@ -62,6 +68,8 @@ struct component {
     /* Has its socket id this word of chance? Backends name sockets, and may guess. NULL: its clients have no socket id.
      */
     bool (*is_named)(const struct connection *connection, uint32_t random);
+    /* The names are empty before. */
+    void (*identify)(const struct shard *shard, const struct connection *connection, struct identity *identity_r);
     void (*on_error)(struct shard *shard, struct connection *connection, enum close_reason reason);
     void (*on_close)(struct shard *shard, struct connection *connection, enum close_reason reason);
 };

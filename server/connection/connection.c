@@ -20,6 +20,7 @@
 #include "server/connection/peer.h"
 #include "server/connection/reading.h"
 #include "server/connection/secure.h"
+#include "server/connection/tally.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
@@ -75,6 +76,7 @@ void connection_accepted(struct shard *shard, uint32_t slot, bool is_secure)
     if (is_secure) shard->outboxes[slot].marks |= OUTBOX_SECURE;
     enter(shard, connection, CONNECTION_ARRIVING);
     if (slot >= shard->slots_used) shard->slots_used = slot + 1;
+    tally_begin(shard, slot);
     ck_pr_inc_64(&shard->door->connections_open);
     counter_add(&shard->counters, COUNTER_connections_accepted, 1);
     counter_add(&shard->counters, COUNTER_connections_open, 1);
@@ -254,6 +256,7 @@ static void leave(struct shard *shard, struct connection *connection, enum close
                                                    .number = connection->life});
     if (connection->reason == CLOSE_NONE) connection->reason = reason;
     const struct component *component = connection->component;
+    tally_leave(shard, connection);
     if (component != NULL) {
         connection->component = NULL;
         if (close_reason_is_error(reason)) component->on_error(shard, connection, reason);
@@ -480,6 +483,7 @@ void connection_operation_done(struct shard *shard, struct connection *connectio
     ck_pr_dec_64(&shard->door->connections_open);
     counter_subtract(&shard->counters, COUNTER_connections_open, 1);
     counter_add(&shard->counters, counter_of_close(connection->reason), 1);
+    tally_end(shard, connection);
     log_debug("connection %u.%u ended: %s", shard_slot(shard, connection), connection->life,
               close_reason_text(connection->reason));
 }

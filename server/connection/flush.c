@@ -9,6 +9,7 @@
 #include "server/connection/flush_queue.h"
 #include "server/connection/long_answer.h"
 #include "server/connection/secure.h"
+#include "server/connection/tally.h"
 #include "server/shard/crowd.h"
 #include "server/shard/shard.h"
 #include "server/system/clock.h"
@@ -140,6 +141,7 @@ static void count_sent(struct shard *shard)
     for (uint32_t i = 0; i < chunk->count; i++) {
         uint32_t went = chunk->sends[i].result > 0 ? (uint32_t)chunk->sends[i].result : 0;
         bytes += went;
+        tally_went(shard, chunk->sends[i].slot, went);
         if (chunk->sends[i].sealed != NULL) sealed_bytes += went;
     }
     counter_add(&shard->counters, COUNTER_sends, chunk->count);

@@ -15,7 +15,8 @@
 
 bool peer_is_wanted(const struct options *options)
 {
-    return peer_is_needed(options) || options->proxy_protocol || options->log_level == LOG_LEVEL_DEBUG;
+    bool is_told = options->log_connections > 0 || options->log_level == LOG_LEVEL_DEBUG;
+    return peer_is_needed(options) || options->proxy_protocol || is_told;
 }
 
 bool peer_is_needed(const struct options *options)

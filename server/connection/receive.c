@@ -17,6 +17,7 @@
 #include "server/connection/reading.h"
 #include "server/connection/secure.h"
 #include "server/connection/secure_handshake.h"
+#include "server/connection/tally.h"
 #include "server/shard/shard.h"
 #include "server/system/clock.h"
 
@@ -460,6 +461,7 @@ void receive_completed(struct shard *shard, struct connection *connection, struc
         if (connection->state == CONNECTION_OPEN && connection_is_pinged(connection)) note_answer(shard, connection);
         connection->heard_ms = shard->now_ms;
         counter_add(&shard->counters, COUNTER_bytes_received, (uint64_t)completion->result);
+        tally_came(shard, shard_slot(shard, connection), (uint32_t)completion->result);
         receive_bytes(shard, connection, &completion->bytes);
     }
     if (completion->has_buffer) ring_give_back(shard->ring, completion->buffer);

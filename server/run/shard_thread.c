@@ -14,6 +14,7 @@
 #include "server/connection/flush_chunk.h"
 #include "server/connection/peer.h"
 #include "server/connection/secure_files.h"
+#include "server/connection/tally.h"
 #include "server/home/home.h"
 #include "server/run/black_box.h"
 #include "server/run/turn.h"
@@ -113,6 +114,7 @@ static enum rc make_tables(struct shard *shard, uint32_t homes_count)
     if ((rc = pool_init(&shard->channel.subscriptions, sizeof(struct subscription), SUBSCRIPTIONS_A_SLOT * slots)) !=
         RC_OK)
         return rc;
+    if ((rc = tally_init(shard)) != RC_OK) return rc;
     if ((rc = pool_init(&shard->pusher.pool, sizeof(struct pusher), slots)) != RC_OK) return rc;
     return hub_init(&shard->hub, shard->index, homes_count);
 }
@@ -181,6 +183,7 @@ void shard_thread_fini(struct shard *shard)
     slot_queue_fini(&shard->tls.shaking);
     slot_queue_fini(&shard->tls.hellos);
     secure_end(shard);
+    tally_fini(shard);
     free(shard->tls.plain);
     slot_list_fini(&shard->receive.paused);
     peers_fini(shard);

@@ -334,6 +334,7 @@ bool turn_run(struct shard *shard)
     turn_wake_webhooks(shard);
     if (shard->store != NULL) store_wake(shard->store, shard->index);
     turn_trim(shard, is_calm);
+    log_tell_left_out();
     turn_count(shard);
     switch ((enum server_stage)ck_pr_load_uint(shard->stage)) {
     case SERVER_RUNNING:

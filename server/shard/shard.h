@@ -40,6 +40,7 @@ struct ring;
 struct ring_peer;
 struct store;
 struct store_job;
+struct tally;
 struct tls_context;
 struct tls_files;
 struct tls_sessions;
@@ -104,6 +105,10 @@ struct shard {
         struct slot_list paused;            /* connections not read from while letters wait, or crowds */
         struct timer_wheel throttle_timers; /* of connections that are not read because they publish too fast */
     } receive;
+    struct {                   /* connection/ */
+        struct tally *entries; /* by slot; NULL: --log-connections is 0 */
+        uint32_t ended;        /* connections, of which it chooses some */
+    } tally;
     struct {                      /* connection/ */
         struct slot_queue askers; /* connections whose question waits for others' long answers to leave */
         uint32_t asked;           /* questions under way whose answer may be long; */

@@ -1,14 +1,15 @@
-/* server/system/log.c - a queue for each thread, one thread that writes them all,
- * and nobody but that one waits for stderr.
+/* server/system/log.c - a queue for each thread, one thread that gives their records a form and writes them, and nobody
+ * but that one waits for stderr or the journal.
  *
- * A queue is a ring of lines with one sender (its thread) and one receiver (the log thread). `sent` and `taken` only
- * grow: the release store of `sent` publishes the line before it, the release store of `taken` gives the place back.
+ * A queue is a ring of records with one sender (its thread) and one receiver (the log thread). `sent` and `taken` only
+ * grow: the release store of `sent` publishes the record before it, the release store of `taken` gives the place back.
  */
 #include "server/system/log.h"
 
 #include "server/system/crash.h"
-#include "server/system/log_line.h"
+#include "server/system/log_journal.h"
 #include "server/system/log_recent.h"
+#include "server/system/log_record.h"
 #include "server/system/output.h"
 
 #include <assert.h>
@@ -22,24 +23,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#define THREAD_NAME_BYTES_MAX 16
-#define STUCK_POLL_MS         50   /* how often the log thread, waiting for stderr, looks whether to stop */
-#define PATIENCE_MS           1000 /* for a stuck stderr: of log_stop() and of a direct write */
-#define LAST_LINES_MS         100  /* of log_await_written() */
-#define JOIN_EXTRA_MS         500  /* until a log thread that gave up has surely ended */
+#define STUCK_POLL_MS 50   /* how often the log thread, waiting for stderr, looks whether to stop */
+#define PATIENCE_MS   1000 /* for a stuck stderr: of log_stop() and of a direct write */
+#define LAST_LINES_MS 100  /* of log_await_written() */
+#define JOIN_EXTRA_MS 500  /* until a log thread that gave up has surely ended */
 
 _Static_assert((LOG_QUEUE_LINES & (LOG_QUEUE_LINES - 1)) == 0, "queue positions are masked");
-
-struct line {
-    size_t bytes;
-    char text[LOG_LINE_BYTES_MAX];
-};
 
 /* Cache lines apart, so that the two sides do not slow each other. */
 struct queue {
     _Alignas(64) atomic_uint sent;
     _Alignas(64) atomic_uint taken;
-    _Alignas(64) struct line lines[LOG_QUEUE_LINES];
+    _Alignas(64) struct log_record records[LOG_QUEUE_LINES];
 };
 
 enum queue_state {
@@ -54,10 +49,14 @@ static struct queue queues[LOG_THREADS_MAX];
 static atomic_int states[LOG_THREADS_MAX];
 
 static _Thread_local struct queue *own_queue;
-static _Thread_local char own_name[THREAD_NAME_BYTES_MAX];
+static _Thread_local char own_name[LOG_THREAD_BYTES_MAX];
 static _Thread_local struct log_site *suppressed_sites;
 
 atomic_int log_level_now = LOG_LEVEL_INFO;
+
+static enum log_format chosen_format; /* these two are chosen before there is another thread */
+static struct log_journal journal = {.descriptor = -1};
+static bool is_journal_away; /* log thread: it was told that lines go to stderr */
 
 static pthread_t log_thread;
 static sem_t wake;                       /* posted after each line; made once, as late senders may still post */
@@ -117,25 +116,90 @@ static bool write_patiently(const char *text, size_t bytes)
     }
 }
 
+/* Log thread: a record of its own. */
+static void write_down_own(struct log_record *record, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    *record = (struct log_record){.level = LOG_LEVEL_WARN, .thread = "log"};
+    clock_gettime(CLOCK_REALTIME, &record->when);
+    log_record_write(record, format, arguments);
+    va_end(arguments);
+}
+
+static bool write_to_stderr(const struct log_record *record)
+{
+    char line[LOG_LINE_BYTES_MAX];
+    return write_patiently(line, log_line_format(line, chosen_format, record));
+}
+
+static void tell_journal_away(void)
+{
+    struct log_record record;
+    write_down_own(&record, "%s: %s: lines go to stderr until the journal takes them", journal.address.sun_path,
+                   strerror(errno));
+    write_to_stderr(&record);
+}
+
+/* Log thread: waits for a journal that is behind, as for stderr; false: nobody is there, or it is too late. */
+static bool send_patiently(const char *datagram, size_t bytes)
+{
+    enum rc rc;
+    while ((rc = log_journal_send(&journal, datagram, bytes)) == RC_PENDING) {
+        bool is_late = atomic_load(&is_stopping) && monotonic_ms() >= atomic_load(&stop_by_ms);
+        if (is_late) return false;
+        log_journal_await(&journal, STUCK_POLL_MS);
+    }
+    if (rc != RC_OK && !is_journal_away) tell_journal_away();
+    is_journal_away = rc != RC_OK;
+    return rc == RC_OK;
+}
+
+/* Log thread. */
+static bool write_record(const struct log_record *record)
+{
+    char line[LOG_LINE_BYTES_MAX];
+    if (journal.descriptor >= 0 && send_patiently(line, log_line_format_journal(line, record))) return true;
+    return write_to_stderr(record);
+}
+
 /* Writes a line where no log thread does. Waits for stderr once: while it is stuck, later lines do not. */
-static void write_directly(const char *text, size_t bytes)
+static void write_directly(const struct log_record *record)
 {
     static atomic_bool is_stuck;
-    bool is_written = output_write(STDERR_FILENO, text, bytes, atomic_load(&is_stuck) ? 0 : PATIENCE_MS);
+    char line[LOG_LINE_BYTES_MAX];
+    if (journal.descriptor >= 0 && log_journal_try(&journal, line, log_line_format_journal(line, record))) return;
+    bool is_written = output_write(STDERR_FILENO, line, log_line_format(line, chosen_format, record),
+                                   atomic_load(&is_stuck) ? 0 : PATIENCE_MS);
     atomic_store(&is_stuck, !is_written);
     if (!is_written) count_lost();
 }
 
+static void write_down(struct log_record *record, enum log_level level, const struct log_fields *fields,
+                       const char *format, va_list arguments)
+{
+    clock_gettime(CLOCK_REALTIME, &record->when);
+    record->level = level;
+    memcpy(record->thread, own_name, sizeof own_name);
+    log_record_write(record, format, arguments);
+    record->fields.used = fields != NULL ? fields->used : 0;
+    if (fields != NULL) memcpy(record->fields.bytes, fields->bytes, fields->used);
+    uint64_t time_ms = (uint64_t)record->when.tv_sec * 1000 + (uint64_t)record->when.tv_nsec / 1000000;
+    log_recent_keep(time_ms, level, own_name, record->text);
+}
+
 /* The queue's thread. */
-static void queue_send(struct queue *queue, const struct timespec *when, enum log_level level, const char *text)
+static void queue_send(struct queue *queue, enum log_level level, const struct log_fields *fields, const char *format,
+                       va_list arguments)
 {
     unsigned sent = atomic_load_explicit(&queue->sent, memory_order_relaxed);
     if (sent - atomic_load_explicit(&queue->taken, memory_order_acquire) == LOG_QUEUE_LINES) {
+        struct log_record lost; /* for who reads the log, but not for server/system/log_recent.h */
+        write_down(&lost, level, fields, format, arguments);
         count_lost();
         return;
     }
-    struct line *line = &queue->lines[sent & (LOG_QUEUE_LINES - 1)];
-    line->bytes = log_line_format(line->text, when, level, own_name, text);
+    write_down(&queue->records[sent & (LOG_QUEUE_LINES - 1)], level, fields, format, arguments);
     atomic_store_explicit(&queue->sent, sent + 1, memory_order_release);
     sem_post(&wake);
 }
@@ -146,8 +210,7 @@ static void queue_take(struct queue *queue)
     unsigned taken = atomic_load_explicit(&queue->taken, memory_order_relaxed);
     unsigned sent = atomic_load_explicit(&queue->sent, memory_order_acquire);
     while (taken != sent) {
-        const struct line *line = &queue->lines[taken & (LOG_QUEUE_LINES - 1)];
-        if (!write_patiently(line->text, line->bytes)) count_lost();
+        if (!write_record(&queue->records[taken & (LOG_QUEUE_LINES - 1)])) count_lost();
         atomic_store_explicit(&queue->taken, ++taken, memory_order_release);
     }
 }
@@ -157,11 +220,9 @@ static void report_lost(void)
 {
     uint64_t lost = log_lines_lost();
     if (lost == lines_lost_and_reported) return;
-    char text[64], line[LOG_LINE_BYTES_MAX];
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(text, sizeof text, "%llu lines lost", (unsigned long long)(lost - lines_lost_and_reported));
-    write_patiently(line, log_line_format(line, &now, LOG_LEVEL_WARN, "log", text));
+    struct log_record record;
+    write_down_own(&record, "%llu lines lost", (unsigned long long)(lost - lines_lost_and_reported));
+    write_record(&record);
     lines_lost_and_reported = lost;
 }
 
@@ -190,10 +251,24 @@ static void *run(void *unused)
     return unused;
 }
 
+enum rc log_choose(enum log_format format, const char *journal_path)
+{
+    assert(!atomic_load(&is_running));
+    chosen_format = format;
+    log_journal_close(&journal);
+    is_journal_away = false;
+    return journal_path != NULL ? log_journal_open(&journal, journal_path) : RC_OK;
+}
+
+void log_set_level(enum log_level level)
+{
+    atomic_store(&log_level_now, (int)level);
+}
+
 enum rc log_start(enum log_level level)
 {
     assert(!atomic_load(&is_running));
-    atomic_store(&log_level_now, (int)level);
+    log_set_level(level);
     if (atomic_load(&has_given_up)) return RC_EKERNEL;
     if (!wake_is_made && sem_init(&wake, 0, 0) != 0) return RC_EKERNEL;
     wake_is_made = true;
@@ -231,24 +306,34 @@ void log_stop(void)
     if (!atomic_load(&has_given_up)) take_all(); /* what was sent since the log thread looked last */
 }
 
-void log_write(enum log_level level, const char *format, ...)
+static void log_write_list(enum log_level level, const struct log_fields *fields, const char *format,
+                           va_list arguments)
 {
     int saved_errno = errno; /* a log line between a call and the look at its errno does no harm */
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    char text[LOG_LINE_BYTES_MAX] = ""; /* as much as a line could ever show */
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    log_recent_keep((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000, level, own_name, text);
     if (own_queue != NULL && atomic_load(&is_running)) {
-        queue_send(own_queue, &now, level, text);
+        queue_send(own_queue, level, fields, format, arguments);
     } else {
-        char line[LOG_LINE_BYTES_MAX];
-        write_directly(line, log_line_format(line, &now, level, own_name, text));
+        struct log_record record;
+        write_down(&record, level, fields, format, arguments);
+        write_directly(&record);
     }
     errno = saved_errno;
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    log_write_list(level, NULL, format, arguments);
+    va_end(arguments);
+}
+
+void log_write_fields(enum log_level level, const struct log_fields *fields, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    log_write_list(level, fields, format, arguments);
+    va_end(arguments);
 }
 
 void log_await_written(void)
@@ -277,9 +362,19 @@ static void report_suppressed(uint64_t now_ms)
             continue;
         }
         *at = site->next;
-        log_write(site->level, "%u more of these suppressed (%s:%u)", site->suppressed, site->file, site->line);
+        struct log_fields fields = {.used = 0};
+        char place[64];
+        snprintf(place, sizeof place, "%s:%u", site->file, site->line);
+        log_field_number(&fields, LOG_FIELD_left_out, site->suppressed);
+        log_field_text(&fields, LOG_FIELD_place, place);
+        log_write_fields(site->level, &fields, "further lines of one place were left out:");
         site->suppressed = 0;
     }
+}
+
+void log_tell_left_out(void)
+{
+    if (suppressed_sites != NULL) report_suppressed(monotonic_ms());
 }
 
 bool log_site_admits(struct log_site *site)
@@ -290,7 +385,7 @@ bool log_site_admits(struct log_site *site)
         site->since_ms = now_ms;
         site->lines = 0;
     }
-    if (site->lines < LOG_SITE_LINES_MAX) {
+    if (site->lines < site->lines_max) {
         site->lines++;
         return true;
     }

@@ -1,15 +1,17 @@
-/* server/system/log.h - one line for each thing worth telling, on stderr:
- *
- *     2026-11-23T15:44:00.123Z info  shard 2: text
+/* server/system/log.h - one line for each thing worth telling, on stderr or in the journal; what it looks like says
+ * server/system/log_line.h.
  *
  * Threads:  any thread may log at any time. One that called log_thread_init() never waits for stderr while the log
- *           runs: its lines go through a queue of its own to the log thread, and a full queue drops the line, counts
- *           it and says so later. Every other thread, and everyone before log_start() and after log_stop(), writes
- *           directly and waits at most a second for a stuck stderr before lines are dropped and counted.
+ *           runs: what it says goes through a queue of its own to the log thread, and a full queue drops the line,
+ *           counts it and says so later. Every other thread, and everyone before log_start() and after log_stop(),
+ *           writes directly and waits at most a second for a stuck stderr before lines are dropped and counted.
  * Order:    a thread's lines stay in order; between threads the order is that of arrival, roughly.
- * Bounds:   LOG_LINE_BYTES_MAX a line (cut with "…"), LOG_QUEUE_LINES lines a thread, LOG_THREADS_MAX threads, and
- *           LOG_SITE_LINES_MAX lines a second from one place in the code on one thread: the others are counted, and
- *           the count is a line of its own once the second is over and the thread logs again, or at its fini.
+ * Journal:  one that is behind is waited for as stderr is; when nobody is there, lines go to stderr, which is told,
+ *           and each tries again.
+ * Bounds:   LOG_TEXT_BYTES_MAX a text (cut with "…"), LOG_QUEUE_LINES lines a thread, LOG_THREADS_MAX threads, and
+ *           LOG_SITE_LINES_MAX lines a second from one place in the code on one thread, where it is not given another
+ *           bound: the others are counted, and the count is a line of its own once the second is over and the thread
+ *           logs again or calls log_tell_left_out(), or at its fini.
  * Content:  control characters and bytes that are not UTF-8 come out as \xNN, so that no peer can forge a line.
  *
  * The program ignores SIGPIPE: a direct write to a closed pipe raises it. */
@@ -17,6 +19,7 @@
 
 #include "core/rc.h"
 #include "server/system/log_level.h"
+#include "server/system/log_line.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -32,6 +35,14 @@
 #define log_warn(...)  log_at(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_info(...)  log_at(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+/* How lines look, and where they go: to the journal behind that socket, or to stderr (NULL). While the log does not
+ * run, and no other thread logs. Until then they are texts on stderr. RC_EKERNEL, with errno: no socket is to be had,
+ * they go to stderr. */
+enum rc log_choose(enum log_format format, const char *journal_path);
+
+/* From now on; any thread, also while the log runs. */
+void log_set_level(enum log_level level);
 
 /* Sets the level and makes the log thread. RC_EKERNEL, with errno: it cannot be made, lines go on being written
  * directly. Until then the level is info. */
@@ -50,6 +61,9 @@ void log_thread_fini(void);
 /* Lines dropped since the process began, because a queue was full or stderr did not take them. */
 uint64_t log_lines_lost(void);
 
+/* Tells now of what this thread left out of a flood that is over. Costs next to nothing when there is nothing. */
+void log_tell_left_out(void);
+
 /* For a thread that is about to end the program: waits a moment until what it has logged is written. May be called in
  * a signal handler. */
 void log_await_written(void);
@@ -61,6 +75,7 @@ struct log_site {
     const char *file;
     uint32_t line;
     enum log_level level;
+    uint32_t lines_max;    /* a second */
     uint64_t since_ms;     /* when the present window began; monotonic */
     uint32_t lines;        /* let through in it */
     uint32_t suppressed;   /* not let through and not yet reported */
@@ -76,11 +91,18 @@ static inline bool log_is_on(enum log_level level)
 
 /* May the site write a line now? Counts it either way. */
 bool log_site_admits(struct log_site *site);
+/* Whatever the rate is. Printf-like; `fields` are copied. */
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_write_fields(enum log_level level, const struct log_fields *fields, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Defines the site of this place, for who gives it another bound than LOG_SITE_LINES_MAX. */
+#define LOG_SITE(name, level_, lines_max_)        \
+    static _Thread_local struct log_site name = { \
+        .file = __FILE_NAME__, .line = __LINE__, .level = (level_), .lines_max = (lines_max_)}
 
 #define log_at(level_, ...)                                                                     \
     do {                                                                                        \
-        static _Thread_local struct log_site log_site_ = {                                      \
-            .file = __FILE_NAME__, .line = __LINE__, .level = (level_)};                        \
+        LOG_SITE(log_site_, level_, LOG_SITE_LINES_MAX);                                        \
         if (log_is_on(level_) && log_site_admits(&log_site_)) log_write((level_), __VA_ARGS__); \
     } while (0)

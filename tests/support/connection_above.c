@@ -79,6 +79,12 @@ static uint16_t close_code(enum close_reason reason)
     return close_reason_code(reason);
 }
 
+static void identify(const struct shard *shard, const struct connection *connection, struct identity *identity_r)
+{
+    (void)shard, (void)connection;
+    *identity_r = (struct identity){.app = text_of("an app"), .user = text_of("somebody")};
+}
+
 static void on_error(struct shard *shard, struct connection *connection, enum close_reason reason)
 {
     (void)shard, (void)connection;
@@ -98,6 +104,7 @@ static const struct component component = {
     .has_unanswered = has_unanswered,
     .on_goodbye = on_goodbye,
     .close_code = close_code,
+    .identify = identify,
     .on_error = on_error,
     .on_close = on_close,
 };

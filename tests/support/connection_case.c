@@ -15,6 +15,7 @@
 #include "server/connection/reading.h"
 #include "server/connection/receive.h"
 #include "server/connection/secure_files.h"
+#include "server/connection/tally.h"
 #include "server/connection/throttle.h"
 #include "server/shard/crowd.h"
 #include "server/system/clock.h"
@@ -175,6 +176,7 @@ static void make_shard(void)
     case_shard->connections = memory_reserve(SLOTS, sizeof case_shard->connections[0]);
     case_shard->outboxes = memory_reserve(SLOTS, sizeof case_shard->outboxes[0]);
     cr_assert_eq(peers_init(case_shard), RC_OK);
+    cr_assert_eq(tally_init(case_shard), RC_OK);
     case_shard->flush.chunk = flush_chunk_new();
     slot_list_init(&case_shard->flush.dirty, SLOTS);
     slot_list_init(&case_shard->flush.flushing, SLOTS);
@@ -253,6 +255,7 @@ static void free_shard(void)
     secure_end(case_shard);
     free(case_shard->tls.plain);
     peers_fini(case_shard);
+    tally_fini(case_shard);
     memory_release(case_shard->connections, SLOTS, sizeof case_shard->connections[0]);
     memory_release(case_shard->outboxes, SLOTS, sizeof case_shard->outboxes[0]);
     free(case_shard);

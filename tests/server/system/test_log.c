@@ -2,16 +2,21 @@
  * wait. Each test is a process of its own, so stderr can be put where the test can read it. */
 #include "server/system/log.h"
 
+#include "server/system/log_line.h"
+
 #include <criterion/criterion.h>
 #include <criterion/hooks.h>
 #include <criterion/options.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -87,6 +92,19 @@ static uint32_t sum_before(const char *text, const char *after)
         while (number > text && number[-1] >= '0' && number[-1] <= '9')
             number--;
         sum += (uint32_t)strtoul(number, NULL, 10);
+    }
+    return sum;
+}
+
+/* The sum of N over all "<before>N<after>". */
+static uint32_t sum_behind(const char *text, const char *before, const char *after)
+{
+    uint32_t sum = 0;
+    for (const char *at = text; (at = strstr(at, before)) != NULL;) {
+        char *end;
+        at += strlen(before);
+        uint32_t number = (uint32_t)strtoul(at, &end, 10);
+        if (strncmp(end, after, strlen(after)) == 0) sum += number;
     }
     return sum;
 }
@@ -264,14 +282,133 @@ Test(log, suppresses_a_flood_from_one_place_and_says_how_many, .timeout = 60)
     cr_expect_eq(occurrences(captured(file), "another place"), 1);
 
     nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 100000000}, NULL); /* beyond the window */
-    log_info("another line of the same thread brings the number");
-    cr_expect_eq(written + sum_before(captured(file), " more of these suppressed (test_log.c:"), LINES);
+    log_tell_left_out();
+    log_tell_left_out();
+    cr_expect_eq(written + sum_behind(captured(file), "left_out=", " place=test_log.c:"), LINES);
 
     for (uint32_t i = 0; i < LINES; i++)
         complain(i);
     log_thread_fini();
     written = occurrences(captured(file), "warn  complaint ");
-    cr_expect_eq(written + sum_before(captured(file), " more of these suppressed (test_log.c:"), 2 * LINES);
+    cr_expect_eq(written + sum_behind(captured(file), "left_out=", " place=test_log.c:"), 2 * LINES);
+}
+
+Test(log, level_is_changed_while_it_runs, .timeout = 10)
+{
+    int file = capture_file();
+    cr_assert_eq(log_start(LOG_LEVEL_WARN), RC_OK);
+    log_info("not yet");
+    log_set_level(LOG_LEVEL_DEBUG);
+    log_debug("now");
+    log_set_level(LOG_LEVEL_ERROR);
+    log_warn("no more");
+    log_stop();
+    cr_expect(strstr(captured(file), "debug now\n") != NULL);
+    cr_expect_eq(occurrences(output, "\n"), 1);
+}
+
+Test(log, fields_go_through_the_queue_in_the_form_that_was_chosen, .timeout = 10)
+{
+    struct log_fields fields = {.used = 0};
+    int file = capture_file();
+    log_field_text(&fields, LOG_FIELD_app, "my \"shop\"");
+    log_field_number(&fields, LOG_FIELD_bytes_in, 5);
+    cr_assert_eq(log_choose(LOG_FORMAT_JSON, NULL), RC_OK);
+    log_write_fields(LOG_LEVEL_INFO, &fields, "early");
+    cr_assert_eq(log_start(LOG_LEVEL_INFO), RC_OK);
+    cr_assert_eq(log_thread_init("shard 3"), RC_OK);
+    log_write_fields(LOG_LEVEL_INFO, &fields, "late");
+    log_write(LOG_LEVEL_INFO, "none");
+    log_thread_fini();
+    log_stop();
+    cr_expect(strstr(captured(file),
+                     "\"level\":\"info\",\"message\":\"early\",\"app\":\"my \\\"shop\\\"\",\"bytes_in\":5}\n") !=
+              NULL);
+    cr_expect(
+        strstr(output, "\"thread\":\"shard 3\",\"message\":\"late\",\"app\":\"my \\\"shop\\\"\",\"bytes_in\":5}\n") !=
+        NULL);
+    cr_expect(strstr(output, "\"message\":\"none\"}\n") != NULL, "%s", output);
+}
+
+/* ---- the journal ---- */
+
+static char journal_path[64];
+
+/* The end that the journal reads. */
+static int be_journal(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(journal_path, sizeof journal_path, "/tmp/ringcast-journal-%d", getpid());
+    memcpy(address.sun_path, journal_path, strlen(journal_path) + 1);
+    unlink(journal_path);
+    int end = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    cr_assert(end >= 0 && bind(end, (const struct sockaddr *)&address, sizeof address) == 0);
+    return end;
+}
+
+static const char *next_datagram(int end)
+{
+    static char datagram[4096];
+    struct pollfd come = {.fd = end, .events = POLLIN};
+    cr_assert_eq(poll(&come, 1, 10000), 1, "nothing came");
+    ssize_t bytes = recv(end, datagram, sizeof datagram - 1, 0);
+    cr_assert(bytes > 0);
+    datagram[bytes] = '\0';
+    return datagram;
+}
+
+Test(log, goes_to_the_journal_with_fields_and_to_stderr_while_nobody_is_there, .timeout = 60)
+{
+    struct log_fields fields = {.used = 0};
+    int file = capture_file(), end = be_journal();
+    log_field_text(&fields, LOG_FIELD_user, "anna\nPRIORITY=0");
+    cr_assert_eq(log_choose(LOG_FORMAT_TEXT, journal_path), RC_OK);
+    log_info("early");
+    cr_expect_str_eq(next_datagram(end), "SYSLOG_IDENTIFIER=ringcast\nPRIORITY=6\nMESSAGE=early\n");
+    cr_assert_eq(log_start(LOG_LEVEL_INFO), RC_OK);
+    cr_assert_eq(log_thread_init("shard 3"), RC_OK);
+    log_write_fields(LOG_LEVEL_WARN, &fields, "late\nMESSAGE=forged");
+    cr_expect_str_eq(next_datagram(end), "SYSLOG_IDENTIFIER=ringcast\nPRIORITY=4\nRINGCAST_THREAD=shard 3\n"
+                                         "RINGCAST_USER=anna\\x0aPRIORITY=0\nMESSAGE=late\\x0aMESSAGE=forged\n");
+    close(end);
+    unlink(journal_path);
+    log_write(LOG_LEVEL_INFO, "nobody");
+    log_write(LOG_LEVEL_INFO, "hears");
+    while (occurrences(captured(file), "\n") < 3)
+        usleep(1000);
+    cr_expect_eq(occurrences(output, "lines go to stderr until the journal takes them\n"), 1);
+    cr_expect(strstr(output, "info  shard 3: nobody\n") != NULL && strstr(output, "info  shard 3: hears\n") != NULL);
+    end = be_journal();
+    log_write(LOG_LEVEL_INFO, "again");
+    cr_expect(strstr(next_datagram(end), "MESSAGE=again\n") != NULL);
+    log_thread_fini();
+    log_stop();
+    cr_expect_eq(log_lines_lost(), 0);
+    close(end);
+    unlink(journal_path);
+}
+
+/* A journal that reads nothing holds up the log thread alone, and the stop for no longer than a moment. */
+Test(log, never_waits_for_a_journal_that_reads_nothing, .timeout = 60)
+{
+    enum { LINES = 2000 };
+    int file = capture_file(), end = be_journal();
+    cr_assert_eq(log_choose(LOG_FORMAT_TEXT, journal_path), RC_OK);
+    cr_assert_eq(log_start(LOG_LEVEL_INFO), RC_OK);
+    cr_assert_eq(log_thread_init("shard 0"), RC_OK);
+    for (uint32_t i = 0; i < LINES; i++)
+        log_write(LOG_LEVEL_INFO, "line %u", i);
+    cr_expect(log_lines_lost() > 0);
+    log_thread_fini();
+    log_stop();
+    uint32_t read = 0;
+    char datagram[4096];
+    while (recv(end, datagram, sizeof datagram, MSG_DONTWAIT) > 0)
+        read++;
+    captured(file);
+    cr_expect_eq(read + occurrences(output, "shard 0: line ") + log_lines_lost(), LINES, "%u %s", read, output);
+    close(end);
+    unlink(journal_path);
 }
 
 /* A signal to the process that this thread blocks would kill it through the log thread, did that not block it too. */
