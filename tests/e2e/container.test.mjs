@@ -161,6 +161,7 @@ test('the file for Compose fits the image, and the server takes its variables', 
   const shown = await configured(['--config', configOfImage()], given);
   assert.match(shown, /\n\[app 1001\]\nkey = chat /);
   assert.match(shown, new RegExp(`\nlisten = 0\\.0\\.0\\.0:${port} `));
+  assert.match(shown, /\ncontrol = 127\.0\.0\.1:8081 /);
   assert.match(shown, new RegExp(`\ndata_dir = ${volume} `));
 });
 

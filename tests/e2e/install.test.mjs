@@ -79,7 +79,8 @@ test('the installed file takes what the first deployment writes at its end', asy
 });
 
 test('the installed program serves with the installed file', async () => {
-  const server = await startServer(['--config', join(config, 'ringcast.conf')], { binary });
+  const control = `unix:${join(folder, 'control.sock')}`;    /* its own is for a service */
+  const server = await startServer(['--config', join(config, 'ringcast.conf'), '--control', control], { binary });
   try {
     await chat(`ws://127.0.0.1:${server.port}/room/installed`);
   } finally {

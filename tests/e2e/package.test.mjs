@@ -55,7 +55,8 @@ test('the package of this build is well formed, and its programs run where it is
   }
   tool('dpkg-deb', '-x', deb, tree);
   const binary = join(tree, 'usr/bin/ringcast');
-  const server = await startServer(['--config', join(tree, CONFIG)], { binary });
+  const socket = `unix:${join(folder, 'control.sock')}`;    /* its own has a folder only where it is installed */
+  const server = await startServer(['--config', join(tree, CONFIG), '--control', socket], { binary });
   await chat(`ws://127.0.0.1:${server.port}/`);
   assert.deepEqual(await server.stop(), { code: 0, signal: null }, server.stderr());
   assert.match((await run(['--version'], { command: binary })).stdout, /^ringcast \d/);
@@ -87,6 +88,8 @@ async function tryService(tree, { tlsPort, pair, renewed }) {
     tree, '/usr/bin/ringcast', '--config', `/${CONFIG}`];
   const server = await startServer([], { binary: 'unshare', before: command });
   try {
+    assert.equal(tool('curl', '-s', '--unix-socket', `${tree}/run/ringcast/control.sock`, 'http://localhost/ready'),
+      '{"ready":true,"reasons":[]}');
     await chat(`ws://127.0.0.1:${server.port}/`);
     const secure = { port: tlsPort, ca: openssl('x509', '-in', ca.cert) };
     await chat(`wss://localhost:${tlsPort}/room/a`, { ca: secure.ca });
@@ -149,7 +152,7 @@ async function liveAndDie(suite) {
   inTree(tree, 'dpkg', '--remove', 'ringcast');
   assert.ok(readdirSync(join(tree, 'var/lib/ringcast')).includes('ringcast.db'), 'removed, not purged: kept');
   inTree(tree, 'dpkg', '--purge', 'ringcast');
-  assert.equal(inTree(tree, 'find', '/etc', '/usr', '/var', '/lib', '-name', '*ringcast*'), '');
+  assert.equal(inTree(tree, 'find', '/etc', '/usr', '/var', '/run', '-name', '*ringcast*'), '');
   assert.doesNotMatch(readFileSync(join(tree, 'etc/passwd'), 'utf8'), /ringcast/);
 }
 
