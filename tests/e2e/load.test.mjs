@@ -4,11 +4,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { test } from 'node:test';
+import tls from 'node:tls';
 import { WebSocketServer } from 'ws';
 import { within } from './support.mjs';
+import { ECDSA } from './tls.mjs';
 
 const LOAD = path.join(path.dirname(process.env.RINGCAST), 'ringcast-load');
 const PUBLISHERS = 2;
@@ -121,3 +124,18 @@ for (const [how, passOn] of Object.entries({
     assert.deepEqual(refused, []);
   });
 }
+
+/* A server of TLS 1.3 that leaves the choice to its clients, as ringcast does. */
+test('over wss it is AES that is measured, as with browsers', async () => {
+  const pair = { cert: readFileSync(ECDSA.cert), key: readFileSync(ECDSA.key) };
+  const server = tls.createServer({ ...pair, honorCipherOrder: false });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const load = spawn(LOAD, ['--url', `wss://127.0.0.1:${server.address().port}/`, '--connections', '2']);
+  const [socket] = await within(once(server, 'secureConnection'), 'a client');
+  const { name } = socket.getCipher();
+  socket.destroy();
+  await within(once(load, 'close'), 'its end');
+  server.close();
+  assert.equal(name, 'TLS_AES_128_GCM_SHA256');
+});
