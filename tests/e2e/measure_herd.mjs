@@ -1,19 +1,25 @@
-/* tests/e2e/measure_herd.mjs - a herd over TLS: N clients that all come back within two seconds, RSA-2048, one shard.
+/* tests/e2e/measure_herd.mjs - a herd over TLS: N clients that all come back within two seconds, one shard.
  *
- *     RINGCAST=$PWD/build/release/bin/ringcast node tests/e2e/measure_herd.mjs 300 1500 5000
+ *     RINGCAST=$PWD/build/release/bin/ringcast node tests/e2e/measure_herd.mjs rsa 300 1500 5000
+ *     RINGCAST=$PWD/build/release/bin/ringcast node tests/e2e/measure_herd.mjs ecdsa resumed 5000
  *
- * Each sends its upgrade behind its handshake and waits up to a minute; meanwhile two other connections measure their
- * round trip over plain ws, from a process of their own. Says when the last one was in, as a multiple of N handshakes'
- * CPU time; how many handshakes were computed for nobody; and the others' round trip. */
+ * Each sends its upgrade behind its handshake and waits up to a minute; meanwhile two other connections measure
+ * their round trip over plain ws, from a process of their own. Says when the last one was in, as a multiple of N
+ * handshakes' CPU time; how many handshakes were computed for nobody; the others' round trip; and the server's
+ * memory before, at most, and a minute after. */
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import tls from 'node:tls';
 import { counters, sleep } from './support.mjs';
 import { freePort, startServer } from './server.mjs';
 import { herd, pairArgs, pairOf } from './tls.mjs';
 
-const RSA = pairOf('rsa', { kind: 'rsa' });
+const words = process.argv.slice(2).filter((word) => !/^\d+$/.test(word)), counts = process.argv.slice(2).map(Number);
+const PAIR = words.includes('ecdsa') ? pairOf('ecdsa') : pairOf('rsa', { kind: 'rsa' });
+const AFTER_MS = 60_000;
 const TICKS_PER_SECOND = 100;
 
 function cpuSeconds(pid) {
@@ -33,14 +39,28 @@ function othersLatency(server, seconds) {
 }
 
 async function start(port) {
-  return startServer(['--shards', '1', '--tls-listen', `127.0.0.1:${port}`, ...pairArgs(RSA)]);
+  return startServer(['--shards', '1', '--tls-listen', `127.0.0.1:${port}`, ...pairArgs(PAIR)]);
+}
+
+/* MiB: of /proc/PID/status. */
+function memoryOf(pid, name) {
+  return Math.round(readFileSync(`/proc/${pid}/status`, 'latin1').match(new RegExp(`${name}:\\s+(\\d+)`))[1] / 1024);
+}
+
+/* A ticket of this server's, if that is wanted. */
+async function sessionOf(port) {
+  if (!words.includes('resumed')) return undefined;
+  const socket = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
+  const [session] = await once(socket, 'session');
+  socket.destroy();
+  return session;
 }
 
 /* What one handshake takes of the server's CPU: of so many, one after the other. */
 async function costOfOne(count = 200) {
   const port = await freePort(), server = await start(port);
-  const before = cpuSeconds(server.pid);
-  for (let i = 0; i < count; i += 1) await herd({ port }, 1, { spreadMs: 0, patienceMs: 10_000 });
+  const before = cpuSeconds(server.pid), session = await sessionOf(port);
+  for (let i = 0; i < count; i += 1) await herd({ port }, 1, { spreadMs: 0, patienceMs: 10_000, session });
   const seconds = (cpuSeconds(server.pid) - before) / count;
   await server.stop();
   return seconds;
@@ -48,11 +68,11 @@ async function costOfOne(count = 200) {
 
 async function measure(count, cost) {
   const port = await freePort(), server = await start(port);
-  const expected = count * cost;
+  const expected = count * cost, session = await sessionOf(port), resident = memoryOf(server.pid, 'VmRSS');
   const latency = othersLatency(server, Math.max(3, Math.ceil(expected)));
   await sleep(500);
   const before = cpuSeconds(server.pid), begun = Date.now();
-  const { open, lost } = await herd({ port }, count, { spreadMs: 2000, patienceMs: 60_000 });
+  const { open, lost } = await herd({ port }, count, { spreadMs: 2000, patienceMs: 60_000, session });
   const seconds = (Date.now() - begun) / 1000, cpu = cpuSeconds(server.pid) - before;
   const now = await counters(server);
   console.log(`${count} clients: ${open} in, ${lost} lost, after ${seconds.toFixed(2)} s = `
@@ -61,8 +81,11 @@ async function measure(count, cost) {
     + `${now.tls_begun ?? '?'} handshakes begun, ${now.tls_handshakes} done; `
     + `turns over 5 ms: ${now.turns_over_5ms}, over 20 ms: ${now.turns_over_20ms}`);
   console.log((await latency).trim());
+  await sleep(AFTER_MS);
+  console.log(`MiB before ${resident}, at most ${memoryOf(server.pid, 'VmHWM')}, a minute after `
+    + `${memoryOf(server.pid, 'VmRSS')}; resumed ${now.tls_resumed ?? 0}`);
   await server.stop();
 }
 
 const cost = await costOfOne();
-for (const count of process.argv.slice(2).map(Number)) await measure(count, cost);
+for (const count of counts.filter((count) => count > 0)) await measure(count, cost);

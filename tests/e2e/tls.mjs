@@ -217,14 +217,14 @@ export async function serialOf(server, options) {
 const UPGRADE = 'GET /room/herd HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
   + 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 
-/* That many who want in: they come spread over spreadMs, say their upgrade behind the handshake, and wait patienceMs.
- * Those who got in stay until all have, or have given up, and whenAllIn is called. How many were let in, and how many
- * not? */
-export async function herd({ port }, count, { spreadMs, patienceMs, whenAllIn = () => {} }) {
+/* That many who want in: they come spread over spreadMs, with a session to resume if one is given, say their
+ * upgrade behind the handshake, and wait patienceMs. Those who got in stay until all have, or have given up, and
+ * whenAllIn is called. How many were let in, and how many not? */
+export async function herd({ port }, count, { spreadMs, patienceMs, session, whenAllIn = () => {} }) {
   const secureContext = tls.createSecureContext();
   const tally = { open: 0, lost: 0 };
   const comeOne = (resolve) => {
-    const socket = tls.connect({ host: '127.0.0.1', port, secureContext, rejectUnauthorized: false });
+    const socket = tls.connect({ host: '127.0.0.1', port, secureContext, session, rejectUnauthorized: false });
     const timer = setTimeout(() => socket.destroy(), patienceMs);
     let answer = '';
     const settle = (how) => {

@@ -7,9 +7,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { Duplex } from 'node:stream';
 import tls from 'node:tls';
-import { RawClient } from './raw.mjs';
+import { handshake, RawClient } from './raw.mjs';
 import {
-  atEnd, connectMany, counters, leave, randomFrom, SEED, untilCounters, untilNobody, within,
+  atEnd, connectMany, counters, leave, randomFrom, SEED, until, untilCounters, untilNobody, within,
 } from './support.mjs';
 import { GET_UP, run, sClientAsks, tlsTest } from './tls.mjs';
 
@@ -229,6 +229,28 @@ for (const maxVersion of VERSIONS) {
       - before.closed_tls_broken >= broken.length, 'all to be counted');
   });
 }
+
+badTest('records that are begun and never ended end in time',
+  { args: [...IMPATIENT, '--ping-ms', '300ms', '--pong-ms-max', '1s'] }, async (server, secure) => {
+    const half = record(DATA, randomBytes(16_000)).subarray(0, 10_000), all = [];
+    for (const maxVersion of VERSIONS) {
+      for (const request of ['', handshake('/room/tea')]) {
+        for (let i = 0; i < 10; i += 1) {
+          const one = await meddle(secure, maxVersion, (given) => given, request);
+          await (request ? until(() => one.text().includes(' 101 '), 'an upgrade')
+            : within(once(one.client, 'secureConnect'), 'a TLS handshake'));
+          one.socket.write(half);    /* below TLS */
+          all.push(one);
+        }
+      }
+    }
+    for (const { gone, client } of all) {
+      await within(gone, 'its end');
+      client.destroy();
+    }
+    const end = await untilCounters(server, (now) => now.connections_open === 2, 'them to be gone');
+    assert.deepEqual([end.closed_handshake_timeout, end.closed_silent], [20, 20]);
+  });
 
 /* --- noise -------------------------------------------------------------------------------------------------------- */
 
