@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/text.h"
+#include "net/tls/tls_certificate_facts.h"
 #include "net/tls/tls_limits.h"
 
 #include <mbedtls/pk.h>
@@ -26,6 +27,7 @@ struct tls_files {
     struct tls_pem keys[TLS_CERTIFICATES_MAX];
     struct tls_pem client_ca; /* text NULL: none */
     bool is_1_3_only;
+    struct tls_certificate_facts facts[TLS_CERTIFICATES_MAX];
     int64_t expire_at;
     size_t expires_first; /* index of that certificate */
 };

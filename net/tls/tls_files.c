@@ -202,9 +202,19 @@ static int64_t seconds_of(const mbedtls_x509_time *time)
     return timegm(&tm);
 }
 
+/* A subject that is longer than its room is told as none. */
+static void note_facts(struct tls_certificate_facts *facts, const mbedtls_x509_crt *certificate)
+{
+    int count = mbedtls_x509_dn_gets(facts->subject, sizeof facts->subject, &certificate->subject);
+    if (count < 0) facts->subject[0] = '\0';
+    facts->valid_from = seconds_of(&certificate->valid_from);
+    facts->expire_at = seconds_of(&certificate->valid_to);
+}
+
 static void note_expiry(struct tls_files *files, size_t index, const mbedtls_x509_crt *certificate)
 {
     int64_t at = seconds_of(&certificate->valid_to);
+    note_facts(&files->facts[index], certificate);
     if (index > 0 && at >= files->expire_at) return;
     files->expire_at = at;
     files->expires_first = index;
@@ -297,6 +307,23 @@ void tls_files_drop(struct tls_files *files)
     }
     forget(&files->client_ca);
     free(files);
+}
+
+size_t tls_files_count(const struct tls_files *files)
+{
+    return files->count;
+}
+
+const struct tls_certificate_facts *tls_files_facts(const struct tls_files *files, size_t index)
+{
+    assert(index < files->count);
+    return &files->facts[index];
+}
+
+const char *tls_files_name(const struct tls_files *files, size_t index)
+{
+    assert(index < files->count);
+    return files->certificates[index].name;
 }
 
 int64_t tls_files_expire_at(const struct tls_files *files)

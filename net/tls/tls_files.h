@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/rc.h"
+#include "net/tls/tls_certificate_facts.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,10 @@ enum rc tls_files_read(struct tls_files **files_r, const struct tls_names *names
 /* Any thread: references are atomic. Drop accepts NULL. */
 void tls_files_hold(struct tls_files *files);
 void tls_files_drop(struct tls_files *files);
+/* Any thread. How many there are, and what is told of each; the name of the file it is in. */
+size_t tls_files_count(const struct tls_files *files);
+const struct tls_certificate_facts *tls_files_facts(const struct tls_files *files, size_t index);
+const char *tls_files_name(const struct tls_files *files, size_t index);
 /* Any thread. When the first of the certificates to expire does, in seconds since 1970; which file that one is in. */
 int64_t tls_files_expire_at(const struct tls_files *files);
 const char *tls_files_expire_name(const struct tls_files *files);

@@ -1,0 +1,10 @@
+/* net/tls/tls_certificate_facts.h - what is told of a certificate. */
+#pragma once
+
+#include <stdint.h>
+
+struct tls_certificate_facts {
+    char subject[256];  /* "CN=chat.example.com"; "": it has none, or a longer one */
+    int64_t valid_from; /* in seconds since 1970 */
+    int64_t expire_at;
+};
