@@ -5,6 +5,7 @@
  * Ownership: whoever holds the letter; then the call that asked (server/http/api.h), or pusher_answered(). */
 #pragma once
 
+#include "core/message.h"
 #include "core/name.h"
 #include "core/position.h"
 #include "core/rc.h"
@@ -14,16 +15,18 @@
 #include <stdint.h>
 
 struct counters;
-struct message;
 struct span;
 
 enum query_kind {
-    QUERY_PUBLISH,   /* put this message in order and deliver it; then as QUERY_CHANNEL */
-    QUERY_CHANNEL,   /* how many are there? What is kept? */
-    QUERY_USERS,     /* which members? */
-    QUERY_CHANNELS,  /* which channels of this app live here, whose names begin so? Asked of every home */
-    QUERY_TERMINATE, /* close all who are signed in as this user */
-    QUERY_HISTORY,   /* which messages were kept? */
+    QUERY_PUBLISH,    /* put this message in order and deliver it; then as QUERY_CHANNEL */
+    QUERY_CHANNEL,    /* how many are there? What is kept? */
+    QUERY_USERS,      /* which members? */
+    QUERY_CHANNELS,   /* which channels of this app live here, whose names begin so? Asked of every home */
+    QUERY_TERMINATE,  /* close all who are signed in as this user */
+    QUERY_HISTORY,    /* which messages were kept? */
+    QUERY_REPORT,     /* all that is known of it, for an operator */
+    QUERY_CONNECTION, /* the same of a connection; asked of its shard, which need be no home */
+    QUERY_CLOSE,      /* close it */
 };
 
 enum query_asker {
@@ -75,12 +78,13 @@ struct query {
     char key[RECEIPT_KEY_BYTES_MAX + 1]; /* QUERY_PUBLISH: query_set_key(); "": none */
     char tag[QUERY_TAG_BYTES_MAX + 1];   /* QUERY_HISTORY of a client: JSON that comes back as it is */
     struct query_page page;              /* QUERY_HISTORY */
+    struct publisher connection;         /* QUERY_CONNECTION, QUERY_CLOSE; they have no name */
     struct query *next;                  /* home: who else waits for the same publish */
 
-    enum rc rc; /* the answer: RC_OK, RC_ENOMEM; RC_ESTORE, RC_EFULL: not now; RC_ENOENT: it has no history */
+    enum rc rc; /* the answer: RC_OK, RC_ENOMEM; RC_ESTORE, RC_EFULL: not now; RC_ENOENT: no history, or not there */
     struct query_facts facts; /* position: the message's; not set: it is not kept */
     struct span *text; /* a piece of JSON, ready to be put into the answer; NULL: none. QUERY_CHANNEL: what is kept;
-                        * QUERY_HISTORY: the members of an object */
+                        * QUERY_HISTORY, QUERY_REPORT, QUERY_CONNECTION: the members of an object */
 };
 
 /* NULL: out of memory. */

@@ -9,6 +9,7 @@
 #include "server/config/address.h"
 #include "server/config/options_print.h"
 #include "server/config/options_read.h"
+#include "server/ctl/ctl.h"
 #include "server/http/guest.h"
 #include "server/metrics/metrics.h"
 #include "server/run/black_box.h"
@@ -16,6 +17,7 @@
 #include "server/run/certificates.h"
 #include "server/run/doctor.h"
 #include "server/run/limits.h"
+#include "server/run/obey.h"
 #include "server/run/passed_sockets.h"
 #include "server/run/server.h"
 #include "server/run/stop.h"
@@ -89,6 +91,7 @@ static sigset_t block_signals(void)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGUSR1);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, ORDER_SIGNAL);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     return set;
 }
@@ -183,6 +186,13 @@ static int wait_for_end(struct server *server, const sigset_t *signals)
         log_tell_left_out();
         if (number == 0 && !is_stopping)
             certificates_look(server->certificates, server->shards, server->shards_count);
+        enum order order = number == ORDER_SIGNAL ? obey(server) : ORDER_NONE;
+        if (order == ORDER_DRAIN && !is_stopping) number = SIGTERM;
+        if (order == ORDER_STOP) {
+            notify_say("STOPPING=1");
+            server_set_stage(server, SERVER_STOPPED);
+            return EXIT_STOPPED;
+        }
         if (number == SIGTERM || number == SIGINT) {
             if (is_stopping) {
                 stop_now(&stop, server);
@@ -317,6 +327,7 @@ int main(int argc, char **argv)
     char error[OPTIONS_ERROR_BYTES];
     struct options options;
     if (!choose_key(error, sizeof error)) return complain(EXIT_OTHER, error);
+    if (argc > 1 && strcmp(argv[1], "ctl") == 0) return ctl_run(argc - 1, argv + 1, environ);
     if (argc > 1 && strcmp(argv[1], "check") == 0) return check(argc - 1, argv + 1);
     if (argc == 2 && strcmp(argv[1], "-vv") == 0) {
         build_info_print(stdout);

@@ -107,7 +107,7 @@ function note_row(line,    macro, fields, constant) {
     sub(/\(.*/, "", macro)
     sub(/^[^(]*\([ ]*/, "", line)
     if (line ~ /^"/) return # a heading
-    if (macro == "CONTROL_PATH") return # names a function that has to be there
+    if (macro == "CONTROL_PATH" || macro ~ /^COMMAND/) return # names a function that has to be there
     split(line, fields, /[ ]*[,)][ ]*/)
     if (macro == "OPTION" || macro ~ /_SETTING$/) constant = "." fields[2]
     else if (macro == "LOG_FIELD") constant = macro "_" fields[2]

@@ -10,22 +10,33 @@
 #define SOURCE_COLUMN  44
 #define COLUMNS_MAX    100
 #define SOURCE_BYTES   OPTION_GIVEN_BYTES_MAX
+#define SECTION_BYTES  300 /* a name of 200 characters, and what section it is of */
 #define SAMPLE_ID      "1001"
 #define SAMPLE_PATTERN "private-*"
 
 /* ---- values with their sources ---- */
 
-/* Writes the value with its name, and behind it where it is from. */
-static void write_line(FILE *out, const struct option_row *row, const void *value, uint32_t entry, const char *source)
+/* Whom values are shown to. */
+struct showing {
+    options_show *show;
+    void *context;
+    const char *section; /* "server", "app 1001" */
+};
+
+static void show_value(const struct showing *to, const struct option_row *row, const void *value, uint32_t entry,
+                       const char *source)
 {
-    char *line = NULL;
+    char *text = NULL;
     size_t bytes = 0;
-    FILE *memory = open_memstream(&line, &bytes);
-    if (memory == NULL) return;
-    fprintf(memory, "%s =%s", row->name, value != NULL ? " " : "");
-    if (value != NULL) row->type->write(memory, value, entry);
-    if (fclose(memory) == 0) fprintf(out, "%-*s # %s\n", SOURCE_COLUMN, line, source);
-    free(line);
+    struct option_shown shown = {.section = to->section, .name = row->name, .source = source};
+    FILE *memory = value != NULL ? open_memstream(&text, &bytes) : NULL;
+    if (memory == NULL && value != NULL) return;
+    if (memory != NULL) {
+        row->type->write(memory, value, entry);
+        if (fclose(memory) == 0) shown.value = text;
+    }
+    to->show(to->context, &shown);
+    free(text);
 }
 
 /* "default", "--ping-ms", "RINGCAST_PING_MS", "FILE:LINE" */
@@ -39,18 +50,19 @@ static const char *source_of(const struct options *options, enum option_id id, u
     return text_r;
 }
 
-static void print_option(FILE *out, const struct options *options, enum option_id id)
+static void show_option(const struct showing *to, const struct options *options, enum option_id id)
 {
     char source[SOURCE_BYTES];
     const struct option_row *row = option_row_of(id);
     const void *value = (const char *)options + row->offset;
     uint32_t count = option_entries(options, id);
-    if (count == 0) write_line(out, row, NULL, 0, source_of(options, id, 0, source));
+    if (count == 0) show_value(to, row, NULL, 0, source_of(options, id, 0, source));
     for (uint32_t i = 0; i < count; i++)
-        write_line(out, row, value, i, source_of(options, id, i, source));
+        show_value(to, row, value, i, source_of(options, id, i, source));
 }
 
-static void print_settings(FILE *out, const struct setting_table *table, const void *values, const char *source)
+static void show_settings(const struct showing *to, const struct setting_table *table, const void *values,
+                          const char *source)
 {
     uint64_t given = *(const uint64_t *)((const char *)values + table->given);
     for (uint32_t i = 0; i < table->count; i++) {
@@ -58,52 +70,75 @@ static void print_settings(FILE *out, const struct setting_table *table, const v
         const void *value = (const char *)values + row->offset;
         const char *from = (given >> i & 1) != 0 ? source : "default";
         uint32_t count = option_type_is_list(row->type) ? row->type->count(value) : 1;
-        if (count == 0) write_line(out, row, NULL, 0, from);
+        if (count == 0) show_value(to, row, NULL, 0, from);
         for (uint32_t entry = 0; entry < count; entry++)
-            write_line(out, row, value, entry, from);
+            show_value(to, row, value, entry, from);
     }
 }
 
 /* [app ID] or [channels PATTERN] */
-static void print_entry(FILE *out, const struct options *options, enum option_id id, uint32_t entry, const char *name,
-                        const struct setting_table *table, const void *values)
+static void show_entry(struct showing *to, const struct options *options, enum option_id id, uint32_t entry,
+                       const char *name, const struct setting_table *table, const void *values)
 {
-    char source[SOURCE_BYTES];
-    source_of(options, id, entry, source);
-    fprintf(out, "\n[%s %s]\n", section_name(option_section_of(id)), name);
-    print_settings(out, table, values, source_of(options, id, entry, source));
+    char source[SOURCE_BYTES], section[SECTION_BYTES];
+    snprintf(section, sizeof section, "%s %s", section_name(option_section_of(id)), name);
+    to->section = section;
+    show_settings(to, table, values, source_of(options, id, entry, source));
 }
 
-static void print_apps(FILE *out, const struct options *options)
+static void show_section(struct showing *to, const struct options *options, enum section section)
 {
-    if (options->sources[OPTION_app] == OPTION_DEFAULT) {
-        fputs("\n# no app is given: the server makes one of its own for the rooms\n", out);
-        return;
-    }
-    for (uint32_t i = 0; i < options->app.count; i++)
-        print_entry(out, options, OPTION_app, i, options->app.items[i].id, &app_settings, &options->app.items[i]);
+    uint32_t apps = options->sources[OPTION_app] != OPTION_DEFAULT ? options->app.count : 0;
+    uint32_t rules = options->history.count;
+    for (uint32_t i = 0; section == SECTION_app && i < apps; i++)
+        show_entry(to, options, OPTION_app, i, options->app.items[i].id, &app_settings, &options->app.items[i]);
+    for (uint32_t i = 0; section == SECTION_channels && i < rules; i++)
+        show_entry(to, options, OPTION_history, i, options->history.items[i].pattern, &history_settings,
+                   &options->history.items[i]);
+    if (section == SECTION_app || section == SECTION_channels) return;
+    to->section = section_name(section);
+    for (enum option_id id = 0; id < OPTIONS_COUNT; id++)
+        if (option_section_of(id) == section) show_option(to, options, id);
 }
 
-static void print_rules(FILE *out, const struct options *options)
+void options_show_all(const struct options *options, options_show *show, void *context)
 {
-    if (options->history.count == 0) fputs("\n# no channel keeps what is published\n", out);
-    for (uint32_t i = 0; i < options->history.count; i++)
-        print_entry(out, options, OPTION_history, i, options->history.items[i].pattern, &history_settings,
-                    &options->history.items[i]);
+    struct showing to = {.show = show, .context = context};
+    for (enum section section = SECTION_none + 1; section < SECTIONS_COUNT; section++)
+        show_section(&to, options, section);
+}
+
+/* ---- as a file has them ---- */
+
+struct printing {
+    FILE *out;
+    char section[SECTION_BYTES]; /* of the line before */
+};
+
+/* A line, and in front of a section's first one its name. */
+static void print_shown(void *context, const struct option_shown *shown)
+{
+    struct printing *printing = context;
+    if (strcmp(printing->section, shown->section) != 0) fprintf(printing->out, "\n[%s]\n", shown->section);
+    snprintf(printing->section, sizeof printing->section, "%s", shown->section);
+    int column = fprintf(printing->out, "%s =", shown->name);
+    if (shown->value != NULL) column += fprintf(printing->out, " %s", shown->value);
+    fprintf(printing->out, "%*s # %s\n", column < SOURCE_COLUMN ? SOURCE_COLUMN - column : 0, "", shown->source);
 }
 
 void options_print(const struct options *options, FILE *out)
 {
+    struct printing printing = {.out = out};
+    struct showing to = {.show = print_shown, .context = &printing};
     fprintf(out, "# ringcast %s: every value, and where it is from\n", RINGCAST_VERSION);
     for (uint32_t i = 0; i < options->files.count; i++)
         fprintf(out, "# read: %s\n", options->files.items[i]);
     for (enum section section = SECTION_none + 1; section < SECTIONS_COUNT; section++) {
-        bool is_list = section == SECTION_app || section == SECTION_channels;
-        if (section == SECTION_app) print_apps(out, options);
-        if (section == SECTION_channels) print_rules(out, options);
-        if (!is_list) fprintf(out, "\n[%s]\n", section_name(section));
-        for (enum option_id id = 0; !is_list && id < OPTIONS_COUNT; id++)
-            if (option_section_of(id) == section) print_option(out, options, id);
+        if (section == SECTION_app && options->sources[OPTION_app] == OPTION_DEFAULT)
+            fputs("\n# no app is given: the server makes one of its own for the rooms\n", out);
+        if (section == SECTION_channels && options->history.count == 0)
+            fputs("\n# no channel keeps what is published\n", out);
+        show_section(&to, options, section);
     }
 }
 
@@ -225,6 +260,7 @@ void options_help(FILE *out)
     fprintf(out,
             "ringcast %s - instant messages over WebSocket\n\nUsage: ringcast [OPTION]...\n"
             "       ringcast check [--strict] [--json] [OPTION]...   would it start, and what will be wanting?\n"
+            "       ringcast ctl --help   asks a server that runs, or has it do something\n"
             "       ringcast -vv   what it is made of and runs on, for a bug report\n",
             RINGCAST_VERSION);
 #define OPTION_GROUP(title)      fprintf(out, "\n%s\n", (title));

@@ -1,6 +1,6 @@
 /* server/config/options_print.h - what is shown of the options: values with their sources, a sample, help.
  *
- * One thread. */
+ * Any thread may look. */
 #pragma once
 
 #include "server/config/options.h"
@@ -8,6 +8,18 @@
 #include <stdio.h>
 
 struct option_row;
+
+/* A value as a file has it, secrets as ***. It lives during the call. */
+struct option_shown {
+    const char *section; /* "server", "app 1001" */
+    const char *name;    /* "listen", "members_max" */
+    const char *value;   /* of a list one entry; NULL: it has none */
+    const char *source;  /* "default", "--ping-ms", "RINGCAST_PING_MS", "FILE:LINE" */
+};
+
+/* Shows every value, in the order of a file: that of each option, app and rule. */
+typedef void options_show(void *context, const struct option_shown *shown);
+void options_show_all(const struct options *options, options_show *show, void *context);
 
 /* Writes what --print-config shows: a line for each value with its source behind it, as a file has them but for
  * that. */

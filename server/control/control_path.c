@@ -1,6 +1,7 @@
 /* server/control/control_path.c - the table of paths, and looking one up. */
 #include "server/control/control_path.h"
 
+#include "server/control/commands.h"
 #include "server/control/dashboard.h"
 #include "server/control/metrics_answer.h"
 #include "server/control/ready.h"
@@ -12,6 +13,12 @@ static const struct control_path paths[] = {
     {.method = HTTP_METHOD_##method_, .path = (path_), .access = CONTROL_##access_, .answer = (answer_)},
 #include "server/control/control_path.def"
 #undef CONTROL_PATH
+#define COMMAND(id_, method_, words_, path_, ...) \
+    {.method = HTTP_METHOD_##method_, .path = (path_), .access = CONTROL_SOCKET, .answer = command_##id_},
+#define COMMAND_HERE(...)
+#include "server/ctl/command.def"
+#undef COMMAND
+#undef COMMAND_HERE
 };
 
 const struct control_path *control_path_of(struct text path)

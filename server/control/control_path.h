@@ -1,13 +1,12 @@
 /* server/control/control_path.h - the one table of what the control door serves besides the HTTP API, and whom.
  *
- * A further path is a row of control_path.def and a function that answers it, on the control shard's thread. */
+ * A further path is a row of control_path.def and a function that answers it, on the control shard's thread. Operators'
+ * commands have rows in server/ctl/command.def instead, and are for who has opened the unix socket. */
 #pragma once
 
 #include "core/text.h"
 #include "net/http_request.h"
-
-struct connection;
-struct shard;
+#include "server/control/control_answer.h"
 
 /* Who may ask. */
 enum control_access {
@@ -15,9 +14,6 @@ enum control_access {
     CONTROL_LOCAL,   /* a peer on this machine, or anybody with --control-token */
     CONTROL_SOCKET,  /* who has opened the unix socket: its mode says who can */
 };
-
-/* Answers a request that has no body, now or later (server/http/answer.h). */
-typedef void control_answer(struct shard *shard, struct connection *connection, const struct http_request *request);
 
 struct control_path {
     enum http_method method; /* GET: HEAD too */

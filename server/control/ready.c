@@ -15,13 +15,8 @@
 
 #define SHORT_MS         10000
 #define NO_STORE         "Cache-Control: no-store\r\n"
-#define REASONS_MAX      4
 #define REASON_BYTES_MAX 200
-#define BODY_BYTES_MAX   (REASONS_MAX * (2 * 6 * REASON_BYTES_MAX + 40) + 40)
-
-struct reason {
-    const char *name, *text;
-};
+#define BODY_BYTES_MAX   (READY_REASONS_MAX * (2 * 6 * REASON_BYTES_MAX + 40) + 40)
 
 void ready_answer_live(struct shard *shard, struct connection *connection, const struct http_request *request)
 {
@@ -43,17 +38,18 @@ static bool is_short_of_memory(struct shard *shard)
     return shard->now_ms < shard->control.short_until_ms;
 }
 
-static uint32_t find_reasons(struct shard *shard, struct reason reasons_r[REASONS_MAX])
+uint32_t ready_find_reasons(struct shard *shard, struct ready_reason reasons_r[READY_REASONS_MAX])
 {
+    assert(owner_is_me(&shard->owner));
     const struct door *door = &shard->doors->public;
     const char *trouble = shard->store != NULL ? store_trouble(shard->store) : NULL;
     uint32_t count = 0;
-    if (shard_is_draining(shard)) reasons_r[count++] = (struct reason){"draining", "the server is stopping"};
-    if (trouble != NULL) reasons_r[count++] = (struct reason){"store", trouble};
+    if (shard_is_draining(shard)) reasons_r[count++] = (struct ready_reason){"draining", "the server is stopping"};
+    if (trouble != NULL) reasons_r[count++] = (struct ready_reason){"store", trouble};
     if (ck_pr_load_64(&door->connections_open) >= door->connections_max)
-        reasons_r[count++] = (struct reason){"connections_full", "--connections-max clients are there"};
+        reasons_r[count++] = (struct ready_reason){"connections_full", "--connections-max clients are there"};
     if (is_short_of_memory(shard))
-        reasons_r[count++] = (struct reason){"memory", "connections were closed for want of memory"};
+        reasons_r[count++] = (struct ready_reason){"memory", "connections were closed for want of memory"};
     return count;
 }
 
@@ -72,8 +68,8 @@ void ready_answer(struct shard *shard, struct connection *connection, const stru
     assert(owner_is_me(&shard->owner));
     (void)request;
     char body[BODY_BYTES_MAX];
-    struct reason reasons[REASONS_MAX];
-    uint32_t count = find_reasons(shard, reasons);
+    struct ready_reason reasons[READY_REASONS_MAX];
+    uint32_t count = ready_find_reasons(shard, reasons);
     char *to =
         text_put(body, text_of(count == 0 ? "{\"ready\":true,\"reasons\":[" : "{\"ready\":false,\"reasons\":["));
     for (uint32_t i = 0; i < count; i++) {

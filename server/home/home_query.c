@@ -13,6 +13,7 @@
 #include "server/home/home_answer.h"
 #include "server/home/home_deliver.h"
 #include "server/home/home_publish.h"
+#include "server/home/home_report.h"
 #include "server/shard/shard.h"
 
 #include <assert.h>
@@ -81,6 +82,11 @@ static enum rc answer(struct shard *shard, struct query *query)
         return RC_OK;
     case QUERY_HISTORY:
         return history_page(shard, query);
+    case QUERY_REPORT:
+        return home_report(shard, query);
+    case QUERY_CONNECTION:
+    case QUERY_CLOSE:
+        break; /* not asked of a home */
     }
     __builtin_unreachable();
 }

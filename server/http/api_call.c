@@ -91,11 +91,12 @@ enum rc api_append(struct span **span, const char *text)
 }
 
 /* Why a home could not do what it was asked. */
-static struct api_refusal refusal_of(enum rc rc)
+static struct api_refusal refusal_of(enum rc rc, const char *not_found)
 {
     switch (rc) {
     case RC_ENOENT:
-        return (struct api_refusal){404, "The channel keeps no history (--history)", NULL};
+        return (struct api_refusal){404, not_found != NULL ? not_found : "The channel keeps no history (--history)",
+                                    NULL};
     case RC_ESTORE:
         return (struct api_refusal){
             503,
@@ -116,13 +117,14 @@ static void finish(struct shard *shard, struct connection *connection)
 {
     struct api_call *call = call_of(connection);
     struct span *body = NULL;
+    const char *not_found = call->not_found;
     connection->errand = NULL;
     enum rc rc = call->rc == RC_OK ? call->compose(call, &body) : call->rc;
     api_call_free(&shard->counters, call);
     if (rc == RC_OK) {
         api_answer(shard, connection, 200, API_JSON, (struct text){(const char *)body->bytes, body->count});
     } else {
-        struct api_refusal refusal = refusal_of(rc);
+        struct api_refusal refusal = refusal_of(rc, not_found);
         api_refuse(shard, connection, &refusal);
     }
     span_free(&body);
@@ -131,6 +133,14 @@ static void finish(struct shard *shard, struct connection *connection)
 static void part_done(struct shard *shard, struct connection *connection)
 {
     if (--call_of(connection)->pending == 0) finish(shard, connection);
+}
+
+/* Which shard is asked? */
+static uint32_t whom(const struct shard *shard, const struct query *query, uint32_t part)
+{
+    if (query->kind == QUERY_CHANNELS) return part;
+    bool is_of_connection = query->kind == QUERY_CONNECTION || query->kind == QUERY_CLOSE;
+    return is_of_connection ? query->connection.shard : hub_home(&shard->hub, &query->name);
 }
 
 void api_ask(const struct api_request *request, struct api_call *call)
@@ -147,8 +157,7 @@ void api_ask(const struct api_request *request, struct api_call *call)
         query->slot = shard_slot(shard, connection);
         query->serial = call->serial;
         query->part = i;
-        uint32_t home = query->kind == QUERY_CHANNELS ? i : hub_home(&shard->hub, &query->name);
-        post_send(shard, home, LETTER_ASK, query);
+        post_send(shard, whom(shard, query, i), LETTER_ASK, query);
     }
     part_done(shard, connection);
 }

@@ -12,6 +12,7 @@
 #include "server/component/pusher.h"
 #include "server/connection/connection_state.h"
 #include "server/connection/receive.h"
+#include "server/control/report.h"
 #include "server/home/home.h"
 #include "server/home/home_publish.h"
 #include "server/home/home_query.h"
@@ -42,6 +43,15 @@ static void take_answer(struct shard *shard, struct query *query)
     }
 }
 
+static void take_question(struct shard *shard, struct query *query)
+{
+    if (query->kind == QUERY_CONNECTION || query->kind == QUERY_CLOSE) {
+        report_take(shard, query);
+    } else {
+        home_query_take(shard, query);
+    }
+}
+
 enum rc letters_take_one(struct shard *shard, uint32_t from, const struct letter *letter)
 {
     assert(owner_is_me(&shard->owner));
@@ -60,7 +70,7 @@ enum rc letters_take_one(struct shard *shard, uint32_t from, const struct letter
     case LETTER_PUBLISH:
         return home_publish(shard, letter->message, NULL);
     case LETTER_ASK:
-        home_query_take(shard, letter->query);
+        take_question(shard, letter->query);
         return post_deliveries_wait(shard) ? RC_PENDING : RC_OK;
     case LETTER_SUBSCRIBED:
         subscribe_answered(shard, letter->join);

@@ -124,7 +124,11 @@ static void give(struct server *server, uint32_t index)
         .ticket_keys = certificates_ticket_keys(server->certificates),
         .http.has_guests = server->has_guests,
         .crowd.behind = &server->crowds_behind,
+        .control.began_ms = monotonic_ms(),
     };
+    if (index < server->homes_count) return;
+    server->shards[index].control.orders = &server->orders;
+    server->orders.shard = &server->shards[index];
 }
 
 static enum rc make_shards(struct server *server, char *reason_r, size_t reason_size)
@@ -196,6 +200,7 @@ void server_fini(struct server *server)
         shard_thread_fini(&server->shards[i]);
     }
     free(server->shards);
+    orders_fini(&server->orders);
     drop_claims(&server->doors.public);
     drop_claims(&server->doors.control);
     if (server->options != NULL) clear_addresses(&server->options->control);

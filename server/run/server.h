@@ -5,6 +5,7 @@
 
 #include "server/config/options.h"
 #include "server/connection/door.h"
+#include "server/control/orders.h"
 #include "server/shard/exchange.h"
 #include "server/shard/shard.h"
 #include "server/shard/stage.h"
@@ -29,6 +30,7 @@ struct server {
     int ring_error;                     /* atomic: errno that a shard's ring gave up with, 0: none has */
     bool has_guests;                    /* server/http/guest.h: they may sign in */
     struct doors doors;
+    struct orders orders; /* of operators, to the main thread */
 };
 
 /* What the shards' buffers and the mailboxes between them take, however little the server does; options->shards is

@@ -14,6 +14,7 @@
 #include "server/connection/receive.h"
 #include "server/connection/secure_files.h"
 #include "server/connection/throttle.h"
+#include "server/control/orders.h"
 #include "server/home/channel_log_store.h"
 #include "server/home/home.h"
 #include "server/run/drain.h"
@@ -322,6 +323,7 @@ bool turn_run(struct shard *shard)
     crowd_look(shard);                /* may those who publish be read? */
     post_retry(shard);                /* letters of ours that found a mailbox full */
     letters_take(shard);              /* of other shards: into order, or to our subscribers */
+    orders_look(shard);               /* what operators had the main thread do */
     channel_log_take_answers(shard);  /* what the store has committed -> to its readers */
     turn_run_timers(shard);
     home_settle(shard);         /* members who joined this turn -> one snapshot for all of them */

@@ -34,6 +34,7 @@ struct door;
 struct doors;
 struct exchange;
 struct flush_chunk;
+struct orders;
 struct peer;
 struct receipts;
 struct ring;
@@ -159,6 +160,8 @@ struct shard {
     struct {                        /* control/ */
         uint64_t closed_for_memory; /* on all shards, when that was looked at last; */
         uint64_t short_until_ms;    /* memory counts as short until then */
+        uint64_t began_ms;          /* monotonic: when the server was made */
+        struct orders *orders;      /* to the main thread; NULL: this is not the shard behind that door */
     } control;
 
     struct {                               /* shard/ */

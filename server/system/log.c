@@ -265,6 +265,11 @@ void log_set_level(enum log_level level)
     atomic_store(&log_level_now, (int)level);
 }
 
+enum log_level log_get_level(void)
+{
+    return (enum log_level)atomic_load(&log_level_now);
+}
+
 enum rc log_start(enum log_level level)
 {
     assert(!atomic_load(&is_running));

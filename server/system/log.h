@@ -43,10 +43,12 @@ enum rc log_choose(enum log_format format, const char *journal_path);
 
 /* From now on; any thread, also while the log runs. */
 void log_set_level(enum log_level level);
+enum log_level log_get_level(void);
 
 /* Sets the level and makes the log thread. RC_EKERNEL, with errno: it cannot be made, lines go on being written
  * directly. Until then the level is info. */
 enum rc log_start(enum log_level level);
+
 /* Writes out what is left and ends the log thread, but waits for a stuck stderr no longer than about a second; what
  * could not be written counts as lost. Call it when the registered threads have ended: a line that another thread
  * logs meanwhile may stay unwritten. Does nothing when the log does not run. */

@@ -1,0 +1,12 @@
+/* server/ctl/ctl_show.h - an answer in JSON as people read it: a line for each value, what belongs together indented,
+ * lists of objects as tables. */
+#pragma once
+
+#include "core/rc.h"
+#include "core/text.h"
+
+#include <stdio.h>
+
+/* RC_EINVAL: it is no JSON object; RC_ENOMEM. Nothing is written then. Control characters, which clients may have put
+ * into names, are shown as \xNN: no terminal obeys them. */
+enum rc ctl_show(FILE *out, struct text json);

@@ -1,0 +1,290 @@
+/* tests/e2e/ctl.test.mjs - ringcast ctl: each command against a server that runs, and what is wrong said in a line. */
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { APP, appArgs, OTHER_APP, Peer } from './channels.mjs';
+import { run } from './run.mjs';
+import { freePort, startServer } from './server.mjs';
+import { connect, until, within } from './support.mjs';
+import { pairArgs, pairOf } from './tls.mjs';
+
+const folder = mkdtempSync(join(tmpdir(), 'ringcast-ctl-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const path = join(folder, 'control.sock');
+
+async function ctl(...args) {
+  return run(['ctl', '-s', path, ...args]);
+}
+
+/* What a command answers. */
+async function json(...args) {
+  const { code, stdout, stderr } = await ctl('--json', ...args);
+  assert.deepEqual([code, stderr], [0, ''], stderr);
+  return JSON.parse(stdout);
+}
+
+async function refused(args, code, sentence) {
+  const answer = await ctl(...args);
+  assert.deepEqual([answer.code, answer.stdout], [code, ''], `${args}: ${answer.stderr}`);
+  assert.match(answer.stderr, /^ringcast ctl: [^\n]+\n$/);
+  assert.match(answer.stderr, sentence);
+}
+
+/* A server with the socket, which the body may stop. */
+async function withServer(args, body) {
+  const server = await startServer(['--control', `unix:${path}`, ...args]);
+  try {
+    await body(server);
+    assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  } finally {
+    await server.kill();
+  }
+}
+
+test('status says what the server is and how it is', async () => {
+  await withServer(['--shards', '2', ...appArgs()], async (server) => {
+    const client = await connect(server);
+    client.send('x');
+    const status = await until(async () => {
+      const answer = await json('status');
+      return answer.messages.received === 1 && answer;
+    }, 'a message in the status');
+    assert.deepEqual([status.pid, status.state, status.ready, status.reasons, status.shards, status.apps, status.store],
+      [server.pid, 'running', true, [], 2, 1, 'none']);
+    assert.equal(status.connections.clients, 1);
+    const { code, stdout } = await ctl('status');
+    assert.equal(code, 0);
+    assert.match(stdout, /^version +\d+\.\d+\.\d+\n/);
+    assert.match(stdout, /\nready +yes\n/);
+    assert.match(stdout, /\nconnections\n {2}clients +1\n/);
+  });
+});
+
+test('config get shows values and where they are from, and no secret', async () => {
+  const token = join(folder, 'token');
+  writeFileSync(token, 'top-s3cret\n');
+  const app = appArgs('webhook=http://u:p4ss@127.0.0.1:1/?k=v');
+  const args = ['--ping-ms', '7s', '--control-token', `@${token}`, ...app];
+  await withServer(args, async () => {
+    assert.deepEqual((await json('config', 'get', 'ping-ms')).values,
+      [{ section: 'limits', name: 'ping_ms', value: '7s', source: '--ping-ms' }]);
+    assert.deepEqual((await json('config', 'get', 'limits.pong_ms_max')).values,
+      [{ section: 'limits', name: 'pong_ms_max', value: '10s', source: 'default' }]);
+    assert.deepEqual((await json('config', 'get', 'control')).values[0].value, `unix:${path}`);
+    const { values } = await json('config', 'get');
+    assert.equal(values.find(({ name }) => name === 'secret').value, '***');
+    assert.equal(values.find(({ name }) => name === 'control_token').value, '***');
+    const { stdout } = await ctl('config', 'get');
+    for (const secret of [APP.secret, 'top-s3cret', 'p4ss', 'k=v']) assert.ok(!stdout.includes(secret), secret);
+    assert.ok((await json('config', 'get', `app ${APP.id}`)).values.length > 10);
+    await refused(['config', 'get', 'ping-msec'], 1, /There is no option "ping_msec"; did you mean ping_ms\?/);
+    await refused(['config', 'get', 'x'.repeat(300)], 1, /is no text of 1 to 256 bytes/);
+  });
+});
+
+test('log-level changes what is logged from now on', async () => {
+  await withServer([], async (server) => {
+    assert.deepEqual(await json('log-level', 'debug'), { log_level: 'debug', was: 'info' });
+    const client = await connect(server);
+    await until(() => / debug shard \d+: connection /.test(server.stderr()), 'a line of debug');
+    client.terminate();
+    assert.deepEqual(await json('log-level', 'error'), { log_level: 'error', was: 'debug' });
+    assert.match(server.stderr(), /the level of the log is error now, it was debug/);
+    await refused(['log-level', 'loud'], 1, /"loud" is no level; give error, warn, info or debug/);
+    assert.equal((await json('status')).log_level, 'error');
+    await json('log-level', 'info');
+  });
+});
+
+test('certificates are told with their days', async () => {
+  await withServer([], async () => assert.deepEqual(await json('certificates'), { certificates: [] }));
+  const pair = pairOf('ctl');
+  await withServer(['--tls-listen', `127.0.0.1:${await freePort()}`, ...pairArgs(pair)], async () => {
+    const [certificate, ...others] = (await json('certificates')).certificates;
+    assert.equal(others.length, 0);
+    assert.ok(pairArgs(pair).includes(certificate.file));
+    assert.match(certificate.subject, /CN=/);
+    assert.match(certificate.until, /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    assert.ok([89, 90].includes(certificate.days_left) && !certificate.has_expired);
+  });
+});
+
+test('channel shows who is in it, by shard and form, and what is kept', async () => {
+  const args = ['--shards', '3', '--history', 'kept-* size=5', ...appArgs(), ...appArgs('', OTHER_APP)];
+  await withServer(args, async (server) => {
+    const peers = await Promise.all(Array.from({ length: 6 }, () => Peer.open(server)));
+    for (const peer of peers) await peer.subscribe('kept-tea');
+    const room = await connect(server, '/room/kept-tea');
+    for (let i = 0; i < 7; i++) room.send(`${i}`);
+    const channel = await until(async () => {
+      const answer = await json('channel', 'kept-tea');
+      return answer.history.last_offset === 7 && answer;
+    }, 'seven messages');
+    const count = (form) => channel.shards.reduce((sum, shard) => sum + shard[form], 0);
+    assert.deepEqual([channel.subscribers, count('channels'), count('rooms')], [7, 6, 1]);
+    assert.deepEqual([channel.history.rule, channel.history.durable, channel.history.state, channel.history.messages,
+      channel.history.first_offset], ['kept-*', false, 'ready', 5, 3]);
+    const member = await Peer.open(server);
+    await member.subscribe('presence-x', { member: { user_id: 'anna' } });
+    const presence = await json('channel', 'presence-x');
+    assert.deepEqual([presence.members, presence.subscribers, presence.history], [1, 1, null]);
+    await refused(['channel', 'kept-tea', '-a', OTHER_APP.id], 1, /Nobody uses this channel now/);
+    await refused(['channel', 'kept-tea', '-a', 'nix'], 1, /There is no app "nix"/);
+    await refused(['channel', 'nobody-there'], 1, /Nobody uses this channel now/);
+    await refused(['channel', 'x'.repeat(201)], 1, /has 1 to 200 characters/);
+  });
+});
+
+test('connection shows one by its socket id, and close ends it', async () => {
+  await withServer(['--shards', '3', ...appArgs()], async (server) => {
+    const peer = await Peer.open(server), other = await Peer.open(server);
+    await peer.subscribe('tea');
+    await peer.signIn({ id: 'anna' });
+    const shown = await json('connection', peer.socketId);
+    assert.deepEqual([shown.state, shown.protocol, shown.app, shown.user, shown.tls, shown.is_blocked, shown.is_read],
+      ['OPEN', 'pusher', APP.id, 'anna', false, false, true]);
+    assert.ok(shown.channels.includes('tea'));
+    const place = peer.socketId.split('.')[1];
+    assert.equal((await json('connection', `0.${place}`)).user, 'anna');
+    await refused(['connection', `1.${place}`], 1, /No connection has this socket id/);
+    assert.deepEqual(await json('close', 'connection', peer.socketId), {});
+    assert.equal((await peer.expectEnd()).code, 4009);
+    await refused(['connection', peer.socketId], 1, /it has ended, or never was/);
+    await refused(['close', 'connection', peer.socketId], 1, /it has ended, or never was/);
+    for (const id of ['x', '1', '1.', '.1', '1.1.1', '-1.1'])
+      await refused(['connection', '--', id], 1, /is no socket id/);
+    await refused(['connection', '5.4503599627370495'], 1, /No connection has this socket id/);
+    assert.equal((await json('connection', other.socketId)).state, 'OPEN', 'the other one stays');
+  });
+});
+
+test('close user ends all that are signed in as one', async () => {
+  await withServer(['--shards', '2', ...appArgs()], async (server) => {
+    const peers = await Promise.all(Array.from({ length: 3 }, () => Peer.open(server)));
+    for (const [i, peer] of peers.entries()) await peer.signIn({ id: i < 2 ? 'ann/a' : 'ben' });
+    assert.deepEqual(await json('close', 'user', 'ann/a'), {});
+    for (const peer of peers.slice(0, 2)) assert.equal((await peer.expectEnd()).code, 4009);
+    assert.equal((await json('connection', peers[2].socketId)).user, 'ben');
+    assert.deepEqual(await json('close', 'user', 'nobody'), {});
+  });
+});
+
+test('drain stops as SIGTERM does, stop at once, both with 0', async () => {
+  for (const [command, state] of [['drain', 'draining'], ['stop', 'stopping']]) {
+    const server = await startServer(['--control', `unix:${path}`]);
+    const client = await connect(server);
+    assert.deepEqual(await json(command), { state });
+    assert.equal((await client.ended).code, command === 'drain' ? 1001 : 1006);
+    assert.deepEqual(await server.ended, { code: 0, signal: null });
+    assert.match(server.stderr(), command === 'drain' ? /an operator has the server drain/ : /stop at once/);
+  }
+});
+
+test('commands are for the unix socket alone', async () => {
+  const port = await freePort();
+  await withServer(['--control', `127.0.0.1:${port}`, '--control-token', 'token'], async (server) => {
+    for (const target of ['/ctl/status', '/ctl/config/get', '/ctl/drain', '/ctl/stop']) {
+      for (const method of ['GET', 'POST']) {
+        const headers = { Authorization: 'Bearer token' };
+        const answer = await fetch(`http://127.0.0.1:${port}${target}`, { method, headers });
+        assert.equal(answer.status, 403);
+        assert.match(await answer.text(), /^Commands are taken on the unix socket alone/);
+      }
+      assert.equal((await fetch(`${server.url}${target}`)).status, 404);
+    }
+  });
+});
+
+test('a wrong command line is told with 2, and nothing is asked', async () => {
+  for (const [args, sentence] of [
+    [[], /no command is given/], [['statis'], /did you mean status\?/],
+    [['xyzzy'], /no command is called xyzzy; see --help/],
+    [['status', 'x'], /status takes no argument/], [['log-level'], /needs an argument: ringcast ctl log-level LEVEL/],
+    [['channel', 'two', 'words'], /takes one argument; one with blanks needs quotes/],
+    [['--foo', 'status'], /unknown option --foo/], [['status', '-t'], /-t needs a value/],
+    [['-t', '0', 'status'], /-t takes 1 to 3600 seconds/],
+    [['-t', '1e9', 'status'], /-t takes 1 to 3600 seconds/], [['completion', 'fish'], /a script for bash alone/],
+    [['-s', `/${'x'.repeat(200)}`, 'status'], /at most 107 bytes/], [Array(20).fill('x'), /too many words/],
+  ]) await refused(args, 2, sentence);
+});
+
+test('a server that cannot be reached is told with 3, one that does not answer with 4', async () => {
+  await refused(['-s', join(folder, 'nowhere'), 'status'], 3, /No such file or directory; does the server run/);
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  await refused(['-s', file, 'status'], 3, /Connection refused/);
+  const silent = net.createServer((socket) => socket.on('error', () => {}));
+  const garbage = (socket) => socket.end('\0\x01garbage\r\n\r\n'), hangUp = (socket) => socket.end();
+  let behave = () => {};
+  const strange = join(folder, 'strange.sock');
+  silent.on('connection', (socket) => socket.once('data', () => behave(socket)));
+  await once(silent.listen(strange), 'listening');
+  try {
+    await refused(['-s', strange, '-t', '1', 'status'], 4, /no answer within 1 seconds/);
+    for (behave of [garbage, hangUp]) {
+      await refused(['-s', strange, 'status'], 3, /is no ringcast, or it ended/);
+    }
+    behave = (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello');
+    await refused(['-s', strange, 'status'], 3, /speaks no JSON/);
+  } finally {
+    silent.close();
+  }
+});
+
+test('who may not open the socket is told so', { skip: process.getuid() !== 0 && 'needs root' }, async () => {
+  await withServer([], async () => {
+    chmodSync(folder, 0o755);
+    const result = spawnSync('setpriv', ['--reuid', '65534', '--regid', '65534', '--clear-groups', process.env.RINGCAST,
+      'ctl', '-s', path, 'status'], { encoding: 'utf8' });
+    if (result.error || !/^ringcast ctl: /.test(result.stderr)) return;      /* the program itself cannot be run so */
+    assert.equal(result.status, 3, result.stderr);
+    assert.match(result.stderr, /Permission denied; be its owner, or in its group/);
+  });
+});
+
+test('the socket is found by the configuration, whatever else that says', async () => {
+  const config = join(folder, 'ringcast.conf');
+  writeFileSync(config, `[server]\ncontrol = 127.0.0.1:1\ncontrol = unix:${path}\n`);
+  await withServer([], async (server) => {
+    for (const [args, env] of [[['--config', config], {}], [[], { RINGCAST_CONFIG: config }],
+      [[], { RINGCAST_CONTROL: `127.0.0.1:1,unix:${path}`, RINGCAST_APP: '@/nowhere', RINGCAST_PING_MS: 'x' }]]) {
+      const { code, stdout, stderr } = await run(['ctl', '--json', 'status', ...args], { env });
+      assert.equal(code, 0, stderr);
+      assert.equal(JSON.parse(stdout).pid, server.pid);
+    }
+  });
+  writeFileSync(config, '[server]\nping = 1\n');
+  const wrong = await run(['ctl', 'status', '--config', config]);
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /which names the socket, cannot be read: .*ringcast\.conf:2: .*; or give -s PATH\n$/);
+});
+
+test('bash completes commands and their arguments', async () => {
+  const { stdout } = await run(['ctl', 'completion', 'bash']);
+  const script = join(folder, 'completion');
+  writeFileSync(script, stdout);
+  const complete = (...words) => execFileSync('bash', ['-c',
+    `source ${script}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _ringcast; echo "\${COMPREPLY[*]}"`,
+    'bash', 'ringcast', ...words], { encoding: 'utf8' }).trim();
+  assert.equal(complete('ct'), 'ctl');
+  assert.equal(complete('ctl', 'sta'), 'status');
+  assert.equal(complete('ctl', 'clos'), 'close', 'once, though two begin so');
+  assert.equal(complete('ctl', 'close', ''), 'connection user');
+  assert.equal(complete('ctl', '-s', '/x', 'log-level', ''), 'error warn info debug');
+  assert.equal(complete('ctl', 'config', 'get', 'ping'), 'ping_ms');
+  assert.equal(complete('ctl', 'status', ''), '');
+});
+
+test('help has every command', async () => {
+  const { code, stdout } = await run(['ctl', '--help']);
+  assert.equal(code, 0);
+  for (const words of ['status', 'config get [NAME]', 'log-level LEVEL', 'close user ID', 'completion SHELL'])
+    assert.ok(stdout.includes(`  ${words}`), words);
+  assert.ok(stdout.split('\n').every((line) => line.length <= 110), stdout);
+});
