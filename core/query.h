@@ -26,13 +26,16 @@ enum query_kind {
     QUERY_HISTORY,    /* which messages were kept? */
     QUERY_REPORT,     /* all that is known of it, for an operator */
     QUERY_CONNECTION, /* the same of a connection; asked of its shard, which need be no home */
+    QUERY_TOP,        /* the busiest channels and connections; asked of every home */
+    QUERY_FOLLOW,     /* tell what becomes of its messages (server/shard/follow.h); and each time it is told */
     QUERY_CLOSE,      /* close it */
 };
 
 enum query_asker {
-    QUERY_OF_BACKEND, /* api_answered() takes the answer */
-    QUERY_OF_CLIENT,  /* pusher_answered() does */
-    QUERY_OF_ROOM,    /* lobby_answered() does */
+    QUERY_OF_BACKEND,  /* api_answered() takes the answer */
+    QUERY_OF_CLIENT,   /* pusher_answered() does */
+    QUERY_OF_ROOM,     /* lobby_answered() does */
+    QUERY_OF_OPERATOR, /* trail_take() does */
 };
 
 /* What a call wants to know of a channel; bits. */
@@ -68,11 +71,11 @@ struct query_facts {
 struct query {
     enum query_kind kind;
     enum query_asker asker;
-    uint32_t shard;  /* who asks: this shard, */
-    uint32_t slot;   /* this connection, */
-    uint32_t serial; /* in this call; a client: in this life of its slot, */
-    uint32_t part;   /* as this part of it */
-    unsigned info;
+    uint32_t shard;                      /* who asks: this shard, */
+    uint32_t slot;                       /* this connection, */
+    uint32_t serial;                     /* in this call; a client: in this life of its slot, */
+    uint32_t part;                       /* as this part of it */
+    unsigned info;                       /* QUERY_FOLLOW: the number of the trail */
     struct name name;                    /* text stands behind the struct; QUERY_CHANNELS: what names begin with */
     struct message *message;             /* QUERY_PUBLISH; one reference */
     char key[RECEIPT_KEY_BYTES_MAX + 1]; /* QUERY_PUBLISH: query_set_key(); "": none */

@@ -10,6 +10,7 @@
 #include "core/form.h"
 #include "core/rc.h"
 #include "core/timer_wheel.h"
+#include "core/traffic.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -47,6 +48,8 @@ struct roster {
     const struct history_rule *rule; /* of its history; NULL: it keeps none */
     struct channel_log *log;         /* its history (server/home/channel_log.h); NULL: not in use */
     uint64_t log_due_ms;             /* when that has something to do, as it says; UINT64_MAX: never */
+
+    struct traffic traffic; /* what is published in it */
 
     uint64_t invited_ms; /* a guest's channel: since when it was invited */
     uint32_t invited;    /* so often */

@@ -13,6 +13,7 @@
 #include "server/connection/flush_chunk.h"
 #include "server/connection/flush_queue.h"
 #include "server/shard/crowd.h"
+#include "server/shard/follow.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
@@ -206,6 +207,19 @@ static void give_excluded(struct shard *shard, const struct run *run)
     }
 }
 
+/* For an operator who follows the channel. */
+static void follow_sent(struct shard *shard, const struct audience *audience, const struct run *run, uint64_t given)
+{
+    uint32_t slow = 0;
+    for (uint32_t i = 0; i < audience->count; i++)
+        if (shard->outboxes[audience->slots[i]].marks & OUTBOX_BLOCKED) slow++;
+    follow_tell(shard,
+                "\"step\":\"sent\",\"messages\":%u,\"to\":%llu,\"of\":%u,\"as\":\"%s\",\"who_read_slowly\":%u%s",
+                run->frames, (unsigned long long)given, audience->count,
+                run->form == FORM_RAW ? "messages of a room" : "events", slow,
+                given < audience->count ? ",\"because\":\"who published it gets no echo\"" : "");
+}
+
 static void fan_out(struct shard *shard, struct channel *channel, const struct run *run)
 {
     assert(run->frames > 0 && run->count > 0);
@@ -232,6 +246,7 @@ static void fan_out(struct shard *shard, struct channel *channel, const struct r
         given += give(shard, slot, batch, is_crowd);
     }
     count_given(shard, batch, given);
+    if (follow_is_on(shard, &channel->name)) follow_sent(shard, audience, run, given);
     if (excluded > 0) give_excluded(shard, run);
     batch_drop(&shard->counters, batch);
 }

@@ -3,6 +3,7 @@
 
 #include "core/json_text.h"
 #include "net/query_string.h"
+#include "server/config/app.h"
 #include "server/http/answer.h"
 #include "server/shard/shard.h"
 
@@ -69,4 +70,15 @@ bool command_argument(struct shard *shard, struct connection *connection, const 
     command_refuse(shard, connection, 400,
                    is_good ? "The parameter %s is missing." : "The parameter %s is no text of 1 to 256 bytes.", name);
     return false;
+}
+
+struct app *command_app(struct shard *shard, struct connection *connection, const struct http_request *request)
+{
+    assert(owner_is_me(&shard->owner));
+    char id[COMMAND_ARGUMENT_BYTES_MAX + 1];
+    const struct app_list *apps = &shard->options->app;
+    if (!command_argument(shard, connection, request, "app", true, id)) return NULL;
+    struct app *app = id[0] == '\0' ? &apps->items[APP_OF_ROOMS] : app_of_id(apps, text_of(id));
+    if (app == NULL) command_refuse(shard, connection, 404, "There is no app \"%s\": config get shows them.", id);
+    return app;
 }

@@ -9,6 +9,7 @@
 
 #define COMMAND_ARGUMENT_BYTES_MAX 256
 
+struct app;
 struct connection;
 struct shard;
 
@@ -21,3 +22,5 @@ void command_refuse(struct shard *shard, struct connection *connection, unsigned
  * characters or is badly encoded, and the answer says so. If it `may_be_missing`, it is "" then. */
 bool command_argument(struct shard *shard, struct connection *connection, const struct http_request *request,
                       const char *name, bool may_be_missing, char text_r[COMMAND_ARGUMENT_BYTES_MAX + 1]);
+/* The app that the parameter "app" names; the first one when it is missing. NULL: there is none, the answer says so. */
+struct app *command_app(struct shard *shard, struct connection *connection, const struct http_request *request);

@@ -5,6 +5,7 @@
 #include "server/connection/connection.h"
 #include "server/control/command.h"
 #include "server/control/commands.h"
+#include "server/control/top.h"
 #include "server/http/api_answer.h"
 #include "server/http/api_call.h"
 #include "server/http/api_read.h"
@@ -14,17 +15,6 @@
 
 #include <assert.h>
 #include <string.h>
-
-/* The app that is named; the first one when none is. NULL: there is no such app, and the answer says so. */
-static struct app *find_app(struct shard *shard, struct connection *connection, const struct http_request *request)
-{
-    char id[COMMAND_ARGUMENT_BYTES_MAX + 1];
-    const struct app_list *apps = &shard->options->app;
-    if (!command_argument(shard, connection, request, "app", true, id)) return NULL;
-    struct app *app = id[0] == '\0' ? &apps->items[APP_OF_ROOMS] : app_of_id(apps, text_of(id));
-    if (app == NULL) command_refuse(shard, connection, 404, "There is no app \"%s\": config get shows them.", id);
-    return app;
-}
 
 /* {what the part has} */
 static enum rc compose(const struct api_call *call, struct span **body)
@@ -55,7 +45,7 @@ void command_channel(struct shard *shard, struct connection *connection, const s
     assert(owner_is_me(&shard->owner));
     char text[COMMAND_ARGUMENT_BYTES_MAX + 1];
     if (!command_argument(shard, connection, request, "name", false, text)) return;
-    const struct app *app = find_app(shard, connection, request);
+    const struct app *app = command_app(shard, connection, request);
     if (app == NULL) return;
     if (strlen(text) > NAME_BYTES_MAX) {
         command_refuse(shard, connection, 400, "A channel's name has 1 to %d characters.", NAME_BYTES_MAX);
@@ -99,12 +89,32 @@ void command_close_connection(struct shard *shard, struct connection *connection
     ask_of_connection(shard, connection, request, QUERY_CLOSE);
 }
 
+void command_top(struct shard *shard, struct connection *connection, const struct http_request *request)
+{
+    assert(owner_is_me(&shard->owner));
+    (void)request;
+    struct name name = name_of(APP_OF_ROOMS, text_of(""));
+    struct api_call *call = api_call_new(shard, shard->hub.homes);
+    for (uint32_t i = 0; call != NULL && i < call->parts_count; i++) {
+        call->parts[i] = query_new(QUERY_TOP, &name);
+        if (call->parts[i] != NULL) continue;
+        api_call_free(&shard->counters, call);
+        call = NULL;
+    }
+    if (call == NULL) {
+        command_refuse(shard, connection, 503, "The server is out of memory: try again later.");
+        return;
+    }
+    call->compose = top_compose;
+    api_ask(&(struct api_request){.shard = shard, .connection = connection}, call);
+}
+
 void command_close_user(struct shard *shard, struct connection *connection, const struct http_request *request)
 {
     assert(owner_is_me(&shard->owner));
     char id[COMMAND_ARGUMENT_BYTES_MAX + 1];
     if (!command_argument(shard, connection, request, "id", false, id)) return;
-    struct app *app = find_app(shard, connection, request);
+    struct app *app = command_app(shard, connection, request);
     if (app == NULL) return;
     api_terminate(
         &(struct api_request){.shard = shard, .connection = connection, .app = app, .subject = text_of(id)});

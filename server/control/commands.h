@@ -6,8 +6,10 @@
 
 #include "server/control/control_answer.h"
 
-#define COMMAND(id, ...) control_answer command_##id;
+#define COMMAND(id, ...)          control_answer command_##id;
+#define COMMAND_FOLLOWED(id, ...) control_answer command_##id;
 #define COMMAND_HERE(...)
 #include "server/ctl/command.def"
 #undef COMMAND
+#undef COMMAND_FOLLOWED
 #undef COMMAND_HERE

@@ -15,9 +15,12 @@ static const struct control_path paths[] = {
 #undef CONTROL_PATH
 #define COMMAND(id_, method_, words_, path_, ...) \
     {.method = HTTP_METHOD_##method_, .path = (path_), .access = CONTROL_SOCKET, .answer = command_##id_},
+#define COMMAND_FOLLOWED(id_, words_, path_, ...) \
+    {.method = HTTP_METHOD_GET, .path = (path_), .access = CONTROL_SOCKET, .answer = command_##id_},
 #define COMMAND_HERE(...)
 #include "server/ctl/command.def"
 #undef COMMAND
+#undef COMMAND_FOLLOWED
 #undef COMMAND_HERE
 };
 

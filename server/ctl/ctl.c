@@ -7,6 +7,7 @@
 #include "server/ctl/ctl_command.h"
 #include "server/ctl/ctl_completion.h"
 #include "server/ctl/ctl_exit.h"
+#include "server/ctl/ctl_follow.h"
 #include "server/ctl/ctl_show.h"
 
 #include <stdarg.h>
@@ -240,6 +241,7 @@ static int ask(const struct asked *asked, const struct ctl_command *command, con
     call.values[0] = argument;
     if (asked->app != NULL) call.names[1] = "app";
     call.values[1] = asked->app;
+    if (command->is_followed) return complain(ctl_follow(&call, asked->is_json, reason, sizeof reason), "%s", reason);
     struct ctl_answer answer;
     int code = ctl_call(&call, &answer, reason, sizeof reason);
     if (code != CTL_DONE) return complain(code, "%s", reason);
@@ -256,9 +258,11 @@ static int do_here(const struct ctl_command *command, const char *argument)
         int (*run)(const char *argument, FILE *out);
     } table[] = {
 #define COMMAND(...)
+#define COMMAND_FOLLOWED(...)
 #define COMMAND_HERE(id_, words_, ...) {.words = (words_), .run = ctl_##id_},
 #include "server/ctl/command.def"
 #undef COMMAND
+#undef COMMAND_FOLLOWED
 #undef COMMAND_HERE
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)

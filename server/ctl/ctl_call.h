@@ -5,15 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define CTL_PARAMETERS_MAX 4
 #define CTL_BODY_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
 struct ctl_call {
     const char *socket; /* its path */
     const char *path;   /* of the request */
     bool is_post;
-    uint32_t seconds;      /* the time for an answer */
-    const char *names[2];  /* of parameters; NULL: none */
-    const char *values[2]; /* as they are, not encoded */
+    uint32_t seconds;                       /* the time for an answer */
+    const char *names[CTL_PARAMETERS_MAX];  /* of parameters; NULL: none */
+    const char *values[CTL_PARAMETERS_MAX]; /* as they are, not encoded */
 };
 
 struct ctl_answer {

@@ -15,9 +15,12 @@
 const struct ctl_command ctl_commands[] = {
 #define COMMAND(id, method_, words_, path_, argument_, help_) \
     {.words = (words_), .argument = (argument_), .help = (help_), .path = (path_), .is_post = IS_POST_##method_},
+#define COMMAND_FOLLOWED(id, words_, path_, argument_, help_) \
+    {.words = (words_), .argument = (argument_), .help = (help_), .path = (path_), .is_followed = true},
 #define COMMAND_HERE(id, words_, argument_, help_) {.words = (words_), .argument = (argument_), .help = (help_)},
 #include "server/ctl/command.def"
 #undef COMMAND
+#undef COMMAND_FOLLOWED
 #undef COMMAND_HERE
 };
 const size_t ctl_commands_count = sizeof ctl_commands / sizeof ctl_commands[0];

@@ -10,6 +10,7 @@ struct ctl_command {
     const char *help;
     const char *path; /* NULL: ringcast ctl does it itself */
     bool is_post;
+    bool is_followed; /* asked for again and again */
 };
 
 extern const struct ctl_command ctl_commands[];

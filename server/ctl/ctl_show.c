@@ -1,10 +1,9 @@
 /* server/ctl/ctl_show.c - JSON as lines and tables. */
 #include "server/ctl/ctl_show.h"
 
-#include "net/json.h"
-
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define COLUMNS_MAX 16
 #define INDENT      2
@@ -140,4 +139,41 @@ enum rc ctl_show(FILE *out, struct text json)
     if (nowhere != NULL) fclose(nowhere);
     yyjson_doc_free(document);
     return rc;
+}
+
+/* ---- events ---- */
+
+static void show_time(FILE *out, struct text at)
+{
+    uint64_t ms = 0;
+    char text[32];
+    struct tm tm;
+    text_is_number(at, &ms);
+    time_t seconds = (time_t)(ms / 1000);
+    if (localtime_r(&seconds, &tm) == NULL || strftime(text, sizeof text, "%H:%M:%S", &tm) == 0) text[0] = '\0';
+    fprintf(out, "%s.%03u", text, (unsigned)(ms % 1000));
+}
+
+void ctl_show_event(FILE *out, yyjson_val *event)
+{
+    size_t index, max;
+    yyjson_val *name, *value;
+    show_time(out, json_text(yyjson_obj_get(event, "at")));
+    fputs("  shard ", out);
+    put_value(out, yyjson_obj_get(event, "shard"));
+    fputs("  ", out);
+    put_value(out, yyjson_obj_get(event, "step"));
+    yyjson_obj_foreach(event, index, max, name, value)
+    {
+        static const char *const shown[] = {"at", "shard", "step"};
+        bool is_shown = yyjson_equals_str(name, "left_out") && text_is(json_text(value), "0");
+        for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
+            is_shown = is_shown || yyjson_equals_str(name, shown[i]);
+        if (is_shown) continue;
+        fputs("  ", out);
+        put(out, json_text(name), true);
+        fputc('=', out);
+        put_value(out, value);
+    }
+    fputc('\n', out);
 }

@@ -17,6 +17,7 @@
 #include "server/home/channel_log.h"
 #include "server/home/channel_log_store.h"
 #include "server/home/home_event.h"
+#include "server/home/home_follow.h"
 #include "server/home/home_greeting.h"
 #include "server/home/home_hook.h"
 #include "server/home/home_kept.h"
@@ -56,6 +57,7 @@ static void tell_count(struct shard *shard, struct roster *roster)
 
 static void answer(struct shard *shard, struct join *join)
 {
+    home_follow_came(shard, join);
     post_send(shard, join->from, LETTER_SUBSCRIBED, join);
 }
 
@@ -104,6 +106,7 @@ static void dismiss(struct shard *shard, struct roster *roster, uint32_t from, e
 {
     assert(roster->counts[form] > 0);
     roster_remove(roster, from, form);
+    home_follow_left(shard, roster, from);
     if (user_id.at != NULL && presence_leave(roster->presence, user_id)) members_changed(shard, roster);
     if (form == FORM_WATCH) return;
     if (roster_subscribers(roster) == 0) {

@@ -6,6 +6,7 @@
 #include "core/roster.h"
 #include "server/channel/fan_out.h"
 #include "server/home/home_answer.h"
+#include "server/home/home_follow.h"
 #include "server/home/home_hook.h"
 #include "server/home/home_kept.h"
 #include "server/protocol/event.h"
@@ -32,13 +33,16 @@ static enum rc hand_out(struct shard *shard, struct channel *channel, struct mes
     return rc;
 }
 
-static void note_published(struct shard *shard, const struct message *message)
+/* `channel`: NULL if nobody uses it. */
+static void note_published(struct shard *shard, struct channel *channel, const struct message *message)
 {
     uint32_t bytes = 0; /* of all forms; none: query_new_behind() */
     for (enum form form = 0; form < FORMS_MAX; form++) {
         bytes += message->frame_bytes[form];
     }
     if (bytes > 0) counter_add(&shard->counters, COUNTER_messages_published, 1);
+    if (bytes > 0) home_follow_ordered(shard, channel, message);
+    if (bytes > 0 && channel != NULL) traffic_count(&channel->roster->traffic, shard->now_ms, bytes);
     if (message->origin == ORIGIN_CLIENT) home_tell_client_event(shard, message);
 }
 
@@ -46,7 +50,7 @@ enum rc home_deliver(struct shard *shard, struct channel *channel, struct messag
 {
     assert(owner_is_me(&shard->owner));
     assert(channel->roster != NULL);
-    note_published(shard, message);
+    note_published(shard, channel, message);
     if (message->is_kept) home_keep_last(shard, channel, message);
     bool is_raw = message_has(message, FORM_RAW) && !message_has(message, FORM_EVENT);
     if (is_raw && channel->roster->counts[FORM_EVENT] > 0) message = event_of_raw(&shard->counters, message);
@@ -64,7 +68,7 @@ enum rc home_pass_on(struct shard *shard, struct channel *channel, struct messag
     if (channel != NULL) {
         rc = home_deliver(shard, channel, message);
     } else {
-        note_published(shard, message);
+        note_published(shard, NULL, message);
         message_drop(&shard->counters, message);
     }
     home_answer_publish(shard, query, receipt, RC_OK, &nowhere);

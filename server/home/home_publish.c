@@ -13,6 +13,7 @@
 #include "server/home/channel_log_store.h"
 #include "server/home/home_answer.h"
 #include "server/home/home_deliver.h"
+#include "server/home/home_follow.h"
 #include "server/home/home_roster.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
@@ -127,6 +128,7 @@ enum rc home_publish(struct shard *shard, struct message *message, struct query 
     assert(owner_is_me(&shard->owner));
     assert(hub_home(&shard->hub, &message->channel) == shard->index);
     struct channel *channel = hub_find(&shard->hub, &message->channel);
+    home_follow_published(shard, message);
     if (message->origin == ORIGIN_GUEST && is_invited_too_often(shard, channel)) {
         counter_add(&shard->counters, COUNTER_invitations_dropped, 1);
         message_drop(&shard->counters, message);
@@ -147,6 +149,7 @@ enum rc home_publish(struct shard *shard, struct message *message, struct query 
         return RC_OK;
     }
     if (rc == RC_OK) rc = look_for_repeat(shard, message, query, &receipt);
+    if (rc != RC_OK) home_follow_refused(shard, message, rc);
     if (rc == RC_PENDING) {
         message_drop(&shard->counters, message);
         return RC_OK;

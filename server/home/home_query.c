@@ -86,6 +86,8 @@ static enum rc answer(struct shard *shard, struct query *query)
         return home_report(shard, query);
     case QUERY_CONNECTION:
     case QUERY_CLOSE:
+    case QUERY_TOP:
+    case QUERY_FOLLOW:
         break; /* not asked of a home */
     }
     __builtin_unreachable();

@@ -138,7 +138,7 @@ static void part_done(struct shard *shard, struct connection *connection)
 /* Which shard is asked? */
 static uint32_t whom(const struct shard *shard, const struct query *query, uint32_t part)
 {
-    if (query->kind == QUERY_CHANNELS) return part;
+    if (query->kind == QUERY_CHANNELS || query->kind == QUERY_TOP || query->kind == QUERY_FOLLOW) return part;
     bool is_of_connection = query->kind == QUERY_CONNECTION || query->kind == QUERY_CLOSE;
     return is_of_connection ? query->connection.shard : hub_home(&shard->hub, &query->name);
 }

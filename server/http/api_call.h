@@ -35,8 +35,8 @@ struct api_call {
 struct api_call *api_call_new(struct shard *shard, uint32_t parts_count);
 /* Drops the parts too. Accepts NULL. */
 void api_call_free(struct counters *counters, struct api_call *call);
-/* Asks what call->parts hold: each its channel's home, QUERY_CHANNELS the home of its number,
- * QUERY_CONNECTION and QUERY_CLOSE the connection's shard. Takes over the call. */
+/* Asks what call->parts hold: each its channel's home; QUERY_CHANNELS, QUERY_TOP and QUERY_FOLLOW the home of its
+ * number, QUERY_CONNECTION and QUERY_CLOSE the connection's shard. Takes over the call. */
 void api_ask(const struct api_request *request, struct api_call *call);
 /* Reads "user_count,subscription_count" into bits; those that are not in `allowed` are wrong. False: 400. */
 bool api_read_info(struct text text, unsigned allowed, unsigned *info_r);

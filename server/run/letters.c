@@ -13,11 +13,14 @@
 #include "server/connection/connection_state.h"
 #include "server/connection/receive.h"
 #include "server/control/report.h"
+#include "server/control/top.h"
+#include "server/control/trail.h"
 #include "server/home/home.h"
 #include "server/home/home_publish.h"
 #include "server/home/home_query.h"
 #include "server/http/api_call.h"
 #include "server/shard/exchange.h"
+#include "server/shard/follow.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
@@ -40,12 +43,19 @@ static void take_answer(struct shard *shard, struct query *query)
     case QUERY_OF_ROOM:
         lobby_answered(shard, query);
         break;
+    case QUERY_OF_OPERATOR:
+        trail_take(shard, query);
+        break;
     }
 }
 
 static void take_question(struct shard *shard, struct query *query)
 {
-    if (query->kind == QUERY_CONNECTION || query->kind == QUERY_CLOSE) {
+    if (query->kind == QUERY_TOP) {
+        top_take(shard, query);
+    } else if (query->kind == QUERY_FOLLOW) {
+        follow_take(shard, query);
+    } else if (query->kind == QUERY_CONNECTION || query->kind == QUERY_CLOSE) {
         report_take(shard, query);
     } else {
         home_query_take(shard, query);

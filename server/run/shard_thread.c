@@ -15,6 +15,7 @@
 #include "server/connection/peer.h"
 #include "server/connection/secure_files.h"
 #include "server/connection/tally.h"
+#include "server/control/trail.h"
 #include "server/home/home.h"
 #include "server/run/black_box.h"
 #include "server/run/turn.h"
@@ -167,6 +168,8 @@ void shard_thread_fini(struct shard *shard)
     }
     if (shard->signal_descriptor >= 0) close(shard->signal_descriptor);
     free(shard->accept.listeners);
+    trail_free(shard);
+    free(shard->follow);
     free(shard->accept.is_accepting);
     free(shard->accept.from);
     free(shard->accept.peers);

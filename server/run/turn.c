@@ -15,6 +15,7 @@
 #include "server/connection/secure_files.h"
 #include "server/connection/throttle.h"
 #include "server/control/orders.h"
+#include "server/control/trail.h"
 #include "server/home/channel_log_store.h"
 #include "server/home/home.h"
 #include "server/run/drain.h"
@@ -323,6 +324,7 @@ bool turn_run(struct shard *shard)
     crowd_look(shard);                /* may those who publish be read? */
     post_retry(shard);                /* letters of ours that found a mailbox full */
     letters_take(shard);              /* of other shards: into order, or to our subscribers */
+    trail_look(shard);                /* does an operator still follow what is told? */
     orders_look(shard);               /* what operators had the main thread do */
     channel_log_take_answers(shard);  /* what the store has committed -> to its readers */
     turn_run_timers(shard);

@@ -34,6 +34,7 @@ struct door;
 struct doors;
 struct exchange;
 struct flush_chunk;
+struct follow;
 struct orders;
 struct peer;
 struct receipts;
@@ -46,6 +47,7 @@ struct tls_context;
 struct tls_files;
 struct tls_sessions;
 struct tls_ticket_keys;
+struct trail;
 struct webhooks;
 
 TAILQ_HEAD(log_list, channel_log);
@@ -161,6 +163,7 @@ struct shard {
         uint64_t closed_for_memory; /* on all shards, when that was looked at last; */
         uint64_t short_until_ms;    /* memory counts as short until then */
         uint64_t began_ms;          /* monotonic: when the server was made */
+        struct trail *trail;        /* NULL: nothing was followed yet */
         struct orders *orders;      /* to the main thread; NULL: this is not the shard behind that door */
     } control;
 
@@ -170,6 +173,7 @@ struct shard {
         uint64_t to_wake[SHARDS_MAX / 64]; /* shards that got letters since their doorbells were last looked at */
     } post;
 
+    struct follow *follow;      /* what an operator follows (server/shard/follow.h); NULL: nothing */
     struct door *door;          /* who is let in; shared with the other shards that have it */
     struct {                    /* connection/ */
         int *listeners;         /* one descriptor for each of the door's addresses; -1 once closed */

@@ -1,9 +1,10 @@
 /* tests/e2e/ctl.test.mjs - ringcast ctl: each command against a server that runs, and what is wrong said in a line. */
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +37,14 @@ async function refused(args, code, sentence) {
   assert.match(answer.stderr, sentence);
 }
 
-/* A server with the socket, which the body may stop. */
+/* Of a request over the socket. */
+async function statusOf(target) {
+  const [answer] = await once(http.request({ socketPath: path, path: target, agent: false }).end(), 'response');
+  answer.resume();
+  return answer.statusCode;
+}
+
+/* A server with the socket. */
 async function withServer(args, body) {
   const server = await startServer(['--control', `unix:${path}`, ...args]);
   try {
@@ -161,6 +169,58 @@ test('connection shows one by its socket id, and close ends it', async () => {
       await refused(['connection', '--', id], 1, /is no socket id/);
     await refused(['connection', '5.4503599627370495'], 1, /No connection has this socket id/);
     assert.equal((await json('connection', other.socketId)).state, 'OPEN', 'the other one stays');
+  });
+});
+
+test('top shows the busiest channels, and for whom most waits', async () => {
+  await withServer(['--shards', '2', '--outbox-bytes-max', '64MiB', ...appArgs()], async (server) => {
+    const speakers = await Promise.all(['busy', 'calm'].map((room) => connect(server, `/room/${room}`)));
+    const stuck = await Peer.open(server);
+    await stuck.subscribe('busy');
+    stuck.client._socket.pause();
+    const top = await until(async () => {
+      for (let i = 0; i < 100; i++) speakers[0].send('x'.repeat(60_000));
+      for (let i = 0; i < 5; i++) speakers[1].send('x');
+      const answer = await json('top');
+      return answer.connections.length > 0 && answer.channels.length === 2 && answer;
+    }, 'somebody for whom something waits');
+    assert.deepEqual(top.channels.map(({ channel }) => channel), ['busy', 'calm']);
+    assert.ok(top.channels[0].messages_per_second > top.channels[1].messages_per_second);
+    assert.equal(top.connections[0].connection, stuck.socketId);
+    assert.ok(top.connections[0].waiting_bytes > 0);
+    assert.equal((await json('connection', stuck.socketId)).is_blocked, true);
+    stuck.client.terminate();
+  });
+});
+
+test('trace shows the way of a message while it happens', async () => {
+  await withServer(['--shards', '3', '--history', 'tea', ...appArgs()], async (server) => {
+    const room = await connect(server, '/room/tea');
+    const child = spawn(process.env.RINGCAST, ['ctl', '-s', path, 'trace', 'channel', 'tea'],
+      { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(child, 'exit');
+    let written = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => { written += text; });
+    try {
+      await until(() => room.send('hello') ?? written.length > 0, 'a first line', { poll: 200 });
+      await refused(['trace', 'channel', 'other'], 1, /Another trace is under way: there is one at a time/);
+      const peer = await Peer.open(server);
+      await peer.subscribe('tea');
+      room.send('hello');
+      await peer.next();
+      await until(() => / as=events /.test(written), 'the last step');
+      for (const step of [/^\d\d:\d\d:\d\d\.\d{3} {2}shard \d {2}subscribed {2}on shard=\d$/m,
+        / published {2}by=a client of the room {2}socket=0\.\d+ {2}bytes=\d+$/m,
+        / ordered {2}kept=in memory {2}offset=\d+ {2}subscribers=2 {2}to shards=\d$/m,
+        / sent {2}messages=1 {2}to=1 {2}of=1 {2}as=events {2}who read slowly=0$/m])
+        assert.match(written, step);
+      assert.ok(!written.includes('hello'), 'what is said is nobody\'s business');
+    } finally {
+      child.kill();
+      await ended;
+    }
+    await until(async () => await statusOf('/ctl/trace/user?id=anna') === 200,
+      'a trace that nobody asks for any more to end', { poll: 500 });
   });
 });
 
