@@ -9,7 +9,7 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chat } from './chat.mjs';
 import { run } from './run.mjs';
-import { startServer } from './server.mjs';
+import { freePort, startServer } from './server.mjs';
 import { sized, until } from './support.mjs';
 import { ca, HERE, makePair, openssl, serialOf } from './tls.mjs';
 import { inTree, makeTree, tool } from './tree.mjs';
@@ -131,7 +131,7 @@ async function liveAndDie(suite) {
 
   const pair = makePair(`${suite}-first`, { names: HERE, issuer: ca });
   const renewed = makePair(`${suite}-renewed`, { names: HERE, issuer: ca });
-  const tlsPort = 18443;
+  const tlsPort = await freePort();
   tool('cp', pair.cert, join(tree, 'etc/ringcast/cert.pem'));
   tool('cp', pair.key, join(tree, 'etc/ringcast/key.pem'));
   inTree(tree, 'chgrp', 'ringcast', '/etc/ringcast/key.pem');
