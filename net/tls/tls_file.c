@@ -53,7 +53,7 @@ static enum rc open_file(const char *name, int *descriptor_r, struct tls_reason 
 
 enum rc tls_file_read(const char *name, unsigned char *to, size_t size, size_t *count_r, struct tls_reason reason)
 {
-    int descriptor;
+    int descriptor = -1;
     enum rc rc = open_file(name, &descriptor, reason);
     *count_r = 0;
     if (rc != RC_OK) return rc;
