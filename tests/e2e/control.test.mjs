@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { existsSync, lstatSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { appArgs, call, Peer } from './channels.mjs';
@@ -140,6 +140,25 @@ test('a server whose store cannot write is not ready, and says why', async () =>
     renameSync(`${data}-moved`, data);
     await until(async () => (await get({ socketPath: path }, '/ready')).status === 200, 'a green /ready');
   });
+});
+
+test('what is told of the server is for its own machine, and elsewhere for who has the token', async () => {
+  const port = await freePort();
+  const addresses = Object.values(networkInterfaces()).flat();
+  const other = addresses.find(({ family, internal }) => family === 'IPv4' && !internal);
+  const withToken = (token) => ({ headers: { Authorization: `Bearer ${token}` } });
+  for (const [args, without] of [[[], 403], [['--control-token', 'right'], 401]]) {
+    await withServer(['--control', `0.0.0.0:${port}`, ...args], async () => {
+      for (let i = 0; i < 3; i++) assert.equal((await get({ port, host: '127.0.0.1' }, '/stats')).status, 200);
+      if (!other) return;                         /* nowhere to come from but the machine itself */
+      const from = { port, host: other.address };
+      assert.equal((await get(from, '/ready')).status, 200);
+      assert.equal((await get(from, '/stats')).status, without);
+      assert.equal((await get(from, '/stats', withToken('wrong'))).status, without);
+      assert.equal((await get(from, '/stats', withToken('right'))).status, args.length > 0 ? 200 : 403);
+      assert.equal((await get({ port, host: '127.0.0.1' }, '/stats')).status, 200, 'one behind the other');
+    });
+  }
 });
 
 test('who floods it, never reads or sends garbage costs clients nothing', async () => {
