@@ -93,6 +93,24 @@ static void write_options(FILE *out)
 #undef OPTION_GROUP
 }
 
+/* What ringcast ctl is given. */
+static void write_command(FILE *out, const char *words, const char *argument, const char *help)
+{
+    write_tag(out, words, " ", argument);
+    write_text(out, help);
+}
+
+static void write_commands(FILE *out)
+{
+#define COMMAND(id, method, words, path, argument, help)  write_command(out, (words), (argument), (help));
+#define COMMAND_FOLLOWED(id, words, path, argument, help) write_command(out, (words), (argument), (help));
+#define COMMAND_HERE(id, words, argument, help)           write_command(out, (words), (argument), (help));
+#include "server/ctl/command.def"
+#undef COMMAND
+#undef COMMAND_FOLLOWED
+#undef COMMAND_HERE
+}
+
 static void write_setting(FILE *out, const struct option_row *row)
 {
     char *bounds = NULL;
@@ -154,6 +172,7 @@ static const struct table {
 } tables[] = {
     {"@options\n", write_options},
     {"@sections\n", write_sections},
+    {"@commands\n", write_commands},
     {"@load_options\n", write_load_options},
 };
 
