@@ -4,6 +4,7 @@
 #include "core/bytes.h"
 #include "core/span.h"
 #include "net/proxy_header.h"
+#include "server/connection/admission.h"
 #include "server/connection/connection.h"
 #include "server/connection/deadline.h"
 #include "server/connection/door.h"
@@ -18,31 +19,58 @@
     "Connections begin with a header of the PROXY protocol here (--proxy-protocol): let the proxy send one (nginx: " \
     "proxy_protocol on, HAProxy: send-proxy-v2), from an address of --trusted-proxies if there are any."
 
-/* What could hear a reason is told one. */
-static void refuse(struct shard *shard, struct connection *connection)
+#define TOLD_A_SECOND 100 /* refusals, each with an end that takes the kernel a thread */
+
+static bool may_tell(struct shard *shard)
+{
+    uint64_t second = shard->now_ms / 1000;
+    if (second != shard->accept.told_second) shard->accept.told_count = 0;
+    shard->accept.told_second = second;
+    return shard->accept.told_count++ < TOLD_A_SECOND;
+}
+
+/* Ends one that may not begin, with an answer where it can be understood. */
+static void refuse(struct shard *shard, struct connection *connection, enum close_reason reason, unsigned status,
+                   const char *sentence)
+{
+    span_free(&connection->held);
+    if (connection->is_secure || !may_tell(shard)) {
+        connection_finish(shard, connection, reason);
+        return;
+    }
+    connection_arrived(shard, connection);
+    connection->reason = reason;
+    shard->door->refuse(shard, connection, NULL, status, sentence);
+}
+
+static void refuse_headless(struct shard *shard, struct connection *connection)
 {
     char text[IP_TEXT_MAX];
     log_warn(
         "a connection from %s has no good PROXY header, or is from none of --trusted-proxies: let the proxy send one "
         "(nginx: proxy_protocol on, HAProxy: send-proxy-v2), or start without --proxy-protocol",
         connection_address(shard, connection, text));
-    span_free(&connection->held);
-    if (connection->is_secure) {
-        connection_finish(shard, connection, CLOSE_BAD_PROXY);
-        return;
+    refuse(shard, connection, CLOSE_BAD_PROXY, 400, NO_HEADER);
+}
+
+/* Who the client is is known, or nobody wants to know. */
+static void begin(struct shard *shard, struct connection *connection)
+{
+    enum close_reason reason = admission_begin(shard, connection);
+    if (reason == CLOSE_NONE) {
+        connection_arrived(shard, connection);
+    } else {
+        refuse(shard, connection, reason, 429, ADMISSION_REFUSED);
     }
-    connection_arrived(shard, connection);
-    connection->reason = CLOSE_BAD_PROXY;
-    shard->door->refuse(shard, connection, NULL, 400, NO_HEADER);
 }
 
 /* Who is at the other end is known, or nobody wants to know. */
 static void go_on(struct shard *shard, struct connection *connection)
 {
     if (!shard->door->has_proxy_header) {
-        connection_arrived(shard, connection);
+        begin(shard, connection);
     } else if (!peer_may_proxy(shard, connection)) {
-        refuse(shard, connection);
+        refuse_headless(shard, connection);
     } else {
         reading_start(shard, connection);
         deadline_of_request(shard, connection);
@@ -104,9 +132,9 @@ void arrival_receive(struct shard *shard, struct connection *connection, struct 
         uint16_t passed = in->count < peer->header_left ? (uint16_t)in->count : peer->header_left;
         bytes_take(in, passed);
         peer->header_left -= passed;
-        if (peer->header_left == 0) connection_arrived(shard, connection);
+        if (peer->header_left == 0) begin(shard, connection);
     } else if (rc == RC_EINVAL) {
-        refuse(shard, connection);
+        refuse_headless(shard, connection);
     } else {
         connection_finish(shard, connection, CLOSE_NO_MEMORY);
     }

@@ -9,6 +9,7 @@
 #include "net/frame.h"
 #include "net/http.h"
 #include "net/ring.h"
+#include "server/connection/admission.h"
 #include "server/connection/component.h"
 #include "server/connection/deadline.h"
 #include "server/connection/door.h"
@@ -479,6 +480,7 @@ void connection_operation_done(struct shard *shard, struct connection *connectio
     /* Lists of slots still name it; they look at its state. */
     if (connection->is_starved || connection->is_paused || connection->is_shaking) return;
     ring_close(shard->ring, shard_slot(shard, connection));
+    admission_end(shard, connection);
     enter(shard, connection, CONNECTION_FREE);
     ck_pr_dec_64(&shard->door->connections_open);
     counter_subtract(&shard->counters, COUNTER_connections_open, 1);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct address_limits;
 struct bytes;
 struct connection;
 struct shard;
@@ -20,8 +21,9 @@ struct door {
     bool wants_peers;   /* to know where its connections come from (server/connection/accept.h) */
     uint32_t slots_max; /* of each shard behind it */
     uint64_t connections_max;
-    bool asks_peers;       /* who is at the other end: somebody wants to know, and the kernel tells */
-    bool has_proxy_header; /* each connection begins with a header of the PROXY protocol */
+    bool asks_peers;               /* who is at the other end: somebody wants to know, and the kernel tells */
+    bool has_proxy_header;         /* each connection begins with a header of the PROXY protocol */
+    struct address_limits *limits; /* of clients' addresses, shared by the shards behind it; NULL: none */
     /* Where it leads. Eats from `in` and answers a request that is complete; true: there may be more to do with what is
      * left. */
     bool (*serve)(struct shard *shard, struct connection *connection, struct bytes *in);

@@ -5,6 +5,7 @@
 #include "net/forwarded.h"
 #include "net/proxy_header.h"
 #include "net/ring.h"
+#include "server/connection/address_limits.h"
 #include "server/connection/connection_state.h"
 #include "server/connection/door.h"
 #include "server/shard/shard.h"
@@ -21,7 +22,8 @@ bool peer_is_wanted(const struct options *options)
 
 bool peer_is_needed(const struct options *options)
 {
-    return options->trusted_proxies.count > 0;
+    bool rests_on_kernel = address_limits_are_on(options) && !options->proxy_protocol;
+    return rests_on_kernel || options->trusted_proxies.count > 0;
 }
 
 enum rc peers_init(struct shard *shard)

@@ -31,6 +31,7 @@ struct peer {
     bool has_header : 1;     /* whose beginning has been read */
     bool is_asked : 1;
     bool is_known : 1;
+    bool is_counted : 1; /* server/connection/admission.h */
     bool is_trusted : 1; /* the other end is a proxy's that is believed */
 };
 

@@ -124,5 +124,5 @@ void request_refuse(struct shard *shard, struct connection *connection, struct b
         return;
     }
     if (in != NULL) http_reader_feed(connection->http, in); /* be it good or not: is it a HEAD? */
-    answer_refuse(shard, connection, status, sentence, status == 503 ? "Retry-After: 1\r\n" : NULL);
+    answer_refuse(shard, connection, status, sentence, status == 503 || status == 429 ? "Retry-After: 1\r\n" : NULL);
 }

@@ -6,6 +6,7 @@
 #include "server/component/lobby.h"
 #include "server/component/pusher.h"
 #include "server/config/app.h"
+#include "server/connection/admission.h"
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
 #include "server/connection/opening.h"
@@ -48,6 +49,14 @@ static void open_component(struct shard *shard, struct connection *connection, c
     answer_refuse(shard, connection, refusal.status, refusal.text, NULL);
 }
 
+/* Behind a trusted proxy each WebSocket counts as a connection of its client, who is known from now on. */
+static bool is_over_limit(struct shard *shard, struct connection *connection)
+{
+    enum close_reason reason = admission_begin(shard, connection);
+    if (reason != CLOSE_NONE) connection->reason = reason;
+    return reason != CLOSE_NONE;
+}
+
 static void upgrade(struct shard *shard, struct connection *connection, const struct http_request *request)
 {
     const struct component *component = component_for(request->path);
@@ -69,6 +78,8 @@ static void upgrade(struct shard *shard, struct connection *connection, const st
         answer_refuse(shard, connection, upgrade.status, upgrade.text, upgrade.extra_headers);
     } else if (http_reader_has_body(connection->http)) {
         answer_refuse(shard, connection, 400, "A WebSocket begins with a request that has no body.", NULL);
+    } else if (is_over_limit(shard, connection)) {
+        request_refuse(shard, connection, NULL, 429, ADMISSION_REFUSED);
     } else {
         open_component(shard, connection, component, request);
     }

@@ -99,7 +99,7 @@ static void look_at_peers(const struct options *options, struct findings *findin
                 ring_tells_peers()
                     ? "the kernel tells where clients come from"
                     : "the kernel does not tell where clients come from, as Linux does from 6.7 on: the "
-                      "log has - for it");
+                      "log has - for it, and addresses have no limits without a proxy's header");
 }
 
 static uint64_t most_bytes(const struct options *options)

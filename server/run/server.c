@@ -5,6 +5,7 @@
 #include "net/ring.h"
 #include "server/config/address.h"
 #include "server/config/history_rule.h"
+#include "server/connection/address_limits.h"
 #include "server/connection/peer.h"
 #include "server/control/control.h"
 #include "server/http/guest.h"
@@ -149,6 +150,15 @@ static enum rc make_shards(struct server *server, char *reason_r, size_t reason_
     return rc;
 }
 
+/* Of the clients' addresses; backends have none. */
+static enum rc make_limits(struct server *server, char *reason_r, size_t reason_size)
+{
+    struct door *door = &server->doors.public;
+    if (!address_limits_are_on(server->options)) return RC_OK;
+    snprintf(reason_r, reason_size, "out of memory: lower --connections-max");
+    return address_limits_new(&door->limits, door->connections_max);
+}
+
 static enum rc refuse_blind(char *reason_r, size_t reason_size)
 {
     snprintf(reason_r, reason_size, "%s", SERVER_IS_BLIND);
@@ -183,6 +193,7 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
     };
     if (peer_is_needed(options) && !asks_peers) return refuse_blind(reason_r, reason_size);
     enum rc rc = claim_doors(server, reason_r, reason_size);
+    if (rc == RC_OK) rc = make_limits(server, reason_r, reason_size);
     if (rc == RC_OK) rc = certificates_new(&server->certificates, options, &server->counters, reason_r, reason_size);
     if (rc == RC_OK) rc = make_shards(server, reason_r, reason_size);
     if (rc == RC_OK) counter_sets_add(&server->counted, &server->counters);
@@ -201,6 +212,7 @@ void server_fini(struct server *server)
     }
     free(server->shards);
     orders_fini(&server->orders);
+    address_limits_free(server->doors.public.limits);
     drop_claims(&server->doors.public);
     drop_claims(&server->doors.control);
     if (server->options != NULL) clear_addresses(&server->options->control);

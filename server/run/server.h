@@ -38,9 +38,10 @@ struct server {
 uint64_t server_buffers_bytes(const struct options *options);
 
 /* Why there is no start where the kernel does not tell what peer_is_needed() wants. */
-#define SERVER_IS_BLIND                                                                                             \
-    "this kernel does not tell where clients come from, which --trusted-proxies needs: run Linux 6.7 or newer, or " \
-    "leave it out"
+#define SERVER_IS_BLIND                                                                                          \
+    "this kernel does not tell where clients come from, which --trusted-proxies needs, and limits of addresses " \
+    "without "                                                                                                   \
+    "--proxy-protocol: run Linux 6.7 or newer, or leave them out"
 
 /* Takes options->shards and options->connections_max as settled by server/run/limits.h. Every error has a sentence. */
 enum rc server_init(struct server *server, struct options *options, uint32_t slots_max, char *reason_r,

@@ -182,6 +182,8 @@ struct shard {
         uint8_t *peers;         /* by slot: enum accept_peer. NULL, both: the door does not want to know */
         bool has_unaccepted;    /* a TLS listener has no ACCEPT, since enough hellos wait */
         bool is_held;           /* at connections_max, or the kernel was short of something */
+        uint32_t told_count;    /* refusals that were told, */
+        uint64_t told_second;   /* in this second */
         bool is_over;           /* the listeners are closed, or will be when their ACCEPTs have ended */
         struct timer timer;     /* when to try again */
     } accept;

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { freePort } from './server.mjs';
 import { RawClient, handshake, request } from './raw.mjs';
-import { atEnd, connect, connectMany, leave, serverTest, until, untilCounters } from './support.mjs';
+import { atEnd, connect, connectMany, leave, refusal, serverTest, until, untilCounters } from './support.mjs';
 import { tlsTest } from './tls.mjs';
 
 const both = await freePort();
@@ -81,8 +81,10 @@ async function proxyTo(server, header, piece = 1000) {
   const bytes = Buffer.from(header);
   const proxy = net.createServer(async (client) => {
     const socket = net.connect({ port: server.port, host: '127.0.0.1', noDelay: true });
-    for (const end of [client, socket]) end.on('error', () => {});
-    atEnd(() => socket.destroy());
+    for (const end of [client, socket]) {
+      end.on('error', () => {});
+      atEnd(() => end.destroy());
+    }
     for (let at = 0; at < bytes.length; at += piece) {
       socket.write(bytes.subarray(at, at + piece));
       await new Promise(setImmediate);
@@ -168,4 +170,82 @@ serverTest('only trusted proxies may send a header, and what a trusted one is th
     proxy.write(Buffer.concat([v2({ from: '10.9.9.9' }), Buffer.from(forwarded)]));
     assert.equal((await proxy.answer()).status, 200);
     await until(() => server.stderr().includes(' is of 203.0.113.5, as its proxy says'), 'the client in the log');
+  });
+
+/* --- limits ------------------------------------------------------------------------------------------------------- */
+
+const LIMITED = ['--listen', `[::]:${both}`, '--address-connections-max', '3', '--address-allow', '127.0.0.13'];
+
+/* So many WebSockets from there, of which the next is one too many. */
+async function fill(server, options, count = 3) {
+  const clients = await connectMany(server, count, '/', options);
+  const { status, headers } = await refusal(server, '/', options);
+  assert.equal(status, 429);
+  assert.equal(headers['retry-after'], '1');
+  return clients;
+}
+
+serverTest('an address has as many connections as it may, over all shards', ['--shards', '4', ...LIMITED],
+  async (server) => {
+    const clients = await fill(server, { localAddress: '127.0.0.11' });
+    await fill(server, { localAddress: '127.0.0.12' });
+    await connectMany(server, 9, '/', { localAddress: '127.0.0.13' });
+    const answers = [];
+    for (let i = 0; i < 4; i++) {
+      const client = await from('::1');
+      client.write(handshake());
+      answers.push((await client.answer()).status);
+    }
+    assert.deepEqual(answers, [101, 101, 101, 429]);
+    assert.match(server.stderr(), /warn .* a connection from 127\.0\.0\.11:\d+ is refused: its address has as many/);
+    await leave(clients.pop());
+    await until(() => connect(server, '/', { localAddress: '127.0.0.11' }).then(() => true, () => false), 'a place');
+    await untilCounters(server, (now) => now.closed_address_full >= 3, 'the refusals');
+  });
+
+tlsTest('over TLS who is one too many is closed', { shards: [2], args: ['--address-connections-max', '3'] },
+  async (server, secure) => {
+    const clients = await connectMany(secure, 3);
+    const more = await RawClient.connect(secure);
+    await more.gone();
+    clients[0].send('hello');
+    assert.equal(await clients[1].inbox.next(), 'hello');
+    await untilCounters(server, (now) => now.closed_address_full === 1, 'its end');
+  });
+
+serverTest('behind a header of the PROXY protocol its address counts', ['--proxy-protocol', ...LIMITED],
+  async (server) => {
+    await fill(await proxyTo(server, v2()), {});
+    await fill(await proxyTo(server, v2({ from: '192.0.2.8' })), {});
+    await fill(await proxyTo(server, 'PROXY TCP6 2001:db8::1 ::1 1 2\r\n'), {}, 3);
+    const near = await proxyTo(server, 'PROXY TCP6 2001:db8::ffff:1 ::1 1 2\r\n');
+    assert.equal((await refusal(near, '/')).status, 429);
+  });
+
+serverTest('behind a trusted proxy each WebSocket counts for the client it names',
+  ['--trusted-proxies', '127.0.0.70', ...LIMITED], async (server) => {
+    const by = (client) => ({ localAddress: '127.0.0.70', headers: { 'X-Forwarded-For': client } });
+    const clients = await fill(server, by('192.0.2.1'));
+    await fill(server, by('192.0.2.2'));
+    await connectMany(server, 5, '/', { localAddress: '127.0.0.70' });
+    await leave(...clients);
+    await until(() => connect(server, '/', by('192.0.2.1')).then(() => true, () => false), 'a place');
+  });
+
+serverTest('an address whose requests fail is kept out, and others are not', ['--address-failures-per-second', '1'],
+  async (server) => {
+    const path = '/app/nobodys?protocol=7';
+    const fails = async () => {
+      const client = await RawClient.connect(server, { localAddress: '127.0.0.21' });
+      client.write(handshake(path));
+      const { status } = await client.answer();
+      client.end();
+      await client.gone();
+      return status;
+    };
+    await until(async () => (await fails()) === 429, 'the address to be kept out', { poll: 0 });
+    await leave(await connect(server, '/', { localAddress: '127.0.0.22' }));
+    const again = () => connect(server, '/', { localAddress: '127.0.0.21' }).then(() => true, () => false);
+    await until(again, 'it to be let in');
+    await untilCounters(server, (now) => now.closed_address_fails > 0 && now.closed_no_app > 0, 'the counters');
   });
