@@ -2,6 +2,7 @@
 #include "server/control/orders.h"
 
 #include "core/text.h"
+#include "core/tsan.h"
 #include "server/connection/connection.h"
 #include "server/control/command.h"
 #include "server/http/answer.h"
@@ -27,12 +28,14 @@ static enum order_state state_of(const struct orders *orders)
 {
     enum order_state state = (enum order_state)ck_pr_load_uint(&orders->state);
     ck_pr_fence_load(); /* what was written before the state is there */
+    TSAN_ACQUIRE(&orders->state);
     return state;
 }
 
 static void set_state(struct orders *orders, enum order_state state)
 {
-    ck_pr_fence_store();
+    ck_pr_fence_release(); /* and what was read is read */
+    TSAN_RELEASE(&orders->state);
     ck_pr_store_uint(&orders->state, state);
 }
 
