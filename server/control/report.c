@@ -9,6 +9,7 @@
 #include "server/config/app.h"
 #include "server/connection/component.h"
 #include "server/connection/connection.h"
+#include "server/connection/peer.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
@@ -85,10 +86,12 @@ static enum rc append_subscriptions(struct span **text, const struct connection 
 
 static enum rc report(struct shard *shard, const struct connection *connection, struct query *query)
 {
-    char piece[100];
+    char piece[100], address[IP_TEXT_MAX];
     struct span **text = &query->text;
     snprintf(piece, sizeof piece, "\"shard\":%u,\"slot\":%u,\"state\":", shard->index, shard_slot(shard, connection));
     enum rc rc = append_string(text, piece, text_of(connection_state_name(connection->state)));
+    connection_address(shard, connection, address);
+    if (rc == RC_OK) rc = append_string(text, ",\"address\":", text_of(address));
     if (rc == RC_OK) rc = append_client(text, connection);
     if (rc == RC_OK) rc = append_numbers(text, shard, connection);
     return rc == RC_OK ? append_subscriptions(text, connection) : rc;

@@ -149,6 +149,15 @@ test('channel shows who is in it, by shard and form, and what is kept', async ()
   });
 });
 
+test('connection shows where it comes from, if somebody wants to know', async () => {
+  for (const [args, address] of [[[], /^-$/], [['--log-connections', '1'], /^127\.0\.0\.1:\d+$/]]) {
+    await withServer([...args, ...appArgs()], async (server) => {
+      const peer = await Peer.open(server);
+      assert.match((await json('connection', peer.socketId)).address, address);
+    });
+  }
+});
+
 test('connection shows one by its socket id, and close ends it', async () => {
   await withServer(['--shards', '3', ...appArgs()], async (server) => {
     const peer = await Peer.open(server), other = await Peer.open(server);
