@@ -139,7 +139,7 @@ static void tell_manager(const struct server *server, const struct stop *stop)
         notify_status("Serving %llu connections", open);
     } else {
         notify_status("Draining: %llu connections are open", open);
-        notify_patience();
+        if (stop_is_in_time(stop, monotonic_ms())) notify_patience();
     }
 }
 

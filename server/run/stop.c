@@ -4,6 +4,9 @@
 #include "server/run/server.h"
 #include "server/system/log.h"
 
+/* What no option bounds: the shards' last turns, and the store that is closed. */
+#define ENDING_MS 30000
+
 #define AGAIN "signal again to stop at once"
 
 static void enter(struct stop *stop, struct server *server, enum server_stage stage)
@@ -27,7 +30,10 @@ static void clear(struct stop *stop, struct server *server)
 
 void stop_begin(struct stop *stop, struct server *server, uint64_t now_ms)
 {
-    uint64_t delay_ms = server->options->drain_delay_ms;
+    const struct options *options = server->options;
+    uint64_t delay_ms = options->drain_delay_ms;
+    stop->ends_ms =
+        now_ms + delay_ms + options->drain_ms + options->drain_ms_max + options->webhook_stop_ms_max + ENDING_MS;
     if (delay_ms == 0) {
         clear(stop, server);
         return;
@@ -46,6 +52,11 @@ bool stop_go_on(struct stop *stop, struct server *server, uint64_t now_ms)
         enter(stop, server, SERVER_STOPPING);
     }
     return !server_has_ended(server);
+}
+
+bool stop_is_in_time(const struct stop *stop, uint64_t now_ms)
+{
+    return now_ms < stop->ends_ms;
 }
 
 void stop_now(struct stop *stop, struct server *server)

@@ -18,11 +18,14 @@ struct server;
 struct stop {
     enum server_stage stage;
     uint64_t leaves_ms; /* LEAVING: until then */
+    uint64_t ends_ms;   /* until then all stages together may take, as the options have it */
 };
 
 void stop_begin(struct stop *stop, struct server *server, uint64_t now_ms);
 /* Goes on to the next stage if it is time. False: all shards have left their loops. */
 bool stop_go_on(struct stop *stop, struct server *server, uint64_t now_ms);
+/* Does it still take no longer than the options allow? One that does hangs. */
+bool stop_is_in_time(const struct stop *stop, uint64_t now_ms);
 /* Ends at once. */
 void stop_now(struct stop *stop, struct server *server);
 
