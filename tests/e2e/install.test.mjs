@@ -39,6 +39,7 @@ test('it is installed', () => {
     assert.ok(statSync(pathOf(`share/doc/ringcast/deploy/${name}`)).isFile());
   }
   assert.ok(statSync(join(config, 'conf.d')).isDirectory());
+  assert.equal(tool('bash', '-n', pathOf('share/bash-completion/completions/ringcast')).status, 0);
 });
 
 test('what the installed manuals link to is installed', () => {
@@ -104,6 +105,9 @@ test('the pages of the manual are well formed, and have every option', async () 
   for (const flag of flags((await run(['--help'], { command: pathOf('bin/ringcast-load') })).stdout)) {
     assert.ok(page[PAGES[1]].includes(`\n\\fB${flag}\\fR`), flag);
   }
+  const commands = readFileSync(new URL('../../server/ctl/command.def', import.meta.url), 'utf8')
+    .match(/^COMMAND\w*\(\w+, (?:GET, |POST, )?"[^"]+"/gm).map((row) => row.match(/"(.*)"/)[1]);
+  for (const words of commands) assert.ok(page[PAGES[0]].includes(`\n\\fB${words}\\fR`), words);
   const names = (await run(['--print-sample-config'])).stdout.match(/^#[a-z_]+(?= =)/gm);
   assert.ok(names.length > 60);
   for (const name of names) assert.ok(page[PAGES[2]].includes(`\n\\fB${name.slice(1)}\\fR`), name);
