@@ -126,8 +126,22 @@ def check_flags(path, text, flags):
 def rows_of(table, macro):
     with open(table, encoding='utf-8') as file:
         text = re.sub(r'/\*.*?\*/', '', file.read(), flags=re.S)
-    rows = re.findall(rf'^{macro or "[A-Z_]+"}\(\w+, (\w+),(?: \w+,)?\s*"([^"]*)"', text, re.M)
+    rows = re.findall(rf'^{macro or "[A-Z_]+"}\(\w+, (\w+),(?: \w+,)*\s*"([^"]*)"', text, re.M)
     return dict(rows)
+
+
+# The options of files whose change needs a restart, as their column says.
+def restarts():
+    with open('server/config/options.def', encoding='utf-8') as file:
+        return set(re.findall(r'^OPTION\(\w+, (\w+), (?!none,)\w+, RESTART,', file.read(), re.M))
+
+
+# Each name says itself whether it is one of them.
+def check_restart(line, cell):
+    for name, behind in re.findall(r'`--([a-z-]+)[^`]*`([^`]*)', cell):
+        needs, says = name.replace('-', '_') in restarts(), '(restart)' in behind
+        if needs != says:
+            offend(MANUAL, line, f'a change of {name} {"needs a" if needs else "needs no"} restart')
 
 
 # A default may be said in words, as those are that are "" or 0.
@@ -155,6 +169,8 @@ def check_tables():
             heading = line.strip('# ')
         if heading in TABLES and line.startswith('| `'):
             table, macro = TABLES[heading]
+            if macro == 'OPTION':
+                check_restart(i, line.split('|')[1])
             check_row(i, line.split('|')[1:], rows_of(table, macro), said.setdefault(table, set()))
     for table, macro in dict.fromkeys(TABLES.values()):
         for name in sorted(set(rows_of(table, macro)) - said.get(table, set())):

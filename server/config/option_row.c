@@ -43,15 +43,16 @@ static void wrap(FILE *out, const char *text, int column)
     fputc('\n', out);
 }
 
-void option_row_help(FILE *out, const char *give, const char *help, const char *value_default)
+void option_row_help(FILE *out, const char *give, const char *help, const char *value_default, const char *remark)
 {
     char text[512];
     int column = fprintf(out, "  %s", give);
     int gap = column < HELP_COLUMN ? HELP_COLUMN - column : 1;
     fprintf(out, "%*s", gap, "");
-    if (value_default[0] == '\0')
+    const char *between = value_default[0] != '\0' && remark[0] != '\0' ? ", " : "";
+    if (value_default[0] == '\0' && remark[0] == '\0')
         snprintf(text, sizeof text, "%s", help);
     else
-        snprintf(text, sizeof text, "%s [%s]", help, value_default);
+        snprintf(text, sizeof text, "%s [%s%s%s]", help, value_default, between, remark);
     wrap(out, text, HELP_COLUMN);
 }

@@ -37,5 +37,5 @@ char option_spell_variable(char letter);
 /* Writes the whole name spelled so, cut to `size` with its closing zero; returns text_r. */
 const char *option_spell(const char *name, char (*spell)(char), char *text_r, size_t size);
 
-/* Writes one row of --help: what to give, what it means, and its default unless that is "". */
-void option_row_help(FILE *out, const char *give, const char *help, const char *value_default);
+/* Writes one row of --help: what to give, what it means, its default, and a word more about it, unless those are "". */
+void option_row_help(FILE *out, const char *give, const char *help, const char *value_default, const char *remark);

@@ -16,7 +16,7 @@
 
 static const struct option_row option_rows[OPTIONS_COUNT] = {
 #define OPTION_GROUP(title)
-#define OPTION(type_, name_, section_, ...) \
+#define OPTION(type_, name_, section_, change_, ...) \
     [OPTION_##name_] = OPTION_ROW(&option_type_##type_, #name_, offsetof(struct options, name_), __VA_ARGS__),
 #include "server/config/options.def"
 #undef OPTION
@@ -24,6 +24,12 @@ static const struct option_row option_rows[OPTIONS_COUNT] = {
 
 static const enum section option_sections[OPTIONS_COUNT] = {
 #define OPTION(type_, name_, section_, ...) [OPTION_##name_] = SECTION_##section_,
+#include "server/config/options.def"
+#undef OPTION
+};
+
+static const enum option_change option_changes[OPTIONS_COUNT] = {
+#define OPTION(type_, name_, section_, change_, ...) [OPTION_##name_] = OPTION_##change_,
 #include "server/config/options.def"
 #undef OPTION
 #undef OPTION_GROUP
@@ -47,6 +53,12 @@ enum section option_section_of(enum option_id id)
 {
     assert(id < OPTIONS_COUNT);
     return option_sections[id];
+}
+
+enum option_change option_change_of(enum option_id id)
+{
+    assert(id < OPTIONS_COUNT);
+    return option_changes[id];
 }
 
 const char *section_name(enum section section)

@@ -16,12 +16,16 @@ enum section {
     SECTIONS_COUNT
 };
 
+/* Does a reload apply a change of it, or only a restart? */
+enum option_change { OPTION_LIVE, OPTION_RESTART };
+
 #define OPTION_PREFIX          "RINGCAST_" /* of variables */
 #define OPTION_GIVEN_BYTES_MAX 320         /* of option_spell_given() */
 
-/* An option's row in the table, and its section. */
+/* An option's row in the table, its section, and when a change counts. */
 const struct option_row *option_row_of(enum option_id option);
 enum section option_section_of(enum option_id option);
+enum option_change option_change_of(enum option_id option);
 /* A section's name, "server", what the names of its options begin with, "server_", and what it is about, without a full
  * stop; static. */
 const char *section_name(enum section section);

@@ -9,10 +9,16 @@
 
 #define SOURCE_COLUMN  44
 #define COLUMNS_MAX    100
-#define SOURCE_BYTES   OPTION_GIVEN_BYTES_MAX
+#define SOURCE_BYTES   (OPTION_GIVEN_BYTES_MAX + 16)
 #define SECTION_BYTES  300 /* a name of 200 characters, and what section it is of */
 #define SAMPLE_ID      "1001"
 #define SAMPLE_PATTERN "private-*"
+
+/* Of what a file has, or might have. */
+static bool needs_restart(enum option_id id)
+{
+    return option_section_of(id) != SECTION_none && option_change_of(id) == OPTION_RESTART;
+}
 
 /* ---- values with their sources ---- */
 
@@ -39,14 +45,16 @@ static void show_value(const struct showing *to, const struct option_row *row, c
     free(text);
 }
 
-/* "default", "--ping-ms", "RINGCAST_PING_MS", "FILE:LINE" */
+/* "default", "--ping-ms", "RINGCAST_PING_MS", "FILE:LINE"; behind it ", restart" where a change needs one. */
 static const char *source_of(const struct options *options, enum option_id id, uint32_t entry,
                              char text_r[SOURCE_BYTES])
 {
+    char given[OPTION_GIVEN_BYTES_MAX] = "default";
     const struct option_place *place = option_place_of(options, id, entry);
-    if (options->sources[id] == OPTION_DEFAULT) return "default";
-    if (place == NULL) return option_spell_given(options, id, entry, true, text_r);
-    snprintf(text_r, SOURCE_BYTES, "%.300s:%u", place->file, place->line);
+    if (options->sources[id] != OPTION_DEFAULT && place == NULL) option_spell_given(options, id, entry, true, given);
+    if (options->sources[id] != OPTION_DEFAULT && place != NULL)
+        snprintf(given, sizeof given, "%.300s:%u", place->file, place->line);
+    snprintf(text_r, SOURCE_BYTES, "%s%s", given, needs_restart(id) ? ", restart" : "");
     return text_r;
 }
 
@@ -186,7 +194,7 @@ bool options_print_bounds(const struct option_row *row, FILE *out)
 }
 
 /* What it means, what may be given, and what it is if nothing is. */
-static void sample_row(FILE *out, const struct option_row *row, const char *value)
+static void sample_row(FILE *out, const struct option_row *row, const char *value, const char *remark)
 {
     char *text = NULL;
     size_t bytes = 0;
@@ -195,6 +203,7 @@ static void sample_row(FILE *out, const struct option_row *row, const char *valu
     fprintf(memory, "%s. %s", row->help, row->type == &option_type_bool ? "yes or no" : row->unit);
     if (has_bounds(row)) fputs(", ", memory);
     options_print_bounds(row, memory);
+    fputs(remark, memory);
     if (fclose(memory) == 0) write_comment(out, text);
     free(text);
     fprintf(out, "#%s =%s%s\n", row->name, value[0] != '\0' ? " " : "", value);
@@ -207,7 +216,7 @@ static void sample_settings(FILE *out, enum section section, const char *name, c
         const struct option_row *row = &table->rows[i];
         bool is_needed = row->value_default[0] == '\0' && row->bounds.min > 0;
         fputc('\n', out);
-        sample_row(out, row, is_needed ? row->unit : row->value_default);
+        sample_row(out, row, is_needed ? row->unit : row->value_default, "");
     }
 }
 
@@ -217,7 +226,8 @@ static void sample_options(FILE *out, enum section section)
     for (enum option_id id = 0; id < OPTIONS_COUNT; id++) {
         if (option_section_of(id) != section) continue;
         fputc('\n', out);
-        sample_row(out, option_row_of(id), option_row_of(id)->value_default);
+        sample_row(out, option_row_of(id), option_row_of(id)->value_default,
+                   needs_restart(id) ? ". A change needs a restart" : "");
     }
 }
 
@@ -231,7 +241,10 @@ void options_print_sample(FILE *out)
           "#\n"
           "# Files conf.d/*.conf beside this one are read behind it, in the order of their names: what a later\n"
           "# one says counts. Variables win over files (RINGCAST_PING_MS for ping_ms), flags over variables\n"
-          "# (--ping-ms). ringcast --config FILE --print-config shows what counts, and where it is from.\n",
+          "# (--ping-ms). ringcast --config FILE --print-config shows what counts, and where it is from.\n"
+          "#\n"
+          "# SIGHUP has a server that runs read all this again. A change counts at once, unless it says here that\n"
+          "# it needs a restart; a file with a mistake changes nothing.\n",
           out);
     for (enum section section = SECTION_none + 1; section < SECTIONS_COUNT; section++) {
         fputs("\n\n", out);
@@ -247,12 +260,14 @@ void options_print_sample(FILE *out)
 
 /* ---- help ---- */
 
-static void show_row(FILE *out, const struct option_row *row)
+static void show_row(FILE *out, enum option_id id)
 {
+    const struct option_row *row = option_row_of(id);
     char flag[64], give[128];
     snprintf(give, sizeof give, "--%s%s%s", option_spell(row->name, option_spell_flag, flag, sizeof flag),
              row->unit[0] != '\0' ? " " : "", row->unit);
-    option_row_help(out, give, row->help, row->type->is_action ? "" : row->value_default);
+    option_row_help(out, give, row->help, row->type->is_action ? "" : row->value_default,
+                    needs_restart(id) ? "restart" : "");
 }
 
 void options_help(FILE *out)
@@ -264,7 +279,7 @@ void options_help(FILE *out)
             "       ringcast -vv   what it is made of and runs on, for a bug report\n",
             RINGCAST_VERSION);
 #define OPTION_GROUP(title)      fprintf(out, "\n%s\n", (title));
-#define OPTION(type, name_, ...) show_row(out, option_row_of(OPTION_##name_));
+#define OPTION(type, name_, ...) show_row(out, OPTION_##name_);
 #include "server/config/options.def"
 #undef OPTION
 #undef OPTION_GROUP
@@ -273,6 +288,7 @@ void options_help(FILE *out)
     fputs("\nValues\n"
           "  BYTES are plain or in KiB, MiB, GiB; TIME is in ms, s, m, h or d, plain numbers are milliseconds.\n"
           "  A value follows after a blank or an equals sign: --shards 4, --shards=4; [this] is the default.\n"
+          "  A new value counts from a reload on (SIGHUP), but where it says restart.\n"
           "\nEnvironment\n"
           "  --message-bytes-max is RINGCAST_MESSAGE_BYTES_MAX there, and so on; switches take yes or no.\n"
           "  Commas, blanks or newlines separate the values of a repeatable option, commas alone file names,\n"

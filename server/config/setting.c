@@ -95,6 +95,6 @@ void settings_help(const struct setting_table *table, FILE *out)
     for (uint32_t i = 0; i < table->count; i++) {
         char give[100];
         snprintf(give, sizeof give, "%s=%s", table->rows[i].name, table->rows[i].unit);
-        option_row_help(out, give, table->rows[i].help, table->rows[i].value_default);
+        option_row_help(out, give, table->rows[i].help, table->rows[i].value_default, "");
     }
 }

@@ -77,7 +77,7 @@ test('the sample is a file that a server takes, and what counts is shown with it
   const env = { RINGCAST_CLOSE_MS_MAX: '8s' };
   const shown = await run(['--config', config, '--ping-ms=9s', '--print-config'], { env });
   assert.deepEqual([shown.code, shown.stderr], [0, '']);
-  assert.match(shown.stdout, /^shards = 1 +# .*\/conf\.d\/shards\.conf:2$/m);
+  assert.match(shown.stdout, /^shards = 1 +# .*\/conf\.d\/shards\.conf:2, restart$/m);
   assert.match(shown.stdout, /^ping_ms = 9s +# --ping-ms$/m);
   assert.match(shown.stdout, /^close_ms_max = 8s +# RINGCAST_CLOSE_MS_MAX$/m);
   assert.match(shown.stdout, /^secret = \*\*\* +# .*shards\.conf:3$/m);

@@ -64,7 +64,7 @@ test('the configuration file is the sample with a few lines set, and for few to 
   assert.deepEqual(lines.filter((line, i) => line !== sample[i]).sort(), [...settled].sort());
   const { code, stdout } = await run(['--config', file, '--print-config'], { command: binary });
   assert.equal(code, 0);
-  assert.match(stdout, /^listen = 127\.0\.0\.1:8080 +# .*ringcast\.conf:\d+$/m);
+  assert.match(stdout, /^listen = 127\.0\.0\.1:8080 +# .*ringcast\.conf:\d+, restart$/m);
 });
 
 test('the installed file takes what the first deployment writes at its end', async () => {

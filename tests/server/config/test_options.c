@@ -496,7 +496,7 @@ Test(options, help_names_every_option_within_100_columns, .timeout = 10)
     options_help(out);
     fclose(out);
 #define OPTION_GROUP(title) cr_expect(strstr(help, "\n" title "\n") != NULL, "%s", title);
-#define OPTION(type, name, section, default_, min, max, unit, text)                          \
+#define OPTION(type, name, section, change, default_, min, max, unit, text)                  \
     {                                                                                        \
         char flag[64];                                                                       \
         snprintf(flag, sizeof flag, "  --%s%s%s ", #name, unit[0] != '\0' ? " " : "", unit); \
@@ -520,6 +520,7 @@ Test(options, help_names_every_option_within_100_columns, .timeout = 10)
 #undef HISTORY_SETTING
     cr_expect(strstr(help, "RINGCAST_MESSAGE_BYTES_MAX") != NULL);
     cr_expect(strstr(help, "[64KiB]") != NULL);
+    cr_expect(strstr(help, "[2048, restart]") != NULL);
     for (const char *line = help; *line != '\0';) {
         size_t length = strcspn(line, "\n");
         cr_expect_leq(length, 100, "%.*s", (int)length, line);

@@ -50,7 +50,7 @@ Test(options_print, has_every_value_with_its_source_and_no_secret)
     cr_expect(has_line(text, "pong_ms_max = 1s", "conf.d/b.conf:2"));
     cr_expect(has_line(text, "origin = http://a", "a.conf:4"));
     cr_expect(has_line(text, "origin = http://b", "a.conf:5"));
-    cr_expect(has_line(text, "shards = 2", "--shards"));
+    cr_expect(has_line(text, "shards = 2", "--shards, restart"));
     cr_expect(has_line(text, "close_ms_max = 7s", "RINGCAST_CLOSE_MS_MAX"));
     cr_expect(has_line(text, "keep_alive_ms = 75s", "default"));
     cr_expect(has_line(text, "tls_cert =", "default"));
