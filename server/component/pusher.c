@@ -72,20 +72,21 @@ static enum close_reason check_version(const struct http_request *request)
 
 /* May this client come in? *app_r is its app then, which counts it. */
 static enum close_reason judge(struct shard *shard, const struct connection *connection,
-                               const struct http_request *request, struct app **app_r)
+                               const struct http_request *request, const struct app **app_r)
 {
     const struct text_list *origins = &shard->options->origin;
     struct text key = find_key(request->path);
     if (upgrade_is_foreign(request, (const char *const *)origins->items, origins->count)) return CLOSE_FOREIGN_ORIGIN;
     if (key.count == 0 || memchr(key.at, '/', key.count) != NULL) return CLOSE_NO_PATH;
-    struct app *app = app_of_key(&shard->options->app, key);
+    const struct app *app = app_of_key(&shard->options->app, key);
     if (app == NULL) return CLOSE_NO_APP;
     enum close_reason reason = opening_judge_app(shard, app, connection, request);
     if (reason == CLOSE_NONE) reason = check_version(request);
     if (reason != CLOSE_NONE) return reason;
     /* Counted first: many may come in at once, on all shards. */
-    if (ck_pr_faa_64(&app->connections, 1) >= app->connections_max && app->connections_max > 0) {
-        ck_pr_dec_64(&app->connections);
+    uint64_t *connections = &shard->app_connections[app->index];
+    if (ck_pr_faa_64(connections, 1) >= app->connections_max && app->connections_max > 0) {
+        ck_pr_dec_64(connections);
         return CLOSE_OVER_QUOTA;
     }
     *app_r = app;
@@ -107,14 +108,15 @@ static enum rc pusher_on_open(struct shard *shard, struct connection *connection
                               struct refusal *refusal_r)
 {
     (void)refusal_r;
-    struct app *app = NULL;
+    const struct app *app = NULL;
     enum close_reason reason = judge(shard, connection, request, &app);
     struct pusher *pusher = pool_take(&shard->pusher.pool);
     if (pusher == NULL) {
-        if (app != NULL) ck_pr_dec_64(&app->connections);
+        if (app != NULL) ck_pr_dec_64(&shard->app_connections[app->index]);
         return RC_ENOMEM;
     }
-    *pusher = (struct pusher){.app = app, .random = 1 + arc4random_uniform(UINT32_MAX)};
+    *pusher = (struct pusher){.random = 1 + arc4random_uniform(UINT32_MAX), .has_app = app != NULL};
+    if (app != NULL) pusher->app = app->index;
     if (app != NULL && app->sign_in_ms_max > 0) pusher->stranger_until_ms = shard->now_ms + app->sign_in_ms_max;
     connection->pusher = pusher;
     receive_opened(shard, connection);
@@ -142,9 +144,8 @@ static bool pusher_is_named(const struct connection *connection, uint32_t random
 static void pusher_identify(const struct shard *shard, const struct connection *connection,
                             struct identity *identity_r)
 {
-    (void)shard;
     const struct pusher *pusher = connection->pusher;
-    if (pusher->app != NULL) identity_r->app = text_of(pusher->app->id);
+    if (pusher->has_app) identity_r->app = text_of(shard_app(shard, pusher->app)->id);
     if (pusher->user != NULL && pusher->user->is_signed_in) identity_r->user = pusher->user->id;
 }
 
@@ -186,7 +187,7 @@ static void pusher_on_close(struct shard *shard, struct connection *connection, 
     (void)reason;
     struct pusher *pusher = connection->pusher;
     connection->pusher = NULL;
-    if (pusher->app != NULL) ck_pr_dec_64(&pusher->app->connections);
+    if (pusher->has_app) ck_pr_dec_64(&shard->app_connections[pusher->app]);
     pusher_free_user(pusher);
     pool_give(&shard->pusher.pool, pusher);
     unsubscribe_all(shard, connection);

@@ -13,6 +13,12 @@
 
 #define ERROR_BYTES_MAX 640
 
+const struct app *pusher_app(const struct command *command)
+{
+    assert(command->pusher->has_app);
+    return shard_app(command->shard, command->pusher->app);
+}
+
 /* ---- saying ---- */
 
 void pusher_error(const struct command *command, unsigned code, const char *format, ...)

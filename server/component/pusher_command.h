@@ -33,9 +33,10 @@ struct user {
 
 /* What a channel connection has besides (connection->pusher); from the shard's pool. */
 struct pusher {
-    struct app *app;
     struct user *user; /* signed in, or about to be; NULL: not */
     uint32_t random;   /* of its socket id */
+    bool has_app;      /* else it is being refused */
+    uint16_t app;      /* its index */
     uint16_t channels; /* it subscribes to, without those that sign-in brings along */
     uint16_t watches;  /* of its watchlist that no home has answered yet */
     uint32_t asked;    /* of homes, that no home has answered yet */
@@ -60,6 +61,9 @@ struct command {
     bool has_bad_data; /* twice */
     yyjson_val *data;  /* NULL: none */
 };
+
+/* The connection's app, as it is in this turn. */
+const struct app *pusher_app(const struct command *command);
 
 /* Says pusher:error; printf-like. */
 void pusher_error(const struct command *command, unsigned code, const char *format, ...)

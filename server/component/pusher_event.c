@@ -26,7 +26,7 @@ static bool is_too_fast(const struct command *command)
         pusher->events_ms = command->shard->now_ms;
         pusher->events = 0;
     }
-    return ++pusher->events > pusher->app->client_events_per_second;
+    return ++pusher->events > pusher_app(command)->client_events_per_second;
 }
 
 static struct publisher publisher_of(const struct command *command, bool is_excluded)
@@ -71,7 +71,7 @@ static void send_event(const struct command *command, const struct subscription 
 /* Is it as large as an event may be? Otherwise the sender is told. */
 static bool has_fitting_size(const struct command *command, struct text data)
 {
-    uint64_t most = command->pusher->app->event_bytes_max;
+    uint64_t most = pusher_app(command)->event_bytes_max;
     if (data.count <= most) return true;
     pusher_refuse_event(command, CODE_CLIENT_EVENT, CODE_CLIENT_EVENT, false,
                         "Client event rejected: its data is larger than %llu bytes", (unsigned long long)most);
@@ -119,13 +119,13 @@ static const struct subscription *find_way(const struct command *command)
     if (!is_too_fast(command)) return subscription;
     pusher_refuse_event(command, CODE_CLIENT_EVENT, CODE_CLIENT_EVENT, true,
                         "Client event rejected: more than %u in a second",
-                        command->pusher->app->client_events_per_second);
+                        pusher_app(command)->client_events_per_second);
     return NULL;
 }
 
 void pusher_client_event(const struct command *command)
 {
-    const struct app *app = command->pusher->app;
+    const struct app *app = pusher_app(command);
     struct text channel = command->channel;
     if (!has_good_id(command)) return;
     if (channel.at == NULL) {
@@ -188,7 +188,7 @@ void pusher_room_event(const struct command *frame)
         return;
     }
     bool is_public = channel_type_is_public(channel_type_of(command.channel));
-    if (!is_public || command.pusher->app->index != APP_OF_ROOMS) {
+    if (!is_public || command.pusher->app != APP_OF_ROOMS) {
         pusher_refuse_event(&command, CODE_NONE, CODE_FORBIDDEN, false,
                             "Room event rejected: only public channels of the first app are rooms");
         return;

@@ -123,7 +123,7 @@ static struct refusal_text read_identity(const struct app *app, struct text chan
 static struct refusal_text find_identity(const struct command *command, const struct asked *asked,
                                          struct identity *identity)
 {
-    const struct app *app = command->pusher->app;
+    const struct app *app = pusher_app(command);
     const struct user *user = command->pusher->user;
     if (!asked->type.is_presence) return granted;
     if (asked->channel_data.at != NULL) return read_identity(app, asked->channel_data, identity);
@@ -149,7 +149,7 @@ static void subscribe_user_channel(const struct command *command, struct text ch
 static void ask_home(const struct command *command, const struct asked *asked, const struct identity *identity)
 {
     struct join_wish wish = {
-        .channel = name_of(command->pusher->app->index, asked->channel),
+        .channel = name_of(command->pusher->app, asked->channel),
         .form = FORM_EVENT,
         .user_id = identity->user_id,
         .user_info = identity->user_info,
@@ -181,13 +181,13 @@ bool pusher_asks_too_fast(const struct command *command)
         pusher->subscribes_ms = command->shard->now_ms;
         pusher->subscribes = 0;
     }
-    return ++pusher->subscribes > 2 * pusher->app->channels_max;
+    return ++pusher->subscribes > 2 * pusher_app(command)->channels_max;
 }
 
 /* The subscription, or NULL; a name that is no channel's has none. */
 static struct subscription *find(const struct command *command, struct text channel)
 {
-    struct name name = name_of(command->pusher->app->index, channel);
+    struct name name = name_of(command->pusher->app, channel);
     return subscription_find(command->connection, &name, FORM_EVENT);
 }
 
@@ -227,8 +227,7 @@ static struct refusal_text check_auth(const struct command *command, struct aske
         return auth_error("auth and channel_data have to be strings, each once");
     }
     struct text socket_id = pusher_socket_id(command->shard, command->connection, memory);
-    const char *wrong =
-        auth_check_channel(command->pusher->app, auth, socket_id, asked->channel, asked->channel_data);
+    const char *wrong = auth_check_channel(pusher_app(command), auth, socket_id, asked->channel, asked->channel_data);
     return wrong == auth_no_memory ? no_memory : auth_error(wrong);
 }
 
@@ -243,7 +242,7 @@ static struct refusal_text judge(const struct command *command, struct asked *as
 {
     if (!name_is_valid(asked->channel)) return no_name;
     if (!read_recover(command, &asked->recover)) return no_position;
-    if (command->pusher->channels >= command->pusher->app->channels_max) return too_many;
+    if (command->pusher->channels >= pusher_app(command)->channels_max) return too_many;
     if (pusher_asks_too_fast(command)) return too_fast;
     return check_auth(command, asked);
 }

@@ -71,7 +71,7 @@ static bool subscribe_to_user(const struct command *command, struct text user_id
 {
     char memory[NAME_BYTES_MAX];
     struct join_wish wish = {.form = form};
-    if (!user_channel(command->pusher->app, user_id, memory, &wish.channel)) return false;
+    if (!user_channel(pusher_app(command), user_id, memory, &wish.channel)) return false;
     if (subscription_find(command->connection, &wish.channel, form) != NULL) return false; /* twice in the list */
     if (form == FORM_WATCH) command->pusher->watches++;
     enum rc rc = subscribe(command->shard, command->connection, &wish);
@@ -156,7 +156,7 @@ void pusher_sign_in(const struct command *command)
         return;
     }
     struct text socket_id = pusher_socket_id(command->shard, command->connection, memory);
-    const char *wrong = auth_check_user(command->pusher->app, auth, socket_id, user_data);
+    const char *wrong = auth_check_user(pusher_app(command), auth, socket_id, user_data);
     if (wrong == auth_no_memory) {
         connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
     } else if (wrong != NULL) {
@@ -196,7 +196,7 @@ void pusher_signed_in(const struct command *command)
     yyjson_val *watchlist;
     command->pusher->user->is_signed_in = true;
     say_success(command);
-    if (command->connection->component == NULL || !command->pusher->app->watchlist) return;
+    if (command->connection->component == NULL || !pusher_app(command)->watchlist) return;
     if (json_read(command->pusher->user->data, &document, NULL) != RC_OK) { /* it was read before: no memory */
         connection_close(command->shard, command->connection, CLOSE_NO_MEMORY);
         return;

@@ -67,18 +67,18 @@ enum rc app_list_append(struct app_list *apps, const struct app *app)
     return RC_OK;
 }
 
-static struct app *find(const struct app_list *apps, enum table table, struct text name)
+static const struct app *find(const struct app_list *apps, enum table table, struct text name)
 {
     uint32_t place = apps->found != NULL ? *place_of(apps, table, name) : 0;
     return place > 0 ? &apps->items[place - 1] : NULL;
 }
 
-struct app *app_of_id(const struct app_list *apps, struct text id)
+const struct app *app_of_id(const struct app_list *apps, struct text id)
 {
     return find(apps, BY_ID, id);
 }
 
-struct app *app_of_key(const struct app_list *apps, struct text key)
+const struct app *app_of_key(const struct app_list *apps, struct text key)
 {
     return find(apps, BY_KEY, key);
 }

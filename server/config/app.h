@@ -2,7 +2,7 @@
  *
  * Nothing of one app is visible to another: channel names carry the app's index (core/name.h), so do users, which are
  * channels too, and a socket named by a backend only counts where it subscribes.
- * Threads: read at start and never changed, but for the atomic count of connections. */
+ * Threads: never changed once they have been read, so any thread may look. */
 #pragma once
 
 #include "core/text.h"
@@ -14,8 +14,9 @@
 
 struct setting_table;
 
-#define APPS_MAX     10000
-#define APP_OF_ROOMS 0 /* rooms are public channels of the first app */
+#define APPS_MAX        10000
+#define APP_INDEXES_MAX 65536 /* that there are */
+#define APP_OF_ROOMS    0     /* rooms are public channels of the first app */
 
 struct app {
     uint16_t index; /* in its list; the first app is the one that raw rooms belong to */
@@ -27,7 +28,6 @@ struct app {
 #undef APP_SETTING
     bool has_bare_secret; /* where the app stands somebody who reads it finds a secret, not only the name of a file */
     uint64_t given;       /* its settings that were given, 1 << row of app_settings */
-    uint64_t connections; /* atomic: channel connections that are open, over all shards */
 };
 
 /* The apps, the type of the option --app, "ID:KEY:SECRET name=value ...": the secret is what is behind the second
@@ -59,8 +59,8 @@ enum rc app_list_complete(struct app_list *apps, struct option_error *error);
 enum rc app_list_append(struct app_list *apps, const struct app *app);
 
 /* Finds an app that was appended; NULL: there is none. */
-struct app *app_of_id(const struct app_list *apps, struct text id);
-struct app *app_of_key(const struct app_list *apps, struct text key);
+const struct app *app_of_id(const struct app_list *apps, struct text id);
+const struct app *app_of_key(const struct app_list *apps, struct text key);
 
 static inline bool app_has_webhook(const struct app *app, enum webhook_kind kind)
 {

@@ -72,13 +72,13 @@ bool command_argument(struct shard *shard, struct connection *connection, const 
     return false;
 }
 
-struct app *command_app(struct shard *shard, struct connection *connection, const struct http_request *request)
+const struct app *command_app(struct shard *shard, struct connection *connection, const struct http_request *request)
 {
     assert(owner_is_me(&shard->owner));
     char id[COMMAND_ARGUMENT_BYTES_MAX + 1];
     const struct app_list *apps = &shard->options->app;
     if (!command_argument(shard, connection, request, "app", true, id)) return NULL;
-    struct app *app = id[0] == '\0' ? &apps->items[APP_OF_ROOMS] : app_of_id(apps, text_of(id));
+    const struct app *app = id[0] == '\0' ? &apps->items[APP_OF_ROOMS] : app_of_id(apps, text_of(id));
     if (app == NULL) command_refuse(shard, connection, 404, "There is no app \"%s\": config get shows them.", id);
     return app;
 }

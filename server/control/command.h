@@ -23,4 +23,4 @@ void command_refuse(struct shard *shard, struct connection *connection, unsigned
 bool command_argument(struct shard *shard, struct connection *connection, const struct http_request *request,
                       const char *name, bool may_be_missing, char text_r[COMMAND_ARGUMENT_BYTES_MAX + 1]);
 /* The app that the parameter "app" names; the first one when it is missing. NULL: there is none, the answer says so. */
-struct app *command_app(struct shard *shard, struct connection *connection, const struct http_request *request);
+const struct app *command_app(struct shard *shard, struct connection *connection, const struct http_request *request);

@@ -114,7 +114,7 @@ void command_close_user(struct shard *shard, struct connection *connection, cons
     assert(owner_is_me(&shard->owner));
     char id[COMMAND_ARGUMENT_BYTES_MAX + 1];
     if (!command_argument(shard, connection, request, "id", false, id)) return;
-    struct app *app = command_app(shard, connection, request);
+    const struct app *app = command_app(shard, connection, request);
     if (app == NULL) return;
     api_terminate(
         &(struct api_request){.shard = shard, .connection = connection, .app = app, .subject = text_of(id)});

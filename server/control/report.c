@@ -43,14 +43,15 @@ static enum rc append_string(struct span **text, const char *name, struct text v
 }
 
 /* The app and the user, of a channel client. */
-static enum rc append_client(struct span **text, const struct connection *connection)
+static enum rc append_client(struct span **text, const struct shard *shard, const struct connection *connection)
 {
     bool is_pusher = connection->component == &component_pusher && connection->pusher != NULL;
     const struct pusher *pusher = is_pusher ? connection->pusher : NULL;
     const char *protocol = connection->component != NULL ? connection->component->name : "http";
     enum rc rc = append_string(text, ",\"protocol\":", text_of(protocol));
-    bool has_app = pusher != NULL && pusher->app != NULL;
-    if (rc == RC_OK) rc = append_string(text, ",\"app\":", has_app ? text_of(pusher->app->id) : (struct text){0});
+    bool has_app = pusher != NULL && pusher->has_app;
+    struct text app = has_app ? text_of(shard_app(shard, pusher->app)->id) : (struct text){0};
+    if (rc == RC_OK) rc = append_string(text, ",\"app\":", app);
     bool has_user = pusher != NULL && pusher->user != NULL && pusher->user->is_signed_in;
     if (rc == RC_OK) rc = append_string(text, ",\"user\":", has_user ? pusher->user->id : (struct text){0});
     return rc;
@@ -92,7 +93,7 @@ static enum rc report(struct shard *shard, const struct connection *connection, 
     enum rc rc = append_string(text, piece, text_of(connection_state_name(connection->state)));
     connection_address(shard, connection, address);
     if (rc == RC_OK) rc = append_string(text, ",\"address\":", text_of(address));
-    if (rc == RC_OK) rc = append_client(text, connection);
+    if (rc == RC_OK) rc = append_client(text, shard, connection);
     if (rc == RC_OK) rc = append_numbers(text, shard, connection);
     return rc == RC_OK ? append_subscriptions(text, connection) : rc;
 }

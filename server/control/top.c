@@ -97,7 +97,8 @@ static enum rc tell_connection(struct shard *shard, struct query *query, const s
 {
     const struct connection *connection = place->what;
     bool is_pusher = connection->component == &component_pusher && connection->pusher != NULL;
-    const struct app *app = is_pusher ? connection->pusher->app : NULL;
+    bool has_app = is_pusher && connection->pusher->has_app;
+    const struct app *app = has_app ? shard_app(shard, connection->pusher->app) : NULL;
     char id[SOCKET_ID_BYTES_MAX];
     struct span *json = NULL;
     socket_id_write(id, is_pusher ? connection->pusher->random : 0, shard->index, shard_slot(shard, connection),

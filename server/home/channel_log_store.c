@@ -18,6 +18,7 @@
 #include "server/system/log.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A message that goes out unkept, when an append before it is done: it could not be kept, or was not to be. */
@@ -31,7 +32,9 @@ struct log_behind {
 
 /* A job with all that its answer concerns. */
 struct log_job {
-    struct store_job job; /* first: the one is the other */
+    struct store_job job;     /* first: the one is the other */
+    struct history_rule rule; /* as it was when the job was made, for the store; of its texts nothing is used */
+    char app[APP_TOKEN_BYTES_MAX + 1]; /* its id */
     struct channel_log *log;
     struct message *message;   /* APPEND: as it came, without an offset */
     struct receipt *receipt;   /* APPEND */
@@ -48,9 +51,12 @@ static struct log_job *job_new(struct shard *shard, struct channel_log *log, enu
     struct log_job *job = malloc(sizeof *job);
     if (job == NULL) return NULL;
     *job = (struct log_job){
-        .job = {.kind = kind, .app = shard_app(shard, channel->app)->id, .channel = channel, .rule = log->rule},
+        .job = {.kind = kind, .channel = channel, .rule = &job->rule},
+        .rule = *log->rule,
         .log = log,
     };
+    snprintf(job->app, sizeof job->app, "%s", shard_app(shard, channel->app)->id);
+    job->job.app = job->app;
     job->behind_end = &job->behind;
     return job;
 }

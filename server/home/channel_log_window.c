@@ -31,13 +31,6 @@ static uint64_t forget_ms(struct shard *shard)
     return day_clock_forget_ms(&shard->day_clock, shard->now_ms + shard->lost_ms);
 }
 
-const struct history_rule *channel_log_rule(const struct shard *shard, const struct name *channel)
-{
-    assert(owner_is_me(&shard->owner));
-    if (shard->options->history.count == 0) return NULL;
-    return history_rule_of(&shard->options->history, name_text(channel));
-}
-
 /* ---- epochs ---- */
 
 void channel_log_choose_epoch(char epoch[EPOCH_BYTES + 1])
@@ -185,7 +178,7 @@ enum rc channel_log_kept(struct shard *shard, struct channel_log *log, struct me
 /* Of a channel for whose log there was no memory it must at least not seem that nothing was ever said. */
 static void note_loss(struct shard *shard, const struct name *channel)
 {
-    if (channel_log_rule(shard, channel) != NULL) channel_log_note_seen(shard, channel);
+    if (shard_rule(shard, channel) != NULL) channel_log_note_seen(shard, channel);
 }
 
 void channel_log_send_unkept(struct shard *shard, struct channel_log *log, struct message *message)

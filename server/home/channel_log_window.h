@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct history_rule;
 struct letter;
 struct message;
 struct name;
@@ -19,9 +18,6 @@ struct receipt;
 struct roster;
 struct shard;
 struct store_job;
-
-/* The rule for what is published to that channel; NULL: it keeps no history. A roster has its own at hand. */
-const struct history_rule *channel_log_rule(const struct shard *shard, const struct name *channel);
 
 /* A new epoch. */
 void channel_log_choose_epoch(char epoch[EPOCH_BYTES + 1]);

@@ -159,7 +159,7 @@ enum rc history_page(struct shard *shard, struct query *query)
 {
     assert(owner_is_me(&shard->owner));
     struct channel_log *log;
-    if (channel_log_rule(shard, &query->name) == NULL) return RC_ENOENT;
+    if (shard_rule(shard, &query->name) == NULL) return RC_ENOENT;
     struct channel *channel = shard_make_channel(shard, &query->name);
     if (channel == NULL) return RC_ENOMEM;
     enum rc rc = channel_log_open(shard, channel->roster, &log);

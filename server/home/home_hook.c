@@ -12,12 +12,13 @@
 #include <assert.h>
 
 /* Queues an event for the app's webhook; the event's app is filled in here. A queue that is full is counted. */
-static void tell_webhook(struct shard *shard, uint16_t app, struct webhook_event *event)
+static void tell_webhook(struct shard *shard, uint16_t index, struct webhook_event *event)
 {
-    event->app = shard_app(shard, app);
-    if (shard->webhooks == NULL || event->app->webhook[0] == '\0') return;
+    const struct app *app = shard_app(shard, index);
+    event->app = index;
+    if (shard->webhooks == NULL || app->webhook[0] == '\0') return;
     shard->home.has_told_webhook =
-        webhooks_tell(shard->webhooks, shard->index, event) || shard->home.has_told_webhook;
+        webhooks_tell(shard->webhooks, shard->index, app, event) || shard->home.has_told_webhook;
 }
 
 void home_tell_backend(struct shard *shard, const struct roster *roster, enum webhook_kind kind, struct text user_id,

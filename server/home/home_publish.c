@@ -134,8 +134,7 @@ enum rc home_publish(struct shard *shard, struct message *message, struct query 
         message_drop(&shard->counters, message);
         return RC_OK;
     }
-    const struct history_rule *rule =
-        channel != NULL ? channel->roster->rule : channel_log_rule(shard, &message->channel);
+    const struct history_rule *rule = channel != NULL ? channel->roster->rule : shard_rule(shard, &message->channel);
     struct channel_log *log = NULL;
     struct receipt *receipt = NULL;
     enum rc rc = RC_OK;

@@ -18,7 +18,7 @@ struct api_request {
     struct shard *shard;
     struct connection *connection;
     const struct http_request *http;
-    struct app *app;
+    const struct app *app;
     struct query_string query;
     struct text subject; /* the channel or user in the path, decoded; at == NULL: the route has none */
 };

@@ -232,7 +232,7 @@ void api_read_connections(const struct api_request *request)
 {
     char body[48];
     int count = snprintf(body, sizeof body, "{\"connections\":%llu}",
-                         (unsigned long long)ck_pr_load_64(&request->app->connections));
+                         (unsigned long long)ck_pr_load_64(&request->shard->app_connections[request->app->index]));
     api_answer(request->shard, request->connection, 200, API_JSON, (struct text){body, (size_t)count});
 }
 

@@ -94,7 +94,7 @@ static void tell_app_connections(struct telling *telling)
     for (uint32_t i = 0; i < apps->count; i++) {
         char label[LABEL_BYTES];
         snprintf(label, sizeof label, "app=\"%s\"", apps->items[i].id);
-        exposition_sample(&telling->exposition, label, ck_pr_load_64(&apps->items[i].connections));
+        exposition_sample(&telling->exposition, label, ck_pr_load_64(&telling->shard->app_connections[i]));
     }
 }
 

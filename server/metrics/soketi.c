@@ -22,15 +22,16 @@ static const struct {
 #undef SOKETI
 };
 
-static void tell_connected(struct exposition *exposition, const struct app_list *apps, uint16_t port)
+static void tell_connected(struct exposition *exposition, const struct shard *shard, uint16_t port)
 {
+    const struct app_list *apps = &shard->options->app;
     static const struct exposition_family connected = {
         .type = EXPOSITION_GAUGE, .prefix = PREFIX, .name = "connected", .text = "channel connections of an app"};
     exposition_begin(exposition, &connected);
     for (uint32_t i = 0; i < apps->count; i++) {
         char label[LABEL_BYTES];
         snprintf(label, sizeof label, "app_id=\"%s\",port=\"%u\"", apps->items[i].id, port);
-        exposition_sample(exposition, label, ck_pr_load_64(&apps->items[i].connections));
+        exposition_sample(exposition, label, ck_pr_load_64(&shard->app_connections[i]));
     }
 }
 
@@ -39,7 +40,7 @@ void soketi_tell(struct exposition *exposition, const struct shard *shard)
     char label[LABEL_BYTES];
     uint16_t port = address_port(&shard->options->listen.items[0]);
     snprintf(label, sizeof label, "port=\"%u\"", port);
-    tell_connected(exposition, &shard->options->app, port);
+    tell_connected(exposition, shard, port);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         /* First what is taken off: the other one grows meanwhile. */
         uint64_t less = rows[i].less != NOTHING ? counter_sets_sum(shard->counted, rows[i].less) : 0;

@@ -104,12 +104,13 @@ static void write_shards(FILE *out, const struct shard *asker)
     fputc(']', out);
 }
 
-static void write_apps(FILE *out, const struct app_list *apps)
+static void write_apps(FILE *out, const struct shard *shard)
 {
+    const struct app_list *apps = &shard->options->app;
     fputs(",\"apps\":[", out);
     for (uint32_t i = 0; i < apps->count; i++)
         fprintf(out, "%s{\"id\":\"%s\",\"connections\":%llu}", i > 0 ? "," : "", apps->items[i].id,
-                (ull)ck_pr_load_64(&apps->items[i].connections));
+                (ull)ck_pr_load_64(&shard->app_connections[i]));
     fputc(']', out);
 }
 
@@ -136,7 +137,7 @@ void stats_write(FILE *out, const struct shard *shard)
     fputc(',', out);
     write_histograms(out, shard->counted, 0, false);
     write_shards(out, shard);
-    write_apps(out, &shard->options->app);
+    write_apps(out, shard);
     write_warnings(out);
     fputs("}\n", out);
 }

@@ -1,6 +1,7 @@
 /* server/run/server.c - the shards together: start, stop. */
 #include "server/run/server.h"
 
+#include "core/memory.h"
 #include "net/listener.h"
 #include "net/ring.h"
 #include "server/config/address.h"
@@ -122,6 +123,7 @@ static void give(struct server *server, uint32_t index)
         .ring_error = &server->ring_error,
         .doors = &server->doors,
         .counted = &server->counted,
+        .app_connections = server->app_connections,
         .ticket_keys = certificates_ticket_keys(server->certificates),
         .http.has_guests = server->has_guests,
         .crowd.behind = &server->crowds_behind,
@@ -136,6 +138,8 @@ static enum rc make_shards(struct server *server, char *reason_r, size_t reason_
 {
     const struct options *options = server->options;
     snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --mailbox-letters");
+    server->app_connections = memory_reserve(APP_INDEXES_MAX, sizeof server->app_connections[0]);
+    if (server->app_connections == NULL) return RC_ENOMEM;
     size_t bytes = server->shards_count * sizeof(struct shard);
     server->shards = aligned_alloc(_Alignof(struct shard), bytes);
     if (server->shards == NULL) return RC_ENOMEM;
@@ -213,6 +217,7 @@ void server_fini(struct server *server)
     free(server->shards);
     orders_fini(&server->orders);
     address_limits_free(server->doors.public.limits);
+    memory_release(server->app_connections, APP_INDEXES_MAX, sizeof server->app_connections[0]);
     drop_claims(&server->doors.public);
     drop_claims(&server->doors.control);
     if (server->options != NULL) clear_addresses(&server->options->control);

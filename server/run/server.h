@@ -28,6 +28,7 @@ struct server {
     struct watchdog *watchdog;          /* NULL: none */
     struct crowds_behind crowds_behind; /* atomic: shards that are */
     int ring_error;                     /* atomic: errno that a shard's ring gave up with, 0: none has */
+    uint64_t *app_connections;          /* atomic: APP_INDEXES_MAX of them (server/shard/shard.h) */
     bool has_guests;                    /* server/http/guest.h: they may sign in */
     struct doors doors;
     struct orders orders; /* of operators, to the main thread */

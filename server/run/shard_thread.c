@@ -133,6 +133,7 @@ enum rc shard_thread_init(struct shard *shard, uint32_t homes_count, struct tls_
                           size_t reason_size)
 {
     owner_take(&shard->owner); /* until its thread begins */
+    shard_take_rules(shard);
     shard->signal_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     shard->slots_max = shard->door->slots_max;
     shard->answers.bytes = shard->options->replay_bytes_max; /* until answers tell */

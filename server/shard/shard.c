@@ -28,8 +28,7 @@ struct channel *shard_make_channel(struct shard *shard, const struct name *name)
     struct channel *channel = hub_make(&shard->hub, name);
     bool is_new = shard->hub.count > count;
     if (is_new) counter_set(&shard->counters, COUNTER_channels, shard->hub.count);
-    if (is_new && channel->roster != NULL)
-        channel->roster->rule = history_rule_of(&shard->options->history, name_text(name));
+    if (is_new && channel->roster != NULL) channel->roster->rule = shard_rule(shard, name);
     return channel;
 }
 
@@ -38,6 +37,21 @@ void shard_drop_channel_if_unused(struct shard *shard, struct channel *channel)
     assert(owner_is_me(&shard->owner));
     assert(shard->hub.count > 0);
     if (hub_drop_if_unused(&shard->hub, channel)) counter_set(&shard->counters, COUNTER_channels, shard->hub.count);
+}
+
+void shard_take_rules(struct shard *shard)
+{
+    const struct history_rule_list *rules = &shard->options->history;
+    assert(rules->count <= HISTORY_RULES_MAX);
+    for (uint32_t i = 0; i < rules->count; i++)
+        shard->rule_places[i] = rules->items[i];
+    shard->rules = (struct history_rule_list){.items = shard->rule_places, .count = rules->count};
+}
+
+const struct history_rule *shard_rule(const struct shard *shard, const struct name *channel)
+{
+    assert(owner_is_me(&shard->owner));
+    return shard->rules.count > 0 ? history_rule_of(&shard->rules, name_text(channel)) : NULL;
 }
 
 /* ---- the end ---- */

@@ -56,8 +56,10 @@ TAILQ_HEAD(log_list, channel_log);
  * which makes shards and runs their turns, name it. The rest is for all. */
 struct shard {
     uint32_t index;
-    struct exchange *exchange;     /* of all shards */
-    const struct options *options; /* the server's, never changed while shards run */
+    struct exchange *exchange;      /* of all shards */
+    const struct options *options;  /* the server's */
+    struct history_rule_list rules; /* those of the options, at places that stay: rosters and logs point there */
+    struct history_rule rule_places[HISTORY_RULES_MAX];
     struct owner owner;
     struct { /* run/ */
         pthread_t id;
@@ -218,6 +220,7 @@ struct shard {
     int *ring_error;                     /* atomic: errno that a ring gave up with, 0: none has */
     const struct doors *doors;           /* of this shard and of the others */
     const struct counter_sets *counted;  /* by all threads */
+    uint64_t *app_connections;           /* atomic, by the app's index: channel connections that are open */
     struct store *store;                 /* NULL: no channel is durable */
     struct webhooks *webhooks;           /* NULL: no app has one */
     struct tls_ticket_keys *ticket_keys; /* NULL: no TLS */
@@ -233,7 +236,12 @@ void shard_signal(struct shard *shard);
 struct channel *shard_make_channel(struct shard *shard, const struct name *name);
 void shard_drop_channel_if_unused(struct shard *shard, struct channel *channel);
 
-/* The app of that index, as it stands in names. */
+/* The options' rules of history are the shard's from now on. */
+void shard_take_rules(struct shard *shard);
+/* The first of them that fits the channel; NULL: it keeps nothing. */
+const struct history_rule *shard_rule(const struct shard *shard, const struct name *channel);
+
+/* The app of that index, as it stands in names. Never kept from turn to turn. */
 const struct app *shard_app(const struct shard *shard, uint16_t index);
 
 /* Has the server been told to stop, so that it is not ready for clients any more, whether it serves them still or not?

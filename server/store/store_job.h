@@ -31,8 +31,8 @@ struct store_key {
 
 struct store_job {
     enum store_job_kind kind;
-    const char *app;                 /* its id; the channel is that app's */
-    const struct name *channel;      /* lives until the job is back */
+    const char *app;                 /* its id; the channel is that app's. This and the next two live */
+    const struct name *channel;      /* until the job is back */
     const struct history_rule *rule; /* of the channel */
     TAILQ_ENTRY(store_job) entry;    /* the asker's */
     uint64_t whole_from;             /* who was not so far missed something that is not kept; READ: an answer */

@@ -59,17 +59,18 @@ static struct webhook_item *event_of(const struct letter *letter)
 
 /* Does the app want the event, or its counterpart? A channel that is occupied again was not vacated, whatever else the
  * app wants to know. */
-static bool is_wanted(const struct webhook_event *event)
+static bool is_wanted(const struct app *app, const struct webhook_event *event)
 {
-    if (!app_has_webhook(event->app, event->kind) && !app_has_webhook(event->app, webhook_counterpart(event->kind)))
-        return false;
-    return app_tells_of(event->app, event->channel);
+    if (!app_has_webhook(app, event->kind) && !app_has_webhook(app, webhook_counterpart(event->kind))) return false;
+    return app_tells_of(app, event->channel);
 }
 
-bool webhooks_tell(struct webhooks *webhooks, uint32_t sender_number, const struct webhook_event *event)
+bool webhooks_tell(struct webhooks *webhooks, uint32_t sender_number, const struct app *app,
+                   const struct webhook_event *event)
 {
     assert(sender_number < webhooks->senders_count);
-    if (!is_wanted(event)) return true;
+    assert(app->index == event->app);
+    if (!is_wanted(app, event)) return true;
     struct sender *sender = &webhooks->senders[sender_number];
     struct webhook_item *item = webhook_item_new(event);
     if (item != NULL) {
@@ -103,7 +104,7 @@ const struct counters *webhooks_counters(const struct webhooks *webhooks)
 
 static void take_event(struct webhooks *webhooks, struct webhook_item *item, uint64_t now_ms)
 {
-    const struct app *app = item->event.app;
+    const struct app *app = &webhooks->options->app.items[item->event.app];
     if (webhook_queue_add(webhooks->queue, item, now_ms) == RC_OK) return;
     log_warn("app %s: a webhook event is dropped, %u wait already: its receiver is too slow or does not answer "
              "(--webhook-events-max)",

@@ -40,8 +40,10 @@ void webhooks_stop(struct webhooks *webhooks);
 /* After webhooks_stop(). Accepts NULL. */
 void webhooks_free(struct webhooks *webhooks);
 
-/* Sender. Queues the event if its app wants this kind. False: it is dropped, the queue is full or memory is short. */
-bool webhooks_tell(struct webhooks *webhooks, uint32_t sender, const struct webhook_event *event);
+/* Sender. Queues the event of this app if it wants this kind. False: it is dropped, the queue is full or memory is
+ * short. */
+bool webhooks_tell(struct webhooks *webhooks, uint32_t sender, const struct app *app,
+                   const struct webhook_event *event);
 /* Sender, once a turn: wakes the thread if this sender has told it something since. Costs a system call only if the
  * thread sleeps. */
 void webhooks_wake(struct webhooks *webhooks, uint32_t sender);

@@ -9,7 +9,7 @@
 /* One event; texts are copied. Those that a kind does not have are left out (at == NULL). */
 struct webhook_event {
     enum webhook_kind kind;
-    const struct app *app;
+    uint16_t app; /* its index */
     struct text channel;
     struct text user_id;   /* member_added, member_removed */
     struct text event;     /* client_event: its name, a JSON string as it stands in the message's frame, */

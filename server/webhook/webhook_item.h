@@ -1,7 +1,7 @@
 /* server/webhook/webhook_item.h - a copied event on its way through the webhook thread, and its JSON.
  *
  * Threads:   made by a sender, then the webhook thread's.
- * Ownership: one piece of memory with the texts behind it; free() gives it back. The app stays its list's. */
+ * Ownership: one piece of memory with the texts behind it; free() gives it back. */
 #pragma once
 
 #include "server/webhook/webhook_event.h"

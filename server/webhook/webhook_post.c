@@ -138,6 +138,11 @@ void webhook_post_free(struct webhook_post *post)
 
 /* ---- one try ---- */
 
+static const struct app *app_of(const struct webhook_post *post, const struct webhook_request *request)
+{
+    return &post->options->app.items[request->app];
+}
+
 /* Throws the answer away; one without end is cut. */
 static size_t take_answer(char *bytes, size_t size, size_t count, void *argument)
 {
@@ -186,9 +191,9 @@ static bool add_header(struct webhook_request *request, const char *name, const 
 }
 
 /* The app's own. */
-static bool add_further(struct webhook_request *request)
+static bool add_further(struct webhook_request *request, const struct app *app)
 {
-    const struct text_list *further = &request->app->webhook_header;
+    const struct text_list *further = &app->webhook_header;
     uint32_t i = 0;
     while (i < further->count && add_line(request, further->items[i]))
         i++;
@@ -196,15 +201,15 @@ static bool add_further(struct webhook_request *request)
 }
 
 /* Signs the body's exact bytes, once for all tries. */
-static bool make_headers(struct webhook_request *request)
+static bool make_headers(struct webhook_request *request, const struct app *app)
 {
     const struct text body = {.at = request->body, .count = request->body_bytes};
     char signature[DIGEST_HMAC_HEX_BYTES + 1];
     if (request->headers != NULL) return true;
-    bool is_made = digest_hmac_hex(text_of(request->app->secret), &body, 1, signature) == RC_OK &&
+    bool is_made = digest_hmac_hex(text_of(app->secret), &body, 1, signature) == RC_OK &&
                    add_header(request, "Content-Type", "application/json") &&
-                   add_header(request, "X-Pusher-Key", request->app->key) &&
-                   add_header(request, "X-Pusher-Signature", signature) && add_further(request);
+                   add_header(request, "X-Pusher-Key", app->key) &&
+                   add_header(request, "X-Pusher-Signature", signature) && add_further(request, app);
     if (is_made) return true;
     curl_slist_free_all(request->headers); /* all or none, for the next try */
     request->headers = NULL;
@@ -214,8 +219,9 @@ static bool make_headers(struct webhook_request *request)
 /* False: out of memory. */
 static bool start_transfer(struct webhook_post *post, struct place *place, struct webhook_request *request)
 {
-    if (place->easy == NULL && !make_easy(place, request->app, post->no_proxy)) return false;
-    if (!make_headers(request)) return false;
+    const struct app *app = app_of(post, request);
+    if (place->easy == NULL && !make_easy(place, app, post->no_proxy)) return false;
+    if (!make_headers(request, app)) return false;
     place->answer_bytes = 0;
     place->error[0] = '\0';
     curl_easy_setopt(place->easy, CURLOPT_HTTPHEADER, request->headers);
@@ -226,8 +232,8 @@ static bool start_transfer(struct webhook_post *post, struct place *place, struc
 
 static void give_up(struct webhook_post *post, struct webhook_request *request, const char *why)
 {
-    log_warn("app %s: a webhook request with %u events is given up, tries: %u; %s", request->app->id, request->events,
-             request->tries, why);
+    log_warn("app %s: a webhook request with %u events is given up, tries: %u; %s", app_of(post, request)->id,
+             request->events, request->tries, why);
     give_back(post, request, false);
 }
 
@@ -240,7 +246,8 @@ static void take_failure(struct webhook_post *post, struct lane *lane, struct we
     if (again_ms - request->first_try_ms > post->options->webhook_retry_ms_max) {
         give_up(post, request, why);
     } else {
-        if (!lane->is_failing) log_warn("app %s: webhooks fail and are tried again; %s", request->app->id, why);
+        if (!lane->is_failing)
+            log_warn("app %s: webhooks fail and are tried again; %s", app_of(post, request)->id, why);
         timer_set(&post->pauses, &request->retry, again_ms);
     }
     lane->is_failing = true;
@@ -249,7 +256,7 @@ static void take_failure(struct webhook_post *post, struct lane *lane, struct we
 static void take_success(struct webhook_post *post, struct lane *lane, struct webhook_request *request)
 {
     counter_add(post->counters, COUNTER_webhooks_sent, 1);
-    if (lane->is_failing) log_info("app %s: a webhook request succeeded again", request->app->id);
+    if (lane->is_failing) log_info("app %s: a webhook request succeeded again", app_of(post, request)->id);
     lane->is_failing = false;
     give_back(post, request, true);
 }
@@ -304,7 +311,7 @@ bool webhook_post_has_room(const struct webhook_post *post, uint32_t app)
 
 void webhook_post_begin(struct webhook_post *post, struct webhook_request *request, uint64_t now_ms)
 {
-    try_in(post, &post->lanes[request->app->index].places[0], request, now_ms);
+    try_in(post, &post->lanes[request->app].places[0], request, now_ms);
 }
 
 static void end_pauses(struct webhook_post *post, uint64_t now_ms)
@@ -312,7 +319,7 @@ static void end_pauses(struct webhook_post *post, uint64_t now_ms)
     for (struct timer *timer; (timer = timer_wheel_expire(&post->pauses, now_ms)) != NULL;) {
         struct webhook_request *request =
             (struct webhook_request *)((char *)timer - offsetof(struct webhook_request, retry));
-        struct lane *lane = &post->lanes[request->app->index];
+        struct lane *lane = &post->lanes[request->app];
         request->next = NULL;
         *lane->due_end = request;
         lane->due_end = &request->next;

@@ -59,8 +59,8 @@ struct webhook_queue *webhook_queue_new(const struct options *options, struct co
 /* The event has left the queue. */
 static void let_go(struct webhook_queue *queue, struct webhook_item *item)
 {
-    assert(queue->backlogs[item->event.app->index].held > 0);
-    queue->backlogs[item->event.app->index].held--;
+    assert(queue->backlogs[item->event.app].held > 0);
+    queue->backlogs[item->event.app].held--;
     counter_subtract(queue->counters, COUNTER_webhook_events_waiting, 1);
     free(item);
 }
@@ -87,6 +87,11 @@ void webhook_queue_free(struct webhook_queue *queue)
     free(queue);
 }
 
+static bool is_wanted(const struct webhook_queue *queue, const struct webhook_event *event)
+{
+    return app_has_webhook(&queue->options->app.items[event->app], event->kind);
+}
+
 /* ---- delayed ---- */
 
 static bool is_delayed_kind(enum webhook_kind kind)
@@ -108,9 +113,9 @@ static bool cancels(const struct webhook_event *back, const struct webhook_event
 
 static uint64_t hash_of(const struct webhook_event *event)
 {
-    uint64_t hash = name_of(event->app->index, event->channel).hash;
+    uint64_t hash = name_of(event->app, event->channel).hash;
     if (event->user_id.at == NULL) return hash;
-    return hash * 31 + name_of(event->app->index, event->user_id).hash;
+    return hash * 31 + name_of(event->app, event->user_id).hash;
 }
 
 static struct webhook_item **chain_of(const struct webhook_queue *queue, uint64_t hash)
@@ -184,7 +189,7 @@ static bool cancel(struct webhook_queue *queue, const struct webhook_event *back
 
 static void wait_for_request(struct webhook_queue *queue, struct webhook_item *item, uint64_t since_ms)
 {
-    struct backlog *backlog = &queue->backlogs[item->event.app->index];
+    struct backlog *backlog = &queue->backlogs[item->event.app];
     item->at_ms = since_ms;
     item->next = NULL;
     *backlog->end = item;
@@ -196,7 +201,7 @@ static void end_delay(struct webhook_queue *queue, struct webhook_item *item, ui
 {
     assert(queue->delayed > 0);
     take_from_delayed(queue, item);
-    if (app_has_webhook(item->event.app, item->event.kind))
+    if (is_wanted(queue, &item->event))
         wait_for_request(queue, item, now_ms);
     else
         let_go(queue, item); /* it was there for its counterpart to meet it */
@@ -220,18 +225,18 @@ void webhook_queue_flush(struct webhook_queue *queue, uint64_t now_ms)
 enum rc webhook_queue_add(struct webhook_queue *queue, struct webhook_item *item, uint64_t now_ms)
 {
     const struct webhook_event *event = &item->event;
-    assert(event->app->index < queue->options->app.count);
-    struct backlog *backlog = &queue->backlogs[event->app->index];
+    assert(event->app < queue->options->app.count);
+    struct backlog *backlog = &queue->backlogs[event->app];
     webhook_queue_end_delays(queue, now_ms); /* what is over is no longer cancelled */
-    bool is_wanted = app_has_webhook(event->app, event->kind);
+    bool is_to_send = is_wanted(queue, event);
     bool is_delayed = is_delayed_kind(event->kind) && queue->options->webhook_delay_ms > 0 && !queue->is_flushing;
-    if ((is_return_kind(event->kind) && cancel(queue, event)) || (!is_wanted && !is_delayed)) {
+    if ((is_return_kind(event->kind) && cancel(queue, event)) || (!is_to_send && !is_delayed)) {
         free(item);
         return RC_OK;
     }
     if (backlog->held >= queue->options->webhook_events_max) {
         free(item);
-        if (!is_wanted) return RC_OK;
+        if (!is_to_send) return RC_OK;
         counter_add(queue->counters, COUNTER_webhook_events_dropped, 1);
         return RC_EFULL;
     }
@@ -324,10 +329,10 @@ struct webhook_request *webhook_queue_take(struct webhook_queue *queue, uint32_t
 
 void webhook_queue_done(struct webhook_queue *queue, struct webhook_request *request, bool is_sent)
 {
-    assert(queue->backlogs[request->app->index].held >= request->events);
+    assert(queue->backlogs[request->app].held >= request->events);
     enum counter counter = is_sent ? COUNTER_webhook_events_sent : COUNTER_webhook_events_dropped;
     counter_add(queue->counters, counter, request->events);
     counter_subtract(queue->counters, COUNTER_webhook_events_waiting, request->events);
-    queue->backlogs[request->app->index].held -= request->events;
+    queue->backlogs[request->app].held -= request->events;
     free(request);
 }

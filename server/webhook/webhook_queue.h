@@ -28,7 +28,7 @@ struct options;
 struct webhook_queue;
 
 struct webhook_request {
-    const struct app *app;
+    uint16_t app; /* its index */
     uint32_t events;
     size_t body_bytes;
     /* What follows is for server/webhook/webhook_post.c alone: */

@@ -40,10 +40,11 @@ static struct name_filter stored;
 
 /* ---- what the home stands on ---- */
 
-bool webhooks_tell(struct webhooks *webhooks, uint32_t sender, const struct webhook_event *event)
+bool webhooks_tell(struct webhooks *webhooks, uint32_t sender, const struct app *app,
+                   const struct webhook_event *event)
 {
     size_t used = strlen(hooks);
-    (void)webhooks;
+    (void)webhooks, (void)app;
     cr_assert_eq(sender, case_home->index);
     int count = snprintf(hooks + used, sizeof hooks - used, "%s:%.*s", webhook_kind_name(event->kind),
                          (int)event->channel.count, event->channel.at);
@@ -149,6 +150,7 @@ void case_begin(const char *const flags[])
     cr_assert_eq(exchange_init(&exchange, case_home, CASE_SHARDS, LETTERS), RC_OK);
     case_home->exchange = &exchange;
     case_home->options = &options;
+    shard_take_rules(case_home);
     case_home->take = take;
     case_home->now_ms = now_ms;
     case_home->webhooks = (struct webhooks *)&hooks;

@@ -41,7 +41,6 @@ Test(app, without_settings_has_the_defaults, .timeout = 10)
     cr_expect_str_eq(app->id, "1001");
     cr_expect_str_eq(app->key, "a-key");
     cr_expect_str_eq(app->secret, "a-secret");
-    cr_expect_eq(app->connections, 0);
     cr_expect_eq(app->enabled, true);
     cr_expect_eq(app->tls_only, false);
     cr_expect_eq(app->client_events, true);

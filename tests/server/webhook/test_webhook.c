@@ -225,8 +225,8 @@ static void await(enum counter counter, uint64_t value)
 
 static bool tell(uint32_t sender, uint32_t app, enum webhook_kind kind, const char *channel)
 {
-    struct webhook_event event = {.kind = kind, .app = &apps[app], .channel = text_of(channel)};
-    bool is_told = webhooks_tell(webhooks, sender, &event);
+    struct webhook_event event = {.kind = kind, .app = (uint16_t)app, .channel = text_of(channel)};
+    bool is_told = webhooks_tell(webhooks, sender, &apps[event.app], &event);
     webhooks_wake(webhooks, sender);
     return is_told;
 }
@@ -470,8 +470,9 @@ static void *send_numbers(void *number)
     for (uint32_t i = 0; i < EVENTS; i++) {
         char channel[32];
         snprintf(channel, sizeof channel, "%u-%u", sender, i);
-        struct webhook_event event = {.kind = WEBHOOK_cache_miss, .app = &apps[i % 2], .channel = text_of(channel)};
-        cr_assert(webhooks_tell(webhooks, sender, &event));
+        struct webhook_event event = {
+            .kind = WEBHOOK_cache_miss, .app = (uint16_t)(i % 2), .channel = text_of(channel)};
+        cr_assert(webhooks_tell(webhooks, sender, &apps[event.app], &event));
         if (i % 7 == 0) webhooks_wake(webhooks, sender);
     }
     webhooks_wake(webhooks, sender);
@@ -530,9 +531,9 @@ Test(webhook, a_flood_is_sent_or_counted, .timeout = 120)
     struct receiver *receiver = prepare_one(200, 0, 0);
     options.webhook_events_max = 1000;
     start(1);
-    struct webhook_event event = {.kind = WEBHOOK_cache_miss, .app = &apps[0], .channel = text_of("cache-a")};
+    struct webhook_event event = {.kind = WEBHOOK_cache_miss, .app = 0, .channel = text_of("cache-a")};
     for (uint32_t i = 0; i < FLOOD; i++)
-        webhooks_tell(webhooks, 0, &event);
+        webhooks_tell(webhooks, 0, &apps[0], &event);
     webhooks_stop(webhooks);
     cr_expect_eq(counted(COUNTER_webhook_events_sent) + counted(COUNTER_webhook_events_dropped), FLOOD);
     cr_expect_gt(counted(COUNTER_webhook_events_sent), 0);

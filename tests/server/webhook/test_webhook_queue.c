@@ -50,13 +50,12 @@ static enum rc add(const struct webhook_event *event, uint64_t now_ms)
 
 static enum rc add_channel(enum webhook_kind kind, uint32_t app, const char *channel, uint64_t now_ms)
 {
-    return add(&(struct webhook_event){.kind = kind, .app = &apps[app], .channel = text_of(channel)}, now_ms);
+    return add(&(struct webhook_event){.kind = kind, .app = (uint16_t)app, .channel = text_of(channel)}, now_ms);
 }
 
 static enum rc add_member(enum webhook_kind kind, const char *channel, const char *user, uint64_t now_ms)
 {
-    struct webhook_event event = {
-        .kind = kind, .app = &apps[0], .channel = text_of(channel), .user_id = text_of(user)};
+    struct webhook_event event = {.kind = kind, .app = 0, .channel = text_of(channel), .user_id = text_of(user)};
     return add(&event, now_ms);
 }
 
@@ -122,7 +121,7 @@ Test(webhook_queue, every_kind_is_written_as_the_protocol_says, .timeout = 10)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char events[512];
         struct webhook_event event = rows[i].event;
-        event.app = &apps[0];
+        event.app = 0;
         snprintf(events, sizeof events, "[%s]", rows[i].json);
         cr_expect_eq(add(&event, 5), RC_OK);
         expect_request(0, 5, events);
@@ -318,7 +317,7 @@ Test(webhook_queue, a_body_has_its_bound_but_for_one_larger_event, .timeout = 10
         memset(data, 'x', sizeof data);
         data[0] = data[rows[i].bytes - 1] = '"';
         begin(3000, 50, 1000);
-        struct webhook_event event = {.kind = WEBHOOK_client_event, .app = &apps[0], .channel = TEXT("private-a")};
+        struct webhook_event event = {.kind = WEBHOOK_client_event, .app = 0, .channel = TEXT("private-a")};
         event.data = (struct text){.at = data, .count = rows[i].bytes};
         for (uint32_t k = 0; k < 100; k++) {
             add(&event, 0);
