@@ -32,6 +32,6 @@ struct channel *hub_make(struct hub *hub, const struct name *name);
 /* Frees the channel if nothing needs it any more; says whether it did. */
 bool hub_drop_if_unused(struct hub *hub, struct channel *channel);
 
-/* All channels, in any order: start with *bucket = 0 and NULL; NULL behind the last. Channels must not be made or
- * dropped meanwhile. */
+/* All channels, in any order: start with *bucket = 0 and NULL; NULL behind the last. Channels must not be made
+ * meanwhile, nor dropped, but for the one before the last. */
 struct channel *hub_next(const struct hub *hub, uint32_t *bucket, const struct channel *channel);

@@ -19,6 +19,7 @@
 #include "server/run/limits.h"
 #include "server/run/obey.h"
 #include "server/run/passed_sockets.h"
+#include "server/run/reload.h"
 #include "server/run/server.h"
 #include "server/run/stop.h"
 #include "server/system/clock.h"
@@ -143,11 +144,14 @@ static void tell_manager(const struct server *server, const struct stop *stop)
     }
 }
 
-static void reload(struct server *server)
+/* Begins a reload, if that is asked for, and goes on with the one under way. */
+static void go_on_reloading(struct reload *reload, struct server *server, bool is_asked, bool is_stopping)
 {
-    notify_reloading();
-    certificates_renew(server->certificates, server->shards, server->shards_count);
-    say_ready_to_manager();
+    bool was_under_way = reload_is_under_way(reload);
+    if (is_asked && !was_under_way && !is_stopping) notify_reloading();
+    if (is_asked) reload_begin(reload, server, is_stopping);
+    bool is_under_way = reload_go_on(reload, server, is_stopping);
+    if ((is_asked || was_under_way) && !is_under_way && !is_stopping) say_ready_to_manager();
 }
 
 /* Waits for a signal, for so long. Its number; 0: the time is over; -1: signals cannot be waited for here. */
@@ -173,18 +177,18 @@ static int give_up(struct server *server, int signal_error)
 }
 
 /* Drains on the first SIGTERM or SIGINT, and ends at once on the second. */
-static int wait_for_end(struct server *server, const sigset_t *signals)
+static int wait_for_end(struct server *server, struct reload *reload, const sigset_t *signals)
 {
     struct stop stop = {0};
     const struct timespec poll = {.tv_nsec = STOP_LOOK_MS * 1000000}, look = {.tv_sec = CERTIFICATES_LOOK_MS / 1000};
     for (;;) {
-        bool is_stopping = stop_has_begun(&stop);
-        int number = next_signal(signals, is_stopping ? &poll : &look);
+        bool is_stopping = stop_has_begun(&stop), is_reloading = reload_is_under_way(reload);
+        int number = next_signal(signals, is_stopping || is_reloading ? &poll : &look);
         if (number < 0 || server_ring_error(server) != 0) return give_up(server, errno);
         if (number == SIGUSR1) server_log_counters(server);
-        if (number == SIGHUP) reload(server);
+        go_on_reloading(reload, server, number == SIGHUP, is_stopping);
         log_tell_left_out();
-        if (number == 0 && !is_stopping)
+        if (number == 0 && !is_stopping && !is_reloading)
             certificates_look(server->certificates, server->shards, server->shards_count);
         enum order order = number == ORDER_SIGNAL ? obey(server) : ORDER_NONE;
         if (order == ORDER_DRAIN && !is_stopping) number = SIGTERM;
@@ -215,7 +219,7 @@ static void log_warnings(const char *lines)
     }
 }
 
-static int run(struct options *options, const sigset_t *signals)
+static int run(struct options *options, struct reload *reload, const sigset_t *signals)
 {
     char reason[REASON_BYTES], warning[REASON_BYTES], ring_line[REASON_BYTES];
     struct cgroup_limits cgroup;
@@ -252,7 +256,7 @@ static int run(struct options *options, const sigset_t *signals)
     if (started == RC_OK) {
         say_ready(&server);
         say_ready_to_manager();
-        status = wait_for_end(&server, signals);
+        status = wait_for_end(&server, reload, signals);
         server_join(&server);
         server_log_counters(&server);
         log_info("stopped");
@@ -273,7 +277,19 @@ static int finish_answer(void)
     return complain(EXIT_OTHER, "what was asked for could not be written to stdout");
 }
 
-static int serve(struct options *options)
+/* Runs on what is passed to it, or on addresses of its own. */
+static int serve_by(struct reload *reload, struct options *options, const sigset_t *signals)
+{
+    char reason[REASON_BYTES];
+    if (reload == NULL) return complain(EXIT_OTHER, "out of memory");
+    if (passed_sockets_take(options, reason, sizeof reason) != RC_OK) return complain(EXIT_OTHER, reason);
+    if (web_init() != RC_OK) return complain(EXIT_OTHER, "the page could not be made ready: out of memory");
+    int status = run(options, reload, signals);
+    web_fini();
+    return status;
+}
+
+static int serve(struct options *options, int argc, char **argv)
 {
     char reason[REASON_BYTES];
     sigset_t signals = block_signals();
@@ -281,12 +297,9 @@ static int serve(struct options *options)
     trim_prepare();
     if (notify_open(reason, sizeof reason) != RC_OK) log_warn("%s", reason);
     notify_status("Starting");
-    if (passed_sockets_take(options, reason, sizeof reason) != RC_OK) return complain(EXIT_OTHER, reason);
-    if (web_init(options, guest_policy(options, NULL)) != RC_OK) {
-        return complain(EXIT_OTHER, "the page could not be made ready: out of memory");
-    }
-    int status = run(options, &signals);
-    web_fini();
+    struct reload *reload = reload_new(options, argc, argv, environ); /* it notes what was given */
+    int status = serve_by(reload, options, &signals);
+    reload_free(reload);
     notify_close();
     return status;
 }
@@ -353,7 +366,7 @@ int main(int argc, char **argv)
         options_print(&options, stdout);
         status = finish_answer();
     } else {
-        status = serve(&options);
+        status = serve(&options, argc, argv);
     }
     options_fini(&options);
     return status;

@@ -75,19 +75,22 @@ static void write_default(FILE *out, const char *value)
 
 /* ---- ringcast ---- */
 
-static void write_option(FILE *out, const struct option_row *row)
+static void write_option(FILE *out, enum option_id id)
 {
+    const struct option_row *row = option_row_of(id);
+    bool needs_restart = option_section_of(id) != SECTION_none && option_change_of(id) == OPTION_RESTART;
     char flag[64], give[80];
     snprintf(give, sizeof give, "--%s", option_spell(row->name, option_spell_flag, flag, sizeof flag));
     write_tag(out, give, " ", row->unit);
     write_text(out, row->help);
     write_default(out, row->type->is_action ? "" : row->value_default);
+    if (needs_restart) fputs("A change needs a restart.\n", out);
 }
 
 static void write_options(FILE *out)
 {
 #define OPTION_GROUP(title)      fprintf(out, ".SS %s\n", (title));
-#define OPTION(type, name_, ...) write_option(out, option_row_of(OPTION_##name_));
+#define OPTION(type, name_, ...) write_option(out, OPTION_##name_);
 #include "server/config/options.def"
 #undef OPTION
 #undef OPTION_GROUP

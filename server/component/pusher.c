@@ -131,6 +131,12 @@ static enum rc pusher_on_open(struct shard *shard, struct connection *connection
 
 /* ---- closing ---- */
 
+bool pusher_has_app(const struct connection *connection, uint16_t *app_r)
+{
+    *app_r = connection->pusher->app;
+    return connection->pusher->has_app;
+}
+
 static uint64_t pusher_stranger_until_ms(const struct connection *connection)
 {
     return connection->pusher->stranger_until_ms;

@@ -16,6 +16,9 @@ struct query;
 
 extern const struct component component_pusher;
 
+/* The index of an open connection's app. False: it has none, and is about to be closed. */
+bool pusher_has_app(const struct connection *connection, uint16_t *app_r);
+
 /* From a home: the answer to what a client asked. Takes over the query. */
 void pusher_answered(struct shard *shard, struct query *query);
 /* From a home: closes all who are signed in as the user of this channel. */

@@ -36,9 +36,10 @@ static uint32_t *place_of(const struct app_list *apps, enum table table, struct 
     }
 }
 
+/* So that it is found, unless it is gone: its key may be another's. */
 static void note(struct app_list *apps, uint32_t index)
 {
-    for (enum table table = 0; table < TABLES; table++)
+    for (enum table table = 0; !apps->items[index].is_gone && table < TABLES; table++)
         *place_of(apps, table, text_of(name_in(&apps->items[index], table))) = index + 1;
 }
 

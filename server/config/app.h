@@ -19,7 +19,7 @@ struct setting_table;
 #define APP_OF_ROOMS    0     /* rooms are public channels of the first app */
 
 struct app {
-    uint16_t index; /* in its list; the first app is the one that raw rooms belong to */
+    uint16_t index; /* in its list, and of all reloads; the first app is the one that raw rooms belong to */
     char *id;       /* as it stands in /apps/ID/: 1 to 64 of A-Z a-z 0-9 _ -, no other app's */
     char *key;      /* as it stands in /app/KEY: the same, also unlike all others */
     char *secret;   /* signs; never logged, never sent. 1 to 128 printable characters without blank. app_secret() */
@@ -28,6 +28,7 @@ struct app {
 #undef APP_SETTING
     bool has_bare_secret; /* where the app stands somebody who reads it finds a secret, not only the name of a file */
     uint64_t given;       /* its settings that were given, 1 << row of app_settings */
+    bool is_gone;         /* by a reload: nobody finds it, and its last clients are closed */
 };
 
 /* The apps, the type of the option --app, "ID:KEY:SECRET name=value ...": the secret is what is behind the second
@@ -58,9 +59,14 @@ enum rc app_list_complete(struct app_list *apps, struct option_error *error);
 /* Appends a copy, whose ID and key no other app may have; the list owns what it points to. RC_OK or RC_ENOMEM. */
 enum rc app_list_append(struct app_list *apps, const struct app *app);
 
-/* Finds an app that was appended; NULL: there is none. */
+/* Finds an app that was appended; NULL: there is none, or it is gone. */
 const struct app *app_of_id(const struct app_list *apps, struct text id);
 const struct app *app_of_key(const struct app_list *apps, struct text key);
+
+/* Makes *to, which is zeroed, the same. RC_ENOMEM: nothing is left. */
+enum rc app_copy(struct app *to, const struct app *from);
+/* In what these two differ, 1 << row of app_settings. */
+uint64_t app_differences(const struct app *one, const struct app *other);
 
 static inline bool app_has_webhook(const struct app *app, enum webhook_kind kind)
 {

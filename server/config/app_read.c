@@ -5,6 +5,7 @@
 #include "server/config/app.h"
 #include "server/config/option_row.h"
 #include "server/config/setting.h"
+#include "server/config/value.h"
 #include "server/system/random_word.h"
 
 #include <stdlib.h>
@@ -39,6 +40,35 @@ void app_fini(struct app *app)
     settings_fini(&app_settings, app);
     free(app->id);
     *app = (struct app){0};
+}
+
+enum rc app_copy(struct app *to, const struct app *from)
+{
+    *to = (struct app){.index = from->index, .given = from->given, .is_gone = from->is_gone};
+    to->has_bare_secret = from->has_bare_secret;
+    bool is_whole =
+        VALUE_COPY(&to->id, &from->id) & VALUE_COPY(&to->key, &from->key) & VALUE_COPY(&to->secret, &from->secret);
+#define APP_SETTING(type, name, ...) is_whole &= VALUE_COPY(&to->name, &from->name);
+#include "server/config/app_setting.def"
+#undef APP_SETTING
+    if (is_whole) return RC_OK;
+    app_fini(to);
+    return RC_ENOMEM;
+}
+
+uint64_t app_differences(const struct app *one, const struct app *other)
+{
+    uint64_t bit = 1, bits = 0;
+#define COMPARE(name)                                          \
+    if (!VALUE_IS_SAME(&one->name, &other->name)) bits |= bit; \
+    bit <<= 1;
+    COMPARE(key)
+    COMPARE(secret)
+#define APP_SETTING(type, name, ...) COMPARE(name)
+#include "server/config/app_setting.def"
+#undef APP_SETTING
+#undef COMPARE
+    return bits;
 }
 
 enum rc app_begin(struct app *app, const char *id, struct option_error *error)

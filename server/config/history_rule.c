@@ -4,6 +4,7 @@
 #include "core/name.h"
 #include "server/config/option_row.h"
 #include "server/config/setting.h"
+#include "server/config/value.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,29 @@ void history_rule_fini(struct history_rule *rule)
     settings_fini(&history_settings, rule);
     free(rule->pattern);
     *rule = (struct history_rule){0};
+}
+
+enum rc history_rule_copy(struct history_rule *to, const struct history_rule *from)
+{
+    *to = (struct history_rule){.given = from->given};
+    bool is_whole = VALUE_COPY(&to->pattern, &from->pattern);
+#define HISTORY_SETTING(type, name, ...) is_whole &= VALUE_COPY(&to->name, &from->name);
+#include "server/config/history_setting.def"
+#undef HISTORY_SETTING
+    if (is_whole) return RC_OK;
+    history_rule_fini(to);
+    return RC_ENOMEM;
+}
+
+uint64_t history_rule_differences(const struct history_rule *one, const struct history_rule *other)
+{
+    uint64_t bit = 1, bits = 0;
+#define HISTORY_SETTING(type, name, ...)                       \
+    if (!VALUE_IS_SAME(&one->name, &other->name)) bits |= bit; \
+    bit <<= 1;
+#include "server/config/history_setting.def"
+#undef HISTORY_SETTING
+    return bits;
 }
 
 /* A name of a channel, once its stars are letters. */

@@ -43,6 +43,10 @@ enum rc history_rule_begin(struct history_rule *rule, const char *pattern, struc
 enum rc history_rule_list_add(struct history_rule_list *list, const struct history_rule *rule,
                               struct option_error *error);
 void history_rule_fini(struct history_rule *rule);
+/* Makes *to, which is zeroed, the same. RC_ENOMEM: nothing is left. */
+enum rc history_rule_copy(struct history_rule *to, const struct history_rule *from);
+/* In what these two differ, 1 << row of history_settings. */
+uint64_t history_rule_differences(const struct history_rule *one, const struct history_rule *other);
 /* The rule with this pattern; NULL: there is none. */
 const struct history_rule *history_rule_of_pattern(const struct history_rule_list *rules, const char *pattern);
 

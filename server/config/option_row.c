@@ -2,6 +2,7 @@
 #include "server/config/option_row.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define COLUMNS_MAX 100
@@ -24,6 +25,24 @@ const char *option_spell(const char *name, char (*spell)(char), char *text_r, si
         text_r[at] = spell(name[at]);
     text_r[at] = '\0';
     return text_r;
+}
+
+char *option_row_text(const struct option_row *row, const void *value)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+    if (out == NULL) return NULL;
+    uint32_t count = option_type_is_list(row->type) ? row->type->count(value) : 1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0) fputs(", ", out);
+        row->type->write(out, value, i);
+    }
+    fflush(out);
+    if (bytes == 0) fputs("none", out);
+    if (fclose(out) == 0) return text;
+    free(text);
+    return NULL;
 }
 
 /* Writes the text with its lines broken at blanks, each after the first indented; `column` is where the cursor

@@ -37,5 +37,9 @@ char option_spell_variable(char letter);
 /* Writes the whole name spelled so, cut to `size` with its closing zero; returns text_r. */
 const char *option_spell(const char *name, char (*spell)(char), char *text_r, size_t size);
 
+/* A value as people are shown it, secrets as ***, the entries of a list with commas between, "none" for nothing. NULL:
+ * out of memory; else the caller frees. */
+char *option_row_text(const struct option_row *row, const void *value);
+
 /* Writes one row of --help: what to give, what it means, its default, and a word more about it, unless those are "". */
 void option_row_help(FILE *out, const char *give, const char *help, const char *value_default, const char *remark);

@@ -243,8 +243,8 @@ void options_print_sample(FILE *out)
           "# one says counts. Variables win over files (RINGCAST_PING_MS for ping_ms), flags over variables\n"
           "# (--ping-ms). ringcast --config FILE --print-config shows what counts, and where it is from.\n"
           "#\n"
-          "# SIGHUP has a server that runs read all this again. A change counts at once, unless it says here that\n"
-          "# it needs a restart; a file with a mistake changes nothing.\n",
+          "# SIGHUP has a server that runs read all this again. A change counts at once, unless it says here\n"
+          "# that it needs a restart; a file with a mistake changes nothing.\n",
           out);
     for (enum section section = SECTION_none + 1; section < SECTIONS_COUNT; section++) {
         fputs("\n\n", out);

@@ -90,7 +90,7 @@ static void answer_page(struct shard *shard, struct connection *connection, cons
 {
     struct web_answer what = web_answer(page, request);
     const char *type = what.status == 200 ? page->type : NULL;
-    answer_static(shard, connection, what.status, type, what.body, what.headers);
+    (page->is_chat ? http_answer : answer_static)(shard, connection, what.status, type, what.body, what.headers);
 }
 
 /* The page at this path: a file, or the chat, if it is served; what is for all is there in any case. *refusal_r says
@@ -102,7 +102,7 @@ static const struct web_page *find_page(const struct shard *shard, const struct 
     bool is_chats = page == NULL || !page->is_for_all;
     *refusal_r = (struct refusal){404, "Nothing is here: the chat is at /."};
     if (page == NULL && component_lobby.serves(request->path) && lobby_has_room(request->path, refusal_r))
-        page = web_chat();
+        page = shard->http.chat;
     if (page == NULL || !is_chats) return page;
     if (!shard->options->page || !shard->options->rooms) {
         *refusal_r = (struct refusal){404, "Nothing is here: the chat is off (--page=no, --rooms=no)."};

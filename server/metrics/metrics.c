@@ -93,6 +93,7 @@ static void tell_app_connections(struct telling *telling)
     const struct app_list *apps = &telling->shard->options->app;
     for (uint32_t i = 0; i < apps->count; i++) {
         char label[LABEL_BYTES];
+        if (apps->items[i].is_gone) continue;
         snprintf(label, sizeof label, "app=\"%s\"", apps->items[i].id);
         exposition_sample(&telling->exposition, label, ck_pr_load_64(&telling->shard->app_connections[i]));
     }

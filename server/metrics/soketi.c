@@ -30,6 +30,7 @@ static void tell_connected(struct exposition *exposition, const struct shard *sh
     exposition_begin(exposition, &connected);
     for (uint32_t i = 0; i < apps->count; i++) {
         char label[LABEL_BYTES];
+        if (apps->items[i].is_gone) continue;
         snprintf(label, sizeof label, "app_id=\"%s\",port=\"%u\"", apps->items[i].id, port);
         exposition_sample(exposition, label, ck_pr_load_64(&shard->app_connections[i]));
     }

@@ -108,9 +108,10 @@ static void write_apps(FILE *out, const struct shard *shard)
 {
     const struct app_list *apps = &shard->options->app;
     fputs(",\"apps\":[", out);
-    for (uint32_t i = 0; i < apps->count; i++)
-        fprintf(out, "%s{\"id\":\"%s\",\"connections\":%llu}", i > 0 ? "," : "", apps->items[i].id,
-                (ull)ck_pr_load_64(&shard->app_connections[i]));
+    for (uint32_t i = 0; i < apps->count; i++) /* the first one is never gone */
+        if (!apps->items[i].is_gone)
+            fprintf(out, "%s{\"id\":\"%s\",\"connections\":%llu}", i > 0 ? "," : "", apps->items[i].id,
+                    (ull)ck_pr_load_64(&shard->app_connections[i]));
     fputc(']', out);
 }
 

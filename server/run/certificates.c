@@ -104,7 +104,7 @@ static void look_at_expiry(struct certificates *certificates)
     bool is_told = certificates->warned_ms > 0 && monotonic_ms() < certificates->warned_ms + WARN_EVERY_MS;
     if (days >= CERTIFICATES_DAYS_TO_WARN || is_told) return;
     certificates->warned_ms = monotonic_ms();
-    log_warn("the certificate in %s %s: renew it, and it is taken when the file changes or at SIGHUP",
+    log_warn("the certificate in %s %s: renew it, and it is taken when the file changes or at a reload",
              tls_files_expire_name(certificates->files), has_expired ? "has expired" : "expires within 14 days");
 }
 
@@ -189,21 +189,23 @@ struct tls_ticket_keys *certificates_ticket_keys(const struct certificates *cert
     return certificates != NULL ? certificates->ticket_keys : NULL;
 }
 
-void certificates_renew(struct certificates *certificates, struct shard *shards, uint32_t shards_count)
+enum rc certificates_check(struct certificates *certificates, const struct options *options,
+                           struct tls_files **files_r, char *reason_r, size_t reason_size)
 {
-    char reason[REASON_BYTES];
-    struct tls_files *files;
-    if (certificates == NULL) {
-        log_info("SIGHUP: there is no --tls-listen, hence nothing to read again");
-        return;
-    }
-    look_at_files(certificates->options, certificates->used);
-    if (read_ticket_keys(certificates->options, certificates->ticket_keys, reason, sizeof reason) != RC_OK)
-        log_error("the keys of tickets stay as they were: %s", reason);
-    if (read_files(certificates->options, &files, reason, sizeof reason) != RC_OK) {
-        log_error("the certificates stay as they were: %s", reason);
-        return;
-    }
+    *files_r = NULL;
+    if (certificates == NULL) return RC_OK;
+    enum rc rc = read_ticket_keys(options, NULL, reason_r, reason_size);
+    return rc == RC_OK ? read_files(options, files_r, reason_r, reason_size) : rc;
+}
+
+void certificates_drop(struct tls_files *files)
+{
+    tls_files_drop(files);
+}
+
+static void give_files(struct certificates *certificates, struct tls_files *files, struct shard *shards,
+                       uint32_t shards_count)
+{
     tls_files_drop(certificates->files);
     certificates->files = files;
     for (uint32_t i = 0; i < shards_count; i++) {
@@ -217,6 +219,36 @@ void certificates_renew(struct certificates *certificates, struct shard *shards,
     log_info("the certificates were read again: new connections get them");
 }
 
+static void renew_ticket_keys(struct certificates *certificates)
+{
+    char reason[REASON_BYTES];
+    if (read_ticket_keys(certificates->options, certificates->ticket_keys, reason, sizeof reason) != RC_OK)
+        log_error("the keys of tickets stay as they were: %s", reason);
+}
+
+void certificates_follow(struct certificates *certificates, const struct options *options, struct tls_files *files,
+                         struct shard *shards, uint32_t shards_count)
+{
+    if (certificates == NULL) return;
+    certificates->options = options;
+    look_at_files(options, certificates->used);
+    memcpy(certificates->seen, certificates->used, sizeof certificates->seen);
+    renew_ticket_keys(certificates);
+    give_files(certificates, files, shards, shards_count);
+}
+
+static void renew(struct certificates *certificates, struct shard *shards, uint32_t shards_count)
+{
+    char reason[REASON_BYTES];
+    struct tls_files *files;
+    look_at_files(certificates->options, certificates->used);
+    renew_ticket_keys(certificates);
+    if (read_files(certificates->options, &files, reason, sizeof reason) != RC_OK)
+        log_error("the certificates stay as they were: %s", reason);
+    else
+        give_files(certificates, files, shards, shards_count);
+}
+
 void certificates_look(struct certificates *certificates, struct shard *shards, uint32_t shards_count)
 {
     struct look now[FILES_MAX];
@@ -225,7 +257,7 @@ void certificates_look(struct certificates *certificates, struct shard *shards, 
     bool has_settled = memcmp(now, certificates->seen, sizeof now) == 0;
     bool has_changed = memcmp(now, certificates->used, sizeof now) != 0;
     memcpy(certificates->seen, now, sizeof now);
-    if (has_changed && has_settled) certificates_renew(certificates, shards, shards_count);
+    if (has_changed && has_settled) renew(certificates, shards, shards_count);
     if (tls_ticket_keys_rotate(certificates->ticket_keys) != RC_OK)
         log_error("TLS tickets: no randomness for a new key");
     look_at_expiry(certificates);

@@ -1,7 +1,7 @@
 /* server/run/certificates.h - certificates for --tls-listen: read at start, renewed while the server runs.
  *
- * Renewal: at SIGHUP, and when a file has changed and stays as it is for one look. A new set has to be whole and good,
- * else the old one stays and the log says why. Open connections keep theirs.
+ * Renewal: at a reload (server/run/reload.h), and when a file has changed and stays as it is for one look. A new set
+ * has to be whole and good, else the old one stays and the log says why. Open connections keep theirs.
  * Threads: the main thread. Shards get new files handed over (server/connection/secure_files.h). */
 #pragma once
 
@@ -39,7 +39,15 @@ uint32_t certificates_days_left(const struct tls_files *files, bool *has_expired
 struct tls_files *certificates_files(const struct certificates *certificates);
 struct tls_ticket_keys *certificates_ticket_keys(const struct certificates *certificates);
 
-/* Reads the files again and gives them to these shards. NULL: there is nothing to read, and the log says so. */
-void certificates_renew(struct certificates *certificates, struct shard *shards, uint32_t shards_count);
+/* A reload: can these be the options? *files_r is then what they name, the caller's, to be dropped; NULL without TLS,
+ * and on errors, of which reason_r is a sentence. Nothing changes. */
+enum rc certificates_check(struct certificates *certificates, const struct options *options,
+                           struct tls_files **files_r, char *reason_r, size_t reason_size);
+/* Accepts NULL. */
+void certificates_drop(struct tls_files *files);
+/* From now on these are the options, and these shards get the files that were checked; takes over the reference. The
+ * keys of tickets are read again. NULL: there is no TLS. */
+void certificates_follow(struct certificates *certificates, const struct options *options, struct tls_files *files,
+                         struct shard *shards, uint32_t shards_count);
 /* Has a file changed? Does a certificate expire soon? Are ticket keys old? Does what is due. NULL: nothing is. */
 void certificates_look(struct certificates *certificates, struct shard *shards, uint32_t shards_count);

@@ -19,6 +19,7 @@
 #include "server/home/home_publish.h"
 #include "server/home/home_query.h"
 #include "server/http/api_call.h"
+#include "server/run/take_config.h"
 #include "server/shard/exchange.h"
 #include "server/shard/follow.h"
 #include "server/shard/post.h"
@@ -113,6 +114,7 @@ static void take_lane(struct shard *shard, enum letter_lane lane)
              * that wait do not count: two shards whose requests wait for each other must go on taking them. */
             if (lane == LETTER_LANE_REQUESTS && post_deliveries_wait(shard)) return;
             uint32_t count = mailbox_receive(mailbox, letters, LETTERS_AT_ONCE);
+            if (count > 0) take_config(shard); /* they may be about an app that only a newer one has */
             if (count > 0 && lane == LETTER_LANE_REQUESTS) shard->turn.requests_from = (first + i + 1) % others;
             for (uint32_t k = 0; k < count; k++) {
                 letters_take_one(shard, from, &letters[k]);

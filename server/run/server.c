@@ -5,7 +5,9 @@
 #include "net/listener.h"
 #include "net/ring.h"
 #include "server/config/address.h"
+#include "server/config/config.h"
 #include "server/config/history_rule.h"
+#include "server/config/options_read.h"
 #include "server/connection/address_limits.h"
 #include "server/connection/peer.h"
 #include "server/control/control.h"
@@ -19,8 +21,10 @@
 #include "server/store/store.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"
+#include "server/web/web.h"
 #include "server/webhook/webhook.h"
 
+#include <assert.h>
 #include <ck_pr.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +122,8 @@ static void give(struct server *server, uint32_t index)
         .exchange = &server->exchange,
         .take = letters_take_one,
         .options = server->options,
+        .newest = &server->config,
+        .config = server->config,
         .door = index < server->homes_count ? &server->doors.public : &server->doors.control,
         .stage = &server->stage,
         .ring_error = &server->ring_error,
@@ -125,7 +131,8 @@ static void give(struct server *server, uint32_t index)
         .counted = &server->counted,
         .app_connections = server->app_connections,
         .ticket_keys = certificates_ticket_keys(server->certificates),
-        .http.has_guests = server->has_guests,
+        .http.has_guests = server->config->has_guests,
+        .http.chat = server->config->chat,
         .crowd.behind = &server->crowds_behind,
         .control.began_ms = monotonic_ms(),
     };
@@ -169,6 +176,34 @@ static enum rc refuse_blind(char *reason_r, size_t reason_size)
     return RC_EKERNEL;
 }
 
+/* The page is told what it must know of the options. */
+static enum rc make_config(struct config **config_r, const struct options *options, uint32_t number, char *reason_r,
+                           size_t reason_size)
+{
+    struct config *config = calloc(1, sizeof *config);
+    *config_r = config;
+    snprintf(reason_r, reason_size, "the page could not be made ready: out of memory");
+    if (config == NULL) return RC_ENOMEM;
+    *config = (struct config){.options = options, .number = number, .has_guests = guest_policy(options, NULL)};
+    return web_chat_new(&config->chat, options, config->has_guests);
+}
+
+/* The options of the start are the caller's; of those only what later ones replace is given back. Accepts NULL. */
+static void free_config(const struct server *server, struct config *config)
+{
+    if (config == NULL) return;
+    struct options *options = (struct options *)config->options;
+    if (options == server->options) {
+        option_type_app_list.fini(&options->app);
+        option_type_history_rule_list.fini(&options->history);
+    } else {
+        options_fini(options);
+        free(options);
+    }
+    web_chat_free(config->chat);
+    free(config);
+}
+
 enum rc server_init(struct server *server, struct options *options, uint32_t slots_max, char *reason_r,
                     size_t reason_size)
 {
@@ -177,7 +212,6 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
         .options = options,
         .homes_count = options->shards,
         .shards_count = options->shards + (has_control ? 1 : 0),
-        .has_guests = guest_policy(options, NULL),
         .counted = {.shards_count = options->shards + (has_control ? 1 : 0), .begun_ms = realtime_ms()},
         .doors.public = {.addresses = &options->listen,
                          .tls_addresses = &options->tls_listen,
@@ -199,6 +233,8 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
     enum rc rc = claim_doors(server, reason_r, reason_size);
     if (rc == RC_OK) rc = make_limits(server, reason_r, reason_size);
     if (rc == RC_OK) rc = certificates_new(&server->certificates, options, &server->counters, reason_r, reason_size);
+    if (rc == RC_OK) rc = make_config(&server->config, options, 1, reason_r, reason_size);
+    if (rc == RC_OK) server->config->holders = server->shards_count;
     if (rc == RC_OK) rc = make_shards(server, reason_r, reason_size);
     if (rc == RC_OK) counter_sets_add(&server->counted, &server->counters);
     if (rc != RC_OK) server_fini(server);
@@ -222,20 +258,30 @@ void server_fini(struct server *server)
     drop_claims(&server->doors.control);
     if (server->options != NULL) clear_addresses(&server->options->control);
     certificates_free(server->certificates);
+    free_config(server, server->former_config);
+    free_config(server, server->config);
     *server = (struct server){0};
 }
 
 /* ---- start and stop ---- */
 
-static enum rc start_webhooks(struct server *server, char *reason_r, size_t reason_size)
+/* Starts the thread of webhooks, if some app wants it and it does not run; and counts it among those who go by this
+ * configuration. */
+static enum rc start_webhooks(struct server *server, struct config *config, char *reason_r, size_t reason_size)
 {
-    const struct app_list *apps = &server->options->app;
-    bool is_wanted = false;
-    for (uint32_t i = 0; i < apps->count; i++) {
+    const struct app_list *apps = &config->options->app;
+    bool is_wanted = server->webhooks != NULL;
+    enum rc rc = RC_OK;
+    for (uint32_t i = 0; i < apps->count; i++)
         is_wanted = is_wanted || apps->items[i].webhook[0] != '\0';
-    }
     if (!is_wanted) return RC_OK;
-    return webhooks_start(&server->webhooks, server->options, server->shards_count, reason_r, reason_size);
+    config->holders++;
+    if (server->webhooks == NULL) {
+        rc = webhooks_start(&server->webhooks, config, server->shards_count, reason_r, reason_size);
+        if (rc == RC_OK) counter_sets_add(&server->counted, webhooks_counters(server->webhooks));
+    }
+    config->webhooks = server->webhooks;
+    return rc;
 }
 
 static enum rc start_store(struct server *server, char *reason_r, size_t reason_size)
@@ -250,13 +296,12 @@ static enum rc start_store(struct server *server, char *reason_r, size_t reason_
 
 enum rc server_start(struct server *server, char *reason_r, size_t reason_size)
 {
-    enum rc started = start_webhooks(server, reason_r, reason_size);
+    enum rc started = start_webhooks(server, server->config, reason_r, reason_size);
     if (started == RC_OK) started = start_store(server, reason_r, reason_size);
     if (started != RC_OK) {
         webhooks_stop(server->webhooks);
         return started;
     }
-    if (server->webhooks != NULL) counter_sets_add(&server->counted, webhooks_counters(server->webhooks));
     if (server->store != NULL) counter_sets_add(&server->counted, store_counters(server->store));
     for (uint32_t i = 0; i < server->shards_count; i++) {
         server->shards[i].webhooks = server->webhooks;
@@ -321,6 +366,40 @@ void server_join(struct server *server)
     watchdog_stop(server->watchdog);
     webhooks_stop(server->webhooks); /* their counters stay until server_fini() */
     store_stop(server->store);
+}
+
+/* ---- other options ---- */
+
+enum rc server_take_options(struct server *server, struct options *options, bool has_other_patterns, bool shuts_apps,
+                            char *reason_r, size_t reason_size)
+{
+    struct config *config;
+    assert(server->former_config == NULL);
+    enum rc rc = make_config(&config, options, server->config->number + 1, reason_r, reason_size);
+    if (rc == RC_OK) config->holders = server->shards_count;
+    if (rc == RC_OK) rc = start_webhooks(server, config, reason_r, reason_size);
+    if (rc != RC_OK) {
+        if (config != NULL) web_chat_free(config->chat);
+        free(config);
+        return rc;
+    }
+    config->has_other_patterns = has_other_patterns;
+    config->shuts_apps = shuts_apps;
+    server->former_config = server->config;
+    if (server->webhooks != NULL) webhooks_offer(server->webhooks, config); /* first: shards tell it of new apps */
+    config_publish(&server->config, config);
+    for (uint32_t i = 0; i < server->shards_count; i++)
+        shard_signal(&server->shards[i]);
+    return RC_OK;
+}
+
+bool server_config_settled(struct server *server)
+{
+    if (server->former_config == NULL) return true;
+    if (config_is_held(server->former_config)) return false;
+    free_config(server, server->former_config);
+    server->former_config = NULL;
+    return true;
 }
 
 /* ---- counters ---- */

@@ -13,10 +13,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct config;
+
 struct server {
-    struct options *options;
-    uint32_t homes_count;  /* shards that have clients; channels live there */
-    uint32_t shards_count; /* these, and the one for backends if there are control addresses */
+    struct options *options;      /* of the start, which stay: what a reload does not change is read here */
+    struct config *config;        /* atomic: the newest, and the one before */
+    struct config *former_config; /* while somebody still goes by it; NULL: nobody does */
+    uint32_t homes_count;         /* shards that have clients; channels live there */
+    uint32_t shards_count;        /* these, and the one for backends if there are control addresses */
     struct shard *shards;
     struct exchange exchange;
     struct webhooks *webhooks;          /* NULL: no app has one */
@@ -29,7 +33,6 @@ struct server {
     struct crowds_behind crowds_behind; /* atomic: shards that are */
     int ring_error;                     /* atomic: errno that a shard's ring gave up with, 0: none has */
     uint64_t *app_connections;          /* atomic: APP_INDEXES_MAX of them (server/shard/shard.h) */
-    bool has_guests;                    /* server/http/guest.h: they may sign in */
     struct doors doors;
     struct orders orders; /* of operators, to the main thread */
 };
@@ -61,6 +64,13 @@ bool server_has_ended(const struct server *server);
 /* Waits for the threads; set a stage before. */
 void server_join(struct server *server);
 void server_fini(struct server *server);
+
+/* Puts these in place of those of server->config; they are made for that by options_follow(), allocated, and the
+ * server's from then on. server_config_settled() comes before the next. RC_ENOMEM, RC_EKERNEL: all is as it was. */
+enum rc server_take_options(struct server *server, struct options *options, bool has_other_patterns, bool shuts_apps,
+                            char *reason_r, size_t reason_size);
+/* Do all go by the newest? Then the one before is given back. */
+bool server_config_settled(struct server *server);
 
 /* Logs every counter that is not 0, one line in all. */
 void server_log_counters(const struct server *server);

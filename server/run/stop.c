@@ -1,6 +1,7 @@
 /* server/run/stop.c - when which stage of a stop begins. */
 #include "server/run/stop.h"
 
+#include "server/config/config.h"
 #include "server/run/server.h"
 #include "server/system/log.h"
 
@@ -17,7 +18,7 @@ static void enter(struct stop *stop, struct server *server, enum server_stage st
 
 static void clear(struct stop *stop, struct server *server)
 {
-    uint64_t drain_ms = server->options->drain_ms;
+    uint64_t drain_ms = server->config->options->drain_ms;
     if (drain_ms > 0) {
         log_info("draining: clients are told goodbye one after the other, over %llu ms; " AGAIN,
                  (unsigned long long)drain_ms);
@@ -30,7 +31,7 @@ static void clear(struct stop *stop, struct server *server)
 
 void stop_begin(struct stop *stop, struct server *server, uint64_t now_ms)
 {
-    const struct options *options = server->options;
+    const struct options *options = server->config->options;
     uint64_t delay_ms = options->drain_delay_ms;
     stop->ends_ms =
         now_ms + delay_ms + options->drain_ms + options->drain_ms_max + options->webhook_stop_ms_max + ENDING_MS;

@@ -29,6 +29,7 @@
 
 struct app;
 struct channel_log;
+struct config;
 struct connection;
 struct door;
 struct doors;
@@ -48,6 +49,7 @@ struct tls_files;
 struct tls_sessions;
 struct tls_ticket_keys;
 struct trail;
+struct web_page;
 struct webhooks;
 
 TAILQ_HEAD(log_list, channel_log);
@@ -56,8 +58,10 @@ TAILQ_HEAD(log_list, channel_log);
  * which makes shards and runs their turns, name it. The rest is for all. */
 struct shard {
     uint32_t index;
-    struct exchange *exchange;      /* of all shards */
-    const struct options *options;  /* the server's */
+    struct exchange *exchange;    /* of all shards */
+    struct config *const *newest; /* atomic: what the main thread publishes (server/config/config.h); NULL: nothing */
+    struct config *config;        /* that the shard goes by, held; between turns it takes the newest. Its */
+    const struct options *options;  /* so that nobody keeps a pointer into them from turn to turn */
     struct history_rule_list rules; /* those of the options, at places that stay: rosters and logs point there */
     struct history_rule rule_places[HISTORY_RULES_MAX];
     struct owner owner;
@@ -159,6 +163,7 @@ struct shard {
         uint64_t date_second; /* in this second of the day's time; 0: not written yet */
         uint32_t call_serial; /* of the latest call of a backend */
         bool has_guests;      /* server/http/guest.h: they may sign in */
+        const struct web_page *chat;
     } http;
 
     struct {                        /* control/ */
@@ -194,6 +199,10 @@ struct shard {
         struct peer *table; /* by slot: who is at the other end; NULL: nobody wants to know */
     } peers;
 
+    struct {           /* run/ */
+        uint32_t slot; /* next to be looked at: is its app served no more? */
+        bool is_under_way;
+    } shut;
     bool is_stopping;        /* SERVER_STOPPING: nobody new is let in, and answers are the last */
     uint32_t returns_ms;     /* those who are closed because the server stops are to come back within so long */
     struct {                 /* run/ */

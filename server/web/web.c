@@ -1,4 +1,4 @@
-/* server/web/web.c - the embedded files, and the chat page filled in; who gets which. */
+/* server/web/web.c - the embedded files, and the chat page, filled in; who gets which. */
 #include "server/web/web.h"
 
 #include "server/web/web_files.h"
@@ -20,9 +20,7 @@ static const char chat_path[] = "/index.html";
 static const char dashboard_path[] = "/dashboard.html";
 static const char icon_path[] = "/icon.svg"; /* of both */
 
-static struct web_page pages[PAGES_MAX];
-static const struct web_page *chat;
-static char *chat_text; /* its body, ours to free */
+static struct web_page pages[PAGES_MAX]; /* but for the chat's, whose place is empty */
 
 static const char *content_type(const char *path)
 {
@@ -131,12 +129,9 @@ static enum rc make_chat(struct web_page *page, const struct web_file *file, con
     for (size_t i = 0; rc == RC_OK && i < sizeof metas / sizeof metas[0]; i++) {
         rc = fill_in(&body, metas[i].name, metas[i].value);
     }
-    if (rc != RC_OK) {
-        free(body.text);
-        return rc;
-    }
-    chat_text = body.text;
-    return make_page(page, file->path, (struct text){body.text, body.count}, (struct text){0});
+    if (rc == RC_OK) rc = make_page(page, file->path, (struct text){body.text, body.count}, (struct text){0});
+    if (rc != RC_OK) free(body.text);
+    return rc;
 }
 
 static enum rc make_file(struct web_page *page, const struct web_file *file)
@@ -146,37 +141,65 @@ static enum rc make_file(struct web_page *page, const struct web_file *file)
     return make_page(page, file->path, body, zipped.count < body.count ? zipped : (struct text){0});
 }
 
-enum rc web_init(const struct options *options, bool has_guests)
+static bool is_chat(const struct web_file *file)
+{
+    return strcmp(file->path, chat_path) == 0;
+}
+
+enum rc web_init(void)
 {
     if (web_files_count > PAGES_MAX) return RC_EFULL;
     for (size_t i = 0; i < web_files_count; i++) {
-        const struct web_file *file = &web_files[i];
-        bool is_chat = strcmp(file->path, chat_path) == 0;
-        enum rc rc = is_chat ? make_chat(&pages[i], file, options, has_guests) : make_file(&pages[i], file);
-        if (is_chat) chat = &pages[i];
+        enum rc rc = is_chat(&web_files[i]) ? RC_OK : make_file(&pages[i], &web_files[i]);
         if (rc == RC_OK) continue;
         web_fini();
         return rc;
     }
-    return chat != NULL ? RC_OK : RC_ENOENT;
+    return RC_OK;
+}
+
+static void page_fini(struct web_page *page)
+{
+    free(page->plain.headers);
+    free(page->zipped.headers);
+    *page = (struct web_page){0};
 }
 
 void web_fini(void)
 {
-    for (size_t i = 0; i < PAGES_MAX; i++) {
-        free(pages[i].plain.headers);
-        free(pages[i].zipped.headers);
-        pages[i] = (struct web_page){0};
-    }
-    free(chat_text);
-    chat_text = NULL;
-    chat = NULL;
+    for (size_t i = 0; i < PAGES_MAX; i++)
+        page_fini(&pages[i]);
+}
+
+enum rc web_chat_new(struct web_page **page_r, const struct options *options, bool has_guests)
+{
+    size_t i = 0;
+    while (i < web_files_count && !is_chat(&web_files[i]))
+        i++;
+    struct web_page *page = calloc(1, sizeof *page);
+    *page_r = NULL;
+    if (page == NULL) return RC_ENOMEM;
+    enum rc rc = i < web_files_count ? make_chat(page, &web_files[i], options, has_guests) : RC_ENOENT;
+    page->is_chat = true;
+    if (rc == RC_OK)
+        *page_r = page;
+    else
+        web_chat_free(page);
+    return rc;
+}
+
+void web_chat_free(struct web_page *page)
+{
+    if (page == NULL) return;
+    free((char *)page->plain.body.at);
+    page_fini(page);
+    free(page);
 }
 
 static const struct web_page *find(struct text path)
 {
     for (size_t i = 0; i < web_files_count; i++) {
-        if (text_is(path, web_files[i].path)) return &pages[i];
+        if (!is_chat(&web_files[i]) && text_is(path, web_files[i].path)) return &pages[i];
     }
     return NULL;
 }
@@ -184,7 +207,7 @@ static const struct web_page *find(struct text path)
 const struct web_page *web_find(struct text path)
 {
     const struct web_page *page = find(path);
-    return page != NULL && page != chat && !page->is_for_operators ? page : NULL;
+    return page != NULL && !page->is_for_operators ? page : NULL;
 }
 
 const struct web_page *web_find_for_operators(struct text path)
@@ -192,11 +215,6 @@ const struct web_page *web_find_for_operators(struct text path)
     const struct web_page *page = find(text_is(path, "/") ? text_of(dashboard_path) : path);
     bool is_theirs = page != NULL && (page->is_for_operators || text_is(path, icon_path));
     return is_theirs ? page : NULL;
-}
-
-const struct web_page *web_chat(void)
-{
-    return chat;
 }
 
 /* ---- answers ---- */

@@ -33,6 +33,8 @@ struct sender {
 };
 
 struct webhooks {
+    struct config *offered; /* atomic */
+    struct config *config;  /* that the thread goes by, held */
     const struct options *options;
     struct sender *senders; /* NULL: no app wants webhooks, there is no thread either */
     uint32_t senders_count;
@@ -100,6 +102,25 @@ const struct counters *webhooks_counters(const struct webhooks *webhooks)
     return &webhooks->counters;
 }
 
+/* ---- thread: configuration ---- */
+
+void webhooks_offer(struct webhooks *webhooks, struct config *config)
+{
+    config_publish(&webhooks->offered, config);
+    if (webhooks->senders != NULL) doorbell_ring(&webhooks->worker.doorbell);
+}
+
+static void take_config(struct webhooks *webhooks)
+{
+    struct config *newest = config_newest(&webhooks->offered), *former = webhooks->config;
+    if (newest == former) return;
+    webhooks->config = newest;
+    webhooks->options = newest->options;
+    webhook_queue_take_options(webhooks->queue, newest->options);
+    webhook_post_take_options(webhooks->post, newest->options);
+    config_let_go(former);
+}
+
 /* ---- thread: events in ---- */
 
 static void take_event(struct webhooks *webhooks, struct webhook_item *item, uint64_t now_ms)
@@ -117,6 +138,7 @@ static uint32_t take_events(struct webhooks *webhooks, struct sender *sender, ui
     uint32_t taken = 0, count = LETTERS_AT_ONCE;
     while (taken < EVENTS_PER_SENDER && count == LETTERS_AT_ONCE) {
         count = mailbox_receive(sender->mailbox, letters, LETTERS_AT_ONCE);
+        if (count > 0) take_config(webhooks); /* they may be of apps that only a newer one has */
         for (uint32_t i = 0; i < count; i++) {
             take_event(webhooks, event_of(&letters[i]), now_ms);
         }
@@ -239,6 +261,7 @@ static void run(void *owner)
     struct webhooks *webhooks = owner;
     while (!worker_is_stopping(&webhooks->worker)) {
         uint64_t now_ms = monotonic_ms();
+        take_config(webhooks);
         take_all_events(webhooks, now_ms);
         post_requests(webhooks, now_ms);
         sleep_until(webhooks, wake_at_ms(webhooks));
@@ -301,17 +324,18 @@ static enum rc start_thread(struct webhooks *webhooks, char *reason_r, size_t re
     return RC_EKERNEL;
 }
 
-enum rc webhooks_start(struct webhooks **webhooks_r, const struct options *options, uint32_t senders, char *reason_r,
+enum rc webhooks_start(struct webhooks **webhooks_r, struct config *config, uint32_t senders, char *reason_r,
                        size_t reason_size)
 {
     snprintf(reason_r, reason_size, "webhooks: out of memory");
     struct webhooks *webhooks = aligned_alloc(_Alignof(struct webhooks), sizeof *webhooks);
     if (webhooks == NULL) return RC_ENOMEM;
     memset(webhooks, 0, sizeof *webhooks);
-    webhooks->options = options;
+    webhooks->config = webhooks->offered = config;
+    webhooks->options = config->options;
     webhooks->senders_count = senders;
     enum rc rc = RC_OK;
-    if (has_webhooks(&options->app)) {
+    if (has_webhooks(&config->options->app)) {
         rc = make_parts(webhooks, reason_r, reason_size);
         if (rc == RC_OK) rc = start_thread(webhooks, reason_r, reason_size);
     }

@@ -20,6 +20,7 @@
 
 #include "core/counters.h"
 #include "core/rc.h"
+#include "server/config/config.h"
 #include "server/config/options.h"
 #include "server/webhook/webhook_event.h"
 
@@ -30,10 +31,13 @@
 
 struct webhooks;
 
-/* Starts the thread. Senders have the numbers 0 to senders - 1. options->app and the webhook_* options stay unchanged
- * until webhooks_stop(). RC_ENOMEM or RC_EKERNEL: nothing is left, reason_r says why. */
-enum rc webhooks_start(struct webhooks **webhooks_r, const struct options *options, uint32_t senders, char *reason_r,
+/* Starts the thread. Senders have the numbers 0 to senders - 1. It holds the configuration, until webhooks_stop() or
+ * until it has taken the next. RC_ENOMEM or RC_EKERNEL: nothing is left, reason_r says why. */
+enum rc webhooks_start(struct webhooks **webhooks_r, struct config *config, uint32_t senders, char *reason_r,
                        size_t reason_size);
+/* Main thread, before a configuration is published: the thread takes it, which has been counted as a holder. Events
+ * that wait, requests that are to be tried again, and senders stay. */
+void webhooks_offer(struct webhooks *webhooks, struct config *config);
 /* Senders have stopped. Posts what waits, delayed events too, for at most webhook_stop_ms_max; then ends the thread.
  * What is left counts as dropped; the counters can be read until webhooks_free(). Accepts NULL. */
 void webhooks_stop(struct webhooks *webhooks);

@@ -5,6 +5,7 @@
  * again and wait for a place. */
 #include "server/webhook/webhook_post.h"
 
+#include "core/memory.h"
 #include "net/digest.h"
 #include "server/config/options.h"
 #include "server/system/doorbell.h"
@@ -24,7 +25,6 @@
 #define THIS_MACHINE "localhost,127.0.0.0/8,::1"
 
 struct place {
-    struct lane *lane;
     struct webhook_request *request; /* NULL: free */
     CURL *easy;                      /* made when the place is first used */
     size_t answer_bytes;             /* thrown away so far */
@@ -35,8 +35,8 @@ struct place {
 struct lane {
     struct place places[WEBHOOK_APP_REQUESTS_MAX]; /* the first is for new requests */
     struct webhook_request *due;                   /* again, and waiting for a place */
-    struct webhook_request **due_end;
-    bool is_failing; /* the latest answer was no success; the log has said so */
+    struct webhook_request **due_end;              /* NULL: none was yet */
+    bool is_failing;                               /* the latest answer was no success; the log has said so */
 };
 
 struct webhook_post {
@@ -45,7 +45,7 @@ struct webhook_post {
     struct counters *counters;
     CURLM *multi;
     char *no_proxy;     /* hosts that no proxy of the environment stands before */
-    struct lane *lanes; /* by the app's index */
+    struct lane *lanes; /* by the app's index, APP_INDEXES_MAX: those that are used take memory */
     struct timer_wheel pauses;
 };
 
@@ -73,21 +73,21 @@ struct webhook_post *webhook_post_new(const struct options *options, struct webh
     post->counters = counters;
     post->multi = curl_multi_init();
     post->no_proxy = make_no_proxy();
-    post->lanes = calloc(options->app.count, sizeof post->lanes[0]);
+    post->lanes = memory_reserve(APP_INDEXES_MAX, sizeof post->lanes[0]);
     if (post->multi == NULL || post->lanes == NULL || post->no_proxy == NULL) {
         webhook_post_free(post);
         return NULL;
     }
     timer_wheel_init(&post->pauses, now_ms);
-    for (uint32_t i = 0; i < options->app.count; i++) {
-        struct lane *lane = &post->lanes[i];
-        lane->due_end = &lane->due;
-        for (uint32_t k = 0; k < WEBHOOK_APP_REQUESTS_MAX; k++) {
-            lane->places[k].lane = lane;
-        }
-    }
-    curl_multi_setopt(post->multi, CURLMOPT_MAXCONNECTS, (long)options->app.count * WEBHOOK_APP_REQUESTS_MAX);
+    webhook_post_take_options(post, options);
     return post;
+}
+
+void webhook_post_take_options(struct webhook_post *post, const struct options *options)
+{
+    assert(options->app.count >= post->options->app.count);
+    post->options = options;
+    curl_multi_setopt(post->multi, CURLMOPT_MAXCONNECTS, (long)options->app.count * WEBHOOK_APP_REQUESTS_MAX);
 }
 
 /* The request leaves for good. */
@@ -131,12 +131,17 @@ void webhook_post_free(struct webhook_post *post)
         }
     }
     curl_multi_cleanup(post->multi);
-    free(post->lanes);
+    memory_release(post->lanes, APP_INDEXES_MAX, sizeof post->lanes[0]);
     free(post->no_proxy);
     free(post);
 }
 
 /* ---- one try ---- */
+
+static struct lane *lane_of(const struct webhook_post *post, const struct webhook_request *request)
+{
+    return &post->lanes[request->app];
+}
 
 static const struct app *app_of(const struct webhook_post *post, const struct webhook_request *request)
 {
@@ -153,11 +158,10 @@ static size_t take_answer(char *bytes, size_t size, size_t count, void *argument
 }
 
 /* What is the same for all requests of this place. */
-static bool make_easy(struct place *place, const struct app *app, const char *no_proxy)
+static bool make_easy(struct place *place, const char *no_proxy)
 {
     CURL *easy = place->easy = curl_easy_init();
     if (easy == NULL) return false;
-    curl_easy_setopt(easy, CURLOPT_URL, app->webhook);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_NOPROXY, no_proxy);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "ringcast/" RINGCAST_VERSION);
@@ -200,12 +204,13 @@ static bool add_further(struct webhook_request *request, const struct app *app)
     return i == further->count;
 }
 
-/* Signs the body's exact bytes, once for all tries. */
+/* Signs the body's exact bytes, anew for each try: the secret may have been changed. */
 static bool make_headers(struct webhook_request *request, const struct app *app)
 {
     const struct text body = {.at = request->body, .count = request->body_bytes};
     char signature[DIGEST_HMAC_HEX_BYTES + 1];
-    if (request->headers != NULL) return true;
+    curl_slist_free_all(request->headers);
+    request->headers = NULL;
     bool is_made = digest_hmac_hex(text_of(app->secret), &body, 1, signature) == RC_OK &&
                    add_header(request, "Content-Type", "application/json") &&
                    add_header(request, "X-Pusher-Key", app->key) &&
@@ -220,10 +225,11 @@ static bool make_headers(struct webhook_request *request, const struct app *app)
 static bool start_transfer(struct webhook_post *post, struct place *place, struct webhook_request *request)
 {
     const struct app *app = app_of(post, request);
-    if (place->easy == NULL && !make_easy(place, app, post->no_proxy)) return false;
+    if (place->easy == NULL && !make_easy(place, post->no_proxy)) return false;
     if (!make_headers(request, app)) return false;
     place->answer_bytes = 0;
     place->error[0] = '\0';
+    curl_easy_setopt(place->easy, CURLOPT_URL, app->webhook);
     curl_easy_setopt(place->easy, CURLOPT_HTTPHEADER, request->headers);
     curl_easy_setopt(place->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_bytes);
     curl_easy_setopt(place->easy, CURLOPT_POSTFIELDS, &request->body[0]);
@@ -268,7 +274,7 @@ static void try_in(struct webhook_post *post, struct place *place, struct webhoo
     if (start_transfer(post, place, request))
         place->request = request;
     else
-        take_failure(post, place->lane, request, "out of memory", now_ms);
+        take_failure(post, lane_of(post, request), request, "out of memory", now_ms);
 }
 
 /* Once there is a status it alone decides, even if the rest of the answer is cut or never comes. */
@@ -280,7 +286,7 @@ static void take_result(struct webhook_post *post, struct place *place, CURLcode
     curl_multi_remove_handle(post->multi, place->easy);
     place->request = NULL;
     if (status >= OK_MIN && status <= OK_MAX) {
-        take_success(post, place->lane, request);
+        take_success(post, lane_of(post, request), request);
         return;
     }
     char why[CURL_ERROR_SIZE];
@@ -288,7 +294,7 @@ static void take_result(struct webhook_post *post, struct place *place, CURLcode
         snprintf(why, sizeof why, "the receiver answers with status %ld", status);
     else
         snprintf(why, sizeof why, "%s", place->error[0] != '\0' ? place->error : curl_easy_strerror(result));
-    take_failure(post, place->lane, request, why, now_ms);
+    take_failure(post, lane_of(post, request), request, why, now_ms);
 }
 
 /* ---- all tries ---- */
@@ -311,7 +317,7 @@ bool webhook_post_has_room(const struct webhook_post *post, uint32_t app)
 
 void webhook_post_begin(struct webhook_post *post, struct webhook_request *request, uint64_t now_ms)
 {
-    try_in(post, &post->lanes[request->app].places[0], request, now_ms);
+    try_in(post, &lane_of(post, request)->places[0], request, now_ms);
 }
 
 static void end_pauses(struct webhook_post *post, uint64_t now_ms)
@@ -319,8 +325,9 @@ static void end_pauses(struct webhook_post *post, uint64_t now_ms)
     for (struct timer *timer; (timer = timer_wheel_expire(&post->pauses, now_ms)) != NULL;) {
         struct webhook_request *request =
             (struct webhook_request *)((char *)timer - offsetof(struct webhook_request, retry));
-        struct lane *lane = &post->lanes[request->app];
+        struct lane *lane = lane_of(post, request);
         request->next = NULL;
+        if (lane->due_end == NULL) lane->due_end = &lane->due;
         *lane->due_end = request;
         lane->due_end = &request->next;
     }

@@ -30,6 +30,8 @@ struct webhook_post;
  * NULL: out of memory. */
 struct webhook_post *webhook_post_new(const struct options *options, struct webhook_queue *queue,
                                       struct counters *counters, uint64_t now_ms);
+/* Goes by these from now on, also with what is tried again; they have the apps that those before had. */
+void webhook_post_take_options(struct webhook_post *post, const struct options *options);
 /* Gives up what is under way or pauses. Accepts NULL. */
 void webhook_post_free(struct webhook_post *post);
 

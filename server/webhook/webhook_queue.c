@@ -1,10 +1,12 @@
 /* server/webhook/webhook_queue.c - a list of delayed events, one of waiting events for each app,
  * and bodies made of them.
  *
- * All delays are equally long, so the list of delayed events is in the order in which they end; a table finds the one
- * that a return cancels. The table's hash is keyed (core/name.h), since clients choose the names. */
+ * All delays are equally long, and none ends before one that began earlier, so the list of delayed events is in the
+ * order in which they end; a table finds the one that a return cancels. The table's hash is keyed (core/name.h), since
+ * clients choose the names. */
 #include "server/webhook/webhook_queue.h"
 
+#include "core/memory.h"
 #include "core/name.h"
 #include "server/config/options.h"
 
@@ -21,7 +23,7 @@
 /* What one app has. */
 struct backlog {
     struct webhook_item *first; /* waiting, oldest first */
-    struct webhook_item **end;
+    struct webhook_item **end;  /* NULL: nothing has waited yet */
     uint32_t waiting;
     uint32_t held; /* delayed, waiting or in a request */
     uint64_t paused_until_ms;
@@ -30,7 +32,7 @@ struct backlog {
 struct webhook_queue {
     const struct options *options;
     struct counters *counters;
-    struct backlog *backlogs; /* by the app's index */
+    struct backlog *backlogs; /* by the app's index, APP_INDEXES_MAX: those that are used take memory */
     bool is_flushing;
 
     struct webhook_item *delayed_first, *delayed_last; /* the one that ends first comes first */
@@ -44,16 +46,19 @@ struct webhook_queue *webhook_queue_new(const struct options *options, struct co
     struct webhook_queue *queue = calloc(1, sizeof *queue);
     if (queue == NULL) return NULL;
     *queue = (struct webhook_queue){.options = options, .counters = counters, .table_capacity = TABLE_CAPACITY_MIN};
-    queue->backlogs = calloc(options->app.count, sizeof queue->backlogs[0]);
+    queue->backlogs = memory_reserve(APP_INDEXES_MAX, sizeof queue->backlogs[0]);
     queue->table = calloc(queue->table_capacity, sizeof queue->table[0]);
     if (queue->backlogs == NULL || queue->table == NULL) {
         webhook_queue_free(queue);
         return NULL;
     }
-    for (uint32_t i = 0; i < options->app.count; i++) {
-        queue->backlogs[i].end = &queue->backlogs[i].first;
-    }
     return queue;
+}
+
+void webhook_queue_take_options(struct webhook_queue *queue, const struct options *options)
+{
+    assert(options->app.count >= queue->options->app.count);
+    queue->options = options;
 }
 
 /* The event has left the queue. */
@@ -82,7 +87,7 @@ void webhook_queue_free(struct webhook_queue *queue)
         drop_list(queue, queue->backlogs[i].first);
         assert(queue->backlogs[i].held == 0); /* a request is still lent out */
     }
-    free(queue->backlogs);
+    memory_release(queue->backlogs, APP_INDEXES_MAX, sizeof queue->backlogs[0]);
     free(queue->table);
     free(queue);
 }
@@ -149,6 +154,8 @@ static void delay(struct webhook_queue *queue, struct webhook_item *item, uint64
     assert(is_delayed_kind(item->event.kind));
     if (queue->delayed >= queue->table_capacity) table_grow(queue);
     item->at_ms = now_ms + queue->options->webhook_delay_ms;
+    bool is_before = queue->delayed_last != NULL && queue->delayed_last->at_ms > item->at_ms;
+    if (is_before) item->at_ms = queue->delayed_last->at_ms; /* the delay has become shorter */
     item->hash = hash_of(&item->event);
     item->next = NULL;
     item->previous = queue->delayed_last;
@@ -192,6 +199,7 @@ static void wait_for_request(struct webhook_queue *queue, struct webhook_item *i
     struct backlog *backlog = &queue->backlogs[item->event.app];
     item->at_ms = since_ms;
     item->next = NULL;
+    if (backlog->end == NULL) backlog->end = &backlog->first;
     *backlog->end = item;
     backlog->end = &item->next;
     backlog->waiting++;

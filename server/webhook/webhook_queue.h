@@ -40,8 +40,10 @@ struct webhook_request {
     char body[]; /* {"time_ms":1700000000123,"events":[...]}, no zero behind it */
 };
 
-/* The options stay unchanged while the queue lives. NULL: out of memory. */
+/* The options stay unchanged until others are taken. NULL: out of memory. */
 struct webhook_queue *webhook_queue_new(const struct options *options, struct counters *counters);
+/* Goes by these from now on; they have the apps that those before had, at their indexes. */
+void webhook_queue_take_options(struct webhook_queue *queue, const struct options *options);
 /* No request is lent out. What is left counts as dropped. Accepts NULL. */
 void webhook_queue_free(struct webhook_queue *queue);
 

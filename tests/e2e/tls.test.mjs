@@ -153,7 +153,7 @@ tlsTest('a session goes on after a restart where ticket keys are kept', { shards
     assert.match(output, /^Reused, /m);
     writeKeys('keys', 'none');
     process.kill(next.pid, 'SIGHUP');
-    await until(() => /the keys of tickets stay as they were: Line 1 of /.test(next.stderr()), 'a refusal');
+    await until(() => /reload: refused, everything stays as it was: Line 1 of /.test(next.stderr()), 'a refusal');
     assert.match((await sClientAsks({ port }, '-tls1_3', '-sess_in', sessions[1][1])).output, /^Reused, /m);
     await next.stop();
   }

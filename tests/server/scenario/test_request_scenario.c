@@ -24,7 +24,7 @@ static void write_text(struct api_client *self, const char *text)
 static void start(uint64_t seed, const char *const flags[])
 {
     scenario_start(&scenario, seed, flags);
-    cr_assert_eq(web_init(&scenario.options, false), RC_OK);
+    cr_assert_eq(web_init(), RC_OK);
 }
 
 static void stop(void)

@@ -14,13 +14,28 @@ static char first_key[] = "first-key", second_key[] = "second-key";
 static struct app apps[] = {{.key = first_key, .event_bytes_max = 678}, {.key = second_key, .event_bytes_max = 9}};
 static struct options options;
 
+static struct web_page *chat;
+
+static void make_chat(bool has_guests)
+{
+    web_chat_free(chat);
+    cr_assert_eq(web_chat_new(&chat, &options, has_guests), RC_OK);
+}
+
 static void make_pages(void)
 {
     options = (struct options){.message_bytes_max = 12345, .app = {.items = apps, .count = 2}};
-    cr_assert_eq(web_init(&options, false), RC_OK);
+    cr_assert_eq(web_init(), RC_OK);
+    make_chat(false);
 }
 
-TestSuite(web, .init = make_pages, .fini = web_fini, .timeout = 10);
+static void free_pages(void)
+{
+    web_chat_free(chat);
+    web_fini();
+}
+
+TestSuite(web, .init = make_pages, .fini = free_pages, .timeout = 10);
 
 static bool holds(struct text text, const char *words)
 {
@@ -97,23 +112,22 @@ static void check_meta(const char *name, const char *value)
 {
     char line[100];
     snprintf(line, sizeof line, "<meta name=\"%s\" content=\"%s\">", name, value);
-    cr_expect(holds(web_chat()->plain.body, line), "%s", line);
+    cr_expect(holds(chat->plain.body, line), "%s", line);
 }
 
 Test(web, the_chat_is_told_what_it_must_know_of_the_server)
 {
-    check_page(web_chat(), "text/html; charset=utf-8");
+    check_page(chat, "text/html; charset=utf-8");
     check_meta("ringcast-key", "first-key");
     check_meta("ringcast-guests", "no");
     check_meta("ringcast-lobby-echo", "no");
     check_meta("ringcast-message-bytes-max", "12345");
     check_meta("ringcast-event-bytes-max", "678");
-    web_fini();
     options.lobby_echo = true;
     options.message_bytes_max = 64 * MIB;
     apps[0].event_bytes_max = 16 * MIB;
-    cr_assert_eq(web_init(&options, true), RC_OK);
-    check_page(web_chat(), "text/html; charset=utf-8");
+    make_chat(true);
+    check_page(chat, "text/html; charset=utf-8");
     check_meta("ringcast-guests", "yes");
     check_meta("ringcast-lobby-echo", "yes");
     check_meta("ringcast-message-bytes-max", "67108864");
@@ -122,10 +136,9 @@ Test(web, the_chat_is_told_what_it_must_know_of_the_server)
 
 Test(web, a_server_without_an_app_tells_the_chat_of_none)
 {
-    web_fini();
     options.app = (struct app_list){0};
-    cr_assert_eq(web_init(&options, false), RC_OK);
-    check_page(web_chat(), "text/html; charset=utf-8");
+    make_chat(false);
+    check_page(chat, "text/html; charset=utf-8");
     check_meta("ringcast-key", "");
     check_meta("ringcast-event-bytes-max", "0");
 }
@@ -196,7 +209,7 @@ Test(web, who_takes_gzip_gets_it)
         cr_expect_eq(answer.status, 200);
         cr_expect_eq(answer.headers == page->zipped.headers, rows[i].is_zipped, "%s", rows[i].accepted);
         cr_expect(text_equals(answer.body, rows[i].is_zipped ? page->zipped.body : page->plain.body));
-        cr_expect_eq(answer_to(web_chat(), headers).headers, web_chat()->plain.headers, "it is filled in at start");
+        cr_expect_eq(answer_to(chat, headers).headers, chat->plain.headers, "it is filled in, hence not compressed");
     }
     cr_expect_eq(answer_to(page, "").headers, page->plain.headers);
     cr_expect_eq(answer_to(page, "Accept-Encoding: br\r\nAccept-Encoding: gzip\r\n").headers, page->zipped.headers);
@@ -228,10 +241,9 @@ Test(web, who_has_it_already_is_told_so)
 Test(web, what_differs_has_another_etag)
 {
     char before[WEB_ETAG_BYTES];
-    snprintf(before, sizeof before, "%s", web_chat()->plain.etag);
+    snprintf(before, sizeof before, "%s", chat->plain.etag);
     cr_expect_str_neq(web_find(text_of("/chat.js"))->plain.etag, web_find(text_of("/chat.css"))->plain.etag);
-    web_fini();
     options.lobby_echo = true;
-    cr_assert_eq(web_init(&options, false), RC_OK);
-    cr_expect_str_neq(web_chat()->plain.etag, before);
+    make_chat(false);
+    cr_expect_str_neq(chat->plain.etag, before);
 }

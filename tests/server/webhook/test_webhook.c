@@ -179,6 +179,7 @@ static char ids[2][8] = {"1001", "1002"}, keys[2][16] = {"rcdemo4f2a9c71", "anot
 static char secrets[2][32] = {"s3cr3t-ringcast-demo", "another"};
 static struct app apps[2];
 static struct options options;
+static struct config config;
 static struct webhooks *webhooks;
 
 /* What is set here a test may change before start(). */
@@ -209,7 +210,8 @@ static struct receiver *prepare_one(int first, int second, int third)
 static void start(uint32_t senders)
 {
     char reason[256];
-    cr_assert_eq(webhooks_start(&webhooks, &options, senders, reason, sizeof reason), RC_OK, "%s", reason);
+    config = (struct config){.options = &options, .number = 1, .holders = 1};
+    cr_assert_eq(webhooks_start(&webhooks, &config, senders, reason, sizeof reason), RC_OK, "%s", reason);
 }
 
 static uint64_t counted(enum counter counter)
@@ -371,6 +373,43 @@ Test(webhook, gives_up_when_the_time_for_retries_is_over, .timeout = 60)
 
 /* The first app's receiver accepts and never answers; the second app's events all arrive meanwhile. What the first
  * has is dropped at the stop, which does not wait for it beyond its limit. */
+Test(webhook, what_waits_goes_where_a_newer_configuration_says, .timeout = 60)
+{
+    struct receiver *failing = prepare_one(500, 500, 500), *other = receiver_start(200, 0, 0);
+    start(1);
+    cr_expect(tell(0, 0, WEBHOOK_channel_occupied, "room-7"));
+    receiver_await(failing, 1);
+    await(COUNTER_webhooks_failed, 1);
+    struct app next_apps[3] = {apps[0], apps[1], apps[1]};
+    static char secret[] = "next-secret", id[] = "1003", key[] = "third";
+    next_apps[0].webhook = next_apps[2].webhook = other->url;
+    next_apps[0].secret = secret;
+    next_apps[2].index = 2;
+    next_apps[2].id = id;
+    next_apps[2].key = key;
+    struct options next = options;
+    next.app = (struct app_list){.items = next_apps, .count = 3};
+    struct config newer = {.options = &next, .number = 2, .holders = 1};
+    webhooks_offer(webhooks, &newer);
+    struct webhook_event event = {.kind = WEBHOOK_channel_occupied, .app = 2, .channel = text_of("of-the-new-app")};
+    cr_expect(webhooks_tell(webhooks, 0, &next_apps[2], &event));
+    webhooks_wake(webhooks, 0);
+    receiver_await(other, 2); /* the new app's, and the one that failed */
+    cr_expect_not(config_is_held(&config));
+    cr_expect(config_is_held(&newer));
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct app *app = has_line(other->requests[i], "X-Pusher-Key: third") ? &next_apps[2] : &next_apps[0];
+        const struct text body = text_of(body_of(other->requests[i]));
+        char line[160] = "X-Pusher-Signature: ";
+        cr_assert_eq(digest_hmac_hex(text_of(app->secret), &body, 1, line + strlen(line)), RC_OK);
+        cr_expect(has_line(other->requests[i], line), "%s", other->requests[i]);
+    }
+    await(COUNTER_webhooks_sent, 2);
+    stop(2, 0);
+    end(failing);
+    receiver_stop(other);
+}
+
 Test(webhook, a_receiver_that_hangs_costs_other_apps_nothing, .timeout = 60)
 {
     struct receiver *hanging = receiver_start(STATUS_NONE, 0, 0), *quick = receiver_start(200, 0, 0);
