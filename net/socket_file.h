@@ -3,7 +3,8 @@
  * The file has mode 0660 from its first moment on, whatever the umask is, so that only its owner and its group can
  * connect. One that is left of a process that was killed is replaced; one on which somebody answers is not, nor what
  * is no socket. The folder is locked (flock) while that is looked at, so that of two servers which start at once one
- * gets the file. Any thread; nothing waits for whoever has the socket. */
+ * gets the file: who may read that folder can lock it too and keep others from it, so it should be the server's own.
+ * Any thread; nothing waits for whoever has the socket. */
 #pragma once
 
 #include "core/rc.h"

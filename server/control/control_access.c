@@ -25,15 +25,26 @@ static struct control_refusal judge_token(const struct shard *shard, const struc
     const char *token = shard->options->control_token;
     unsigned count = http_request_header_count(request, "authorization");
     if (token[0] == '\0')
-        return (struct control_refusal){
-            403, "This is told to who asks from the server's own machine; others need a --control-token.", NULL};
+        return (struct control_refusal){403,
+                                        "This is told to who asks from the server's own machine, through no proxy; "
+                                        "others need a --control-token.",
+                                        NULL};
     if (count == 1 && control_access_has_token(http_request_header(request, "authorization"), token))
         return (struct control_refusal){0};
     return (struct control_refusal){401,
-                                    count == 0 ? "Who is not on the server's own machine has to send the header "
-                                                 "Authorization: Bearer TOKEN, with its --control-token."
+                                    count == 0 ? "Send the header Authorization: Bearer TOKEN, with the server's "
+                                                 "--control-token, or ask its unix socket."
                                                : "This is not the server's --control-token.",
                                     "WWW-Authenticate: Bearer\r\n"};
+}
+
+/* A proxy on this machine asks for anybody. Not all say that they are one, so once there is a token it has to be shown
+ * from here too. */
+static bool is_of_machine(const struct shard *shard, enum accept_peer peer, const struct http_request *request)
+{
+    if (peer != ACCEPT_FROM_MACHINE || shard->options->control_token[0] != '\0') return false;
+    return http_request_header_count(request, "x-forwarded-for") == 0 &&
+           http_request_header_count(request, "forwarded") == 0 && http_request_header_count(request, "via") == 0;
 }
 
 struct control_refusal control_access_judge(const struct shard *shard, const struct connection *connection,
@@ -45,7 +56,8 @@ struct control_refusal control_access_judge(const struct shard *shard, const str
     case CONTROL_ANYBODY:
         return (struct control_refusal){0};
     case CONTROL_LOCAL:
-        return peer == ACCEPT_FROM_ELSEWHERE ? judge_token(shard, request) : (struct control_refusal){0};
+        if (peer == ACCEPT_FROM_SOCKET || is_of_machine(shard, peer, request)) return (struct control_refusal){0};
+        return judge_token(shard, request);
     case CONTROL_SOCKET:
         if (peer == ACCEPT_FROM_SOCKET) return (struct control_refusal){0};
         return (struct control_refusal){

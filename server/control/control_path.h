@@ -11,7 +11,7 @@
 /* Who may ask. */
 enum control_access {
     CONTROL_ANYBODY, /* whoever reaches the address: load balancers do */
-    CONTROL_LOCAL,   /* a peer on this machine, or anybody with --control-token */
+    CONTROL_LOCAL,   /* on the unix socket, or with --control-token; if there is none, on this machine, by no proxy */
     CONTROL_SOCKET,  /* who has opened the unix socket: its mode says who can */
 };
 

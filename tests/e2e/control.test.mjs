@@ -142,21 +142,26 @@ test('a server whose store cannot write is not ready, and says why', async () =>
   });
 });
 
-test('what is told of the server is for its own machine, and elsewhere for who has the token', async () => {
+test('what is told of the server is for its own machine, or for who has the token', async () => {
   const port = await freePort();
   const addresses = Object.values(networkInterfaces()).flat();
   const other = addresses.find(({ family, internal }) => family === 'IPv4' && !internal);
   const withToken = (token) => ({ headers: { Authorization: `Bearer ${token}` } });
   for (const [args, without] of [[[], 403], [['--control-token', 'right'], 401]]) {
     await withServer(['--control', `0.0.0.0:${port}`, ...args], async () => {
-      for (let i = 0; i < 3; i++) assert.equal((await get({ port, host: '127.0.0.1' }, '/stats')).status, 200);
+      const here = { port, host: '127.0.0.1' }, hereWithout = args.length > 0 ? without : 200;
+      for (let i = 0; i < 3; i++) assert.equal((await get(here, '/stats')).status, hereWithout);
+      for (const path of ['/live', '/ready', '/']) assert.equal((await get(here, path)).status, 200, path);
+      assert.equal((await get(here, '/stats', withToken('right'))).status, 200);
+      const proxied = await get(here, '/stats', { headers: { 'X-Forwarded-For': '192.0.2.1' } });
+      assert.equal(proxied.status, without, 'a proxy on this machine asks for anybody');
       if (!other) return;                         /* nowhere to come from but the machine itself */
       const from = { port, host: other.address };
       assert.equal((await get(from, '/ready')).status, 200);
       assert.equal((await get(from, '/stats')).status, without);
       assert.equal((await get(from, '/stats', withToken('wrong'))).status, without);
       assert.equal((await get(from, '/stats', withToken('right'))).status, args.length > 0 ? 200 : 403);
-      assert.equal((await get({ port, host: '127.0.0.1' }, '/stats')).status, 200, 'one behind the other');
+      assert.equal((await get(here, '/stats')).status, hereWithout, 'one behind the other');
     });
   }
 });

@@ -53,7 +53,7 @@ Test(control_access, is_by_where_a_peer_comes_from, .init = begin, .timeout = 10
         unsigned anybody, local, socket;
     } cases[] = {
         {ACCEPT_FROM_ELSEWHERE, 0, 401, 403},
-        {ACCEPT_FROM_MACHINE, 0, 0, 403},
+        {ACCEPT_FROM_MACHINE, 0, 401, 403},
         {ACCEPT_FROM_SOCKET, 0, 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -68,7 +68,9 @@ Test(control_access, a_token_opens_what_is_local_and_never_commands, .init = beg
     cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, GOOD, CONTROL_LOCAL), 0);
     cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, GOOD, CONTROL_SOCKET), 403);
     cr_expect_eq(judge(ACCEPT_FROM_MACHINE, GOOD, CONTROL_SOCKET), 403);
-    cr_expect_eq(judge(ACCEPT_FROM_MACHINE, "Authorization: Bearer wrong\r\n", CONTROL_LOCAL), 0);
+    cr_expect_eq(judge(ACCEPT_FROM_MACHINE, GOOD, CONTROL_LOCAL), 0);
+    cr_expect_eq(judge(ACCEPT_FROM_MACHINE, "Authorization: Bearer wrong\r\n", CONTROL_LOCAL), 401);
+    cr_expect_eq(judge(ACCEPT_FROM_SOCKET, "Authorization: Bearer wrong\r\n", CONTROL_LOCAL), 0);
 }
 
 Test(control_access, a_wrong_token_is_none, .init = begin, .timeout = 10)
@@ -100,4 +102,18 @@ Test(control_access, without_a_token_no_header_opens_anything, .init = begin, .t
     cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, "", CONTROL_LOCAL), 403);
     cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, "Authorization: Bearer \r\n", CONTROL_LOCAL), 403);
     cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, "Authorization: Bearer\r\n", CONTROL_LOCAL), 403);
+}
+
+Test(control_access, without_a_token_the_machine_is_told_and_no_proxy_on_it, .init = begin, .timeout = 10)
+{
+    static const char *const proxied[] = {"X-Forwarded-For: 192.0.2.1\r\n", "X-Forwarded-For:\r\n",
+                                          "Forwarded: for=192.0.2.1\r\n", "via: 1.1 proxy\r\n",
+                                          "Via: a\r\nVia: b\r\n"};
+    options.control_token = none;
+    cr_expect_eq(judge(ACCEPT_FROM_MACHINE, "Accept: */*\r\n", CONTROL_LOCAL), 0);
+    for (size_t i = 0; i < sizeof proxied / sizeof proxied[0]; i++) {
+        cr_expect_eq(judge(ACCEPT_FROM_MACHINE, proxied[i], CONTROL_LOCAL), 403, "%s", proxied[i]);
+        cr_expect_eq(judge(ACCEPT_FROM_SOCKET, proxied[i], CONTROL_LOCAL), 0, "%s", proxied[i]);
+        cr_expect_eq(judge(ACCEPT_FROM_MACHINE, proxied[i], CONTROL_ANYBODY), 0, "%s", proxied[i]);
+    }
 }
