@@ -85,7 +85,7 @@ struct connection {
     uint32_t long_bytes;      /* of long answers in its outbox, since the last of them left; */
     uint32_t long_left;       /* all bytes of the outbox up to the end of the last */
     union {
-        uint64_t pinged_ms;    /* when our last ping went out; 0: none yet */
+        uint64_t pinged_ms;    /* when our last ping went out, or later, see is_judged; 0: none yet */
         uint64_t handshake_ms; /* TLS: until when it has time; while its handshake is due, how much it has left */
         uint64_t moved_ms;     /* REQUEST, LINGERING, blocked: when the peer was last seen to take something */
     };
@@ -106,7 +106,8 @@ struct connection {
     bool is_shaking : 1;      /* in shard->tls.shaking: its handshake is due */
     bool is_tls_ended : 1;    /* close_notify or an alert was said: nothing can be sealed any more */
     bool is_taken_in : 1;     /* what it said is being taken in, further up the stack */
-    bool is_judged : 1;       /* the head of this request is, its body may come */
+    bool is_judged : 1;       /* the head of this request is, its body may come; OPEN: its silence since our ping is,
+                                 and pinged_ms is later than that went */
     bool has_answered : 1;    /* the answer to the handshake has left the outbox */
     bool is_throttled : 1;    /* not read from: it publishes faster than it may */
     bool is_asking : 1;       /* for what may be long; the answer has not come */

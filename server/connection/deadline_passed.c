@@ -82,6 +82,7 @@ static void ping(struct shard *shard, struct connection *connection)
 {
     static const uint8_t frame[] = {0x80 | FRAME_PING, 0};
     connection->pinged_ms = shard->now_ms;
+    connection->is_judged = false;
     connection->unacked = 0;
     counter_add(&shard->counters, COUNTER_pings_sent, 1);
     connection_say_control(shard, connection, batch_of_static(frame, sizeof frame, shard->now_ms));
@@ -105,6 +106,7 @@ static void judge(struct shard *shard, struct connection *connection, bool is_mo
     }
     if (is_silent && connection_is_pinged(connection)) {
         connection->pinged_ms = shard->now_ms - shard->options->pong_ms_max / 2; /* the next look */
+        connection->is_judged = true;
     } else if (is_silent) {
         ping(shard, connection);
     }

@@ -436,9 +436,10 @@ static void receive_stopped(struct shard *shard, struct connection *connection, 
     }
 }
 
-/* The first sign of life since our ping. */
+/* The first sign of life since our ping; where that lay behind much else, nobody knows any more when it went. */
 static void note_answer(struct shard *shard, const struct connection *connection)
 {
+    if (connection->is_judged) return;
     histogram_record(&shard->counters.histograms[HISTOGRAM_ping], 1000 * (shard->now_ms - connection->pinged_ms));
 }
 

@@ -3,7 +3,8 @@
  *
  * Threads: any shard's, in practice that of the control door. What others count is read where they count it
  *          (core/counters.h), so a scrape costs them nothing: no letter, no lock, no wait, also for a shard that stands
- *          still. Nothing depends on the number of connections or channels; what is read is some 4 KB of each shard.
+ *          still. Nothing depends on the number of connections or channels; what is read is some 4 KB of each shard
+ *          and the heads of its mailboxes.
  * Labels:  shard ("control" is the one for backends), app and reason, of which the operator knows how many there are.
  *          Never a channel or a user. Every family is there from the start. */
 #pragma once

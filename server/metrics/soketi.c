@@ -8,16 +8,14 @@
 
 #define PREFIX      "soketi_"
 #define LABEL_BYTES 120
-#define NOTHING     COUNTERS_MAX
 
 static const struct {
     struct exposition_family family;
-    enum counter counter, less;
+    enum counter counter; /* COUNTER_CLOSED: all of them */
 } rows[] = {
-#define SOKETI(counter_, less_, type_, unit_, name_, text_)                                                       \
+#define SOKETI(counter_, type_, unit_, name_, text_)                                                              \
     {.family = {.type = EXPOSITION_##type_, .prefix = PREFIX, .name = (name_), .unit = (unit_), .text = (text_)}, \
-     .counter = COUNTER_##counter_,                                                                               \
-     .less = (less_)},
+     .counter = COUNTER_##counter_},
 #include "server/metrics/soketi.def"
 #undef SOKETI
 };
@@ -36,6 +34,15 @@ static void tell_connected(struct exposition *exposition, const struct shard *sh
     }
 }
 
+/* A sum of what only grows, so that it does too; the connections that are open are told by the shards at any time. */
+static uint64_t count_closed(const struct shard *shard)
+{
+    uint64_t sum = 0;
+    for (enum close_reason reason = CLOSE_NONE; reason < CLOSE_REASONS_MAX; reason++)
+        if (reason != CLOSE_REFUSED) sum += counter_sets_sum(shard->counted, counter_of_close(reason));
+    return sum;
+}
+
 void soketi_tell(struct exposition *exposition, const struct shard *shard)
 {
     char label[LABEL_BYTES];
@@ -43,10 +50,9 @@ void soketi_tell(struct exposition *exposition, const struct shard *shard)
     snprintf(label, sizeof label, "port=\"%u\"", port);
     tell_connected(exposition, shard, port);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        /* First what is taken off: the other one grows meanwhile. */
-        uint64_t less = rows[i].less != NOTHING ? counter_sets_sum(shard->counted, rows[i].less) : 0;
-        uint64_t value = counter_sets_sum(shard->counted, rows[i].counter) - less;
+        bool is_closed = rows[i].counter == COUNTER_CLOSED;
         exposition_begin(exposition, &rows[i].family);
-        exposition_sample(exposition, label, value);
+        exposition_sample(exposition, label,
+                          is_closed ? count_closed(shard) : counter_sets_sum(shard->counted, rows[i].counter));
     }
 }

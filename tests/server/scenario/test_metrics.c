@@ -1,6 +1,7 @@
 /* tests/server/scenario/test_metrics.c - what a whole server on a fake kernel measures, and tells of itself.
  *
  * Method: that of tests/server/scenario/test_scenario.c. */
+#include "net/frame.h"
 #include "server/metrics/metrics.h"
 #include "server/metrics/stats.h"
 #include "server/system/log_recent.h"
@@ -97,6 +98,28 @@ Test(metrics, the_answer_to_a_ping_is_measured, .timeout = 30)
     scenario_stop(&scenario);
 }
 
+/* As in a_slow_line_that_moves_is_alive: its silence is judged again and again while the ping has not come through. */
+Test(metrics, the_answer_to_a_ping_behind_much_else_is_not, .timeout = 30)
+{
+    scenario_start(&scenario, 7, FLAGS("--shards", "1", "--ping-ms", "2s", "--pong-ms-max", "5s"));
+    struct client *speaker = client_join(&scenario, 0, "/", SEND_BUFFER);
+    struct client *slow = client_join(&scenario, 0, "/", SEND_BUFFER);
+    scenario_settle(&scenario);
+    slow->is_reading = false;
+    client_say(speaker, 40000);
+    scenario_settle(&scenario);
+    uint8_t piece[300];
+    for (uint32_t i = 0; i < 40; i++) {
+        fake_read(slow->socket, piece, sizeof piece);
+        scenario_pass(&scenario, 300);
+    }
+    uint64_t before = measured_count(HISTOGRAM_ping);
+    client_frame(slow, FRAME_PONG, "", 0);
+    scenario_settle(&scenario);
+    cr_expect_eq(measured_count(HISTOGRAM_ping), before);
+    scenario_stop(&scenario);
+}
+
 /* ---- what is told ---- */
 
 static char *told(enum exposition_format format)
@@ -140,6 +163,26 @@ Test(metrics, what_is_told_is_what_was_counted, .timeout = 30)
     expect_line(text, "ringcast_draining 0\n");
     expect_line(text, "ringcast_delivery_seconds_count 1\n");
     expect_line(text, "ringcast_build_info{version=\"" RINGCAST_VERSION "\"} 1\n");
+    free(text);
+    scenario_stop(&scenario);
+}
+
+/* Of Soketi's names the one that is made of others: it has to grow alone, whatever comes while it is added up. */
+Test(metrics, disconnections_are_what_was_closed, .timeout = 30)
+{
+    scenario_start(&scenario, 9, FLAGS("--shards", "1", "--metrics-soketi"));
+    struct client *client = client_join(&scenario, 0, "/", SEND_BUFFER);
+    client_join(&scenario, 0, "/", SEND_BUFFER);
+    scenario_settle(&scenario);
+    client_close(client, 1000);
+    scenario_settle(&scenario);
+    struct counters *counters = &scenario.server.shards[0].counters;
+    counter_add(counters, counter_of_close(CLOSE_REFUSED), 3); /* no shard runs now */
+    counter_add(counters, COUNTER_connections_open, 1); /* the scrape falls between this and that it is accepted */
+    char *text = told(EXPOSITION_PROMETHEUS);
+    expect_line(text, "soketi_new_connections_total{port=\"0\"} 2\n");
+    expect_line(text, "soketi_new_disconnections_total{port=\"0\"} 1\n");
+    counter_add(counters, COUNTER_connections_open, (uint64_t)-1);
     free(text);
     scenario_stop(&scenario);
 }
