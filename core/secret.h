@@ -15,3 +15,6 @@ void secret_free(void *secret);
 /* Takes what stands in memory of others out of core dumps, with all that shares its pages; for as long as these pages
  * are the process'. Where the kernel refuses, nothing happens. */
 void secret_hide(const void *memory, size_t bytes);
+
+/* Wipes 16 KB of the stack below the caller's frame, where those of the calls that it made lay. */
+void secret_wipe_stack(void);

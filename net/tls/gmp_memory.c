@@ -1,13 +1,13 @@
 /* net/tls/gmp_memory.c - GMP's three functions for memory. */
 #include "net/tls/gmp_memory.h"
 
+#include "core/secret.h"
+
 #include <assert.h>
 #include <gmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-
-enum { STACK_BYTES = 8 * 1024 /* hogweed's frames: 3 KB of numbers, and what calls lead to them */ };
 
 static _Thread_local struct gmp_memory *current; /* NULL: nothing is computed */
 
@@ -60,18 +60,11 @@ void gmp_memory_enter(struct gmp_memory *memory)
     current = memory;
 }
 
-/* Not inlined: its frame lies where those of hogweed's calls lay. */
-__attribute__((noinline)) static void wipe_stack(void)
-{
-    uint8_t below[STACK_BYTES];
-    explicit_bzero(below, sizeof below);
-}
-
 void gmp_memory_leave(struct gmp_memory *memory)
 {
     assert(current == memory);
     current = NULL;
     explicit_bzero(memory->block, memory->used);
     memory->used = 0;
-    wipe_stack();
+    secret_wipe_stack(); /* hogweed's frames: 3 KB of numbers, and what calls lead to them */
 }

@@ -8,6 +8,7 @@
  * last flight. */
 #include "net/tls/tls_shake.h"
 
+#include "core/secret.h"
 #include "net/tls/tls_context.h"
 #include "net/tls/tls_error.h"
 #include "net/tls/tls_shared.h"
@@ -225,6 +226,7 @@ enum tls_result tls_shake_run(struct tls_shake *shake, const uint8_t *in, size_t
     shake->in = in;
     shake->in_count = count;
     enum tls_result result = run_handshake(shake);
+    secret_wipe_stack(); /* mbedTLS leaves the key of a certificate there when it has signed */
     *eaten_r = count - shake->in_count;
     shake->in = NULL;
     shake->in_count = 0;
