@@ -66,12 +66,11 @@ void option_row_help(FILE *out, const char *give, const char *help, const char *
 {
     char text[512];
     int column = fprintf(out, "  %s", give);
-    int gap = column < HELP_COLUMN ? HELP_COLUMN - column : 1;
-    fprintf(out, "%*s", gap, "");
+    if (column < HELP_COLUMN) column += fprintf(out, "%*s", HELP_COLUMN - column, "");
     const char *between = value_default[0] != '\0' && remark[0] != '\0' ? ", " : "";
     if (value_default[0] == '\0' && remark[0] == '\0')
         snprintf(text, sizeof text, "%s", help);
     else
         snprintf(text, sizeof text, "%s [%s%s%s]", help, value_default, between, remark);
-    wrap(out, text, HELP_COLUMN);
+    wrap(out, text, column);
 }
