@@ -144,14 +144,19 @@ static void tell_manager(const struct server *server, const struct stop *stop)
     }
 }
 
-/* Begins a reload, if that is asked for, and goes on with the one under way. */
-static void go_on_reloading(struct reload *reload, struct server *server, bool is_asked, bool is_stopping)
+/* Begins a reload, if that is asked for, and goes on with the one under way. *is_ordered: an operator waits for it. */
+static void go_on_reloading(struct reload *reload, struct server *server, bool is_asked, bool is_stopping,
+                            bool *is_ordered)
 {
     bool was_under_way = reload_is_under_way(reload);
     if (is_asked && !was_under_way && !is_stopping) notify_reloading();
     if (is_asked) reload_begin(reload, server, is_stopping);
     bool is_under_way = reload_go_on(reload, server, is_stopping);
     if ((is_asked || was_under_way) && !is_under_way && !is_stopping) say_ready_to_manager();
+    if (!*is_ordered || is_under_way) return;
+    *is_ordered = false;
+    struct reload_result result = reload_result(reload);
+    obey_reloaded(server, &result);
 }
 
 /* Waits for a signal, for so long. Its number; 0: the time is over; -1: signals cannot be waited for here. */
@@ -180,17 +185,20 @@ static int give_up(struct server *server, int signal_error)
 static int wait_for_end(struct server *server, struct reload *reload, const sigset_t *signals)
 {
     struct stop stop = {0};
+    bool is_reload_ordered = false;
     const struct timespec poll = {.tv_nsec = STOP_LOOK_MS * 1000000}, look = {.tv_sec = CERTIFICATES_LOOK_MS / 1000};
     for (;;) {
         bool is_stopping = stop_has_begun(&stop), is_reloading = reload_is_under_way(reload);
         int number = next_signal(signals, is_stopping || is_reloading ? &poll : &look);
         if (number < 0 || server_ring_error(server) != 0) return give_up(server, errno);
         if (number == SIGUSR1) server_log_counters(server);
-        go_on_reloading(reload, server, number == SIGHUP, is_stopping);
+        enum order order = number == ORDER_SIGNAL ? obey(server) : ORDER_NONE;
+        is_reload_ordered = is_reload_ordered || order == ORDER_RELOAD;
+        bool is_reload_asked = number == SIGHUP || order == ORDER_RELOAD;
+        go_on_reloading(reload, server, is_reload_asked, is_stopping, &is_reload_ordered);
         log_tell_left_out();
         if (number == 0 && !is_stopping && !is_reloading)
             certificates_look(server->certificates, server->shards, server->shards_count);
-        enum order order = number == ORDER_SIGNAL ? obey(server) : ORDER_NONE;
         if (order == ORDER_DRAIN && !is_stopping) number = SIGTERM;
         if (order == ORDER_STOP) {
             notify_say("STOPPING=1");

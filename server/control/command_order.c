@@ -14,6 +14,12 @@ void command_stop(struct shard *shard, struct connection *connection, const stru
     orders_ask(shard, connection, ORDER_STOP);
 }
 
+void command_reload(struct shard *shard, struct connection *connection, const struct http_request *request)
+{
+    (void)request;
+    orders_ask(shard, connection, ORDER_RELOAD);
+}
+
 void command_certificates(struct shard *shard, struct connection *connection, const struct http_request *request)
 {
     (void)request;

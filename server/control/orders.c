@@ -90,7 +90,9 @@ void orders_look(struct shard *shard)
     if (!orders->is_abandoned) {
         assert(orders_of(connection) == orders);
         connection->errand = NULL;
-        if (answer != NULL) {
+        if (answer != NULL && orders->status != 200) {
+            command_refuse(shard, connection, orders->status, "%s", answer);
+        } else if (answer != NULL) {
             http_answer(shard, connection, 200, ANSWER_JSON, text_of(answer), NO_STORE);
         } else {
             command_refuse(shard, connection, 503, "The server is out of memory: try again later.");
@@ -107,12 +109,23 @@ enum order orders_take(struct orders *orders)
     return state_of(orders) == ORDERS_GIVEN ? orders->order : ORDER_NONE;
 }
 
-void orders_done(struct orders *orders, char *answer)
+static void hand_back(struct orders *orders, unsigned status, char *answer)
 {
     assert(state_of(orders) == ORDERS_GIVEN);
+    orders->status = status;
     orders->answer = answer;
     set_state(orders, ORDERS_DONE);
     shard_signal(orders->shard);
+}
+
+void orders_done(struct orders *orders, char *answer)
+{
+    hand_back(orders, 200, answer);
+}
+
+void orders_refuse(struct orders *orders, char *sentence)
+{
+    hand_back(orders, 422, sentence);
 }
 
 void orders_await_told(struct orders *orders)

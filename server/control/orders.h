@@ -22,6 +22,7 @@ enum order {
     ORDER_DRAIN,
     ORDER_STOP,
     ORDER_CERTIFICATES, /* tell of them */
+    ORDER_RELOAD,
 };
 
 struct orders {
@@ -31,7 +32,8 @@ struct orders {
     enum order order;
     uint32_t slot; /* of the connection that waits; or nobody does any more: */
     bool is_abandoned;
-    char *answer; /* JSON; NULL: there was no memory for it */
+    unsigned status; /* of the answer */
+    char *answer;    /* JSON, or of another status than 200 a sentence; NULL: there was no memory for it */
 };
 
 /* Gives the order for this connection, whose answer follows; or refuses it while another is carried out. */
@@ -43,6 +45,8 @@ void orders_look(struct shard *shard);
 enum order orders_take(struct orders *orders);
 /* It is, or is about to be; takes over the answer, from malloc(). */
 void orders_done(struct orders *orders, char *answer);
+/* It cannot be; takes over the sentence, from malloc(), that says why. */
+void orders_refuse(struct orders *orders, char *sentence);
 /* Waits a moment until the answer is on its way: what comes next may end the shard. */
 void orders_await_told(struct orders *orders);
 /* The shard has ended. */

@@ -4,6 +4,7 @@
 #include "net/json.h"
 #include "net/tls/tls_files.h"
 #include "server/run/certificates.h"
+#include "server/run/reload.h"
 #include "server/run/server.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"
@@ -65,6 +66,9 @@ enum order obey(struct server *server)
         orders_done(orders, strdup("{\"state\":\"draining\"}"));
         orders_await_told(orders);
         break;
+    case ORDER_RELOAD:
+        log_info("an operator has the configuration read again");
+        break;
     case ORDER_STOP:
         log_info("an operator has the server stop at once");
         orders_done(orders, strdup("{\"state\":\"stopping\"}"));
@@ -72,4 +76,30 @@ enum order obey(struct server *server)
         break;
     }
     return order;
+}
+
+static char *tell_reload(const struct reload_result *result)
+{
+    yyjson_mut_doc *document = yyjson_mut_doc_new(NULL);
+    yyjson_mut_val *root = yyjson_mut_obj(document);
+    yyjson_mut_doc_set_root(document, root);
+    yyjson_mut_obj_add_uint(document, root, "applied", result->applied);
+    yyjson_mut_obj_add_uint(document, root, "need_a_restart", result->restarts);
+    yyjson_mut_val *list = yyjson_mut_obj_add_arr(document, root, "told");
+    for (const char *line = result->text; line[0] != '\0';) {
+        size_t length = strcspn(line, "\n");
+        yyjson_mut_obj_add_strn(document, yyjson_mut_arr_add_obj(document, list), "line", line, length);
+        line += length + (line[length] == '\n');
+    }
+    char *text = yyjson_mut_write(document, 0, NULL);
+    yyjson_mut_doc_free(document);
+    return text;
+}
+
+void obey_reloaded(struct server *server, const struct reload_result *result)
+{
+    if (result->rc == RC_OK)
+        orders_done(&server->orders, tell_reload(result));
+    else
+        orders_refuse(&server->orders, strndup(result->text, strcspn(result->text, "\n")));
 }

@@ -8,13 +8,10 @@
 #include "server/run/server.h"
 #include "server/system/log.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct reload {
     int argc;
@@ -26,11 +23,8 @@ struct reload {
     size_t told_bytes;
     FILE *telling; /* while it is written; NULL: there is no memory for it */
     uint32_t applied, restarts;
-
-    pthread_mutex_t lock;
-    uint64_t begun, ended; /* reloads */
-    enum rc rc;            /* of the last that ended, */
-    char *text;            /* and what was told; NULL: out of memory */
+    enum rc rc; /* of the last that ended, */
+    char *text; /* and what was told; NULL: out of memory */
 };
 
 struct reload *reload_new(const struct options *options, int argc, char *const argv[], char *const envp[])
@@ -40,7 +34,6 @@ struct reload *reload_new(const struct options *options, int argc, char *const a
     reload->argc = argc;
     reload->argv = argv;
     reload->envp = envp;
-    pthread_mutex_init(&reload->lock, NULL);
     if (options_given_note(&reload->given, options) == RC_OK) return reload;
     reload_free(reload);
     return NULL;
@@ -52,7 +45,6 @@ void reload_free(struct reload *reload)
     if (reload->telling != NULL) fclose(reload->telling);
     if (reload->telling != NULL) free(reload->told);
     options_given_fini(&reload->given);
-    pthread_mutex_destroy(&reload->lock);
     free(reload->text);
     free(reload);
 }
@@ -99,9 +91,7 @@ static void tell_lines(struct reload *reload, enum log_level level, const char *
 
 static void begin(struct reload *reload)
 {
-    pthread_mutex_lock(&reload->lock);
-    reload->begun++;
-    pthread_mutex_unlock(&reload->lock);
+    reload->applied = reload->restarts = 0;
     reload->telling = open_memstream(&reload->told, &reload->told_bytes);
 }
 
@@ -112,12 +102,9 @@ static void end(struct reload *reload, enum rc rc)
     if (reload->telling != NULL && text == NULL) free(reload->told);
     reload->telling = NULL;
     reload->is_under_way = false;
-    pthread_mutex_lock(&reload->lock);
     free(reload->text);
     reload->text = text;
     reload->rc = rc;
-    reload->ended = reload->begun;
-    pthread_mutex_unlock(&reload->lock);
 }
 
 /* ---- one reload ---- */
@@ -207,25 +194,8 @@ bool reload_go_on(struct reload *reload, struct server *server, bool is_draining
     return reload->is_under_way;
 }
 
-/* ---- from elsewhere ---- */
-
-uint64_t reload_request(struct reload *reload)
+struct reload_result reload_result(const struct reload *reload)
 {
-    pthread_mutex_lock(&reload->lock);
-    uint64_t number = reload->begun + 1;
-    pthread_mutex_unlock(&reload->lock);
-    kill(getpid(), SIGHUP); /* which the main thread waits for */
-    return number;
-}
-
-enum rc reload_result(struct reload *reload, uint64_t number, char *text_r, size_t size)
-{
-    pthread_mutex_lock(&reload->lock);
-    bool is_over = reload->ended >= number;
-    enum rc rc = is_over ? reload->rc : RC_PENDING;
-    if (is_over) snprintf(text_r, size, "%s", reload->text != NULL ? reload->text : "out of memory");
-    pthread_mutex_unlock(&reload->lock);
-    size_t length = is_over ? strlen(text_r) : 0;
-    if (length > 0 && text_r[length - 1] == '\n') text_r[length - 1] = '\0';
-    return rc;
+    return (struct reload_result){reload->rc, reload->applied, reload->restarts,
+                                  reload->text != NULL ? reload->text : "out of memory\n"};
 }

@@ -7,15 +7,14 @@
  *
  * What was decided of a connection when it came stays with it: how large its messages may be, whether its origin might
  * connect, its time to sign in. All else holds for it too. Clients of an app that is gone are closed.
- * Threads: reload_request() and reload_result() are for any; the rest is the main thread's.
+ * Threads: the main thread.
  * Bounds:  one configuration beside the one before it, until all go by the newer one; a request meanwhile waits, and
- *          several that wait are one. The result is of the last reload. */
+ *          several that wait are one. */
 #pragma once
 
 #include "core/rc.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 struct options;
@@ -34,8 +33,11 @@ bool reload_is_under_way(const struct reload *reload);
 /* Goes on with the one under way. False: there is none. */
 bool reload_go_on(struct reload *reload, struct server *server, bool is_draining);
 
-/* Asks for a reload, as SIGHUP does; returns the number to ask for its result by. */
-uint64_t reload_request(struct reload *reload);
-/* RC_PENDING: it is not over yet. RC_OK or, refused, RC_EINVAL: text_r has what the log was told, one line for each
- * change or mistake, without newline at the end; cut where it is longer than `size`. */
-enum rc reload_result(struct reload *reload, uint64_t number, char *text_r, size_t size);
+struct reload_result {
+    enum rc rc;                 /* RC_OK, or refused */
+    uint32_t applied, restarts; /* changes that are, and that need a restart */
+    const char *text;           /* what the log was told, a line for each change or mistake */
+};
+
+/* Of the last reload that is over; until there is another one. */
+struct reload_result reload_result(const struct reload *reload);

@@ -244,6 +244,21 @@ test('close user ends all that are signed in as one', async () => {
   });
 });
 
+test('reload tells what has changed, or what is wrong', async () => {
+  const file = join(folder, 'reloaded.conf');
+  const write = (lines) => writeFileSync(file, `[server]\ncontrol = unix:${path}\n${lines}`, { mode: 0o600 });
+  write('');
+  const server = await startServer(['--config', file]);
+  write('[limits]\nping_ms = 30s\n');
+  const { applied, need_a_restart: waiting, told } = await json('reload');
+  assert.deepEqual([applied, waiting], [1, 0]);
+  assert.deepEqual(told[0], { line: 'ping_ms: 25s -> 30s' });
+  write('[limits]\nping_ms = soon\n');
+  await refused(['reload'], 1, /refused, everything stays as it was: .*reloaded\.conf:4: /);
+  assert.equal((await json('config', 'get', 'ping_ms')).values[0].value, '30s');
+  assert.equal((await server.stop()).code, 0);
+});
+
 test('drain stops as SIGTERM does, stop at once, both with 0', async () => {
   for (const [command, state] of [['drain', 'draining'], ['stop', 'stopping']]) {
     const server = await startServer(['--control', `unix:${path}`]);

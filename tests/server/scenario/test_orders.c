@@ -1,6 +1,7 @@
 /* tests/server/scenario/test_orders.c - what operators have the main thread do, which is the test itself here: each
  * order is answered once, also when nobody waits for it any more, and the next one can be given. */
 #include "server/run/obey.h"
+#include "server/run/reload.h"
 #include "tests/support/api_client.h"
 
 #include <criterion/criterion.h>
@@ -50,6 +51,18 @@ Test(orders, are_answered_when_the_main_thread_has_obeyed, .init = begin, .timeo
     cr_expect_eq(carry_out(), ORDER_NONE, "all is done");
     cr_expect_eq(operator->answers_count, 1);
     cr_expect_str_eq(api_client_last(operator, 200), "{\"certificates\":[]}");
+    ask(operator, "POST", "/ctl/reload");
+    cr_expect_eq(carry_out(), ORDER_RELOAD);
+    cr_expect_eq(operator->answers_count, 1, "it is not over yet");
+    obey_reloaded(&scenario.server, &(struct reload_result){RC_OK, 1, 1, "one\ntwo"});
+    scenario_settle(&scenario);
+    cr_expect_str_eq(api_client_last(operator, 200),
+                     "{\"applied\":1,\"need_a_restart\":1,\"told\":[{\"line\":\"one\"},{\"line\":\"two\"}]}");
+    ask(operator, "POST", "/ctl/reload");
+    carry_out();
+    obey_reloaded(&scenario.server, &(struct reload_result){RC_EINVAL, 0, 0, "what is wrong\nand what besides"});
+    scenario_settle(&scenario);
+    cr_expect_str_eq(api_client_last(operator, 422), "{\"error\":\"what is wrong\"}");
     ask(operator, "POST", "/ctl/drain");
     cr_expect_eq(carry_out(), ORDER_DRAIN);
     cr_expect_str_eq(api_client_last(operator, 200), "{\"state\":\"draining\"}");
