@@ -55,6 +55,7 @@ struct told {
     struct doors doors;
     struct counter_sets counted;
     struct exchange exchange;
+    uint32_t stage;
     struct shard *shards;
     uint32_t homes;
     uint64_t scrapes;
@@ -97,6 +98,7 @@ static enum rc fill(struct told *told, uint32_t homes)
         told->shards[i].options = &told->options;
         told->shards[i].doors = &told->doors;
         told->shards[i].exchange = &told->exchange;
+        told->shards[i].stage = &told->stage;
         told->shards[i].counted = &told->counted;
         counter_sets_add(&told->counted, &told->shards[i].counters);
     }

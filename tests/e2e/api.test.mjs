@@ -139,7 +139,9 @@ channelTest('health and numbers', { control: true }, async (server) => {
     assert.deepEqual([answer.status, await answer.text()], [200, 'OK\n']);
     assert.deepEqual(await ask(at, '/connections'), { connections: 0 });
   }
-  assert.equal((await fetch(`http://127.0.0.1:${server.control.port}/`)).status, 404, 'no page there');
+  const page = await fetch(`http://127.0.0.1:${server.control.port}/`);
+  assert.match(await page.text(), /<title>[^<]*ringcast/i);
+  assert.equal((await fetch(`http://127.0.0.1:${server.control.port}/chat.js`)).status, 404, 'not the chat');
 });
 
 channelTest('the control listener does what the public one does', { control: true }, async (server) => {
