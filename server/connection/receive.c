@@ -370,7 +370,7 @@ static bool take_turn(struct shard *shard, struct connection *connection)
 static void run_queue(struct shard *shard, struct slot_queue *queue, uint32_t most, uint64_t until_us)
 {
     uint32_t done = 0;
-    while (queue->count > 0 && done < most && monotonic_us() < until_us) {
+    while (queue->count > 0 && done < most && shard->tls.shaken_us < until_us) {
         uint32_t slot = slot_queue_take(queue);
         trace_note(&shard->trace, (struct trace_event){.kind = TRACE_HANDSHAKE, .slot = slot});
         trace_hold(&shard->trace, slot);
@@ -383,7 +383,8 @@ void receive_run_handshakes(struct shard *shard)
 {
     assert(owner_is_me(&shard->owner));
     if (shard->tls.shaking.count + shard->tls.hellos.count == 0) return;
-    uint64_t until_us = monotonic_us() + HANDSHAKES_US_MAX;
+    shard->tls.shaken_us = monotonic_us();
+    uint64_t until_us = shard->tls.shaken_us + HANDSHAKES_US_MAX;
     run_queue(shard, &shard->tls.shaking, UINT32_MAX, until_us);
     run_queue(shard, &shard->tls.hellos, shard->options->tls_handshakes, until_us);
     uint32_t left = shard->tls.shaking.count + shard->tls.hellos.count;

@@ -75,10 +75,11 @@ enum tls_result secure_shake(struct shard *shard, struct connection *connection,
     enum tls_result result = tls_handshake(connection->tls, in->at, in->count, &eaten);
     bytes_take(in, eaten);
     flush_unsent(shard, connection);
+    shard->tls.shaken_us = monotonic_us();
     if (result == TLS_OK) {
         counter_add(&shard->counters, COUNTER_tls_handshakes, 1);
         histogram_record(&shard->counters.histograms[HISTOGRAM_tls_handshake],
-                         monotonic_us() - connection->accepted_us);
+                         shard->tls.shaken_us - connection->accepted_us);
         if (tls_is_resumed(connection->tls)) counter_add(&shard->counters, COUNTER_tls_resumed, 1);
     } else if (result != TLS_MORE) {
         counter_add(&shard->counters, COUNTER_tls_failed, 1);

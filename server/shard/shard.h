@@ -128,6 +128,7 @@ struct shard {
         struct tls_files *offered;     /* atomic: newer ones, from the main thread */
         struct slot_queue shaking;     /* connections whose handshakes are due, of those that have begun, */
         struct slot_queue hellos;      /* and of those that have not */
+        uint64_t shaken_us;            /* when a step of a handshake was over last, of those of this turn */
         struct tls_sessions *sessions; /* what they share */
         uint8_t *plain;                /* one record, opened, or joined to be sealed */
     } tls;
