@@ -1,6 +1,9 @@
 /* core/span.c - growing and freeing of spans. */
 #include "core/span.h"
 
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +32,17 @@ enum rc span_append(struct span **span, const uint8_t *bytes, uint32_t count)
 enum rc span_append_text(struct span **span, struct text text)
 {
     return text.count > 0 ? span_append(span, (const uint8_t *)text.at, (uint32_t)text.count) : RC_OK;
+}
+
+enum rc span_print(struct span **span, const char *format, ...)
+{
+    char piece[SPAN_PRINT_BYTES_MAX + 1];
+    va_list arguments;
+    va_start(arguments, format);
+    int count = vsnprintf(piece, sizeof piece, format, arguments);
+    va_end(arguments);
+    assert(count >= 0 && (size_t)count < sizeof piece);
+    return span_append(span, (const uint8_t *)piece, (uint32_t)count);
 }
 
 void span_free(struct span **span)

@@ -17,10 +17,6 @@
 #include "server/shard/shard.h"
 
 #include <assert.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#define PIECE_BYTES_MAX 300
 
 enum top_kind { TOP_CHANNELS, TOP_CONNECTIONS, TOP_KINDS };
 
@@ -54,17 +50,6 @@ struct head {
     enum top_kind kind;
 };
 
-__attribute__((format(printf, 2, 3))) static enum rc append(struct span **text, const char *format, ...)
-{
-    char piece[PIECE_BYTES_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    int count = vsnprintf(piece, sizeof piece, format, arguments);
-    va_end(arguments);
-    assert(count >= 0 && (size_t)count < sizeof piece);
-    return span_append(text, (const uint8_t *)piece, (uint32_t)count);
-}
-
 static enum rc append_entry(struct query *query, enum top_kind kind, uint64_t rank, struct span **json)
 {
     struct head head = {.rank = rank, .bytes = *json != NULL ? (*json)->count : 0, .kind = kind};
@@ -80,14 +65,14 @@ static enum rc tell_channel(struct shard *shard, struct query *query, const stru
     struct span *json = NULL;
     uint64_t messages, bytes;
     traffic_rates(&channel->roster->traffic, shard->now_ms, &messages, &bytes);
-    enum rc rc = append(&json, "{\"channel\":");
+    enum rc rc = span_print(&json, "{\"channel\":");
     if (rc == RC_OK) rc = query_append_string(&json, name_text(&channel->name));
-    if (rc == RC_OK) rc = append(&json, ",\"app\":");
+    if (rc == RC_OK) rc = span_print(&json, ",\"app\":");
     if (rc == RC_OK) rc = query_append_string(&json, text_of(shard_app(shard, channel->name.app)->id));
     if (rc == RC_OK)
-        rc = append(&json, ",\"subscribers\":%u,\"messages_per_second\":%llu.%llu,\"bytes_per_second\":%llu}",
-                    roster_subscribers(channel->roster), (unsigned long long)(messages / 1000),
-                    (unsigned long long)(messages % 1000 / 100), (unsigned long long)(bytes / 1000));
+        rc = span_print(&json, ",\"subscribers\":%u,\"messages_per_second\":%llu.%llu,\"bytes_per_second\":%llu}",
+                        roster_subscribers(channel->roster), (unsigned long long)(messages / 1000),
+                        (unsigned long long)(messages % 1000 / 100), (unsigned long long)(bytes / 1000));
     if (rc == RC_OK) return append_entry(query, TOP_CHANNELS, place->rank, &json);
     span_free(&json);
     return rc;
@@ -103,12 +88,12 @@ static enum rc tell_connection(struct shard *shard, struct query *query, const s
     struct span *json = NULL;
     socket_id_write(id, is_pusher ? connection->pusher->random : 0, shard->index, shard_slot(shard, connection),
                     connection->life);
-    enum rc rc = append(&json, "{\"connection\":\"%s\",\"app\":", id);
+    enum rc rc = span_print(&json, "{\"connection\":\"%s\",\"app\":", id);
     if (rc == RC_OK) rc = query_append_string(&json, text_of(app != NULL ? app->id : "-"));
     if (rc == RC_OK)
-        rc = append(&json, ",\"protocol\":\"%s\",\"waiting_bytes\":%llu,\"silent_ms\":%llu}",
-                    connection->component != NULL ? connection->component->name : "http",
-                    (unsigned long long)place->rank, (unsigned long long)(shard->now_ms - connection->heard_ms));
+        rc = span_print(&json, ",\"protocol\":\"%s\",\"waiting_bytes\":%llu,\"silent_ms\":%llu}",
+                        connection->component != NULL ? connection->component->name : "http",
+                        (unsigned long long)place->rank, (unsigned long long)(shard->now_ms - connection->heard_ms));
     if (rc == RC_OK) return append_entry(query, TOP_CONNECTIONS, place->rank, &json);
     span_free(&json);
     return rc;
@@ -158,7 +143,7 @@ static enum rc compose_list(const struct api_call *call, enum top_kind kind, str
     for (uint32_t i = 0; i < places.count && rc == RC_OK; i++) {
         const uint8_t *entry = places.items[i].what;
         memcpy(&head, entry, sizeof head);
-        if (i > 0) rc = append(body, ",");
+        if (i > 0) rc = span_print(body, ",");
         if (rc == RC_OK) rc = span_append(body, entry + sizeof head, head.bytes);
     }
     return rc;
@@ -166,9 +151,9 @@ static enum rc compose_list(const struct api_call *call, enum top_kind kind, str
 
 enum rc top_compose(const struct api_call *call, struct span **body)
 {
-    enum rc rc = append(body, "{\"channels\":[");
+    enum rc rc = span_print(body, "{\"channels\":[");
     if (rc == RC_OK) rc = compose_list(call, TOP_CHANNELS, body);
-    if (rc == RC_OK) rc = append(body, "],\"connections\":[");
+    if (rc == RC_OK) rc = span_print(body, "],\"connections\":[");
     if (rc == RC_OK) rc = compose_list(call, TOP_CONNECTIONS, body);
-    return rc == RC_OK ? append(body, "]}") : rc;
+    return rc == RC_OK ? span_print(body, "]}") : rc;
 }

@@ -11,32 +11,17 @@
 #include "server/shard/shard.h"
 
 #include <assert.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#define PIECE_BYTES_MAX 400
-
-__attribute__((format(printf, 2, 3))) static enum rc append(struct query *query, const char *format, ...)
-{
-    char piece[PIECE_BYTES_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    int count = vsnprintf(piece, sizeof piece, format, arguments);
-    va_end(arguments);
-    assert(count >= 0 && (size_t)count < sizeof piece);
-    return span_append(&query->text, (const uint8_t *)piece, (uint32_t)count);
-}
 
 static enum rc append_shards(struct query *query, const struct roster *roster)
 {
-    enum rc rc = append(query, ",\"shards\":[");
+    enum rc rc = span_print(&query->text, ",\"shards\":[");
     for (uint32_t i = 0; rc == RC_OK && i < roster->interests_count; i++) {
         const struct interest *interest = &roster->interests[i];
-        rc = append(query, "%s{\"shard\":%u,\"rooms\":%u,\"channels\":%u,\"watchers\":%u}", i > 0 ? "," : "",
-                    interest->shard, interest->counts[FORM_RAW], interest->counts[FORM_EVENT],
-                    interest->counts[FORM_WATCH]);
+        rc = span_print(&query->text, "%s{\"shard\":%u,\"rooms\":%u,\"channels\":%u,\"watchers\":%u}",
+                        i > 0 ? "," : "", interest->shard, interest->counts[FORM_RAW], interest->counts[FORM_EVENT],
+                        interest->counts[FORM_WATCH]);
     }
-    return rc == RC_OK ? append(query, "]") : rc;
+    return rc == RC_OK ? span_print(&query->text, "]") : rc;
 }
 
 static const char *state_name(enum channel_log_state state)
@@ -57,16 +42,16 @@ static const char *state_name(enum channel_log_state state)
 static enum rc append_history(struct query *query, const struct roster *roster)
 {
     const struct channel_log *log = roster->log;
-    if (roster->rule == NULL) return append(query, ",\"history\":null");
-    enum rc rc = append(query, ",\"history\":{\"rule\":");
+    if (roster->rule == NULL) return span_print(&query->text, ",\"history\":null");
+    enum rc rc = span_print(&query->text, ",\"history\":{\"rule\":");
     if (rc == RC_OK) rc = query_append_string(&query->text, text_of(roster->rule->pattern));
-    if (rc == RC_OK) rc = append(query, ",\"durable\":%s", roster->rule->durable ? "true" : "false");
+    if (rc == RC_OK) rc = span_print(&query->text, ",\"durable\":%s", roster->rule->durable ? "true" : "false");
     if (rc != RC_OK) return rc;
-    if (log == NULL) return append(query, ",\"state\":\"not in use\"}");
+    if (log == NULL) return span_print(&query->text, ",\"state\":\"not in use\"}");
     const struct history *window = &log->window;
     uint64_t first = window->count > 0 ? history_at(window, 0)->offset : 0;
-    return append(
-        query,
+    return span_print(
+        &query->text,
         ",\"state\":\"%s\",\"epoch\":\"%s\",\"first_offset\":%llu,\"last_offset\":%llu,\"given_offset\":%llu,"
         "\"messages\":%u,\"bytes\":%llu,\"at_the_store\":%u}",
         state_name(log->state), window->last.epoch, (unsigned long long)first,
@@ -80,8 +65,9 @@ enum rc home_report(const struct shard *shard, struct query *query)
     const struct channel *channel = hub_find(&shard->hub, &query->name);
     if (channel == NULL) return RC_ENOENT;
     const struct roster *roster = channel->roster;
-    enum rc rc = append(query, "\"home\":%u,\"subscribers\":%u,\"members\":%u,\"has_last_event\":%s", shard->index,
-                        roster_subscribers(roster), home_users_of(roster), roster->kept != NULL ? "true" : "false");
+    enum rc rc =
+        span_print(&query->text, "\"home\":%u,\"subscribers\":%u,\"members\":%u,\"has_last_event\":%s", shard->index,
+                   roster_subscribers(roster), home_users_of(roster), roster->kept != NULL ? "true" : "false");
     if (rc == RC_OK) rc = append_shards(query, roster);
     return rc == RC_OK ? append_history(query, roster) : rc;
 }

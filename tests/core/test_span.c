@@ -40,3 +40,17 @@ Test(span, nothing_added_to_nothing_makes_an_empty_span, .timeout = 5)
     cr_expect_null(span);
     span_free(&span);
 }
+
+Test(span, what_is_printed_follows_what_was_there, .timeout = 5)
+{
+    char most[SPAN_PRINT_BYTES_MAX + 1];
+    struct span *span = NULL;
+    memset(most, 'x', SPAN_PRINT_BYTES_MAX);
+    most[SPAN_PRINT_BYTES_MAX] = '\0';
+    cr_assert_eq(span_print(&span, "%s", most), RC_OK);
+    cr_assert_eq(span_print(&span, "[%u]", 7u), RC_OK);
+    cr_assert_eq(span->count, SPAN_PRINT_BYTES_MAX + 3);
+    cr_expect(memcmp(span->bytes, most, SPAN_PRINT_BYTES_MAX) == 0);
+    cr_expect(memcmp(span->bytes + SPAN_PRINT_BYTES_MAX, "[7]", 3) == 0);
+    span_free(&span);
+}
