@@ -2,6 +2,7 @@
 #include "server/control/command.h"
 
 #include "core/json_text.h"
+#include "core/name.h"
 #include "net/query_string.h"
 #include "server/config/app.h"
 #include "server/http/answer.h"
@@ -81,4 +82,18 @@ const struct app *command_app(struct shard *shard, struct connection *connection
     const struct app *app = id[0] == '\0' ? &apps->items[APP_OF_ROOMS] : app_of_id(apps, text_of(id));
     if (app == NULL) command_refuse(shard, connection, 404, "There is no app \"%s\": config get shows them.", id);
     return app;
+}
+
+bool command_channel_name(struct shard *shard, struct connection *connection, const struct http_request *request,
+                          char text_r[COMMAND_ARGUMENT_BYTES_MAX + 1], struct name *name_r)
+{
+    if (!command_argument(shard, connection, request, "name", false, text_r)) return false;
+    const struct app *app = command_app(shard, connection, request);
+    if (app == NULL) return false;
+    if (strlen(text_r) > NAME_BYTES_MAX) {
+        command_refuse(shard, connection, 400, "A channel's name has 1 to %d characters.", NAME_BYTES_MAX);
+        return false;
+    }
+    *name_r = name_of(app->index, text_of(text_r));
+    return true;
 }

@@ -11,6 +11,7 @@
 
 struct app;
 struct connection;
+struct name;
 struct shard;
 
 /* Answers with the document, which is freed. NULL: there is no memory for it, and the answer says so. */
@@ -24,3 +25,7 @@ bool command_argument(struct shard *shard, struct connection *connection, const 
                       const char *name, bool may_be_missing, char text_r[COMMAND_ARGUMENT_BYTES_MAX + 1]);
 /* The app that the parameter "app" names; the first one when it is missing. NULL: there is none, the answer says so. */
 const struct app *command_app(struct shard *shard, struct connection *connection, const struct http_request *request);
+/* The channel that the parameters "name" and "app" name; name_r points into text_r. False: there can be none, and the
+ * answer says so. */
+bool command_channel_name(struct shard *shard, struct connection *connection, const struct http_request *request,
+                          char text_r[COMMAND_ARGUMENT_BYTES_MAX + 1], struct name *name_r);

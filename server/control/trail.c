@@ -179,14 +179,8 @@ void command_trace_channel(struct shard *shard, struct connection *connection, c
 {
     assert(owner_is_me(&shard->owner));
     char text[COMMAND_ARGUMENT_BYTES_MAX + 1];
-    if (!command_argument(shard, connection, request, "name", false, text)) return;
-    const struct app *app = command_app(shard, connection, request);
-    if (app == NULL) return;
-    if (strlen(text) > NAME_BYTES_MAX) {
-        command_refuse(shard, connection, 400, "A channel's name has 1 to %d characters.", NAME_BYTES_MAX);
-        return;
-    }
-    struct name name = name_of(app->index, text_of(text));
+    struct name name;
+    if (!command_channel_name(shard, connection, request, text, &name)) return;
     answer(shard, connection, request, &name);
 }
 
