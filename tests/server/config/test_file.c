@@ -2,6 +2,7 @@
  * with file, line and cure, all of it at once. */
 #include "server/config/option_set.h"
 #include "tests/support/config_folder.h"
+#include "tests/support/small_error.h"
 
 TestSuite(file, .init = enter_folder, .fini = leave_folder, .timeout = 20);
 
@@ -257,14 +258,7 @@ Test(file, mistakes_fit_the_space_that_is_there)
 {
     const char *argv[] = {"ringcast", "--config=a.conf", NULL};
     write_file("a.conf", "[limits]\nping_ms=x\na b\n[server\n");
-    for (size_t size = 1; size < 300; size++) {
-        struct options options;
-        char *small = malloc(size); /* the sanitizer watches its end */
-        cr_assert(small != NULL);
-        cr_expect_eq(options_read(&options, 2, (char *const *)argv, NULL, small, size), RC_EINVAL);
-        cr_expect_lt(strlen(small), size);
-        free(small);
-    }
+    expect_error_fits(2, argv, 300);
 }
 
 Test(file, that_cannot_be_read_is_told)

@@ -2,6 +2,7 @@
  * or one line says what to give. */
 #include "server/config/options_print.h"
 #include "server/config/options_read.h"
+#include "tests/support/small_error.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -464,14 +465,7 @@ Test(options, asking_for_help_works_beside_any_mistake, .timeout = 10)
 Test(options, error_fits_the_space_that_is_there, .timeout = 10)
 {
     const char *argv[] = {"ringcast", "--shards=abc", NULL};
-    for (size_t size = 1; size < 60; size++) {
-        struct options options;
-        char *small = malloc(size); /* the sanitizer watches its end */
-        cr_assert(small != NULL);
-        cr_expect_eq(options_read(&options, 2, (char *const *)argv, NULL, small, size), RC_EINVAL);
-        cr_expect_lt(strlen(small), size);
-        free(small);
-    }
+    expect_error_fits(2, argv, 60);
 }
 
 /* The row begins so, and behind it stand all words of its text. */
