@@ -2,23 +2,19 @@
  * the HTTP API over wss and https. Nothing in them is changed but addresses and the paths of certificates. */
 
 import assert from 'node:assert/strict';
-import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { APP, appArgs, backend, listen, Peer, pusherClient, subscribe } from './channels.mjs';
 import { chat } from './chat.mjs';
+import { LIBRARIES, programOf, ROOT } from './program.mjs';
 import { run } from './run.mjs';
 import { freePort } from './server.mjs';
 import { serverTest, until } from './support.mjs';
 import { ca, curl, ECDSA, folder, openssl, Tool, trustAuthority } from './tls.mjs';
 
 trustAuthority();
-const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
-const UNPACKED = join(ROOT, 'build/test-services');    /* deploy/deps says why */
-const LIBRARIES = `${UNPACKED}/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
-
 const shipped = (name) => readFileSync(join(ROOT, 'deploy/proxy', name), 'utf8');
 
 function write(name, text) {
@@ -35,15 +31,6 @@ function replaced(text, changes) {
     text = text.replaceAll(new RegExp(from, 'gm'), () => to);
   }
   return text;
-}
-
-function programOf(name) {
-  const folders = [...process.env.PATH.split(':'), '/usr/sbin', `${UNPACKED}/usr/sbin`, `${UNPACKED}/usr/bin`];
-  const found = folders.map((path) => join(path, name)).find((path) => {
-    try { accessSync(path, constants.X_OK); return true; } catch { return false; }
-  });
-  if (!found) throw new Error(`there is no ${name}: deploy/deps --test gets it`);
-  return found;
 }
 
 function start(name, ...args) {

@@ -35,7 +35,7 @@ export function atEnd(closer) {
   closers.push(closer);
 }
 
-function runClosers() {
+export function runClosers() {
   for (const closer of closers.splice(0)) closer();
 }
 
