@@ -7,6 +7,8 @@
 
 /* ---- v1 ---- */
 
+#define LINE_BYTES_MAX 107
+
 static const char v1_begin[] = "PROXY ";
 
 static struct text take_word(struct text *line)
@@ -53,9 +55,9 @@ static enum rc read_v1(struct text text, struct proxy_header *header, size_t *ea
     size_t begin = strlen(v1_begin), known = text.count < begin ? text.count : begin;
     if (memcmp(text.at, v1_begin, known) != 0) return RC_EINVAL;
     if (known < begin) return RC_MORE;
-    if (text.count > PROXY_HEADER_BYTES_MAX) text.count = PROXY_HEADER_BYTES_MAX;
+    if (text.count > LINE_BYTES_MAX) text.count = LINE_BYTES_MAX;
     const char *end = memchr(text.at, '\n', text.count);
-    if (end == NULL) return text.count < PROXY_HEADER_BYTES_MAX ? RC_MORE : RC_EINVAL;
+    if (end == NULL) return text.count < LINE_BYTES_MAX ? RC_MORE : RC_EINVAL;
     if (end[-1] != '\r') return RC_EINVAL;
     *eaten_r = (size_t)(end + 1 - text.at);
     return read_line(text_between(text.at + begin, end - 1), header);
@@ -71,6 +73,10 @@ enum {
     V2_TCP6 = 0x21,
     V2_TCP4_BYTES = 12, /* both addresses, then both ports */
     V2_TCP6_BYTES = 36,
+    V2_TLV_HEAD_BYTES = 3,
+    V2_TLV_SSL = 0x20, /* a byte of flags, four that say whether a certificate was good, and what is of no interest */
+    V2_SSL_BYTES_MIN = 5,
+    V2_SSL_CLIENT = 0x01, /* it came over TLS */
 };
 
 static const uint8_t v2_begin[] = {0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a};
@@ -97,6 +103,27 @@ static void read_addresses(const uint8_t *at, size_t bytes, struct proxy_header 
     header->port = (uint16_t)(at[2 * ip_bytes] << 8 | at[2 * ip_bytes + 1]);
 }
 
+/* What stands behind the addresses, types and lengths, `beyond` bytes of which are not here. False: they do not add up.
+ */
+static bool read_tlvs(const uint8_t *at, size_t count, size_t beyond, struct proxy_header *header)
+{
+    while (count >= V2_TLV_HEAD_BYTES) {
+        size_t bytes = (size_t)at[1] << 8 | at[2];
+        bool is_ssl = at[0] == V2_TLV_SSL;
+        at += V2_TLV_HEAD_BYTES;
+        count -= V2_TLV_HEAD_BYTES;
+        if (bytes > count + beyond || (is_ssl && bytes < V2_SSL_BYTES_MIN)) return false;
+        if (is_ssl && count > 0) {
+            header->says_tls = true;
+            header->has_tls = (at[0] & V2_SSL_CLIENT) != 0;
+        }
+        if (bytes >= count) return true; /* the last that is here */
+        at += bytes;
+        count -= bytes;
+    }
+    return count == 0 || beyond > 0;
+}
+
 static enum rc read_v2(const uint8_t *bytes, size_t count, struct proxy_header *header, size_t *eaten_r)
 {
     size_t known = count < sizeof v2_begin ? count : sizeof v2_begin;
@@ -106,10 +133,13 @@ static enum rc read_v2(const uint8_t *bytes, size_t count, struct proxy_header *
     if (count < V2_HEAD_BYTES) return RC_MORE;
     size_t behind = (size_t)bytes[14] << 8 | bytes[15], wanted = addresses_bytes(bytes[12], bytes[13]);
     if (behind < wanted) return RC_EINVAL;
-    if (count < V2_HEAD_BYTES + wanted) return RC_MORE;
-    if (wanted > 0) read_addresses(bytes + V2_HEAD_BYTES, wanted, header);
-    header->rest = (uint16_t)(behind - wanted);
-    *eaten_r = V2_HEAD_BYTES + wanted;
+    size_t most = PROXY_HEADER_BYTES_MAX - V2_HEAD_BYTES, read = wanted == 0 ? 0 : behind < most ? behind : most;
+    if (count < V2_HEAD_BYTES + read) return RC_MORE;
+    const uint8_t *at = bytes + V2_HEAD_BYTES;
+    header->rest = (uint16_t)(behind - read);
+    if (wanted > 0) read_addresses(at, wanted, header);
+    if (wanted > 0 && !read_tlvs(at + wanted, read - wanted, header->rest, header)) return RC_EINVAL;
+    *eaten_r = V2_HEAD_BYTES + read;
     return RC_OK;
 }
 

@@ -11,13 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of so many bytes it is known what they are. */
-#define PROXY_HEADER_BYTES_MAX 107
+/* Of so many bytes it is known what they are. What a header of v2 has beyond them is passed over. */
+#define PROXY_HEADER_BYTES_MAX 1024
 
 struct proxy_header {
     bool has_address; /* else the proxy speaks for itself (LOCAL, UNKNOWN), or for one without an IP address */
     struct ip ip;
     uint16_t port;
+    bool says_tls; /* v2, PP2_TYPE_SSL: it says whether the client speaks TLS with the proxy, */
+    bool has_tls;  /* and it does */
     uint16_t rest; /* bytes of the header that are of no interest, and follow those that were eaten */
 };
 

@@ -16,7 +16,7 @@
 static bool has_tls(const struct shard *shard, const struct connection *connection,
                     const struct http_request *request)
 {
-    if (connection->is_secure) return true;
+    if (connection->is_secure || peer_has_tls(shard, connection)) return true;
     return peer_may_forward(shard, connection) &&
            text_is_nocase(http_request_header(request, "x-forwarded-proto"), "https");
 }

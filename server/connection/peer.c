@@ -75,7 +75,9 @@ void peer_told(struct shard *shard, const struct connection *connection, int32_t
     struct ip ip;
     uint16_t port;
     bool is_told = result >= (int32_t)sizeof(struct sockaddr_in);
-    if (is_told && ip_of_socket(&told, &ip, &port)) come_from(shard, peer, &ip, port);
+    if (!is_told || !ip_of_socket(&told, &ip, &port)) return;
+    come_from(shard, peer, &ip, port);
+    peer->is_by_proxy = peer->is_trusted;
 }
 
 void peer_proxied(struct shard *shard, const struct connection *connection, const struct proxy_header *header)
@@ -84,12 +86,14 @@ void peer_proxied(struct shard *shard, const struct connection *connection, cons
     struct peer *peer = peer_of(shard, connection);
     peer->has_header = true;
     peer->header_left = header->rest;
+    peer->says_tls = header->says_tls;
+    peer->has_tls = header->has_tls;
     if (header->has_address) come_from(shard, peer, &header->ip, header->port);
 }
 
 bool peer_may_proxy(const struct shard *shard, const struct connection *connection)
 {
-    return shard->options->trusted_proxies.count == 0 || peer_of(shard, connection)->is_trusted;
+    return shard->options->trusted_proxies.count == 0 || peer_of(shard, connection)->is_by_proxy;
 }
 
 bool peer_is_asked(const struct shard *shard, const struct connection *connection)
@@ -111,10 +115,17 @@ void peer_read_forwarded(struct shard *shard, const struct connection *connectio
               ip_format(&peer->ip, peer->port, text));
 }
 
+bool peer_has_tls(const struct shard *shard, const struct connection *connection)
+{
+    const struct peer *peer = peer_of(shard, connection);
+    return peer != NULL && peer->has_tls;
+}
+
 bool peer_may_forward(const struct shard *shard, const struct connection *connection)
 {
     const struct peer *peer = peer_of(shard, connection);
-    return shard->options->trusted_proxies.count == 0 || (peer != NULL && peer->is_trusted);
+    if (peer != NULL && (peer->is_trusted || peer->says_tls)) return peer->is_trusted;
+    return shard->options->trusted_proxies.count == 0 || (peer != NULL && peer->is_by_proxy);
 }
 
 const char *connection_address(const struct shard *shard, const struct connection *connection,

@@ -31,8 +31,11 @@ struct peer {
     bool has_header : 1;     /* whose beginning has been read */
     bool is_asked : 1;
     bool is_known : 1;
-    bool is_counted : 1; /* server/connection/admission.h */
-    bool is_trusted : 1; /* the other end is a proxy's that is believed */
+    bool is_counted : 1;  /* server/connection/admission.h */
+    bool is_by_proxy : 1; /* the socket's other end is a trusted proxy's, which may send a header; */
+    bool is_trusted : 1;  /* and so is whom the header names: X-Forwarded-For is not its client's own */
+    bool says_tls : 1;    /* the header says whether its client speaks TLS with the proxy, */
+    bool has_tls : 1;     /* and it does */
 };
 
 _Static_assert(sizeof(struct peer) == 40, "what peer.h says");
@@ -62,8 +65,10 @@ bool peer_is_asked(const struct shard *shard, const struct connection *connectio
 /* A request has come, perhaps by a proxy: the client is who that says. */
 void peer_read_forwarded(struct shard *shard, const struct connection *connection,
                          const struct http_request *request);
-/* May the other end say what it is told of a request's client, by X-Forwarded-Proto? Anybody, unless there are trusted
- * proxies. */
+/* Does the client speak TLS with a proxy, as that says in its header? */
+bool peer_has_tls(const struct shard *shard, const struct connection *connection);
+/* May the other end say so of a request's client, by X-Forwarded-Proto? Anybody, unless there are trusted proxies: then
+ * they alone, whomever they connect for, but not where the header says it. */
 bool peer_may_forward(const struct shard *shard, const struct connection *connection);
 
 /* Writes the client's address and, where it is known, its port: 192.0.2.1:49152, [2001:db8::1]:49152. "-": nobody has

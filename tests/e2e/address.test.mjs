@@ -172,6 +172,44 @@ serverTest('only trusted proxies may send a header, and what a trusted one is th
     await until(() => server.stderr().includes(' is of 203.0.113.5, as its proxy says'), 'the client in the log');
   });
 
+/* PP2_TYPE_SSL, with this byte of flags. */
+const ssl = (flags) => Buffer.from([0x20, 0, 5, flags, 0, 0, 0, 0]);
+
+/* The status of the chat page behind this header, from there: 403 without TLS if the app is tls_only. */
+async function pageBehind(server, header, { headers = {}, localAddress = '127.0.0.70' } = {}) {
+  const client = await RawClient.connect(server, { localAddress });
+  client.write(header);
+  client.write(request('GET / HTTP/1.1', { ...headers, Connection: 'close' }));
+  return (await client.answer()).status;
+}
+
+const HTTPS = { headers: { 'X-Forwarded-Proto': 'https' } };
+const ENDED_TLS = ['--app', 'id:key:secret tls_only=yes', '--proxy-protocol', '--trusted-proxies', '127.0.0.70',
+  '--trusted-proxies', '10.0.0.0/8'];
+serverTest('a proxy that sends a header says of TLS what it ended, in that or in X-Forwarded-Proto', ENDED_TLS,
+  async (server) => {
+    const line = 'PROXY TCP4 192.0.2.7 10.0.0.1 49152 443\r\n';
+    assert.equal(await pageBehind(server, line), 403);
+    assert.equal(await pageBehind(server, line, HTTPS), 200);
+    assert.equal(await pageBehind(server, v2(), HTTPS), 200);
+    assert.equal(await pageBehind(server, v2({ command: 0x20 }), HTTPS), 200);
+    assert.equal(await pageBehind(server, v2({ tlvs: ssl(1) })), 200);
+    assert.equal(await pageBehind(server, v2({ tlvs: Buffer.concat([Buffer.from([4, 0, 1, 0]), ssl(7)]) })), 200);
+    assert.equal(await pageBehind(server, v2({ tlvs: ssl(0) })), 403);
+    assert.equal(await pageBehind(server, v2({ tlvs: ssl(6) }), HTTPS), 403);   /* the client writes it itself */
+    assert.equal(await pageBehind(server, v2({ from: '10.9.9.9', tlvs: ssl(0) }), HTTPS), 200);
+    assert.equal(await pageBehind(server, v2({ tlvs: Buffer.from([0x20, 0, 9, 1]) })), 400);
+    assert.equal(await pageBehind(server, v2({ tlvs: ssl(1) }), { localAddress: '127.0.0.71' }), 400);
+  });
+
+const OPEN = ['--app', 'id:key:secret tls_only=yes', '--proxy-protocol'];
+serverTest('without trusted proxies any header says of TLS what it ended', OPEN, async (server) => {
+  assert.equal(await pageBehind(server, v2({ tlvs: ssl(1) })), 200);
+  assert.equal(await pageBehind(server, v2({ tlvs: ssl(0) }), HTTPS), 403);
+  assert.equal(await pageBehind(server, v2(), HTTPS), 200);
+  assert.equal(await pageBehind(server, v2()), 403);
+});
+
 /* --- limits ------------------------------------------------------------------------------------------------------- */
 
 const LIMITED = ['--listen', `[::]:${both}`, '--address-connections-max', '3', '--address-allow', '127.0.0.13'];

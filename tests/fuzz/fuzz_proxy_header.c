@@ -31,6 +31,8 @@ static void check_same(const struct verdict *before, const struct verdict *now)
     FUZZ_CHECK(now->header.has_address == before->header.has_address);
     FUZZ_CHECK(memcmp(&now->header.ip, &before->header.ip, sizeof now->header.ip) == 0);
     FUZZ_CHECK(now->header.port == before->header.port);
+    FUZZ_CHECK(now->header.says_tls == before->header.says_tls && now->header.has_tls == before->header.has_tls);
+    FUZZ_CHECK(now->header.says_tls || !now->header.has_tls);
 }
 
 /* An IPv4 address is written in one way only. */
@@ -49,7 +51,7 @@ static void check_line(const uint8_t *input, const struct verdict *verdict)
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t count)
 {
     struct verdict before = {.rc = RC_MORE};
-    size_t most = count < 200 ? count : 200;
+    size_t most = count < 1100 ? count : 1100;
     for (size_t i = 0; i <= most; i++) {
         struct verdict now = judge(input, i);
         if (before.rc != RC_MORE) check_same(&before, &now);

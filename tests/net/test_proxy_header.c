@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LINE_BYTES_MAX 107 /* by the specification */
 #define V2             "\r\n\r\n\0\r\nQUIT\n"
 #define BYTES(literal) literal, sizeof(literal) - 1
 
@@ -106,11 +107,11 @@ Test(proxy_header, a_line_ends_in_time, .timeout = 5)
     char line[200];
     memset(line, 'x', sizeof line);
     memcpy(line, "PROXY UNKNOWN ", 14);
-    memcpy(line + PROXY_HEADER_BYTES_MAX - 2, "\r\n", 2);
-    expect_good(line, PROXY_HEADER_BYTES_MAX, 0, 0, "-");
+    memcpy(line + LINE_BYTES_MAX - 2, "\r\n", 2);
+    expect_good(line, LINE_BYTES_MAX, 0, 0, "-");
     memset(line + 14, 'x', sizeof line - 14);
-    memcpy(line + PROXY_HEADER_BYTES_MAX - 1, "\r\n", 2);
-    expect_bad(line, sizeof line, PROXY_HEADER_BYTES_MAX - 1);
+    memcpy(line + LINE_BYTES_MAX - 1, "\r\n", 2);
+    expect_bad(line, sizeof line, LINE_BYTES_MAX - 1);
 }
 
 /* ---- blocks ---- */
@@ -127,14 +128,80 @@ Test(proxy_header, a_block_names_the_client, .timeout = 5)
     expect_good(BYTES(V2 "\x21\x21\x00\x24" TCP6), 0, 0, "[2001:db8::1]:7");
 }
 
-Test(proxy_header, what_stands_behind_the_addresses_is_passed_over, .timeout = 5)
+Test(proxy_header, what_a_block_has_beside_is_passed_over, .timeout = 5)
 {
-    expect_good(BYTES(V2 "\x21\x11\x00\x10" TCP4 "\x04\x00\x01\x00"), 0, 4, "192.0.2.1:49152");
+    expect_good(BYTES(V2 "\x21\x11\x00\x10" TCP4 "\x04\x00\x01\x00GET"), 3, 0, "192.0.2.1:49152");
+    expect_good(BYTES(V2 "\x21\x11\x00\x0f" TCP4 "\x04\x00\x00"), 0, 0, "192.0.2.1:49152");
+}
+
+/* A block of so many bytes behind its head, all of which an entry takes that stands behind `tlvs`. */
+static size_t long_block(char *block, uint16_t behind, const char *tlvs, size_t tlvs_count)
+{
+    size_t left = (size_t)behind - 12 - tlvs_count - 3;
+    size_t begin = sizeof(V2) - 1;
+    memcpy(block, V2 "\x21\x11", begin + 2);
+    block[begin + 2] = (char)(behind >> 8);
+    block[begin + 3] = (char)behind;
+    memcpy(block + begin + 4, TCP4, 12);
+    memcpy(block + begin + 16, tlvs, tlvs_count);
+    char filler[] = {4, (char)(left >> 8), (char)left};
+    memcpy(block + begin + 16 + tlvs_count, filler, 3);
+    memset(block + begin + 19 + tlvs_count, ' ', left);
+    return begin + 4 + behind;
+}
+
+#define SSL(client) "\x20\x00\x05" client "\0\0\0\0"
+
+Test(proxy_header, of_a_long_block_the_beginning_is_read, .timeout = 20)
+{
+    static char block[70000];
+    struct proxy_header header;
+    size_t eaten, count = long_block(block, 65535, SSL("\x01"), 8);
+    cr_expect_eq(read_part(block, PROXY_HEADER_BYTES_MAX - 1, &header, &eaten), RC_MORE);
+    for (size_t i = PROXY_HEADER_BYTES_MAX; i <= count; i += 13) {
+        cr_assert_eq(read_part(block, i, &header, &eaten), RC_OK);
+        cr_assert(eaten == PROXY_HEADER_BYTES_MAX && eaten + header.rest == count);
+        cr_assert(header.has_address && header.says_tls && header.has_tls);
+    }
+    long_block(block, PROXY_HEADER_BYTES_MAX - 16, "", 0);
+    cr_assert_eq(read_part(block, PROXY_HEADER_BYTES_MAX, &header, &eaten), RC_OK);
+    cr_expect(header.rest == 0 && !header.says_tls);
+}
+
+static void expect_tls(const char *bytes, size_t count, bool says_tls, bool has_tls)
+{
     struct proxy_header header;
     size_t eaten;
-    cr_assert_eq(read_part(BYTES(V2 "\x21\x11\xff\xff" TCP4), &header, &eaten), RC_OK);
-    cr_expect_eq(header.rest, 65535 - 12);
-    cr_expect_eq(eaten, 28);
+    expect_good(bytes, count, 0, 0, "192.0.2.1:49152");
+    cr_assert_eq(read_part(bytes, count, &header, &eaten), RC_OK);
+    cr_expect(header.says_tls == says_tls && header.has_tls == has_tls);
+}
+
+Test(proxy_header, a_block_says_whether_its_client_speaks_tls, .timeout = 5)
+{
+    expect_tls(BYTES(V2 "\x21\x11\x00\x0c" TCP4), false, false);
+    expect_tls(BYTES(V2 "\x21\x11\x00\x14" TCP4 SSL("\x00")), true, false);
+    expect_tls(BYTES(V2 "\x21\x11\x00\x14" TCP4 SSL("\x01")), true, true);
+    expect_tls(BYTES(V2 "\x21\x11\x00\x14" TCP4 SSL("\x06")), true, false);
+    expect_tls(BYTES(V2 "\x21\x11\x00\x18" TCP4 "\x04\x00\x01\x00" SSL("\x07")), true, true);
+    expect_tls(BYTES(V2 "\x21\x11\x00\x1f" TCP4 "\x20\x00\x0c\x01\0\0\0\0\x21\x00\x04TLSv\x04\x00\x01 "), true, true);
+    struct proxy_header header;
+    size_t eaten;
+    cr_assert_eq(read_part(BYTES(V2 "\x20\x11\x00\x14" TCP4 SSL("\x01")), &header, &eaten), RC_OK);
+    cr_expect(!header.says_tls && header.rest == 20);
+}
+
+Test(proxy_header, entries_of_a_block_have_to_add_up, .timeout = 5)
+{
+    expect_bad(BYTES(V2 "\x21\x11\x00\x0d" TCP4 "\x04"), 28);
+    expect_bad(BYTES(V2 "\x21\x11\x00\x0e" TCP4 "\x04\x00"), 29);
+    expect_bad(BYTES(V2 "\x21\x11\x00\x0f" TCP4 "\x04\x00\x01"), 30);
+    expect_bad(BYTES(V2 "\x21\x11\x00\x14" TCP4 "\x20\x00\x06\x01\0\0\0\0"), 35);
+    expect_bad(BYTES(V2 "\x21\x11\x00\x13" TCP4 "\x20\x00\x04\x01\0\0\0"), 34);
+    static char block[70000];
+    struct proxy_header header;
+    size_t eaten, count = long_block(block, 2000, "\x04\xff\xff", 3);
+    cr_assert_eq(read_part(block, count, &header, &eaten), RC_EINVAL);
 }
 
 Test(proxy_header, a_block_may_name_nobody, .timeout = 5)
