@@ -42,12 +42,16 @@ static const struct flag flags[] = {
     FLAG(TEXT, url, "url", "URL", 0, 0,
          "Where to connect, ws:// or wss://; {room} in it becomes the connection's room number" INDENT
          "[ws://127.0.0.1:8080/]"),
+    FLAG(TEXT, also, "also", "HOST:PORT,...", 0, 0,
+         "Other nodes of the same cluster: connections go to one after the other, so that rooms" INDENT
+         "are spread over all, and one order has to hold for them"),
     FLAG(TEXT, protocol, "protocol", "raw|pusher", 0, 0,
          "raw: a message is a frame, which the server passes on unchanged. pusher: channels of" INDENT
          "any server that speaks version 7 of that protocol [raw]"),
     FLAG(TEXT, source, "source", "ADDRESS", 0, 0,
          "First IPv4 source address; every 10,000 connections take the next one" INDENT "[beyond 10,000: 127.0.0.1]"),
-    FLAG(COUNT, pid, "pid", "PID", 1, 1 << 22, "The server's process, to report its CPU time and memory"),
+    FLAG(TEXT, pid_text, "pid", "PID,...", 0, 0,
+         "The server's process, to report its CPU time and memory; of several the sum"),
 
     HEADING("Who"),
     FLAG(COUNT, connections, "connections", "C", 1, LAYOUT_MEMBERS_MAX, "How many connections to open [100]"),

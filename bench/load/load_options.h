@@ -16,10 +16,17 @@
 #define LOAD_CHANNEL_BYTES 200      /* of a channel's name, as servers take it */
 #define LOAD_FILES_MAX     64
 #define LOAD_THREADS_MAX   64
+#define LOAD_SERVERS_MAX   16 /* that are loaded as one */
 
 /* From one source address. Past half of the ports of the kernel's usual range, 14,116, its search for a free one
  * takes longer with each connection: 18,000 from one address took 12 s, from two 1 s. */
 #define LOAD_ADDRESS_CONNECTIONS 10000
+
+/* An address of a server. */
+struct load_address {
+    struct sockaddr_storage socket;
+    socklen_t bytes;
+};
 
 enum load_publish_by {
     LOAD_BY_FRAME,  /* raw: a message is a frame */
@@ -40,7 +47,8 @@ struct load_options {
     uint32_t ramp; /* connections per second; 0: as fast as answers come */
     double churn;  /* connections per second that are replaced */
     const char *slow;
-    uint32_t pid; /* of the server; 0: not told */
+    const char *also;
+    const char *pid_text; /* NULL: not told */
     const char *source;
     const char *share_text; /* "2/3" */
     const char *protocol;
@@ -63,10 +71,12 @@ struct load_options {
     char host[256]; /* as it stands in the URL, with its port: for the Host header */
     const char *path;
     char path_made[512];
-    bool is_secure; /* wss:// */
-    char name[256]; /* of the server, without port: for TLS */
-    struct sockaddr_storage server;
-    socklen_t server_bytes;
+    bool is_secure;                                /* wss:// */
+    char name[256];                                /* of the server, without port: for TLS */
+    struct load_address servers[LOAD_SERVERS_MAX]; /* the URL's first; connections take one after the other */
+    uint32_t servers_count;
+    uint32_t pids[LOAD_SERVERS_MAX]; /* the servers' processes */
+    uint32_t pids_count;
     uint32_t source_first; /* IPv4 address of the first connections, host order; 0: the kernel chooses */
     uint32_t payload_bytes_min;
     uint32_t payload_bytes_max;

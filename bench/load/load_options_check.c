@@ -17,13 +17,16 @@
 
 /* ---- where ---- */
 
+/* The next server of those that there are. */
 static enum rc resolve(struct load_options *options, const char *host, const char *port, char *error)
 {
+    if (options->servers_count == LOAD_SERVERS_MAX) return REFUSE("at most %d servers are loaded", LOAD_SERVERS_MAX);
+    struct load_address *server = &options->servers[options->servers_count++];
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
     int result = getaddrinfo(host, port, &hints, &found);
     if (result != 0) return REFUSE("cannot find %s port %s: %s", host, port, gai_strerror(result));
-    memcpy(&options->server, found->ai_addr, found->ai_addrlen);
-    options->server_bytes = found->ai_addrlen;
+    memcpy(&server->socket, found->ai_addr, found->ai_addrlen);
+    server->bytes = found->ai_addrlen;
     freeaddrinfo(found);
     return RC_OK;
 }
@@ -54,10 +57,54 @@ static enum rc read_url(struct load_options *options, char *error)
     return resolve(options, is_bracketed ? host + 1 : host, port, error);
 }
 
+/* The piece of a list that begins at *at, in `piece` (256 bytes), and where the next one begins; NULL: there is none.
+ * False: it is empty, or too long. */
+static bool next_piece(const char **at, char *piece)
+{
+    size_t count = strcspn(*at, ",");
+    if (count == 0 || count >= 256) return false;
+    memcpy(piece, *at, count);
+    piece[count] = '\0';
+    *at = (*at)[count] == ',' ? *at + count + 1 : NULL;
+    return true;
+}
+
+/* HOST:PORT,HOST:PORT; an IPv6 address stands in brackets. */
+static enum rc read_also(struct load_options *options, char *error)
+{
+    char piece[256];
+    for (const char *at = options->also; at != NULL;) {
+        char *colon = next_piece(&at, piece) ? strrchr(piece, ':') : NULL;
+        if (colon == NULL || colon == piece || colon[1] == '\0' || colon[-1] == ':') {
+            return REFUSE("--also is HOST:PORT of each other node, with commas between them, not \"%s\"",
+                          options->also);
+        }
+        bool is_bracketed = piece[0] == '[' && colon[-1] == ']';
+        colon[is_bracketed ? -1 : 0] = '\0';
+        enum rc rc = resolve(options, is_bracketed ? piece + 1 : piece, colon + 1, error);
+        if (rc != RC_OK) return rc;
+    }
+    return RC_OK;
+}
+
+static enum rc read_pids(struct load_options *options, char *error)
+{
+    char piece[256], *end;
+    for (const char *at = options->pid_text; at != NULL;) {
+        unsigned long pid = next_piece(&at, piece) ? strtoul(piece, &end, 10) : 0;
+        if (pid == 0 || pid > 1u << 22 || *end != '\0' || options->pids_count == LOAD_SERVERS_MAX) {
+            return REFUSE("--pid is the number of a process, or up to %d with commas between them, not \"%s\"",
+                          LOAD_SERVERS_MAX, options->pid_text);
+        }
+        options->pids[options->pids_count++] = (uint32_t)pid;
+    }
+    return RC_OK;
+}
+
 static enum rc choose_source(struct load_options *options, char *error)
 {
-    const struct sockaddr_in *server = (const struct sockaddr_in *)&options->server;
-    bool is_ipv4 = options->server.ss_family == AF_INET;
+    const struct sockaddr_in *server = (const struct sockaddr_in *)&options->servers[0].socket;
+    bool is_ipv4 = options->servers[0].socket.ss_family == AF_INET;
     struct in_addr first = {.s_addr = htonl(INADDR_LOOPBACK)};
     if (options->source != NULL) {
         if (!is_ipv4 || inet_pton(AF_INET, options->source, &first) != 1) {
@@ -321,7 +368,8 @@ enum rc load_options_check(struct load_options *options, char error[LOAD_ERROR_B
     if (options->window > 0 && options->rate > 0) {
         return REFUSE("--window and --rate exclude each other: closed or open loop");
     }
-    if ((rc = read_url(options, error)) != RC_OK || (rc = choose_source(options, error)) != RC_OK ||
+    if ((rc = read_url(options, error)) != RC_OK || (rc = read_also(options, error)) != RC_OK ||
+        (rc = read_pids(options, error)) != RC_OK || (rc = choose_source(options, error)) != RC_OK ||
         (rc = read_protocol(options, error)) != RC_OK || (rc = read_payload(options, error)) != RC_OK ||
         (rc = read_slow(options, error)) != RC_OK || (rc = read_share(options, error)) != RC_OK ||
         (rc = check_rooms(options, error)) != RC_OK) {

@@ -41,10 +41,17 @@ static bool read_usage(struct load_run *run, struct usage *usage_r)
 {
     char text[LOAD_ERROR_BYTES];
     *usage_r = (struct usage){0};
-    if (run->options->pid == 0 || usage_read((pid_t)run->options->pid, usage_r) == RC_OK) return true;
-    snprintf(text, sizeof text, "cannot read CPU time and memory of process %u: is it the server?",
-             run->options->pid);
-    return run_fail(run, LOAD_UNABLE, text);
+    for (uint32_t i = 0; i < run->options->pids_count; i++) {
+        struct usage one;
+        if (usage_read((pid_t)run->options->pids[i], &one) != RC_OK) {
+            snprintf(text, sizeof text, "cannot read CPU time and memory of process %u: is it the server?",
+                     run->options->pids[i]);
+            return run_fail(run, LOAD_UNABLE, text);
+        }
+        usage_r->cpu_ns += one.cpu_ns;
+        usage_r->rss_bytes += one.rss_bytes;
+    }
+    return true;
 }
 
 static uint64_t own_cpu_ns(void)
@@ -309,7 +316,7 @@ static void begin_result(struct load_run *run)
                                        .threads = options->threads,
                                        .is_pusher = options->is_pusher,
                                        .is_unverified = options->no_verify,
-                                       .has_server = options->pid != 0,
+                                       .has_server = options->pids_count > 0,
                                        .payload_bytes_min = options->payload_bytes_min,
                                        .payload_bytes_max = options->payload_bytes_max};
 }

@@ -33,7 +33,9 @@ bool load_start(struct load *load, uint32_t slot)
 {
     int one = 1, small = SLOW_BUFFER;
     const struct load_options *options = load->options;
-    int descriptor = socket(options->server.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    uint32_t number = layout_number(&load->layout, load->first + slot);
+    const struct load_address *server = &options->servers[number % options->servers_count];
+    int descriptor = socket(server->socket.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return load_fail(load, LOAD_UNABLE, "no socket for connection %u: %s", slot, strerror(errno));
     if (!bind_source(load, descriptor, slot)) {
         close(descriptor);
@@ -46,7 +48,7 @@ bool load_start(struct load *load, uint32_t slot)
     if (load_ring_adopt(&load->ring, slot, descriptor) != RC_OK) {
         return load_fail(load, LOAD_UNABLE, "no place in io_uring's table for connection %u", slot);
     }
-    load_ring_connect(&load->ring, slot, (const struct sockaddr *)&options->server, options->server_bytes);
+    load_ring_connect(&load->ring, slot, (const struct sockaddr *)&server->socket, server->bytes);
     return true;
 }
 

@@ -43,15 +43,45 @@ Test(load_options, addresses_are_taken_apart, .timeout = 10)
         struct load_options options;
         snprintf(line, sizeof line, "--url %s", cases[i].url);
         cr_assert_eq(read_line(&options, line, error), RC_OK, "%s: %s", cases[i].url, error);
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&options.server;
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&options.server;
-        bool is_v6 = options.server.ss_family == AF_INET6;
-        inet_ntop(options.server.ss_family, is_v6 ? (const void *)&v6->sin6_addr : &v4->sin_addr, address,
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&options.servers[0].socket;
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&options.servers[0].socket;
+        bool is_v6 = options.servers[0].socket.ss_family == AF_INET6;
+        inet_ntop(options.servers[0].socket.ss_family, is_v6 ? (const void *)&v6->sin6_addr : &v4->sin_addr, address,
                   sizeof address);
         cr_expect_str_eq(options.host, cases[i].host);
         cr_expect_str_eq(options.path, cases[i].path);
         cr_expect_str_eq(address, cases[i].address);
         cr_expect_eq(ntohs(is_v6 ? v6->sin6_port : v4->sin_port), cases[i].port);
+    }
+}
+
+Test(load_options, further_nodes_are_taken_apart, .timeout = 10)
+{
+    struct load_options options;
+    char error[LOAD_ERROR_BYTES];
+    cr_assert_eq(read_line(&options, "--also 127.0.0.2:81,[::1]:82 --pid 7,8,9", error), RC_OK, "%s", error);
+    cr_assert_eq(options.servers_count, 3);
+    const struct sockaddr_in *second = (const struct sockaddr_in *)&options.servers[1].socket;
+    const struct sockaddr_in6 *third = (const struct sockaddr_in6 *)&options.servers[2].socket;
+    cr_expect_eq(ntohl(second->sin_addr.s_addr), INADDR_LOOPBACK + 1);
+    cr_expect_eq(ntohs(second->sin_port), 81);
+    cr_expect_eq(third->sin6_family, AF_INET6);
+    cr_expect_eq(ntohs(third->sin6_port), 82);
+    cr_assert_eq(options.pids_count, 3);
+    cr_expect_eq(options.pids[2], 9);
+    static const char *const wrong[] = {"--also 127.0.0.1",
+                                        "--also :80",
+                                        "--also 127.0.0.1:",
+                                        "--also 127.0.0.1:1,,127.0.0.1:2",
+                                        "--also 127.0.0.1:1,",
+                                        "--pid 0",
+                                        "--pid 7,",
+                                        "--pid 7x",
+                                        "--pid 9999999",
+                                        "--pid 1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        cr_expect_eq(read_line(&options, wrong[i], error), RC_EINVAL, "%s", wrong[i]);
+        cr_expect(strstr(error, wrong[i][2] == 'a' ? "--also" : "--pid") != NULL, "%s: %s", wrong[i], error);
     }
 }
 
