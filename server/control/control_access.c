@@ -2,6 +2,7 @@
 #include "server/control/control_access.h"
 
 #include "net/digest.h"
+#include "net/ip.h"
 #include "server/connection/accept.h"
 #include "server/shard/shard.h"
 
@@ -47,6 +48,33 @@ static bool is_of_machine(const struct shard *shard, enum accept_peer peer, cons
            http_request_header_count(request, "forwarded") == 0 && http_request_header_count(request, "via") == 0;
 }
 
+/* A page of another site whose name leads here, for once (DNS rebinding), is told by its browser what it asks for as if
+ * that were its own. A browser sends Host, and no name of the site's is an address or localhost. */
+static bool is_of_other_site(const struct http_request *request)
+{
+    struct ip ip;
+    uint16_t port;
+    struct text host = http_request_header(request, "host");
+    if (http_request_header_count(request, "host") == 0 || ip_read_with_port(host, &ip, &port)) return false;
+    const char *colon = host.count > 0 ? memchr(host.at, ':', host.count) : NULL;
+    struct text name = colon != NULL ? text_between(host.at, colon) : host;
+    return !text_is_nocase(name, "localhost");
+}
+
+static struct control_refusal judge_local(const struct shard *shard, enum accept_peer peer,
+                                          const struct http_request *request)
+{
+    if (peer == ACCEPT_FROM_SOCKET) return (struct control_refusal){0};
+    if (!is_of_machine(shard, peer, request)) return judge_token(shard, request);
+    if (!is_of_other_site(request)) return (struct control_refusal){0};
+    return (struct control_refusal){
+        403,
+        "Without a --control-token this is told only to who asks for localhost or an address, "
+        "http://127.0.0.1:PORT/: "
+        "under any other name a web page of another site could read it by this machine's browser (DNS rebinding).",
+        NULL};
+}
+
 struct control_refusal control_access_judge(const struct shard *shard, const struct connection *connection,
                                             const struct http_request *request, enum control_access access)
 {
@@ -56,8 +84,7 @@ struct control_refusal control_access_judge(const struct shard *shard, const str
     case CONTROL_ANYBODY:
         return (struct control_refusal){0};
     case CONTROL_LOCAL:
-        if (peer == ACCEPT_FROM_SOCKET || is_of_machine(shard, peer, request)) return (struct control_refusal){0};
-        return judge_token(shard, request);
+        return judge_local(shard, peer, request);
     case CONTROL_SOCKET:
         if (peer == ACCEPT_FROM_SOCKET) return (struct control_refusal){0};
         return (struct control_refusal){

@@ -11,7 +11,8 @@
 /* Who may ask. */
 enum control_access {
     CONTROL_ANYBODY, /* whoever reaches the address: load balancers do */
-    CONTROL_LOCAL,   /* on the unix socket, or with --control-token; if there is none, on this machine, by no proxy */
+    CONTROL_LOCAL,   /* on the unix socket, or with --control-token; if there is none, on this machine, by no proxy
+                      * and under no name but localhost */
     CONTROL_SOCKET,  /* who has opened the unix socket: its mode says who can */
 };
 

@@ -155,6 +155,10 @@ test('what is told of the server is for its own machine, or for who has the toke
       assert.equal((await get(here, '/stats', withToken('right'))).status, 200);
       const proxied = await get(here, '/stats', { headers: { 'X-Forwarded-For': '192.0.2.1' } });
       assert.equal(proxied.status, without, 'a proxy on this machine asks for anybody');
+      const named = await get(here, '/stats', { headers: { Host: `evil.example:${port}` } });
+      assert.equal(named.status, without, 'a page of another site asks by the browser of this machine');
+      if (args.length === 0) assert.match(named.body, /asks for localhost or an address, .*\(DNS rebinding\)/);
+      assert.equal((await get(here, '/stats', { headers: { Host: `localhost:${port}` } })).status, hereWithout);
       if (!other) return;                         /* nowhere to come from but the machine itself */
       const from = { port, host: other.address };
       assert.equal((await get(from, '/ready')).status, 200);

@@ -24,10 +24,12 @@ static void begin(void)
     options.control_token = token;
 }
 
+static const char *host = "localhost";
+
 static const struct http_request *read_request(const char *headers)
 {
     static char head[1024];
-    int count = snprintf(head, sizeof head, "GET /metrics HTTP/1.1\r\nHost: x\r\n%s\r\n", headers);
+    int count = snprintf(head, sizeof head, "GET /metrics HTTP/1.1\r\nHost: %s\r\n%s\r\n", host, headers);
     struct bytes in = {.at = (uint8_t *)head, .count = (size_t)count};
     http_reader_init(&reader, 4096, 4096);
     cr_assert_eq(http_reader_feed(&reader, &in), RC_OK);
@@ -116,4 +118,37 @@ Test(control_access, without_a_token_the_machine_is_told_and_no_proxy_on_it, .in
         cr_expect_eq(judge(ACCEPT_FROM_SOCKET, proxied[i], CONTROL_LOCAL), 0, "%s", proxied[i]);
         cr_expect_eq(judge(ACCEPT_FROM_MACHINE, proxied[i], CONTROL_ANYBODY), 0, "%s", proxied[i]);
     }
+}
+
+static void check_hosts(const char *const hosts[], size_t count, unsigned status)
+{
+    for (size_t i = 0; i < count; i++) {
+        host = hosts[i];
+        options.control_token = none;
+        cr_expect_eq(judge(ACCEPT_FROM_MACHINE, "", CONTROL_LOCAL), status, "%s", host);
+        cr_expect_eq(judge(ACCEPT_FROM_MACHINE, "", CONTROL_ANYBODY), 0, "%s", host);
+        cr_expect_eq(judge(ACCEPT_FROM_SOCKET, "", CONTROL_LOCAL), 0, "%s", host);
+        options.control_token = token;
+        cr_expect_eq(judge(ACCEPT_FROM_MACHINE, GOOD, CONTROL_LOCAL), 0, "%s", host);
+    }
+}
+
+Test(control_access, without_a_token_no_page_of_another_site_is_told, .init = begin, .timeout = 10)
+{
+    static const char *const ours[] = {"localhost", "localhost:8081", "LocalHost:1",
+                                       "127.0.0.1", "127.0.0.1:8081", "127.9.9.9:8081",
+                                       "[::1]",     "[::1]:8081",     "10.0.0.5:8081"};
+    static const char *const others[] = {"evil.example",
+                                         "evil.example:8081",
+                                         "localhost.evil.example",
+                                         "localhost.",
+                                         "127.0.0.1.evil.example:8081",
+                                         "xlocalhost:80",
+                                         "local",
+                                         "0x7f.1",
+                                         "2130706433",
+                                         ":8081",
+                                         ""};
+    check_hosts(ours, sizeof ours / sizeof ours[0], 0);
+    check_hosts(others, sizeof others / sizeof others[0], 403);
 }
