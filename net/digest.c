@@ -4,10 +4,12 @@
 #include <mbedtls/constant_time.h>
 #include <mbedtls/md.h>
 #include <mbedtls/md5.h>
+#include <mbedtls/sha1.h>
 
 enum {
     HMAC_BYTES = DIGEST_HMAC_HEX_BYTES / 2,
     MD5_BYTES = DIGEST_MD5_HEX_BYTES / 2,
+    SHA1_BYTES = DIGEST_SHA1_HEX_BYTES / 2,
 };
 
 /* Lower case: the other side compares texts. */
@@ -50,6 +52,14 @@ enum rc digest_md5_hex(struct text text, char hex_r[DIGEST_MD5_HEX_BYTES + 1])
     unsigned char md5[MD5_BYTES];
     if (mbedtls_md5((const unsigned char *)text.at, text.count, md5) != 0) return RC_ENOMEM;
     write_hex(md5, sizeof md5, hex_r);
+    return RC_OK;
+}
+
+enum rc digest_sha1_hex(struct text text, char hex_r[DIGEST_SHA1_HEX_BYTES + 1])
+{
+    unsigned char sha1[SHA1_BYTES];
+    if (mbedtls_sha1((const unsigned char *)text.at, text.count, sha1) != 0) return RC_ENOMEM;
+    write_hex(sha1, sizeof sha1, hex_r);
     return RC_OK;
 }
 

@@ -113,6 +113,23 @@ Test(digest, md5_gives_the_vectors_of_rfc_1321, .timeout = 5)
     cr_expect_str_eq(hex, rows[0].md5);
 }
 
+Test(digest, sha1_gives_the_vectors_of_fips_180, .timeout = 5)
+{
+    static const struct {
+        const char *text, *sha1;
+    } rows[] = {
+        {"", "da39a3ee5e6b4b0d3255bfef95601890afd80709"},
+        {"abc", "a9993e364706816aba3e25717850c26c9cd0d89d"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1"},
+        {"return 1", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"}, /* as Redis names it */
+    };
+    char hex[DIGEST_SHA1_HEX_BYTES + 1];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        cr_expect_eq(digest_sha1_hex(text_of(rows[i].text), hex), RC_OK);
+        cr_expect_str_eq(hex, rows[i].sha1, "row %zu", i);
+    }
+}
+
 Test(digest, equal_means_every_byte, .timeout = 5)
 {
     char given[DIGEST_HMAC_HEX_BYTES], all_a[DIGEST_HMAC_HEX_BYTES];
