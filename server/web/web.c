@@ -106,7 +106,7 @@ static enum rc fill_in(struct body *body, const char *name, const char *value)
 }
 
 /* The chat page is told what it must know of this server. */
-static enum rc make_chat(struct web_page *page, const struct web_file *file, const struct options *options,
+static enum rc make_chat(struct web_page *page, const struct embedded_file *file, const struct options *options,
                          bool has_guests)
 {
     const struct app *app = options->app.count > 0 ? &options->app.items[APP_OF_ROOMS] : NULL;
@@ -134,14 +134,14 @@ static enum rc make_chat(struct web_page *page, const struct web_file *file, con
     return rc;
 }
 
-static enum rc make_file(struct web_page *page, const struct web_file *file)
+static enum rc make_file(struct web_page *page, const struct embedded_file *file)
 {
     struct text body = {(const char *)file->bytes, file->count};
     struct text zipped = {(const char *)file->zipped, file->zipped_count};
     return make_page(page, file->path, body, zipped.count < body.count ? zipped : (struct text){0});
 }
 
-static bool is_chat(const struct web_file *file)
+static bool is_chat(const struct embedded_file *file)
 {
     return strcmp(file->path, chat_path) == 0;
 }

@@ -77,7 +77,7 @@ Test(web, every_file_is_served_as_it_is_with_its_type)
         {".css", "text/css; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"}, {".svg", "image/svg+xml"}};
     size_t found = 0;
     for (size_t i = 0; i < web_files_count; i++) {
-        const struct web_file *file = &web_files[i];
+        const struct embedded_file *file = &web_files[i];
         bool is_dashboard = strncmp(file->path, "/dashboard.", 11) == 0;
         const struct web_page *page = (is_dashboard ? web_find_for_operators : web_find)(text_of(file->path));
         for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
