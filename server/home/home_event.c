@@ -47,7 +47,7 @@ static void tell_member(struct shard *shard, const struct roster *roster, const 
         log_error("out of memory: a channel's subscribers were not told %s", name);
         return;
     }
-    struct event event = {.name = text_of(name), .is_data_escaped = true};
+    struct event event = {.name = text_of(name), .is_escaped = true};
     event.data = text_between(data, put_member(data, member, has_info));
     publish_event(shard, roster, &event);
     free(data);

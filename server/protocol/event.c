@@ -16,6 +16,17 @@ static size_t header_bytes(size_t payload_bytes)
     return frame_header_write(header, FRAME_TEXT, payload_bytes);
 }
 
+/* One of the event's strings, in the frame. */
+static size_t string_bytes(const struct event *event, struct text string)
+{
+    return event->is_escaped ? string.count : json_text_bytes(string);
+}
+
+static char *write_string(const struct event *event, struct text string, char *to)
+{
+    return event->is_escaped ? text_put(to, string) : json_text_write(to, string);
+}
+
 /* A snapshot "{...}" and data "{,"offset":1}" become one object. */
 static bool has_more_than_members(const struct event *event)
 {
@@ -24,7 +35,7 @@ static bool has_more_than_members(const struct event *event)
 
 static size_t data_bytes(const struct event *event)
 {
-    size_t bytes = event->is_data_escaped ? event->data.count : json_text_bytes(event->data);
+    size_t bytes = string_bytes(event, event->data);
     if (event->members == NULL) return bytes;
     size_t snapshot = presence_snapshot_bytes(event->members);
     return has_more_than_members(event) ? snapshot + bytes - strlen("{}") + strlen(",") : snapshot;
@@ -32,8 +43,7 @@ static size_t data_bytes(const struct event *event)
 
 static char *write_data(const struct event *event, char *to)
 {
-    if (event->is_data_escaped) return text_put(to, event->data);
-    if (event->members == NULL) return json_text_write(to, event->data);
+    if (event->members == NULL) return write_string(event, event->data, to);
     to = presence_snapshot_write(event->members, to);
     if (!has_more_than_members(event)) return to;
     to[-1] = ','; /* instead of its closing brace */
@@ -51,7 +61,7 @@ static int position_text(const struct position *position, char to[POSITION_BYTES
 /* What stands before the data, and behind it. */
 static size_t before_bytes(const struct event *event)
 {
-    size_t bytes = strlen("{\"event\":\"\",\"data\":\"") + json_text_bytes(event->name);
+    size_t bytes = strlen("{\"event\":\"\",\"data\":\"") + string_bytes(event, event->name);
     if (event->channel.at != NULL) bytes += strlen(",\"channel\":\"\"") + json_text_bytes(event->channel);
     return bytes;
 }
@@ -60,7 +70,7 @@ static size_t behind_bytes(const struct event *event)
 {
     char position[POSITION_BYTES_MAX];
     size_t bytes = strlen("\"}");
-    if (event->user_id.at != NULL) bytes += strlen(",\"user_id\":\"\"") + json_text_bytes(event->user_id);
+    if (event->user_id.at != NULL) bytes += strlen(",\"user_id\":\"\"") + string_bytes(event, event->user_id);
     if (event->position != NULL) bytes += (size_t)position_text(event->position, position) - strlen("}");
     return bytes;
 }
@@ -73,7 +83,7 @@ static size_t payload_bytes(const struct event *event)
 static char *write_payload(const struct event *event, char *to)
 {
     to = text_put(to, text_of("{\"event\":\""));
-    to = json_text_write(to, event->name);
+    to = write_string(event, event->name, to);
     if (event->channel.at != NULL) {
         to = text_put(to, text_of("\",\"channel\":\""));
         to = json_text_write(to, event->channel);
@@ -82,7 +92,7 @@ static char *write_payload(const struct event *event, char *to)
     to = write_data(event, to);
     if (event->user_id.at != NULL) {
         to = text_put(to, text_of("\",\"user_id\":\""));
-        to = json_text_write(to, event->user_id);
+        to = write_string(event, event->user_id, to);
     }
     if (event->position == NULL) return text_put(to, text_of("\"}"));
     *to++ = '"';
@@ -124,10 +134,11 @@ static void write_event_frame(struct message *message, const struct event *event
     uint8_t *frame = message_frame(message, FORM_EVENT);
     event_frame_write(event, frame);
     size_t header = header_bytes(payload_bytes(event)), before = before_bytes(event), data = data_bytes(event);
-    message->event_name = part_of(header + strlen("{\"event\":"), json_text_bytes(event->name));
+    message->event_name = part_of(header + strlen("{\"event\":"), string_bytes(event, event->name));
     message->data = part_of(header + before - strlen("\""), data);
     if (event->user_id.at == NULL) return;
-    message->user_id = part_of(header + before + data + strlen("\",\"user_id\":"), json_text_bytes(event->user_id));
+    message->user_id =
+        part_of(header + before + data + strlen("\",\"user_id\":"), string_bytes(event, event->user_id));
 }
 
 struct message *event_message(struct counters *counters, const struct name *channel, const struct event *event)

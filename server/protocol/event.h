@@ -23,9 +23,9 @@ struct presence;
 
 struct event {
     struct text name;
-    struct text channel;             /* at == NULL: the event is of no channel */
-    struct text data;                /* decoded, unless: */
-    bool is_data_escaped;            /* as it stands in the frame */
+    struct text channel; /* at == NULL: the event is of no channel */
+    struct text data;
+    bool is_escaped;                 /* name, data and user id are as they stand in a frame, else decoded */
     const struct presence *members;  /* a channel's snapshot goes before what data, an object, has; NULL: data only */
     struct text user_id;             /* at == NULL: none is told */
     const struct position *position; /* in the channel's history; NULL: none */
