@@ -115,6 +115,10 @@ void pusher_published(const struct command *command, const struct query *query)
     case RC_ESTORE:
         refuse(command, id, channel, CODE_UNAVAILABLE, true, "The store cannot be used now: try again later");
         break;
+    case RC_ECLUSTER:
+        refuse(command, id, channel, CODE_UNAVAILABLE, true,
+               "The other nodes cannot be reached now: try again later");
+        break;
     default:
         refuse(command, id, channel, CODE_UNAVAILABLE, true, "The server is out of memory: try again");
         break;

@@ -103,6 +103,12 @@ static struct api_refusal refusal_of(enum rc rc, const char *not_found)
             "The store cannot be used now: not everything was done, try again later, a publish "
             "with the same idempotency_key",
             NULL};
+    case RC_ECLUSTER:
+        return (struct api_refusal){
+            503,
+            "The other nodes cannot be reached now (Redis): not everything was done, try again later, a publish "
+            "with the same idempotency_key",
+            NULL};
     case RC_EFULL:
         return (struct api_refusal){503,
                                     "The server has too much to keep: not everything was done, try again, a publish "
