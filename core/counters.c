@@ -19,17 +19,17 @@ struct row {
 #define CLOSED_METRIC     "connections_closed"
 #define CLOSED_NAME_BYTES 32
 static char closed_names[CLOSE_REASONS_MAX][CLOSED_NAME_BYTES] = {
-#define CLOSE_REASON(name, code, channel_code, error, text) [CLOSE_##name] = "closed_" #name,
+#define CLOSE_REASON(name, code, channel_code, error, text, advice) [CLOSE_##name] = "closed_" #name,
 #include "core/close_reason.def"
 #undef CLOSE_REASON
 };
 static char closed_labels[CLOSE_REASONS_MAX][CLOSED_NAME_BYTES + 3] = {
-#define CLOSE_REASON(name, code, channel_code, error, text) [CLOSE_##name] = "reason=\"" #name "\"",
+#define CLOSE_REASON(name, code, channel_code, error, text, advice) [CLOSE_##name] = "reason=\"" #name "\"",
 #include "core/close_reason.def"
 #undef CLOSE_REASON
 };
 
-#define CLOSE_REASON(name, code, channel_code, error, text) \
+#define CLOSE_REASON(name, code, channel_code, error, text, advice) \
     _Static_assert(sizeof("closed_" #name) <= CLOSED_NAME_BYTES, "the counter's name is cut off");
 #include "core/close_reason.def"
 #undef CLOSE_REASON
@@ -42,7 +42,7 @@ static const struct row rows[COUNTERS_MAX] = {
                       .kind = COUNTER_KIND_##what},
 #include "core/counters.def"
 #undef COUNTER
-#define CLOSE_REASON(id, code, channel_code, error, words)                 \
+#define CLOSE_REASON(id, code, channel_code, error, words, advice)         \
     [COUNTER_CLOSED + CLOSE_##id] = {.name = closed_names[CLOSE_##id],     \
                                      .text = "connections closed: " words, \
                                      .metric = {.name = CLOSED_METRIC, .label = closed_labels[CLOSE_##id]}},

@@ -11,6 +11,7 @@
 #include "server/config/options_read.h"
 #include "server/ctl/ctl.h"
 #include "server/http/guest.h"
+#include "server/metrics/close_codes.h"
 #include "server/metrics/metrics.h"
 #include "server/run/black_box.h"
 #include "server/run/build_info.h"
@@ -369,6 +370,9 @@ int main(int argc, char **argv)
         status = finish_answer();
     } else if (options.print_metrics) {
         metrics_print(stdout);
+        status = finish_answer();
+    } else if (options.print_close_codes) {
+        close_codes_print(stdout);
         status = finish_answer();
     } else if (options.print_config) {
         options_print(&options, stdout);

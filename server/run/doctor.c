@@ -344,7 +344,8 @@ void doctor_check(int argc, char *const argv[], char *const envp[], struct findi
         find_lines(findings, error);
         return;
     }
-    if (options.help || options.version || options.print_sample_config || options.print_config)
+    if (options.help || options.version || options.print_sample_config || options.print_config ||
+        options.print_metrics || options.print_close_codes)
         finding_fault(findings, "options", EXIT_OPTION,
                       "--help and what else ends at once is not for check; see --help");
     else

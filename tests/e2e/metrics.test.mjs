@@ -243,8 +243,11 @@ scrape_configs:
 
 /* --- the manual --------------------------------------------------------------------------------------------------- */
 
-test('the manual has the table that the program prints', async () => {
-  const { stdout } = await promisify(execFile)(process.env.RINGCAST, ['--print-metrics']);
-  const manual = readFileSync(join(ROOT, 'deploy/metrics.md'), 'utf8');
-  assert.ok(manual.endsWith(stdout), 'put what ringcast --print-metrics says into deploy/metrics.md');
-});
+for (const [flag, file] of [['--print-metrics', 'metrics.md'], ['--print-close-codes', 'close-codes.md']]) {
+  test(`the manual has the table that ${flag} prints`, async () => {
+    const { stdout } = await promisify(execFile)(process.env.RINGCAST, [flag]);
+    const manual = readFileSync(join(ROOT, 'deploy', file), 'utf8');
+    assert.ok(stdout.split('\n').length > 20, 'a table');
+    assert.ok(manual.endsWith(`\n\n${stdout}`), `put what ringcast ${flag} says into deploy/${file}`);
+  });
+}

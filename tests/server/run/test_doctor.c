@@ -51,6 +51,8 @@ Test(doctor, mistakes_in_options_are_found_all_together)
     check(WORDS("--sharks=1"));
     cr_expect_eq(findings.status, 2);
     cr_expect_not_null(found(FINDING_FAULT, "options", "did you mean --shards?"));
+    check(WORDS("--print-close-codes"));
+    cr_expect_eq(findings.status, 2);
     check(WORDS("--help"));
     cr_expect_eq(findings.status, 2);
 }
