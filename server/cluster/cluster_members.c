@@ -237,7 +237,6 @@ static void go_away(struct cluster_members *members, struct cluster_member *memb
 {
     (void)members;
     member->place = MEMBER_AWAY;
-    member->is_put_back = false;
 }
 
 void cluster_members_rename(struct cluster_members *members, struct text node)

@@ -18,8 +18,7 @@
  * Threads:   one.
  * Ownership: texts are copied. What an ask or a change shows lives until the next call but the one that it is for.
  * Memory:    the bytes of id and info and some 120 more for each member of the channel, and for each user of this
- * node
- *            until its leaving is answered; pushes that wait for a snapshot: MEMBERS_PUSHES_MAX and
+ *            node until its leaving is answered; pushes that wait for a snapshot: MEMBERS_PUSHES_MAX and
  *            MEMBERS_PUSH_BYTES_MAX. How many members there are the homes bound, before they ask.
  * Errors:    without memory for what came, a snapshot is asked for again a second later. */
 #pragma once
