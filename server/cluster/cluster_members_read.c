@@ -3,6 +3,7 @@
 
 #include "server/cluster/cluster_members.h"
 #include "server/cluster/cluster_members_state.h"
+#include "server/cluster/push.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -39,73 +40,44 @@ static void unlearn(struct cluster_members *members, struct cluster_member *memb
 
 /* ---- pushes ---- */
 
-struct push {
-    bool is_join;
-    uint64_t first; /* the numbers of its changes */
-    uint64_t count;
-    struct text users;
-};
-
-static bool take_blank(struct text *text)
-{
-    if (text->count == 0 || text->at[0] != ' ') return false;
-    *text = text_behind(*text, 1);
-    return true;
-}
-
-/* 'BYTES text ', the last blank may be missing. */
-static bool take_counted(struct text *text, struct text *counted_r)
-{
-    uint64_t bytes;
-    if (!text_take_number(text, &bytes) || !take_blank(text) || bytes > text->count) return false;
-    *counted_r = (struct text){text->at, (size_t)bytes};
-    *text = text_behind(*text, (size_t)bytes);
-    return text->count == 0 || take_blank(text);
-}
-
-static bool read_head(struct text text, struct push *push_r)
-{
-    if (text.count < 2 || (text.at[0] != '+' && text.at[0] != '-')) return false;
-    push_r->is_join = text.at[0] == '+';
-    text = text_behind(text, 1);
-    if (!take_blank(&text) || !text_take_number(&text, &push_r->first)) return false;
-    if (!take_blank(&text) || !text_take_number(&text, &push_r->count) || !take_blank(&text)) return false;
-    push_r->users = text;
-    return push_r->first > 0 && push_r->count > 0 && push_r->first <= UINT64_MAX - push_r->count;
-}
-
 /* Its users are as many as it says, and whole. */
-static bool is_readable(const struct push *push)
+static bool is_readable(struct push push)
 {
-    struct text rest = push->users, user_id, info;
-    uint64_t count = 0;
-    for (; rest.count > 0; count++) {
-        if (!take_counted(&rest, &user_id) || user_id.count == 0) return false;
-        if (push->is_join && !take_counted(&rest, &info)) return false;
+    struct text user_id, info;
+    enum rc rc = push.count > 0 ? RC_OK : RC_EINVAL;
+    while (rc == RC_OK && (rc = push_take_member(&push, &user_id, &info)) == RC_OK) {
+        if (user_id.count == 0) rc = RC_EINVAL;
     }
-    return count == push->count;
+    return rc == RC_ENOENT;
 }
 
 static bool read_push(struct text text, struct push *push_r)
 {
-    return read_head(text, push_r) && is_readable(push_r);
+    if (push_read(text, push_r) != RC_OK) return false;
+    bool is_of_members = push_r->kind == PUSH_JOINED || push_r->kind == PUSH_LEFT;
+    return is_of_members && push_r->version > 0 && push_r->version <= INT64_MAX && is_readable(*push_r);
 }
 
-static enum rc apply(struct cluster_members *members, const struct push *push)
+/* The version of its last. */
+static uint64_t version_of(const struct push *push)
 {
-    struct text rest = push->users, user_id, info;
-    while (rest.count > 0) {
-        take_counted(&rest, &user_id);
-        struct cluster_member *member;
-        if (push->is_join) {
-            take_counted(&rest, &info);
+    return push->version + push->count - 1;
+}
+
+static enum rc apply(struct cluster_members *members, struct push push)
+{
+    struct text user_id, info;
+    struct cluster_member *member;
+    uint64_t version = version_of(&push);
+    while (push_take_member(&push, &user_id, &info) == RC_OK) {
+        if (push.kind == PUSH_JOINED) {
             if (learn(members, user_id, info, &member) != RC_OK) return RC_ENOMEM;
             cluster_members_review(members, member);
         } else if ((member = cluster_member_find(&members->table, user_id)) != NULL) {
             unlearn(members, member);
         }
     }
-    members->version = push->first + push->count - 1;
+    members->version = version;
     return RC_OK;
 }
 
@@ -135,9 +107,9 @@ static void keep(struct cluster_members *members, struct text text)
 /* False: it does not follow. */
 static bool take_push(struct cluster_members *members, const struct push *push)
 {
-    if (push->first + push->count - 1 <= members->version) return true; /* old */
-    if (members->version == 0 || push->first != members->version + 1) return false;
-    return apply(members, push) == RC_OK;
+    if (version_of(push) <= members->version) return true; /* old */
+    if (members->version == 0 || push->version != members->version + 1) return false;
+    return apply(members, *push) == RC_OK;
 }
 
 bool cluster_members_push(struct cluster_members *members, struct text text)
