@@ -245,16 +245,19 @@ scriptTest('the last event of a cache channel is kept as it is pushed', async (t
 });
 
 scriptTest('a history forgets by number, roughly, and as a whole by time', async (told) => {
-  const [id] = await publish(records(1, 64), { maxlen: 10 });
-  for (let n = 65; n <= 1000; n += 8) await publish(records(n, 8), { maxlen: 10, hint: epochOf(id) });
-  const kept = await stream();
-  assert.ok(kept.length >= 10 && kept.length <= 10 + 100 + 8, kept.length);
-  assert.equal(kept.at(-1).id, `${epochOf(id)}-1000`);
+  const [id] = await publish(records(1, 8), { maxlen: 10 });
+  let n = 9;
+  for (const hint of [epochOf(id), 0]) {
+    for (const end = n + 400; n < end; n += 8) await publish(records(n, 8), { maxlen: 10, hint });
+    const kept = await stream();
+    assert.ok(kept.length >= 10 && kept.length <= 10 + 100 + 8, kept.length);
+    assert.equal(kept.at(-1).id, `${epochOf(id)}-${n - 1}`);
+  }
   assert.equal(await admin.call('PTTL', STREAM), -1);
-  await publish([record(1001)], { expire: 60_000 });
+  await publish([record(n)], { expire: 60_000 });
   const left = await admin.call('PTTL', STREAM);
   assert.ok(left > 0 && left <= 60_000);
-  await told((pushes) => assert.equal(pushes.length, 1 + 117 + 1));
+  await told((pushes) => assert.equal(pushes.length, 1 + 100 + 1));
 });
 
 test('bytes of all kinds come through', async () => {
@@ -344,8 +347,9 @@ scriptTest('without a history a key is published once, and the last event is kep
   const left = await admin.call('PTTL', receipt('a'));
   assert.ok(left > 0 && left <= 600_000);
   await assert.rejects(plain([record(6)], { deadline: await timeMs() - 1 }), LATE);
-  assert.deepEqual(await plain([record(7)], { marks: '2' }), [1]);
-  await told([`0-0 0 1 ${record(7)}`]);
+  assert.deepEqual(await plain(records(7, 2), { marks: '20' }), [1, 1]);
+  assert.equal(await admin.call('GET', LAST), `0-0 0 1 ${record(7)}`);
+  await told([`0-0 0 2 ${records(7, 2).join('')}`]);
 });
 
 /* ---- OPEN, GENERATION -------------------------------------------------------------------------------------------- */
@@ -405,12 +409,18 @@ scriptTest('a member comes once and goes once, over all nodes', async (told) => 
   assert.equal(await join('one', 'ann'), 0);
   assert.equal(await join('two', 'ann', { info: 'other' }), 1);
   assert.equal(await join('three', 'ann'), 1);
+  assert.equal(await join('thr', 'ann'), 1);
+  assert.equal(await join('thr', 'ann'), 0);
   assert.equal(await join('two', 'ann'), 0);
   const { '': version, ann } = await members();
-  assert.equal(ann, ' three two one |{"a":"| two "}');
+  assert.equal(ann, ' thr three two one |{"a":"| two "}');
   assert.ok(Number(version) > from && version.length === 16, version);
   assert.deepEqual(await leave('two', ['ann', 'ann', 'bob', '']), [1, 0, 0, 0]);
   assert.deepEqual(await leave('one', ['ann']), [1]);
+  assert.deepEqual(await leave('thr', ['ann']), [1]);
+  assert.deepEqual(await leave('thr', ['ann']), [0]);
+  assert.equal(await join('thr', 'ann'), 1);
+  assert.deepEqual(await leave('thr', ['ann']), [1]);
   assert.equal((await members()).ann, ' three |{"a":"| two "}');
   assert.deepEqual(await leave('three', ['ann']), [2]);
   assert.deepEqual(await leave('three', ['ann']), [0]);
@@ -490,11 +500,11 @@ scriptTest('a lease is renewed while it runs; who has ended is told to all and r
   assert.ok(Number(now) >= from && Number(now) <= await timeMs());
   assert.deepEqual((await renew('one'))[0], 1);
   await renew('two', 120_000, 'about two');
-  await renew('gone', -2, 'about gone');
-  await renew('gone before', -5);
+  await renew('gone', -20_000, 'about gone');
+  await renew('gone before', -50_000);
   assert.deepEqual((await renew('one')).slice(2), [['gone before', 'gone'], ['one', 'two']]);
   assert.deepEqual((await renew('one', 60_000, '', 1)).slice(2), [['gone before'], ['one']]);
-  assert.equal((await renew('gone before', -5))[0], 0, 'a lease that is over is none');
+  assert.equal((await renew('gone before', -50_000))[0], 0, 'a lease that is over is none');
   assert.equal(await retire('two', false), 0, 'it lives');
   assert.equal(await retire('gone', false), 1);
   assert.equal(await retire('gone', false), 0);

@@ -21,7 +21,7 @@ end
 local known = call('HMGET', counts, node, '')
 local before = tonumber(known[2]) or 0
 local after = before - (tonumber(known[1]) or 0) + count
-if after == before and (known[1] or count == 0) then return {before, after} end
+if after == before then return {before, after} end
 if count > 0 then
   call('HSET', counts, node, count, '', after)
 elseif after > 0 then
@@ -30,5 +30,5 @@ elseif after > 0 then
 else
   call('DEL', counts)
 end
-if after ~= before then call(ARGV[5], ARGV[4], '= ' .. after .. ' ') end
+call(ARGV[5], ARGV[4], '= ' .. after .. ' ')
 return {before, after}

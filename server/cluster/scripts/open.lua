@@ -15,6 +15,6 @@ local epoch = last and tonumber(string.match(last[1], '^%d+')) or 0
 if epoch >= n then return last[1] end
 local time = call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local id = call('XADD', stream, string.format('%.0f-0', math.max(now_ms, n, epoch + 1)), 'k', '')
+local id = call('XADD', stream, string.format('%.0f-0', math.max(now_ms, n)), 'k', '')
 if ARGV[2] ~= '0' then call('PEXPIRE', stream, ARGV[2]) end
 return id

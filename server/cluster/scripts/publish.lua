@@ -66,7 +66,7 @@ local function find_epoch(least)
   local last = call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
   epoch = last and string.match(last[1], '^%d+') or '0'
   if tonumber(epoch) >= n and tonumber(epoch) > least then return end
-  epoch = string.format('%.0f', math.max(now_ms, n, tonumber(epoch) + 1, least + 1))
+  epoch = string.format('%.0f', math.max(now_ms, n, least + 1))
   call('XADD', stream, epoch .. '-0', 'k', '')
 end
 
