@@ -18,9 +18,9 @@
 --       13... records, up to 64. Each begins with its token of 16 bytes, by which a repeat finds it.
 --
 -- Answers the id of each record, in order: those of records that were there already, by their token or their receipt,
--- are the old ones, and nothing is done for these. Ids are EPOCH-OFFSET; EPOCH-0 is the entry with which an epoch
--- begins, whatever its fields are, and no message. A message has the fields t, ms by this server's clock, and d, the
--- record.
+-- are the old ones, and nothing is done for these. Where a receipt was there, '=' stands in front. Ids are EPOCH-OFFSET;
+-- EPOCH-0 is the entry with which an epoch begins, whatever its fields are, and no message. A message has the fields t,
+-- ms by this server's clock, and d, the record.
 -- Pushes 'ID T COUNT ' and the new records: ID is the first one's, the others follow it without a gap. The last event
 -- is kept in this form, too.
 -- Errors, with nothing done: LATE, after the deadline. FAR, look_from lies too many entries back. And the server's own:
@@ -96,7 +96,10 @@ for i = 1, count do
   if mark % 2 == 1 then
     receipt = receipt + 1
     key = KEYS[receipt]
-    ids[i] = ids[i] or call('GET', key) or nil
+    if not ids[i] then
+      local old = call('GET', key)
+      ids[i] = old and '=' .. old or nil
+    end
   end
   if not ids[i] then
     local id = epoch and call('XADD', stream, epoch .. '-*', 't', now, 'd', record) or add_first(record)
