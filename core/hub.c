@@ -126,3 +126,23 @@ struct channel *hub_next(const struct hub *hub, uint32_t *bucket, const struct c
     }
     return next;
 }
+
+void hub_walk_begin(const struct hub *hub, struct hub_walk *walk)
+{
+    *walk = (struct hub_walk){.parts = hub->capacity};
+}
+
+bool hub_walk_step(const struct hub *hub, struct hub_walk *walk, uint32_t looks, hub_visit *visit, void *context)
+{
+    uint32_t looked = 0;
+    for (; walk->part < walk->parts && looked < looks; walk->part++) {
+        /* What a part was is in these buckets now. */
+        for (uint32_t bucket = walk->part; bucket < hub->capacity; bucket += walk->parts, looked++) {
+            for (struct channel *channel = hub->table[bucket], *next; channel != NULL; channel = next, looked++) {
+                next = channel->next;
+                visit(context, channel);
+            }
+        }
+    }
+    return walk->part < walk->parts;
+}

@@ -32,6 +32,20 @@ struct channel *hub_make(struct hub *hub, const struct name *name);
 /* Frees the channel if nothing needs it any more; says whether it did. */
 bool hub_drop_if_unused(struct hub *hub, struct channel *channel);
 
+/* A walk over all channels in pieces, between which channels are made and dropped: those that are there all the time
+ * are met once. */
+struct hub_walk {
+    uint32_t parts; /* of the table, one for each bucket that it had at the beginning: it only doubles */
+    uint32_t part;  /* the next */
+};
+
+/* May drop the channel, and make or drop no other. */
+typedef void hub_visit(void *context, struct channel *channel);
+
+void hub_walk_begin(const struct hub *hub, struct hub_walk *walk);
+/* Goes on until it has looked at so many channels and empty buckets, or a few more. False: the walk is over. */
+bool hub_walk_step(const struct hub *hub, struct hub_walk *walk, uint32_t looks, hub_visit *visit, void *context);
+
 /* All channels, in any order: start with *bucket = 0 and NULL; NULL behind the last. Channels must not be made
  * meanwhile, nor dropped, but for the one before the last. */
 struct channel *hub_next(const struct hub *hub, uint32_t *bucket, const struct channel *channel);

@@ -15,8 +15,12 @@
 #include "server/protocol/socket_id.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
+#include "server/shard/sweep.h"
 
 #include <assert.h>
+#include <stdlib.h>
+
+#define OUTBOX_LOOKS 4096 /* at outboxes, which lie side by side, in a turn */
 
 enum top_kind { TOP_CHANNELS, TOP_CONNECTIONS, TOP_KINDS };
 
@@ -33,9 +37,14 @@ struct places {
     uint32_t count;
 };
 
+static bool is_among(const struct places *places, uint64_t rank)
+{
+    return rank > 0 && (places->count < TOP_MAX || rank > places->items[TOP_MAX - 1].rank);
+}
+
 static void offer(struct places *places, uint64_t rank, const void *what)
 {
-    if (rank == 0 || (places->count == TOP_MAX && rank <= places->items[TOP_MAX - 1].rank)) return;
+    if (!is_among(places, rank)) return;
     uint32_t at = places->count < TOP_MAX ? places->count++ : TOP_MAX - 1;
     for (; at > 0 && places->items[at - 1].rank < rank; at--)
         places->items[at] = places->items[at - 1];
@@ -59,67 +68,156 @@ static enum rc append_entry(struct query *query, enum top_kind kind, uint64_t ra
     return rc;
 }
 
-static enum rc tell_channel(struct shard *shard, struct query *query, const struct place *place)
+/* ---- a sweep over a shard ---- */
+
+/* Channels and connections go while others are looked at, so they are kept by what names them. */
+struct busy_channel {
+    struct name name; /* its text: */
+    char text[NAME_BYTES_MAX];
+};
+
+struct slow_reader {
+    uint32_t slot, life;
+};
+
+struct top {
+    struct sweep sweep;
+    struct shard *shard;
+    struct query *query;
+    struct hub_walk walk; /* over the channels; then */
+    uint32_t slot;        /* the next of the connections */
+    struct places channels, readers;
+    struct busy_channel busy[TOP_MAX];
+    struct slow_reader slow[TOP_MAX];
+};
+
+/* Where to keep one more of these: a place of its own, or that of the last, which falls out. */
+static void *take_room(const struct places *places, void *rooms, size_t room_bytes)
 {
-    const struct channel *channel = place->what;
-    struct span *json = NULL;
+    if (places->count == TOP_MAX) return (void *)places->items[TOP_MAX - 1].what;
+    return (char *)rooms + places->count * room_bytes;
+}
+
+static void look_at_channel(void *context, struct channel *channel)
+{
+    struct top *top = context;
+    uint64_t messages, bytes;
+    if (channel->roster == NULL) return;
+    traffic_rates(&channel->roster->traffic, top->shard->now_ms, &messages, &bytes);
+    if (!is_among(&top->channels, messages)) return;
+    struct busy_channel *busy = take_room(&top->channels, top->busy, sizeof top->busy[0]);
+    memcpy(busy->text, channel->name.text, channel->name.length);
+    busy->name = channel->name;
+    busy->name.text = busy->text;
+    offer(&top->channels, messages, busy);
+}
+
+static void look_at_outbox(struct top *top, uint32_t slot)
+{
+    uint64_t bytes = top->shard->outboxes[slot].bytes;
+    if (!is_among(&top->readers, bytes)) return;
+    struct slow_reader *slow = take_room(&top->readers, top->slow, sizeof top->slow[0]);
+    *slow = (struct slow_reader){.slot = slot, .life = top->shard->connections[slot].life};
+    offer(&top->readers, bytes, slow);
+}
+
+static bool step(struct shard *shard, struct sweep *sweep)
+{
+    struct top *top = (struct top *)sweep;
+    if (hub_walk_step(&shard->hub, &top->walk, SWEEP_LOOKS, look_at_channel, top)) return true;
+    for (uint32_t looks = 0; looks < OUTBOX_LOOKS && top->slot < shard->slots_used; looks++)
+        look_at_outbox(top, top->slot++);
+    return top->slot < shard->slots_used;
+}
+
+/* ---- what it has found ---- */
+
+static enum rc print_channel(const struct shard *shard, const struct channel *channel, struct span **json)
+{
     uint64_t messages, bytes;
     traffic_rates(&channel->roster->traffic, shard->now_ms, &messages, &bytes);
-    enum rc rc = span_print(&json, "{\"channel\":");
-    if (rc == RC_OK) rc = query_append_string(&json, name_text(&channel->name));
-    if (rc == RC_OK) rc = span_print(&json, ",\"app\":");
-    if (rc == RC_OK) rc = query_append_string(&json, text_of(shard_app(shard, channel->name.app)->id));
-    if (rc == RC_OK)
-        rc = span_print(&json, ",\"subscribers\":%u,\"messages_per_second\":%llu.%llu,\"bytes_per_second\":%llu}",
-                        roster_subscribers(channel->roster), (unsigned long long)(messages / 1000),
-                        (unsigned long long)(messages % 1000 / 100), (unsigned long long)(bytes / 1000));
-    if (rc == RC_OK) return append_entry(query, TOP_CHANNELS, place->rank, &json);
+    enum rc rc = span_print(json, "{\"channel\":");
+    if (rc == RC_OK) rc = query_append_string(json, name_text(&channel->name));
+    if (rc == RC_OK) rc = span_print(json, ",\"app\":");
+    if (rc == RC_OK) rc = query_append_string(json, text_of(shard_app(shard, channel->name.app)->id));
+    if (rc != RC_OK) return rc;
+    return span_print(json, ",\"subscribers\":%u,\"messages_per_second\":%llu.%llu,\"bytes_per_second\":%llu}",
+                      roster_subscribers(channel->roster), (unsigned long long)(messages / 1000),
+                      (unsigned long long)(messages % 1000 / 100), (unsigned long long)(bytes / 1000));
+}
+
+static enum rc tell_channel(struct top *top, const struct place *place)
+{
+    const struct busy_channel *busy = place->what;
+    const struct channel *channel = hub_find(&top->shard->hub, &busy->name);
+    struct span *json = NULL;
+    if (channel == NULL) return RC_OK; /* it has gone meanwhile */
+    enum rc rc = print_channel(top->shard, channel, &json);
+    if (rc == RC_OK) return append_entry(top->query, TOP_CHANNELS, place->rank, &json);
     span_free(&json);
     return rc;
 }
 
-static enum rc tell_connection(struct shard *shard, struct query *query, const struct place *place)
+static enum rc print_reader(const struct shard *shard, const struct connection *connection, uint64_t waiting,
+                            struct span **json)
 {
-    const struct connection *connection = place->what;
     bool is_pusher = connection->component == &component_pusher && connection->pusher != NULL;
     bool has_app = is_pusher && connection->pusher->has_app;
     const struct app *app = has_app ? shard_app(shard, connection->pusher->app) : NULL;
     char id[SOCKET_ID_BYTES_MAX];
-    struct span *json = NULL;
     socket_id_write(id, is_pusher ? connection->pusher->random : 0, shard->index, shard_slot(shard, connection),
                     connection->life);
-    enum rc rc = span_print(&json, "{\"connection\":\"%s\",\"app\":", id);
-    if (rc == RC_OK) rc = query_append_string(&json, text_of(app != NULL ? app->id : "-"));
-    if (rc == RC_OK)
-        rc = span_print(&json, ",\"protocol\":\"%s\",\"waiting_bytes\":%llu,\"silent_ms\":%llu}",
-                        connection->component != NULL ? connection->component->name : "http",
-                        (unsigned long long)place->rank, (unsigned long long)(shard->now_ms - connection->heard_ms));
-    if (rc == RC_OK) return append_entry(query, TOP_CONNECTIONS, place->rank, &json);
+    enum rc rc = span_print(json, "{\"connection\":\"%s\",\"app\":", id);
+    if (rc == RC_OK) rc = query_append_string(json, text_of(app != NULL ? app->id : "-"));
+    if (rc != RC_OK) return rc;
+    return span_print(json, ",\"protocol\":\"%s\",\"waiting_bytes\":%llu,\"silent_ms\":%llu}",
+                      connection->component != NULL ? connection->component->name : "http",
+                      (unsigned long long)waiting, (unsigned long long)(shard->now_ms - connection->heard_ms));
+}
+
+static enum rc tell_reader(struct top *top, const struct place *place)
+{
+    const struct slow_reader *slow = place->what;
+    const struct connection *connection = &top->shard->connections[slow->slot];
+    struct span *json = NULL;
+    if (connection->state == CONNECTION_FREE || connection->life != slow->life) return RC_OK;
+    enum rc rc = print_reader(top->shard, connection, place->rank, &json);
+    if (rc == RC_OK) return append_entry(top->query, TOP_CONNECTIONS, place->rank, &json);
     span_free(&json);
     return rc;
+}
+
+static void end(struct shard *shard, struct sweep *sweep, bool is_whole)
+{
+    struct top *top = (struct top *)sweep;
+    struct query *query = top->query;
+    query->rc = RC_OK;
+    for (uint32_t i = 0; i < top->channels.count && query->rc == RC_OK; i++)
+        query->rc = tell_channel(top, &top->channels.items[i]);
+    for (uint32_t i = 0; i < top->readers.count && query->rc == RC_OK; i++)
+        query->rc = tell_reader(top, &top->readers.items[i]);
+    free(top);
+    if (is_whole) {
+        post_send(shard, query->shard, LETTER_ANSWER, query);
+    } else {
+        query_free(&shard->counters, query);
+    }
 }
 
 void top_take(struct shard *shard, struct query *query)
 {
     assert(owner_is_me(&shard->owner));
-    struct places channels = {0}, connections = {0};
-    const struct channel *channel = NULL;
-    uint64_t messages, bytes;
-    for (uint32_t bucket = 0; (channel = hub_next(&shard->hub, &bucket, channel)) != NULL;) {
-        if (channel->roster == NULL) continue;
-        traffic_rates(&channel->roster->traffic, shard->now_ms, &messages, &bytes);
-        offer(&channels, messages, channel);
+    struct top *top = calloc(1, sizeof *top);
+    if (top == NULL) {
+        query->rc = RC_ENOMEM;
+        post_send(shard, query->shard, LETTER_ANSWER, query);
+        return;
     }
-    for (uint32_t slot = 0; slot < shard->slots_used; slot++) {
-        if (shard->outboxes[slot].bytes > 0)
-            offer(&connections, shard->outboxes[slot].bytes, &shard->connections[slot]);
-    }
-    query->rc = RC_OK;
-    for (uint32_t i = 0; i < channels.count && query->rc == RC_OK; i++)
-        query->rc = tell_channel(shard, query, &channels.items[i]);
-    for (uint32_t i = 0; i < connections.count && query->rc == RC_OK; i++)
-        query->rc = tell_connection(shard, query, &connections.items[i]);
-    post_send(shard, query->shard, LETTER_ANSWER, query);
+    top->sweep = (struct sweep){.step = step, .end = end};
+    top->shard = shard;
+    top->query = query;
+    hub_walk_begin(&shard->hub, &top->walk);
+    sweep_begin(shard, &top->sweep);
 }
 
 /* ---- all shards together ---- */

@@ -1,8 +1,8 @@
 /* server/control/top.h - the busiest channels, and the connections for which most waits: found by each shard among its
  * own, and made one list of.
  *
- * Cost: a shard walks the channels that it is the home of and its outboxes, which takes some milliseconds with a
- * hundred thousand of them. */
+ * Cost: a shard walks the channels that it is the home of and its outboxes, a piece in each turn
+ * (server/shard/sweep.h). */
 #pragma once
 
 #include "core/rc.h"

@@ -1,6 +1,4 @@
-/* server/home/home_query.c - a home's answers to backends and clients.
- *
- * The list of channels is made in one go: with a hundred thousand of them at one home that takes some milliseconds. */
+/* server/home/home_query.c - a home's answers to backends and clients. */
 #include "server/home/home_query.h"
 
 #include "core/channel.h"
@@ -15,9 +13,11 @@
 #include "server/home/home_publish.h"
 #include "server/home/home_report.h"
 #include "server/shard/shard.h"
+#include "server/shard/sweep.h"
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static enum rc answer_users(const struct shard *shard, struct query *query)
 {
@@ -44,22 +44,58 @@ static bool is_listed(const struct query *query, const struct channel *channel)
            memcmp(channel->name.text, query->name.text, query->name.length) == 0;
 }
 
-static enum rc answer_channels(const struct shard *shard, struct query *query)
+static enum rc list(struct query *query, const struct channel *channel)
 {
-    uint32_t bucket = 0;
-    const struct channel *channel = NULL;
+    struct query_facts facts = {.user_count = home_users_of(channel->roster),
+                                .subscription_count = roster_subscribers(channel->roster)};
     enum rc rc = RC_OK;
-    while (rc == RC_OK && (channel = hub_next(&shard->hub, &bucket, channel)) != NULL) {
-        if (!is_listed(query, channel)) continue;
-        if (query->text != NULL) rc = span_append_text(&query->text, text_of(","));
-        if (rc == RC_OK) rc = query_append_string(&query->text, name_text(&channel->name));
-        if (rc == RC_OK) rc = span_append_text(&query->text, text_of(":{"));
-        struct query_facts facts = {.user_count = home_users_of(channel->roster),
-                                    .subscription_count = roster_subscribers(channel->roster)};
-        if (rc == RC_OK) rc = query_append_facts(&query->text, &channel->name, query->info, &facts);
-        if (rc == RC_OK) rc = span_append_text(&query->text, text_of("}"));
+    if (query->text != NULL) rc = span_append_text(&query->text, text_of(","));
+    if (rc == RC_OK) rc = query_append_string(&query->text, name_text(&channel->name));
+    if (rc == RC_OK) rc = span_append_text(&query->text, text_of(":{"));
+    if (rc == RC_OK) rc = query_append_facts(&query->text, &channel->name, query->info, &facts);
+    return rc == RC_OK ? span_append_text(&query->text, text_of("}")) : rc;
+}
+
+/* The list of channels; who comes or goes while it is made may stand in it or not. */
+struct listing {
+    struct sweep sweep;
+    struct hub_walk walk;
+    struct query *query;
+    enum rc rc;
+};
+
+static void visit_channel(void *context, struct channel *channel)
+{
+    struct listing *listing = context;
+    if (listing->rc == RC_OK && is_listed(listing->query, channel)) listing->rc = list(listing->query, channel);
+}
+
+static bool step_listing(struct shard *shard, struct sweep *sweep)
+{
+    struct listing *listing = (struct listing *)sweep;
+    bool has_more = hub_walk_step(&shard->hub, &listing->walk, SWEEP_LOOKS, visit_channel, listing);
+    return has_more && listing->rc == RC_OK;
+}
+
+static void end_listing(struct shard *shard, struct sweep *sweep, bool is_whole)
+{
+    struct listing *listing = (struct listing *)sweep;
+    if (is_whole) {
+        home_query_done(shard, listing->query, listing->rc);
+    } else {
+        query_free(&shard->counters, listing->query);
     }
-    return rc;
+    free(listing);
+}
+
+static enum rc answer_channels(struct shard *shard, struct query *query)
+{
+    struct listing *listing = calloc(1, sizeof *listing);
+    if (listing == NULL) return RC_ENOMEM;
+    *listing = (struct listing){.sweep = {.step = step_listing, .end = end_listing}, .query = query};
+    hub_walk_begin(&shard->hub, &listing->walk);
+    sweep_begin(shard, &listing->sweep);
+    return RC_PENDING;
 }
 
 /* Fills in the answer. RC_PENDING: it comes later. */

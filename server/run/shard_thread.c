@@ -21,6 +21,7 @@
 #include "server/run/turn.h"
 #include "server/shard/crowd.h"
 #include "server/shard/shard.h"
+#include "server/shard/sweep.h"
 #include "server/system/clock.h"
 #include "server/system/crash.h"
 #include "server/system/log.h"
@@ -137,6 +138,7 @@ enum rc shard_thread_init(struct shard *shard, uint32_t homes_count, struct tls_
     shard->signal_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     shard->slots_max = shard->door->slots_max;
     shard->answers.bytes = shard->options->replay_bytes_max; /* until answers tell */
+    TAILQ_INIT(&shard->sweeps);
     TAILQ_INIT(&shard->home.kept);
     TAILQ_INIT(&shard->home.logs);
     TAILQ_INIT(&shard->home.empty_logs);
@@ -161,7 +163,10 @@ void shard_thread_fini(struct shard *shard)
     if (shard->options == NULL) return;
     owner_take(&shard->owner); /* its thread has ended */
     ring_free(shard->ring);    /* first: the kernel may write to our memory until then */
-    if (shard->hub.table != NULL) home_end(shard);
+    if (shard->hub.table != NULL) {
+        sweeps_end(shard);
+        home_end(shard);
+    }
     hub_fini(&shard->hub);
     name_filter_fini(&shard->home.seen);
     for (uint32_t i = 0; shard->accept.listeners != NULL && i < door_addresses_count(shard->door); i++) {

@@ -22,14 +22,14 @@ void take_config(struct shard *shard)
     shard->webhooks = newest->webhooks;
     shard->http.has_guests = newest->has_guests;
     shard->http.chat = newest->chat;
-    if (newest->has_other_patterns) {
-        home_take_rules(shard);
-    } else {
-        shard_take_rules(shard);
-    }
     if (newest->shuts_apps) shard->shut.slot = 0;
     if (newest->shuts_apps) shard->shut.is_under_way = true;
-    config_let_go(former);
+    if (newest->has_other_patterns) {
+        home_take_rules(shard, former);
+    } else {
+        shard_take_rules(shard);
+        config_let_go(former);
+    }
 }
 
 /* Why a client cannot stay; CLOSE_NONE: it can. */

@@ -25,6 +25,7 @@
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 #include "server/shard/stage.h"
+#include "server/shard/sweep.h"
 #include "server/store/store.h"
 #include "server/system/clock.h"
 #include "server/system/log.h"
@@ -53,7 +54,7 @@ static uint64_t sleep_ms(struct shard *shard)
     bool has_left_over = shard->turn.has_more || shard->flush.dirty.count > 0 || shard->channel.active_count > 0 ||
                          shard->tls.shaking.count + shard->tls.hellos.count > 0;
     if (has_left_over || shard->receive.starved.count > 0) return 0;
-    if (shard->shut.is_under_way) return 0;
+    if (shard->shut.is_under_way || sweeps_wait(shard)) return 0;
     if (shard->home.settling_count > 0) return 0; /* closing slow readers tells members that they left */
     if (shard->post.waiting > 0 || shard->receive.paused.count > 0) return LETTERS_RETRY_MS;
     uint64_t wake_at_ms = timer_wheel_wake_at_ms(&shard->timers);
@@ -323,15 +324,16 @@ bool turn_run(struct shard *shard)
     assert(owner_is_me(&shard->owner));
     bool is_calm = turn_sleep(shard); /* the only place that sleeps */
     take_config(shard);
-    turn_take_completions(shard);     /* bytes in -> frames -> messages -> letters */
-    crowd_look(shard);                /* may those who publish be read? */
-    post_retry(shard);                /* letters of ours that found a mailbox full */
-    letters_take(shard);              /* of other shards: into order, or to our subscribers */
-    trail_look(shard);                /* does an operator still follow what is told? */
-    orders_look(shard);               /* what operators had the main thread do */
-    channel_log_take_answers(shard);  /* what the store has committed -> to its readers */
+    turn_take_completions(shard);    /* bytes in -> frames -> messages -> letters */
+    crowd_look(shard);               /* may those who publish be read? */
+    post_retry(shard);               /* letters of ours that found a mailbox full */
+    letters_take(shard);             /* of other shards: into order, or to our subscribers */
+    trail_look(shard);               /* does an operator still follow what is told? */
+    orders_look(shard);              /* what operators had the main thread do */
+    channel_log_take_answers(shard); /* what the store has committed -> to its readers */
     turn_run_timers(shard);
     shut_apps(shard);
+    sweeps_go_on(shard);
     home_settle(shard);         /* members who joined this turn -> one snapshot for all of them */
     fan_out_settle_all(shard);  /* what arrived -> outboxes */
     post_ring_doorbells(shard); /* before the sends: others work while we send */

@@ -43,9 +43,16 @@ void shard_take_rules(struct shard *shard)
 {
     const struct history_rule_list *rules = &shard->options->history;
     assert(rules->count <= HISTORY_RULES_MAX);
+    struct history_rule *places = shard->rule_places[shard->rule_half];
     for (uint32_t i = 0; i < rules->count; i++)
-        shard->rule_places[i] = rules->items[i];
-    shard->rules = (struct history_rule_list){.items = shard->rule_places, .count = rules->count};
+        places[i] = rules->items[i];
+    shard->rules = (struct history_rule_list){.items = places, .count = rules->count};
+}
+
+void shard_take_other_rules(struct shard *shard)
+{
+    shard->rule_half = 1 - shard->rule_half;
+    shard_take_rules(shard);
 }
 
 const struct history_rule *shard_rule(const struct shard *shard, const struct name *channel)

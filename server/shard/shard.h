@@ -20,6 +20,7 @@
 #include "core/trim.h"
 #include "server/config/options.h"
 #include "server/shard/crowd_wait.h"
+#include "server/shard/sweep_list.h"
 #include "server/system/day_clock.h"
 
 #include <pthread.h>
@@ -63,7 +64,9 @@ struct shard {
     struct config *config;        /* that the shard goes by, held; between turns it takes the newest. Its */
     const struct options *options;  /* so that nobody keeps a pointer into them from turn to turn */
     struct history_rule_list rules; /* those of the options, at places that stay: rosters and logs point there */
-    struct history_rule rule_places[HISTORY_RULES_MAX];
+    struct history_rule rule_places[2]
+                                   [HISTORY_RULES_MAX]; /* in one of these; the others are those of before, while */
+    uint32_t rule_half;                                 /* channels that go by them are there still */
     struct owner owner;
     struct { /* run/ */
         pthread_t id;
@@ -152,6 +155,9 @@ struct shard {
         struct timer_wheel timers;
         TAILQ_HEAD(, roster) kept;          /* those that keep an event, the oldest event first */
         struct log_list logs, empty_logs;   /* those that hold messages, and the others; the longest unused first */
+        struct sweep rules_sweep;           /* over channels that go by other rules now, */
+        struct hub_walk rules_walk;         /* which has come so far, */
+        struct config *rules_before;        /* and holds this one; NULL: none is under way */
         uint64_t epoch_key;                 /* of the epochs of channels of which nothing was ever to be kept, */
         struct name_filter seen;            /* and of which something was, since the server began */
         TAILQ_HEAD(, store_job) store_jobs; /* under way at the store, */
@@ -181,6 +187,7 @@ struct shard {
         uint64_t to_wake[SHARDS_MAX / 64]; /* shards that got letters since their doorbells were last looked at */
     } post;
 
+    struct sweep_list sweeps;   /* work that goes over everything there is, a piece in each turn */
     struct follow *follow;      /* what an operator follows (server/shard/follow.h); NULL: nothing */
     struct door *door;          /* who is let in; shared with the other shards that have it */
     struct {                    /* connection/ */
@@ -246,8 +253,10 @@ void shard_signal(struct shard *shard);
 struct channel *shard_make_channel(struct shard *shard, const struct name *name);
 void shard_drop_channel_if_unused(struct shard *shard, struct channel *channel);
 
-/* The options' rules of history are the shard's from now on. */
+/* The options' rules of history, whose patterns are those of before, are the shard's from now on. */
 void shard_take_rules(struct shard *shard);
+/* The same with other patterns. The rules of before stay where they are until the next time. */
+void shard_take_other_rules(struct shard *shard);
 /* The first of them that fits the channel; NULL: it keeps nothing. */
 const struct history_rule *shard_rule(const struct shard *shard, const struct name *channel);
 

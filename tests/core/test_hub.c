@@ -161,3 +161,46 @@ Test(hub, a_walk_meets_every_channel_once, .timeout = 10)
     cr_expect_eq(met, NAMES);
     hub_fini(&hub);
 }
+
+static void meet(void *met, struct channel *channel)
+{
+    channel->pending++;
+    (*(uint32_t *)met)++;
+}
+
+/* Half of the channels go meanwhile, some of them in the walk, and as many come, for whom the table grows. */
+Test(hub, a_walk_in_pieces_meets_once_who_is_there_all_the_time, .timeout = 10)
+{
+    static struct channel *channels[NAMES];
+    struct hub hub;
+    struct hub_walk walk;
+    uint32_t made = NAMES / 8, met = 0, pieces = 0;
+    cr_assert_eq(hub_init(&hub, 0, 1), RC_OK);
+    for (uint32_t n = 0; n < NAMES / 8; n++) {
+        struct name name = nth_name(n);
+        channels[n] = hub_make(&hub, &name);
+    }
+    uint32_t capacity = hub.capacity;
+    hub_walk_begin(&hub, &walk);
+    for (bool has_more = true; has_more; pieces++) {
+        uint32_t before = met;
+        has_more = hub_walk_step(&hub, &walk, 16, meet, &met);
+        cr_expect_lt(met - before, 64, "a piece");
+        for (uint32_t n = made; n < made + 100 && n < NAMES; n++) {
+            struct name name = nth_name(n);
+            channels[n] = hub_make(&hub, &name);
+        }
+        made = made + 100 < NAMES ? made + 100 : NAMES;
+        uint32_t goes = 2 * pieces + 1;
+        if (goes >= NAMES / 8) continue;
+        channels[goes]->pending = 0;
+        cr_assert(hub_drop_if_unused(&hub, channels[goes]));
+    }
+    cr_expect_gt(hub.capacity, 2 * capacity, "it has grown");
+    cr_expect_gt(pieces, 10);
+    for (uint32_t n = 0; n < NAMES / 8; n += 2)
+        cr_expect_eq(channels[n]->pending, 1, "%u", n);
+    for (uint32_t n = NAMES / 8; n < made; n++)
+        cr_expect_leq(channels[n]->pending, 1, "%u", n);
+    hub_fini(&hub);
+}

@@ -12,6 +12,7 @@
 #include "server/home/home_query.h"
 #include "server/protocol/event.h"
 #include "server/shard/exchange.h"
+#include "server/shard/sweep.h"
 #include "server/store/store.h"
 #include "server/webhook/webhook.h"
 #include "tests/support/leaks.h"
@@ -155,6 +156,7 @@ void case_begin(const char *const flags[])
     case_home->now_ms = now_ms;
     case_home->webhooks = (struct webhooks *)&hooks;
     if (history_rule_durable(&options.history) != NULL) case_home->store = (struct store *)&asked;
+    TAILQ_INIT(&case_home->sweeps);
     TAILQ_INIT(&case_home->home.kept);
     TAILQ_INIT(&case_home->home.logs);
     TAILQ_INIT(&case_home->home.empty_logs);
@@ -169,6 +171,7 @@ void case_begin(const char *const flags[])
 void case_end(void)
 {
     expect_silence();
+    sweeps_end(case_home);
     home_end(case_home);
     hub_fini(&case_home->hub);
     name_filter_fini(&case_home->home.seen);

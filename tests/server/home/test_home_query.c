@@ -2,11 +2,14 @@
  * closed. */
 #include "core/channel.h"
 #include "core/roster.h"
+#include "core/span.h"
+#include "server/shard/sweep.h"
 #include "tests/support/home_case.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *ask(enum query_kind kind, const char *channel, unsigned info, struct query_facts *facts_r)
 {
@@ -99,6 +102,72 @@ Test(home_query, channels_are_listed_by_what_their_names_begin_with, .timeout = 
         case_leave(joins[i]);
     }
     case_settle();
+    case_end();
+}
+
+#define MANY 3000
+
+static struct join **enter_many(void)
+{
+    struct join **joins = malloc(MANY * sizeof joins[0]);
+    for (uint32_t i = 0; i < MANY; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "c%u", i);
+        joins[i] = case_join(1, name, FORM_EVENT, NULL);
+    }
+    return joins;
+}
+
+static void leave_many(struct join **joins)
+{
+    for (uint32_t i = 0; i < MANY; i++)
+        case_leave(joins[i]);
+    case_settle();
+    free(joins);
+}
+
+static uint32_t times(const struct span *text, const char *word)
+{
+    uint32_t count = 0;
+    size_t bytes = strlen(word);
+    for (const uint8_t *at = text->bytes; (at = memmem(at, text->bytes + text->count - at, word, bytes)) != NULL;
+         at++)
+        count++;
+    return count;
+}
+
+/* Two lists at a time, and messages that do not wait for them. */
+Test(home_query, a_long_list_is_made_in_pieces, .timeout = 60)
+{
+    case_begin(CASE_FLAGS(""));
+    struct join **joins = enter_many();
+    struct query *queries[] = {case_query(2, QUERY_CHANNELS, ""), case_query(2, QUERY_CHANNELS, "c1")};
+    case_send(queries[0]);
+    case_send(queries[1]);
+    uint32_t pieces = 0;
+    for (; sweeps_wait(case_home); pieces++) {
+        case_publish(0, case_message("c7", ORIGIN_BACKEND, "x"));
+        cr_expect_str_neq(case_heard(1), "-");
+        sweeps_go_on(case_home);
+    }
+    cr_expect(pieces >= 2 * (MANY / SWEEP_LOOKS) && pieces <= 2 * 3 * (MANY / SWEEP_LOOKS + 1), "%u", pieces);
+    struct query *first = case_next(2).query, *second = case_next(2).query;
+    cr_assert((first == queries[0] && second == queries[1]) || (first == queries[1] && second == queries[0]));
+    cr_expect_eq(times(queries[0]->text, "\":{}"), MANY);
+    cr_expect_eq(times(queries[1]->text, "\":{}"), 1111);
+    query_free(&case_home->counters, first);
+    query_free(&case_home->counters, second);
+    leave_many(joins);
+    case_end();
+}
+
+Test(home_query, a_list_that_is_not_whole_at_the_end_goes_with_the_home, .timeout = 60)
+{
+    case_begin(CASE_FLAGS(""));
+    struct join **joins = enter_many();
+    case_send(case_query(2, QUERY_CHANNELS, ""));
+    cr_expect(sweeps_wait(case_home));
+    leave_many(joins);
     case_end();
 }
 
