@@ -58,6 +58,7 @@ function check_include() {
     only("^net/tls/(aead|gmp_(memory|number)\\.)", "^net/tls/", "net/tls/")
     only("^net/tls/tls_(certificate|curve|error|fault|file|hash|hide|keys|record|session|shake|shared|sign|tickets)\\.",
         "^net/tls/", "net/tls/")
+    only("^hiredis/", "^server/cluster/", "server/cluster/")
     only("^llhttp\\.h$", "^net/http\\.", "net/http.*")
     only("^sqlite3[^/]*\\.h$", "^server/store/", "server/store/")
     only("^yyjson\\.h$", "^net/json\\.h$", "net/json.h")
