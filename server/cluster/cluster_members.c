@@ -249,27 +249,32 @@ void cluster_members_rename(struct cluster_members *members, struct text node)
 
 /* ---- what is told ---- */
 
-bool cluster_members_change(const struct cluster_members *members, struct cluster_members_change *change_r)
+uint32_t cluster_members_changes(const struct cluster_members *members, struct cluster_members_change *changes_r,
+                                 uint32_t changes_max)
 {
-    const struct cluster_member *member = TAILQ_FIRST(&members->changed);
-    if (member == NULL || !members->is_whole) return false;
-    *change_r = (struct cluster_members_change){
-        .has_left = member->is_told,
-        .has_joined = cluster_member_is_shown(member),
-        .is_last = TAILQ_NEXT(member, changed) == NULL,
-        .user_id = cluster_member_id(member),
-        .info = cluster_member_info(member),
-    };
-    return true;
+    uint32_t count = 0;
+    const struct cluster_member *member = members->is_whole ? TAILQ_FIRST(&members->changed) : NULL;
+    for (; member != NULL && count < changes_max; member = TAILQ_NEXT(member, changed)) {
+        changes_r[count++] = (struct cluster_members_change){
+            .has_left = member->is_told,
+            .has_joined = cluster_member_is_shown(member),
+            .is_last = TAILQ_NEXT(member, changed) == NULL,
+            .user_id = cluster_member_id(member),
+            .info = cluster_member_info(member),
+        };
+    }
+    return count;
 }
 
-void cluster_members_told(struct cluster_members *members)
+void cluster_members_told(struct cluster_members *members, uint32_t count)
 {
-    struct cluster_member *member = TAILQ_FIRST(&members->changed);
-    assert(member != NULL);
-    member->is_told = cluster_member_is_shown(member);
-    member->is_other = false;
-    cluster_members_review(members, member);
+    for (; count > 0; count--) {
+        struct cluster_member *member = TAILQ_FIRST(&members->changed);
+        assert(member != NULL);
+        member->is_told = cluster_member_is_shown(member);
+        member->is_other = false;
+        cluster_members_review(members, member);
+    }
 }
 
 uint32_t cluster_members_count(const struct cluster_members *members)

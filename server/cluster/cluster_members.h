@@ -7,7 +7,7 @@
  *                                              with its answer: cluster_members_answered() or _failed()
  *     cluster_members_push()                   a push of the channel that tells of members; this and snapshots
  *                                              are in server/cluster/cluster_members_read.h
- *     while (cluster_members_change(m, &change)) tell the home, cluster_members_told(m)
+ *     while ((count = cluster_members_changes(m, changes, max)) > 0) tell the home, cluster_members_told(m, count)
  *
  * Joins and parts are asked until they are answered; a repeat is answered 0. Redis numbers all changes of a
  * channel: the next number is applied, a lower one is old, any other leads to a snapshot, of which only the
@@ -109,9 +109,11 @@ struct cluster_members_change {
     struct text info;
 };
 
-/* What is to be told next; false: nothing. It stays the same until it is said to be told. */
-bool cluster_members_change(const struct cluster_members *members, struct cluster_members_change *change_r);
-void cluster_members_told(struct cluster_members *members);
+/* What is to be told next, in order; returns how much of it. It stays the same until it is said to be told. */
+uint32_t cluster_members_changes(const struct cluster_members *members, struct cluster_members_change *changes_r,
+                                 uint32_t changes_max);
+/* So many of these were told. */
+void cluster_members_told(struct cluster_members *members, uint32_t count);
 
 /* How many are members, by what was said last. */
 uint32_t cluster_members_count(const struct cluster_members *members);

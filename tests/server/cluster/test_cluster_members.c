@@ -30,7 +30,7 @@ static const char *told(void)
     size_t at = 0;
     struct cluster_members_change change;
     text[0] = '\0';
-    while (cluster_members_change(members, &change)) {
+    while (cluster_members_changes(members, &change, 1) > 0) {
         struct text user_id = change.user_id, info = change.info;
         if (change.has_left)
             at += (size_t)snprintf(text + at, sizeof text - at, "-%.*s ", (int)user_id.count, user_id.at);
@@ -38,7 +38,7 @@ static const char *told(void)
             at += (size_t)snprintf(text + at, sizeof text - at, "+%.*s:%.*s ", (int)user_id.count, user_id.at,
                                    (int)info.count, info.at);
         }
-        cluster_members_told(members);
+        cluster_members_told(members, 1);
     }
     return text;
 }

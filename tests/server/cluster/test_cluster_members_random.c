@@ -297,13 +297,13 @@ static bool is_really_here(uint32_t user)
 static void take_changes(struct node *node)
 {
     struct cluster_members_change change;
-    while (cluster_members_change(node->members, &change)) {
+    while (cluster_members_changes(node->members, &change, 1) > 0) {
         uint32_t user = user_of(change.user_id);
         cr_assert(change.has_left || change.has_joined);
         cr_assert_eq(node->is_told[user], change.has_left, "nobody comes twice or goes twice");
         if (change.has_left && is_really_here(user)) false_leaves++;
         node->is_told[user] = change.has_joined;
-        cluster_members_told(node->members);
+        cluster_members_told(node->members, 1);
     }
 }
 
