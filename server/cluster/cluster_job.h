@@ -71,6 +71,10 @@ struct cluster_job {
     struct message **messages; /* READ's answer, the asker's; NULL: none */
     uint32_t messages_count;
     uint64_t first; /* READ's answer: the oldest that is kept; behind the newest: none is */
+
+    uint64_t asked_ms; /* this and the rest are the cluster's */
+    uint64_t number;   /* of the message among this node's; 0: it has none yet */
+    uint64_t record_bytes;
 };
 
 struct cluster_event {
