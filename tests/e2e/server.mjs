@@ -60,8 +60,9 @@ export async function freePort() {
 export async function startServer(args = [], { port, binary = process.env.RINGCAST, before = [] } = {}) {
   if (!binary) throw new Error('set RINGCAST to the absolute path of the server binary');
   const listenPort = port ?? await freePort();
+  const { RINGCAST_LONG: _, ...env } = process.env;    /* it is the tests', and no option */
   const child = spawn(binary, [...before, '--listen', `127.0.0.1:${listenPort}`, ...args],
-    { stdio: ['ignore', 'pipe', 'pipe'] });
+    { stdio: ['ignore', 'pipe', 'pipe'], env });
   running.add(child);
   const ended = new Promise((resolve) => {
     child.once('exit', (code, signal) => {

@@ -44,23 +44,17 @@ static struct name_filter stored;
 bool webhooks_tell(struct webhooks *webhooks, uint32_t sender, const struct app *app,
                    const struct webhook_event *event)
 {
+    char number[24] = "", offset[24] = "";
     size_t used = strlen(hooks);
     (void)webhooks, (void)app;
     cr_assert_eq(sender, case_home->index);
-    int count = snprintf(hooks + used, sizeof hooks - used, "%s:%.*s", webhook_kind_name(event->kind),
-                         (int)event->channel.count, event->channel.at);
-    used += (size_t)count;
-    if (event->user_id.count > 0) {
-        used += (size_t)snprintf(hooks + used, sizeof hooks - used, "/%.*s", (int)event->user_id.count,
-                                 event->user_id.at);
-    }
-    if (event->kind == WEBHOOK_subscription_count)
-        used += (size_t)snprintf(hooks + used, sizeof hooks - used, "=%u", event->count);
-    if (event->data.count > 0)
-        used += (size_t)snprintf(hooks + used, sizeof hooks - used, "=%.*s", (int)event->data.count, event->data.at);
-    if (event->offset > 0)
-        used += (size_t)snprintf(hooks + used, sizeof hooks - used, "@%llu", (unsigned long long)event->offset);
-    snprintf(hooks + used, sizeof hooks - used, " ");
+    if (event->kind == WEBHOOK_subscription_count) snprintf(number, sizeof number, "=%u", event->count);
+    if (event->offset > 0) snprintf(offset, sizeof offset, "@%llu", (unsigned long long)event->offset);
+    int count = snprintf(hooks + used, sizeof hooks - used, "%s:%.*s%s%.*s%s%s%.*s%s ",
+                         webhook_kind_name(event->kind), (int)event->channel.count, event->channel.at,
+                         event->user_id.count > 0 ? "/" : "", (int)event->user_id.count, event->user_id.at, number,
+                         event->data.count > 0 ? "=" : "", (int)event->data.count, event->data.at, offset);
+    cr_assert_lt((size_t)count, sizeof hooks - used, "nobody has asked for them: case_hooks()");
     return true;
 }
 

@@ -171,6 +171,7 @@ static void day(void)
 {
     morning();
     evening();
+    case_hooks(); /* of this day */
 }
 
 Test(home_memory, any_allocation_may_fail, .timeout = 120)
