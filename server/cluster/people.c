@@ -2,6 +2,8 @@
 #include "server/cluster/people.h"
 
 #include "server/cluster/cluster_members_read.h"
+#include "server/cluster/people_job.h"
+#include "server/cluster/people_look.h"
 #include "server/cluster/people_send.h"
 #include "server/cluster/people_serve.h"
 #include "server/cluster/people_state.h"
@@ -79,28 +81,47 @@ static void for_each(struct people *people, people_visit *visit)
 
 /* ---- homes ---- */
 
-enum rc people_join(struct people *people, const struct name *name, struct text app, uint32_t shard,
-                    struct text user_id, struct text info)
+static enum rc join(struct people *people, const struct people_job *job)
 {
-    struct people_channel *channel = channel_of(people, name, app, shard);
+    struct people_channel *channel = channel_of(people, &job->name, job->app, job->job.item.shard);
     if (channel == NULL) return RC_ENOMEM;
-    return cluster_members_join(channel->members, user_id, info);
+    return cluster_members_join(channel->members, job->user_id, job->info);
 }
 
-void people_part(struct people *people, const struct name *name, struct text user_id)
+static void part(struct people *people, const struct people_job *job)
 {
-    struct people_channel *channel = people_channel_find(&people->table, name);
+    struct people_channel *channel = people_channel_find(&people->table, &job->name);
     if (channel == NULL || channel->members == NULL) return;
-    cluster_members_part(channel->members, user_id);
+    cluster_members_part(channel->members, job->user_id);
     people_activate(people, channel);
 }
 
-enum rc people_count(struct people *people, const struct name *name, struct text app, uint32_t shard, uint64_t count)
+static enum rc count(struct people *people, const struct people_job *job)
 {
-    struct people_channel *channel = channel_of(people, name, app, shard);
+    struct people_channel *channel = channel_of(people, &job->name, job->app, job->job.item.shard);
     if (channel == NULL) return RC_ENOMEM;
-    channel->count = count;
+    channel->count = job->count;
     return RC_OK;
+}
+
+void people_take(struct people *people, struct people_job *job)
+{
+    job->job.rc = RC_OK;
+    switch (job->wish) {
+    case PEOPLE_JOIN:
+        job->job.rc = join(people, job);
+        break;
+    case PEOPLE_PART:
+        part(people, job);
+        break;
+    case PEOPLE_COUNT:
+        job->job.rc = count(people, job);
+        break;
+    case PEOPLE_QUERY:
+        people_look(people, job);
+        return;
+    }
+    people->way.answer(people->way.self, job);
 }
 
 enum rc people_entered(struct people *people, const struct name *name, struct text app, uint32_t shard,
@@ -139,7 +160,10 @@ bool people_push(struct people *people, const struct name *name, struct text tex
     struct push push;
     struct people_channel *channel = people_channel_find(&people->table, name);
     if (channel == NULL) return true;
-    if (push_read(text, &push) == RC_OK && push.kind == PUSH_COUNT) {
+    enum rc rc = push_read(text, &push);
+    if (rc == RC_OK && push.kind == PUSH_TERMINATE) {
+        people_tell_terminate(people, channel);
+    } else if (rc == RC_OK && push.kind == PUSH_COUNT) {
         channel->sum_reads++;
         if (!people_tell_sum(people, channel, push.count)) channel->is_sum_wanted = true;
     } else if (channel->members != NULL && !cluster_members_push(channel->members, text)) {

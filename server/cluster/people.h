@@ -3,7 +3,7 @@
  * output of its own: what is to be sent it gives to people_way.send, what homes are to be told to people_way.tell.
  *
  *     people_take()       a home's job: a user has its first connection on this node, or none any more; so many
- *                         subscribers are here
+ *                         subscribers are here; a backend's question, which Redis alone answers
  *     people_entered()    pushes of a channel come from here on, for the first time or again: its home is told all
  *     people_push()       a push of it that begins with + - or =
  *     people_open()       the connections are up;  people_lost()  one has ended
@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 struct people;
+struct people_job;
 struct people_way;
 /* `number` is random. NULL: out of memory. */
 struct people *people_new(const struct people_way *way, struct text prefix, const char *about, uint64_t lease_ms,
@@ -38,12 +39,8 @@ void people_free(struct people *people);
 
 /* ---- homes ---- */
 
-/* What a home's shard asks; texts are copied. RC_OK, RC_ENOMEM. */
-enum rc people_join(struct people *people, const struct name *channel, struct text app, uint32_t shard,
-                    struct text user_id, struct text info);
-void people_part(struct people *people, const struct name *channel, struct text user_id);
-enum rc people_count(struct people *people, const struct name *channel, struct text app, uint32_t shard,
-                     uint64_t count);
+/* A home's job, for its shard; it comes back by people_way.answer, now or later. */
+void people_take(struct people *people, struct people_job *job);
 
 /* ---- Redis ---- */
 

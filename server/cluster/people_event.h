@@ -23,9 +23,10 @@ struct people_change {
 };
 
 enum people_kind {
-    PEOPLE_MEMBERS, /* who came and who went */
-    PEOPLE_SUM,     /* so many subscribers there are on all nodes */
-    PEOPLE_NEWS,    /* backends are to be told, and by this node alone */
+    PEOPLE_MEMBERS,   /* who came and who went */
+    PEOPLE_SUM,       /* so many subscribers there are on all nodes */
+    PEOPLE_TERMINATE, /* all who are signed in as the user of this channel are to be closed */
+    PEOPLE_NEWS,      /* backends are to be told, and by this node alone */
 };
 
 struct people_event {

@@ -131,3 +131,24 @@ struct script_member people_script_args(const struct people *people, struct peop
         .node = people_node_of(people),
     };
 }
+
+/* ---- what is scanned ---- */
+
+struct text people_text_of(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_STRING ? (struct text){reply->str, reply->len} : text_of("");
+}
+
+const redisReply *people_scanned(const redisReply *reply, char cursor_r[PEOPLE_CURSOR_BYTES])
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) return NULL;
+    struct text cursor = people_text_of(reply->element[0]);
+    if (cursor.count == 0 || cursor.count >= PEOPLE_CURSOR_BYTES) return NULL;
+    *text_put(cursor_r, cursor) = '\0';
+    return reply->element[1]->type == REDIS_REPLY_ARRAY ? reply->element[1] : NULL;
+}
+
+bool people_is_end(const char *cursor)
+{
+    return text_is(text_of("0"), cursor);
+}

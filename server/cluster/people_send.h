@@ -39,3 +39,10 @@ void people_tell_news(struct people *people, struct text app, const struct name 
 /* What a change of one node's number made of the sum. */
 void people_tell_sums(struct people *people, struct text app, const struct name *name, uint64_t before,
                       uint64_t after);
+
+/* "" for what is no text. */
+struct text people_text_of(const redisReply *reply);
+/* SSCAN and HSCAN answer a cursor and a list; the list. NULL: it is something else. */
+const redisReply *people_scanned(const redisReply *reply, char cursor_r[PEOPLE_CURSOR_BYTES]);
+/* Is there nothing behind it? */
+bool people_is_end(const char *cursor);

@@ -3,6 +3,7 @@
 
 #include "server/cluster/cluster_members_read.h"
 #include "server/cluster/people_send.h"
+#include "server/system/log.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -48,6 +49,14 @@ bool people_tell_sum(struct people *people, struct people_channel *channel, uint
     channel->has_sum = true;
     channel->sum = sum;
     return true;
+}
+
+void people_tell_terminate(struct people *people, const struct people_channel *channel)
+{
+    if (!channel->is_read) return;
+    if (!tell_home(people, channel, &(struct people_event){.kind = PEOPLE_TERMINATE})) {
+        log_error("out of memory: a user's connections are not closed");
+    }
 }
 
 /* ---- members ---- */

@@ -10,6 +10,8 @@
 bool people_serve(struct people *people, struct people_channel *channel);
 /* Tells the home the sum. */
 bool people_tell_sum(struct people *people, struct people_channel *channel, uint64_t sum);
+/* Tells it to close its user's connections. */
+void people_tell_terminate(struct people *people, const struct people_channel *channel);
 /* When there is more to be done for it; UINT64_MAX: not before something comes. */
 uint64_t people_serve_due_ms(const struct people_channel *channel);
 /* Is nothing of this node's left there, and nobody reads it? */

@@ -97,26 +97,6 @@ static bool goes_on(const struct people_request *request, const char *what, cons
     return false;
 }
 
-static struct text text_of_reply(const redisReply *reply)
-{
-    return reply->type == REDIS_REPLY_STRING ? (struct text){reply->str, reply->len} : text_of("");
-}
-
-/* SSCAN and HSCAN answer a cursor and a list. NULL: this is something else. */
-static const redisReply *scanned(const redisReply *reply, char cursor_r[PEOPLE_CURSOR_BYTES])
-{
-    if (reply->elements != 2 || reply->element[1]->type != REDIS_REPLY_ARRAY) return NULL;
-    struct text cursor = text_of_reply(reply->element[0]);
-    if (cursor.count == 0 || cursor.count >= PEOPLE_CURSOR_BYTES) return NULL;
-    *text_put(cursor_r, cursor) = '\0';
-    return reply->element[1];
-}
-
-static bool is_end(const char *cursor)
-{
-    return cursor[0] == '0' && cursor[1] == '\0';
-}
-
 /* ---- a node's end ---- */
 
 static void set_lease(const struct people *people, struct text node, struct people_keys *keys, bool is_itself,
@@ -204,7 +184,7 @@ static void go_on(struct people *people)
     if (sweep->tags.next < sweep->tags.count) {
         memcpy(sweep->members_cursor, "0", 2);
         ask_members(people);
-    } else if (!is_end(sweep->cursor)) {
+    } else if (!people_is_end(sweep->cursor)) {
         ask_channels(people);
     } else {
         set_lease(people, text_of(sweep->node), &keys, false, &people->call);
@@ -267,7 +247,7 @@ static void ask_leave(struct people *people)
     uint32_t count = 0;
     struct people_sweep *sweep = &people->sweep;
     if (sweep->users.next == sweep->users.count) {
-        if (is_end(sweep->members_cursor))
+        if (people_is_end(sweep->members_cursor))
             end_channel(people);
         else
             ask_members(people);
@@ -297,10 +277,10 @@ static void have_members(struct people_request *request, const redisReply *reply
     struct people *people = request->people;
     struct people_sweep *sweep = &people->sweep;
     if (!goes_on(request, "a list of members", reply, REDIS_REPLY_ARRAY)) return;
-    const redisReply *list = scanned(reply, sweep->members_cursor);
+    const redisReply *list = people_scanned(reply, sweep->members_cursor);
     bool is_kept = list != NULL && begin_list(&sweep->users, list->elements / 2);
     for (size_t i = 0; is_kept && i + 1 < list->elements; i += 2) {
-        struct text user_id = text_of_reply(list->element[i]), value = text_of_reply(list->element[i + 1]);
+        struct text user_id = people_text_of(list->element[i]), value = people_text_of(list->element[i + 1]);
         if (user_id.count > 0 && has_node(sweep, value)) is_kept = add(&sweep->users, user_id);
     }
     if (is_kept)
@@ -337,10 +317,10 @@ static void have_channels(struct people_request *request, const redisReply *repl
     struct people *people = request->people;
     struct people_sweep *sweep = &people->sweep;
     if (!goes_on(request, "a node's channels", reply, REDIS_REPLY_ARRAY)) return;
-    const redisReply *list = scanned(reply, sweep->cursor);
+    const redisReply *list = people_scanned(reply, sweep->cursor);
     bool is_kept = list != NULL && begin_list(&sweep->tags, list->elements);
     for (size_t i = 0; is_kept && i < list->elements; i++) {
-        struct text tag = text_of_reply(list->element[i]);
+        struct text tag = people_text_of(list->element[i]);
         if (is_channel(tag)) is_kept = add(&sweep->tags, tag);
     }
     if (is_kept)

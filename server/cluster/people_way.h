@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 struct people_event;
+struct people_job;
 struct redisReply;
 
 /* The answer; NULL: the connection ended, and nobody knows whether it was done. Called exactly once. */
@@ -17,5 +18,7 @@ struct people_way {
     enum rc (*send)(void *self, const struct text *words, size_t count, people_answer *answer, void *context);
     /* Takes over the event, which is for event->item.shard. */
     void (*tell)(void *self, struct people_event *event);
+    /* The job is its asker's again. */
+    void (*answer)(void *self, struct people_job *job);
     void *self;
 };

@@ -48,6 +48,9 @@ static bool read_push(struct push *push)
         return read_members(push, PUSH_LEFT);
     case '=':
         return read_count(push);
+    case '!':
+        push->kind = PUSH_TERMINATE;
+        return text_is(push->rest, "! ");
     default:
         return read_records(push);
     }

@@ -5,6 +5,7 @@
  *     "+ VERSION COUNT " members       have come: for each "BYTES user BYTES info" and, before the next, a blank
  *     "- VERSION COUNT " users         have gone: for each "BYTES user "
  *     "= SUM "                         so many subscribers there are now
+ *     "! "                             all who are signed in as the user of this channel are to be closed
  *
  * The scripts of server/cluster/scripts write them, and nodes that publish without one. A push is a view of the bytes
  * that it was read from. Threads: any. */
@@ -24,6 +25,7 @@ enum push_kind {
     PUSH_JOINED,
     PUSH_LEFT,
     PUSH_COUNT,
+    PUSH_TERMINATE,
 };
 
 struct push {

@@ -1,7 +1,9 @@
 /* tests/support/people_redis.c - a Redis in memory, of which each hash, set and sorted set is a part of one list. */
 #include "tests/support/people_redis.h"
 
+#include "core/query.h"
 #include "server/cluster/cluster_key.h"
+#include "server/cluster/people_job.h"
 #include "server/cluster/script.h"
 
 #include <criterion/criterion.h>
@@ -372,6 +374,12 @@ static redisReply *run(const struct people_command *command)
     if (strcmp(words[0], "DEL") == 0) return delete_key(words[1]);
     if (strcmp(words[0], "SREM") == 0) return number(del(words[1], words[2]));
     if (strcmp(words[0], "HGETALL") == 0) return fields_of(words[1], true);
+    if (strcmp(words[0], "HKEYS") == 0) return fields_of(words[1], false);
+    if (strcmp(words[0], "HLEN") == 0) return number(count_of(words[1]));
+    if (strcmp(words[0], "PUBLISH") == 0) {
+        push(words[1], words[2]);
+        return number(0);
+    }
     if (strcmp(words[0], "SSCAN") == 0) return scan_of(words[1], false);
     if (strcmp(words[0], "HSCAN") == 0) return scan_of(words[1], true);
     cr_assert_str_eq(words[0], "HGET");
@@ -430,7 +438,15 @@ static void tell(void *self, struct people_event *event)
             (int)event->user_id.count, event->user_id.at != NULL ? event->user_id.at : "");
         say(node, event->news == WEBHOOK_subscription_count ? "%llu " : " ", (unsigned long long)event->count);
     }
+    if (event->kind == PEOPLE_TERMINATE) say(node, "terminate ");
     free(event);
+}
+
+static void take_back(void *self, struct people_job *job)
+{
+    (void)self;
+    if (job->query != NULL) job->query->rc = job->job.rc;
+    free(job);
 }
 
 static void free_command(struct people_command *command)
@@ -480,7 +496,7 @@ void people_node_link(uint32_t i, bool is_other_generation)
 struct people *people_node_begin(uint32_t i)
 {
     struct people_node *node = &people_nodes[i];
-    struct people_way way = {.send = send_command, .tell = tell, .self = node};
+    struct people_way way = {.send = send_command, .tell = tell, .answer = take_back, .self = node};
     node->people = people_new(&way, text_of(PREFIX), "about", PEOPLE_LEASE_MS, ++numbers, people_now_ms);
     people_stands_still[i] = false;
     people_node_link(i, false);

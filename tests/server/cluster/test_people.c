@@ -2,6 +2,10 @@
  * what is left when a node is gone. */
 #include "server/cluster/people.h"
 
+#include "core/counters.h"
+#include "core/query.h"
+#include "core/span.h"
+#include "server/cluster/people_job.h"
 #include "tests/support/people_redis.h"
 
 #include <criterion/criterion.h>
@@ -24,20 +28,29 @@ static void end(void)
     people_redis_end();
 }
 
+/* The shard is 0, and the test's own jobs come back at once. */
+static void take(uint32_t node, const struct people_job *as)
+{
+    people_take(people_nodes[node].people, people_job_new(as));
+}
+
 static void join(uint32_t node, const char *user_id)
 {
-    cr_expect_eq(people_join(people_nodes[node].people, &presence, APP, 0, text_of(user_id), text_of(user_id)),
-                 RC_OK);
+    take(node, &(struct people_job){.wish = PEOPLE_JOIN,
+                                    .name = presence,
+                                    .app = APP,
+                                    .user_id = text_of(user_id),
+                                    .info = text_of(user_id)});
 }
 
 static void part(uint32_t node, const char *user_id)
 {
-    people_part(people_nodes[node].people, &presence, text_of(user_id));
+    take(node, &(struct people_job){.wish = PEOPLE_PART, .name = presence, .app = APP, .user_id = text_of(user_id)});
 }
 
 static void count(uint32_t node, const struct name *name, uint64_t subscribers)
 {
-    cr_expect_eq(people_count(people_nodes[node].people, name, APP, 0, subscribers), RC_OK);
+    take(node, &(struct people_job){.wish = PEOPLE_COUNT, .name = *name, .app = APP, .count = subscribers});
 }
 
 static void enter(uint32_t node, const struct name *name)
@@ -253,6 +266,88 @@ Test(people, a_channel_that_is_left_is_forgotten, .timeout = 10, .init = begin, 
     cr_expect_not(people_redis_has("presence-a"));
     cr_expect_not(people_redis_has(":n:"));
     cr_expect_str_neq(people_told(0), "");
+}
+
+/* ---- what backends ask ---- */
+
+/* "RC subscribers users text". Static. */
+static const char *answer(uint32_t node, enum query_kind kind, const char *channel, unsigned info)
+{
+    static char text[1024];
+    struct name name = name_of(0, text_of(channel));
+    struct query *query = query_new(kind, &name);
+    query->info = info;
+    take(node, &(struct people_job){.wish = PEOPLE_QUERY, .name = name, .app = APP, .query = query});
+    people_settle();
+    snprintf(text, sizeof text, "%d %u %u %.*s", query->rc, query->facts.subscription_count, query->facts.user_count,
+             query->text != NULL ? (int)query->text->count : 0,
+             query->text != NULL ? (char *)query->text->bytes : "");
+    struct counters counters = {0};
+    query_free(&counters, query);
+    return text;
+}
+
+Test(people, each_node_answers_for_all, .timeout = 10, .init = begin, .fini = end)
+{
+    begin_nodes(3);
+    join(0, "ann");
+    join(1, "\"ben");
+    count(0, &presence, 1);
+    count(1, &presence, 2);
+    count(1, &room, 5);
+    people_settle();
+    cr_expect_str_eq(answer(2, QUERY_CHANNEL, "presence-a", 0), "0 3 2 ");
+    cr_expect_str_eq(answer(2, QUERY_CHANNEL, "room", 0), "0 5 0 ");
+    cr_expect_str_eq(answer(2, QUERY_CHANNEL, "no-such", 0), "0 0 0 ");
+    const char *text = answer(2, QUERY_USERS, "presence-a", 0);
+    cr_expect_eq(strlen(text), strlen("0 0 0 {\"id\":\"ann\"},{\"id\":\"\\\"ben\"}"), "%s", text);
+    cr_expect_not_null(strstr(text, "{\"id\":\"\\\"ben\"}"), "%s", text);
+    cr_expect_str_eq(answer(2, QUERY_USERS, "room", 0), "0 0 0 ");
+    text = answer(2, QUERY_CHANNELS, "", QUERY_INFO_SUBSCRIPTION_COUNT);
+    cr_expect_not_null(strstr(text, "\"presence-a\":{\"subscription_count\":3}"), "%s", text);
+    cr_expect_not_null(strstr(text, "\"room\":{\"subscription_count\":5}"), "%s", text);
+    cr_expect_str_eq(answer(0, QUERY_CHANNELS, "presence-", QUERY_INFO_USER_COUNT),
+                     "0 0 0 \"presence-a\":{\"user_count\":2}");
+    cr_expect_str_eq(answer(0, QUERY_CHANNELS, "roomy", 0), "0 0 0 ");
+}
+
+/* Until it is swept a dead node's channels are there, but nobody who has left in order. */
+Test(people, a_list_has_no_channel_without_anybody, .timeout = 10, .init = begin, .fini = end)
+{
+    begin_nodes(2);
+    count(0, &room, 1);
+    people_settle();
+    people_node_cut(0);
+    cr_expect_str_eq(answer(1, QUERY_CHANNELS, "", 0), "0 0 0 \"room\":{}");
+    count(1, &room, 1);
+    people_settle();
+    count(1, &room, 0);
+    people_settle();
+    people_pass(3 * PEOPLE_LEASE_MS);
+    cr_expect_str_eq(answer(1, QUERY_CHANNELS, "", 0), "0 0 0 ");
+}
+
+Test(people, without_redis_nobody_knows, .timeout = 10, .init = begin, .fini = end)
+{
+    char text[16];
+    begin_nodes(1);
+    people_node_cut(0);
+    snprintf(text, sizeof text, "%d 0 0 ", RC_ECLUSTER);
+    cr_expect_str_eq(answer(0, QUERY_CHANNELS, "", 0), text);
+    cr_expect_str_eq(answer(0, QUERY_CHANNEL, "room", 0), text);
+    cr_expect_str_eq(answer(0, QUERY_TERMINATE, "#server-to-user-ann", 0), text);
+}
+
+Test(people, where_a_user_is_all_are_told_to_close, .timeout = 10, .init = begin, .fini = end)
+{
+    struct name user = name_of(0, text_of("#server-to-user-ann"));
+    begin_nodes(2);
+    enter(0, &user);
+    people_settle();
+    people_told(0);
+    cr_expect_str_eq(answer(1, QUERY_TERMINATE, "#server-to-user-ann", 0), "0 0 0 ");
+    cr_expect_str_eq(people_told(0), "terminate ");
+    cr_expect_str_eq(people_told(1), "");
 }
 
 /* ---- at random ---- */
