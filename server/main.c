@@ -13,6 +13,7 @@
 #include "server/http/guest.h"
 #include "server/metrics/close_codes.h"
 #include "server/metrics/metrics.h"
+#include "server/run/become_user.h"
 #include "server/run/black_box.h"
 #include "server/run/build_info.h"
 #include "server/run/certificates.h"
@@ -313,6 +314,22 @@ static int serve(struct options *options, int argc, char **argv)
     return status;
 }
 
+/* Takes the first `flag VALUE` or `flag=VALUE` out of the arguments. NULL: it is not there; "": it has no value. */
+static const char *take_value(int *argc, char **argv, const char *flag)
+{
+    size_t length = strlen(flag);
+    for (int at = 1; at < *argc; at++) {
+        if (strncmp(argv[at], flag, length) != 0 || (argv[at][length] != '=' && argv[at][length] != '\0')) continue;
+        bool is_apart = argv[at][length] == '\0' && at + 1 < *argc;
+        const char *value = is_apart ? argv[at + 1] : argv[at] + length + (argv[at][length] == '=');
+        int taken = is_apart ? 2 : 1;
+        memmove(argv + at, argv + at + taken, (size_t)(*argc - at - taken + 1) * sizeof *argv);
+        *argc -= taken;
+        return value;
+    }
+    return NULL;
+}
+
 /* Takes the flag out of the arguments. False: it is not there. */
 static bool take_flag(int *argc, char **argv, const char *flag)
 {
@@ -325,7 +342,7 @@ static bool take_flag(int *argc, char **argv, const char *flag)
     return is_there;
 }
 
-/* ringcast check [--strict] [--json] [OPTION]... */
+/* ringcast check [--strict] [--json] [--user NAME] [OPTION]... */
 static int check(int argc, char **argv)
 {
     static struct findings findings;
@@ -334,6 +351,9 @@ static int check(int argc, char **argv)
         doctor_help(stdout);
         return finish_answer();
     }
+    const char *user = take_value(&argc, argv, "--user");
+    char reason[REASON_BYTES];
+    if (user != NULL && become_user(user, reason, sizeof reason) != RC_OK) return complain(EXIT_OPTION, reason);
     doctor_check(argc, argv, environ, &findings);
     if (is_json)
         findings_print_json(&findings, stdout);

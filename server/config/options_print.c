@@ -274,7 +274,8 @@ void options_help(FILE *out)
 {
     fprintf(out,
             "ringcast %s - instant messages over WebSocket\n\nUsage: ringcast [OPTION]...\n"
-            "       ringcast check [--strict] [--json] [OPTION]...   would it start, and what will be wanting?\n"
+            "       ringcast check [--strict] [--json] [--user NAME] [OPTION]...\n"
+            "           would it start, and what will be wanting?\n"
             "       ringcast ctl --help   asks a server that runs, or has it do something\n"
             "       ringcast -vv   what it is made of and runs on, for a bug report\n",
             RINGCAST_VERSION);

@@ -7,6 +7,7 @@
 #include "net/tls/tls.h"
 #include "server/config/options_read.h"
 #include "server/connection/peer.h"
+#include "server/run/become_user.h"
 #include "server/run/certificates.h"
 #include "server/run/doctor_machine.h"
 #include "server/run/limits.h"
@@ -17,6 +18,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -324,8 +326,18 @@ static void look_at_store(const struct options *options, struct findings *findin
 
 /* ---- all of it ---- */
 
+/* Where there is the package's user: elsewhere root may be whom it runs as. */
+static void look_at_user(struct findings *findings)
+{
+    if (geteuid() != 0 || getpwnam(SERVICE_USER) == NULL) return;
+    finding_warn(findings, "user", "the service starts only if its own user can read certificates and secrets",
+                 "check as the user of the service: ringcast check --user " SERVICE_USER,
+                 "this is root, who may read and write everything");
+}
+
 static void look(struct options *options, struct findings *findings)
 {
+    look_at_user(findings);
     look_at_options(options, findings);
     look_at_ring(findings);
     look_at_peers(options, findings);
@@ -355,12 +367,13 @@ void doctor_check(int argc, char *const argv[], char *const envp[], struct findi
 
 void doctor_help(FILE *out)
 {
-    fputs("Usage: ringcast check [--strict] [--json] [OPTION]...\n\n"
+    fputs("Usage: ringcast check [--strict] [--json] [--user NAME] [OPTION]...\n\n"
           "Reads the options as a start would, and looks at the machine; nothing is started or written.\n"
           "Each finding says what, why it matters, and the cure.\n\n"
-          "  --strict   warnings make the status a 1\n"
-          "  --json     one object, for programs\n"
-          "  OPTION     as for a start: ringcast --help\n\n"
+          "  --strict      warnings make the status a 1\n"
+          "  --json        one object, for programs\n"
+          "  --user NAME   as this user, whom the service runs as: root may read what it may not\n"
+          "  OPTION        as for a start: ringcast --help\n\n"
           "Exit status: 0 when a start would go on, else the one that it would end with: 1, 2 for what is wrong\n"
           "with the options, 3 when io_uring cannot be used.\n",
           out);

@@ -1,7 +1,7 @@
 /* tests/e2e/check.test.mjs - ringcast check: what a start would come to, also beside a server that runs. */
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -69,6 +69,31 @@ test('certificates are read, and have days', async () => {
   const tickets = await check([...listen, ...pairArgs(pairOf('check-good')), '--tls-ticket-keys', keys]);
   assert.equal(tickets.code, 1);
   assert.match(tickets.of('certificates')[0].what, /Line 1 of .*ticket\.keys/);
+});
+
+test('--user sees what the user of the service may read, where root may read everything', async () => {
+  const secret = join(folder, 'secret');
+  writeFileSync(secret, 'topsecret\n', { mode: 0o600 });
+  chmodSync(folder, 0o755);
+  const args = ['--listen', '127.0.0.1:0', '--app', `1:k:@${secret}`];
+  if (process.getuid() === 0) {
+    assert.equal((await check(args)).code, 0);
+    const answer = await check(['--user', 'nobody', ...args]);
+    assert.deepEqual([answer.code, answer.status], [2, 2]);
+    assert.match(answer.findings[0].what, /Permission denied|cannot be read/);
+    chmodSync(secret, 0o644);
+    assert.equal((await check([...args, '--user=nobody'])).code, 0);
+    const low = await check(['--user', 'nobody', ...args.with(1, '127.0.0.1:999')]);
+    assert.match(low.of('addresses')[0].what, /^127\.0\.0\.1:999 is (free|in use)$/, 'as the unit may');
+  } else {
+    const other = await run(['check', '--user', 'root', ...args]);
+    assert.equal(other.code, 2);
+    assert.match(other.stderr, /cannot become root: .*run it as root/);
+  }
+  for (const nobody of ['no-such-user', '']) {
+    const { code, stderr } = await run(['check', `--user=${nobody}`, ...args]);
+    assert.deepEqual([code, stderr.includes(`no user is called "${nobody}"`)], [2, true], stderr);
+  }
 });
 
 test('a server that runs is no fault: it may be the one that is checked', async () => {
