@@ -2,6 +2,7 @@
 #include "net/tls/tls_certificate.h"
 
 #include <mbedtls/psa_util.h>
+#include <stdio.h>
 #include <string.h>
 
 int tls_parse_certificate(mbedtls_x509_crt *certificate, const struct tls_pem *pem)
@@ -77,4 +78,20 @@ struct text tls_certificate_first_name(const mbedtls_x509_crt *certificate)
 {
     const mbedtls_x509_sequence *entry = next_name(certificate, NULL);
     return entry != NULL ? text_of_entry(entry) : (struct text){0};
+}
+
+void tls_certificate_names(const mbedtls_x509_crt *certificate, char *text_r, size_t text_size)
+{
+    static const char more[] = ", ...";
+    size_t used = 0;
+    text_r[0] = '\0';
+    for (const mbedtls_x509_sequence *entry = NULL; (entry = next_name(certificate, entry)) != NULL;) {
+        struct text name = text_of_entry(entry);
+        const char *between = used > 0 ? ", " : "";
+        if (used + strlen(between) + name.count + sizeof more > text_size) {
+            snprintf(text_r + used, text_size - used, "%s", used > 0 ? more : "...");
+            return;
+        }
+        used += (size_t)snprintf(text_r + used, text_size - used, "%s%.*s", between, (int)name.count, name.at);
+    }
 }

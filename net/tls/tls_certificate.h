@@ -46,5 +46,7 @@ int tls_parse_key(mbedtls_pk_context *key, const struct tls_pem *pem);
 /* Is the certificate made out for this name, letter by letter? Or for a wildcard that stands for its first label? */
 bool tls_certificate_is_named(const mbedtls_x509_crt *certificate, struct text name);
 bool tls_certificate_covers(const mbedtls_x509_crt *certificate, struct text name);
+/* All of them, with commas between; those for which there is no room are "..." at the end. text_size is 8 or more. */
+void tls_certificate_names(const mbedtls_x509_crt *certificate, char *text_r, size_t text_size);
 /* The first name it is made out for; .at is NULL if there is none. */
 struct text tls_certificate_first_name(const mbedtls_x509_crt *certificate);

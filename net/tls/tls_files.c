@@ -207,6 +207,7 @@ static void note_facts(struct tls_certificate_facts *facts, const mbedtls_x509_c
 {
     int count = mbedtls_x509_dn_gets(facts->subject, sizeof facts->subject, &certificate->subject);
     if (count < 0) facts->subject[0] = '\0';
+    tls_certificate_names(certificate, facts->names, sizeof facts->names);
     facts->valid_from = seconds_of(&certificate->valid_from);
     facts->expire_at = seconds_of(&certificate->valid_to);
 }

@@ -32,6 +32,7 @@ static void add_certificate(yyjson_mut_doc *document, yyjson_mut_val *list, cons
     yyjson_mut_val *item = yyjson_mut_arr_add_obj(document, list);
     yyjson_mut_obj_add_strcpy(document, item, "file", tls_files_name(files, index));
     yyjson_mut_obj_add_strcpy(document, item, "subject", facts->subject);
+    yyjson_mut_obj_add_strcpy(document, item, "names", facts->names);
     add_time(document, item, "from", facts->valid_from);
     add_time(document, item, "until", facts->expire_at);
     yyjson_mut_obj_add_int(document, item, "days_left", left > 0 ? left / DAY_SECONDS : 0);

@@ -118,6 +118,7 @@ test('certificates are told with their days', async () => {
     assert.equal(others.length, 0);
     assert.ok(pairArgs(pair).includes(certificate.file));
     assert.match(certificate.subject, /CN=/);
+    assert.match(certificate.names, /^localhost\b/);
     assert.match(certificate.until, /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
     assert.ok([89, 90].includes(certificate.days_left) && !certificate.has_expired);
   });
@@ -289,6 +290,8 @@ test('a wrong command line is told with 2, and nothing is asked', async () => {
   for (const [args, sentence] of [
     [[], /no command is given/], [['statis'], /did you mean status\?/],
     [['xyzzy'], /no command is called xyzzy; see --help/],
+    [['trace'], /trace alone is no command; give one of: trace channel NAME, trace user ID$/m],
+    [['config'], /give one of: config get \[NAME\]$/m], [['close', 'x', 'y'], /close connection ID, close user ID$/m],
     [['status', 'x'], /status takes no argument/], [['log-level'], /needs an argument: ringcast ctl log-level LEVEL/],
     [['channel', 'two', 'words'], /takes one argument; one with blanks needs quotes/],
     [['--foo', 'status'], /unknown option --foo/], [['status', '-t'], /-t needs a value/],

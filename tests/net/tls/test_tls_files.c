@@ -51,6 +51,37 @@ Test(tls_files, a_pair_of_each_kind_is_taken, .timeout = 30)
     tls_files_drop(NULL);
 }
 
+/* A certificate may have no common name, as those of Let's Encrypt; and more names than there is room for. */
+Test(tls_files, the_names_of_a_certificate_are_told, .timeout = 30)
+{
+    static const char a[] = "a.test", wildcard[] = "*.b.test";
+    static char many[7][100];
+    const char *names[] = {a, wildcard, NULL}, *all[8] = {0};
+    set_up();
+    for (size_t i = 0; i < 7; i++) {
+        snprintf(many[i], sizeof many[i], "server-%zu.%080d.test", i, 0);
+        all[i] = many[i];
+    }
+    const char *const *const wishes[] = {NULL, names, all};
+    for (size_t i = 0; i < 3; i++) {
+        struct made_certificate made;
+        struct tls_files *files;
+        char reason[512];
+        made_certificate(&made, (struct made_wish){.subject = "x", .names = wishes[i]});
+        const char *certificate = made_file(made.certificate), *key = made_file(made.key);
+        struct tls_names given = {&certificate, &key, 1, NULL, false};
+        cr_assert_eq(tls_files_read(&files, &given, reason, sizeof reason), RC_OK, "%s", reason);
+        const char *told = tls_files_facts(files, 0)->names;
+        if (i == 0) cr_expect_str_eq(told, "");
+        if (i == 1) cr_expect_str_eq(told, "*.b.test, a.test"); /* mbedTLS writes the last one first */
+        if (i == 2) {
+            cr_expect_eq(strncmp(told, "server-6.000", 12), 0, "%s", told);
+            cr_expect_str_eq(told + strlen(told) - 10, ".test, ...", "%s", told);
+        }
+        tls_files_drop(files);
+    }
+}
+
 /* Certificate and key in one file, as some tools keep them. */
 Test(tls_files, both_may_stand_in_one_file, .timeout = 10)
 {
