@@ -108,7 +108,10 @@ static void begin(struct shard *shard, struct connection *connection, const stru
     struct trail *trail = shard->control.trail;
     if (trail == NULL) trail = shard->control.trail = calloc(1, sizeof *trail);
     if (trail != NULL && trail->is_on) {
-        command_refuse(shard, connection, 503, "Another trace is under way: there is one at a time.");
+        command_refuse(shard, connection, 503,
+                       "Another trace is under way: there is one at a time. One that was ended is over "
+                       "within %d seconds.",
+                       TRAIL_MS / 1000);
         return;
     }
     struct api_call *call = trail != NULL ? new_call(shard, name, trail->number + 1) : NULL;

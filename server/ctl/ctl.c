@@ -125,6 +125,20 @@ static int read_words(int argc, char *const argv[], struct asked *asked)
     return CTL_DONE;
 }
 
+static void complain_of_command(const struct asked *asked)
+{
+    char list[200];
+    const struct ctl_command *meant = ctl_command_closest(asked->words, asked->words_count);
+    if (asked->words_count == 0)
+        complain(CTL_USAGE, "no command is given; see --help");
+    else if (meant != NULL)
+        complain(CTL_USAGE, "no command is called %.60s; did you mean %s?", asked->words[0], meant->words);
+    else if (ctl_command_list(asked->words[0], list, sizeof list))
+        complain(CTL_USAGE, "%s alone is no command; give one of: %s", asked->words[0], list);
+    else
+        complain(CTL_USAGE, "no command is called %.60s; see --help", asked->words[0]);
+}
+
 /* The command, and the one word behind it, which may be there or not. NULL: complained. */
 static const struct ctl_command *find_command(const struct asked *asked, const char **argument_r)
 {
@@ -132,13 +146,7 @@ static const struct ctl_command *find_command(const struct asked *asked, const c
     const struct ctl_command *command = ctl_command_find(asked->words, asked->words_count, &taken);
     *argument_r = "";
     if (command == NULL) {
-        const struct ctl_command *meant = ctl_command_closest(asked->words, asked->words_count);
-        if (asked->words_count == 0)
-            complain(CTL_USAGE, "no command is given; see --help");
-        else if (meant != NULL)
-            complain(CTL_USAGE, "no command is called %.60s; did you mean %s?", asked->words[0], meant->words);
-        else
-            complain(CTL_USAGE, "no command is called %.60s; see --help", asked->words[0]);
+        complain_of_command(asked);
         return NULL;
     }
     size_t left = asked->words_count - taken;

@@ -63,6 +63,19 @@ const struct ctl_command *ctl_command_closest(const char *const words[], size_t 
     return at < ctl_commands_count ? &ctl_commands[at] : NULL;
 }
 
+bool ctl_command_list(const char *word, char *text_r, size_t text_size)
+{
+    size_t used = 0, length = strlen(word);
+    text_r[0] = '\0';
+    for (size_t i = 0; i < ctl_commands_count && used < text_size; i++) {
+        const struct ctl_command *command = &ctl_commands[i];
+        if (strncmp(command->words, word, length) != 0 || command->words[length] != ' ') continue;
+        used += (size_t)snprintf(text_r + used, text_size - used, "%s%s%s%s", used > 0 ? ", " : "", command->words,
+                                 command->argument[0] != '\0' ? " " : "", command->argument);
+    }
+    return used > 0;
+}
+
 const char *ctl_command_parameter(const struct ctl_command *command, char name_r[32])
 {
     size_t used = 0;

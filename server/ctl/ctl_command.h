@@ -25,5 +25,7 @@ static inline bool ctl_command_needs_argument(const struct ctl_command *command)
 const struct ctl_command *ctl_command_find(const char *const words[], size_t count, size_t *taken_r);
 /* The one that was most likely meant; NULL: none is near. */
 const struct ctl_command *ctl_command_closest(const char *const words[], size_t count);
+/* Writes the commands that begin with this word, "trace channel NAME, trace user ID". False: there is none. */
+bool ctl_command_list(const char *word, char *text_r, size_t text_size);
 /* The parameter that the argument is, "name"; "" when there is none. Returns name_r. */
 const char *ctl_command_parameter(const struct ctl_command *command, char name_r[32]);
