@@ -20,7 +20,8 @@ BUILT = ('build', 'node_modules')
 PROGRAMS = ('server/main.c', 'deploy/run', 'deploy/test', 'deploy/deps', 'deploy/package', 'bench/report',
             'bench/compare', 'bench/pieces/main.c')
 FOREIGN = {    # of cmake, ctest, node, curl, sysctl, certbot, apt-get, container engines
-    'allow-downgrades', 'build', 'cacert', 'deploy-hook', 'install', 'nginx', 'preset', 'security-opt', 'system',
+    'allow-downgrades', 'build', 'cacert', 'deploy-hook', 'dry-run',
+    'force-renewal', 'http-', 'install', 'nginx', 'preset', 'security-opt', 'standalone', 'system',
     'test', 'ulimit', 'unix-socket',
 }
 

@@ -2,7 +2,9 @@
  * the HTTP API over wss and https. Nothing in them is changed but addresses and the paths of certificates. */
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -61,6 +63,7 @@ function haproxy(at) {
   const file = write('haproxy/haproxy.cfg', replaced(shipped('haproxy.cfg'), [
     [/bind :80$/, `bind 127.0.0.1:${at.plainPort}`], [/bind :443/, `bind 127.0.0.1:${at.port}`],
     [/crt \S+/, `crt ${pem}`], [/server ringcast1 127\.0\.0\.1:8080/, `server ringcast1 127.0.0.1:${at.serverPort}`],
+    [/server certbot 127\.0\.0\.1:8888/, `server certbot 127.0.0.1:${at.certbotPort}`],
     [/^ *maxconn 40000$/, ''],    /* it wants as many descriptors */
   ]));
   return start('haproxy', '-db', '-f', file);
@@ -102,7 +105,10 @@ async function channelsThrough(secure) {
 
 for (const [name, proxyOf] of Object.entries({ nginx, haproxy, caddy })) {
   serverTest(`${name}: rooms, channels and the HTTP API`, appArgs('tls_only=yes'), async (server) => {
-    const at = { port: await freePort(), plainPort: await freePort(), serverPort: server.port };
+    const certbot = http.createServer((request, response) => response.end('token')).listen(0, '127.0.0.1');
+    await once(certbot, 'listening');
+    const at = { port: await freePort(), plainPort: await freePort(), serverPort: server.port,
+      certbotPort: certbot.address().port };
     const proxy = proxyOf(at);
     await begun(proxy, at);
     const url = `https://127.0.0.1:${at.port}`, authority = openssl('x509', '-in', ca.cert);
@@ -116,6 +122,12 @@ for (const [name, proxyOf] of Object.entries({ nginx, haproxy, caddy })) {
       assert.equal(status, 301);
       assert.match(headers.get('location'), /^https:\/\/localhost/);
     }
+    if (name === 'haproxy') {
+      const challenge = `http://localhost:${at.plainPort}/.well-known/acme-challenge/x`;
+      const asked = await fetch(challenge, { redirect: 'manual' });
+      assert.deepEqual([asked.status, await asked.text()], [200, 'token'], 'certbot renews through it');
+    }
+    certbot.close();
     proxy.child.kill('SIGTERM');
     await proxy.done();
   });
