@@ -21,7 +21,7 @@ PROGRAMS = ('server/main.c', 'deploy/run', 'deploy/test', 'deploy/deps', 'deploy
             'bench/compare', 'bench/pieces/main.c')
 FOREIGN = {    # of cmake, ctest, node, curl, sysctl, certbot, apt-get, container engines
     'allow-downgrades', 'build', 'cacert', 'deploy-hook', 'dry-run',
-    'force-renewal', 'http-', 'install', 'nginx', 'preset', 'security-opt', 'standalone', 'system',
+    'force-renewal', 'http-', 'install', 'nginx', 'now', 'preset', 'security-opt', 'standalone', 'system',
     'test', 'ulimit', 'unix-socket',
 }
 

@@ -1,5 +1,6 @@
 /* tests/e2e/package.test.mjs - Debian's package: what is in it; in the long run also its life in trees of Debian 12 and
- * 13 that know nothing of these sources: installed, started, reloaded, upgraded, purged. */
+ * 13 that know nothing of these sources: installed, started, reloaded, upgraded, purged; then once more by systemd, in
+ * the same tree, booted. */
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Booted } from './booted.mjs';
 import { chat } from './chat.mjs';
 import { run } from './run.mjs';
 import { freePort, startServer } from './server.mjs';
@@ -154,6 +156,104 @@ async function liveAndDie(suite) {
   inTree(tree, 'dpkg', '--purge', 'ringcast');
   assert.equal(inTree(tree, 'find', '/etc', '/usr', '/var', '/run', '-name', '*ringcast*'), '');
   assert.doesNotMatch(readFileSync(join(tree, 'etc/passwd'), 'utf8'), /ringcast/);
+  await liveUnderSystemd(tree, deb);
+}
+
+/* ---- its life as a service ---- */
+
+const isServed = (machine) => machine.try('curl', '-sf', 'http://127.0.0.1:8080/up').status === 0;
+
+async function reloadIt(machine) {
+  const { MainPID: pid } = machine.service('MainPID');
+  machine.run('sed', '-i', 's/^#ping_ms = .*/ping_ms = 20s/', `/${CONFIG}`);
+  machine.run('systemctl', 'reload', 'ringcast');
+  const { values } = JSON.parse(machine.run('ringcast', 'ctl', '--json', 'config', 'get', 'ping_ms'));
+  assert.equal(values[0].value, '20s');
+  machine.run('sed', '-i', 's/^ping_ms = .*/ping_ms = often/', `/${CONFIG}`);
+  assert.notEqual(machine.try('systemctl', 'reload', 'ringcast').status, 0);
+  machine.run('sed', '-i', 's/^ping_ms = .*/ping_ms = 20s/', `/${CONFIG}`);
+  assert.deepEqual(machine.service('MainPID', 'ActiveState'), { MainPID: pid, ActiveState: 'active' });
+}
+
+/* The unit's own times, made shorter. */
+function override(machine, lines) {
+  machine.run('sh', '-c', 'mkdir -p "$0" && printf "$1" > "$0/test.conf" && systemctl daemon-reload',
+    '/run/systemd/system/ringcast.service.d', `[Service]\n${lines}`);
+}
+
+/* One that stands still is ended and started again, and so is one that crashes. */
+async function failIt(machine) {
+  override(machine, 'WatchdogSec=2\n');
+  machine.run('systemctl', 'restart', 'ringcast');
+  const ends = async (signal) => {
+    const { MainPID: pid } = machine.service('MainPID');
+    machine.run('kill', `-${signal}`, pid);
+    await until(() => machine.service('MainPID').MainPID !== pid && isServed(machine), `another one after ${signal}`);
+  };
+  await ends('STOP');
+  await ends('SEGV');
+  assert.equal(machine.service('NRestarts').NRestarts, '2');
+}
+
+const HOLD = `import WebSocket from 'ws';
+  const codes = [];
+  for (let i = 0; i < 20; i++) {
+    const client = new WebSocket('ws://127.0.0.1:8080/room/a');
+    client.on('open', () => console.log('open'));
+    client.on('close', (code) => { codes.push(code); if (codes.length === 20) console.log(codes.join()); });
+  }`;
+
+/* A drain may take longer than the unit's timeout, which is told that it gets on. */
+async function drainIt(machine) {
+  override(machine, 'TimeoutStopSec=2\n');
+  machine.run('sed', '-i', 's/^drain_ms = .*/drain_ms = 6s/', `/${CONFIG}`);
+  machine.run('systemctl', 'restart', 'ringcast');
+  const clients = machine.spawnOnNetwork(process.execPath, '--input-type=module', '-e', HOLD);
+  let heard = '';
+  clients.stdout.on('data', (chunk) => { heard += chunk; });
+  await until(() => heard.split('open').length === 21, '20 clients');
+  machine.run('systemctl', 'stop', 'ringcast');
+  await until(() => heard.includes(Array(20).fill(1001).join()), 'goodbyes to all');
+  assert.deepEqual(machine.service('Result', 'ActiveState'), { Result: 'success', ActiveState: 'inactive' });
+}
+
+/* systemd listens in its place, and who asks while there is no server waits for the next one. */
+async function passItASocket(machine) {
+  machine.run('systemctl', 'enable', '--now', 'ringcast.socket');
+  assert.equal(machine.service('ActiveState').ActiveState, 'inactive');
+  assert.ok(isServed(machine), 'started by who asked');
+  const { MainPID: pid } = machine.service('MainPID');
+  machine.run('sh', '-c', 'systemctl stop ringcast && curl -sf http://127.0.0.1:8080/up');
+  assert.notEqual(machine.service('MainPID').MainPID, pid);
+}
+
+async function liveUnderSystemd(tree, deb) {
+  inTree(tree, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', '-y', '--no-install-recommends', 'install',
+    'systemd', 'systemd-sysv', 'iproute2', 'curl', 'procps');
+  const newer = newerOf(deb, '1000.3');
+  for (const [file, name] of [[deb, 'ringcast.deb'], [newer, 'newer.deb']]) tool('cp', file, join(tree, 'root', name));
+  const machine = await Booted.boot(tree);
+  try {
+    machine.apt('install', '/root/ringcast.deb');
+    assert.deepEqual(machine.service('ActiveState', 'SubState'), { ActiveState: 'active', SubState: 'running' });
+    assert.match(machine.run('ringcast', 'ctl', 'status'), /^ready +yes$/m);
+    await reloadIt(machine);
+    await failIt(machine);
+    await drainIt(machine);
+    await passItASocket(machine);
+    const { MainPID: pid } = machine.service('MainPID');
+    machine.apt('-o', 'Dpkg::Options::=--force-confdef', 'install', '/root/newer.deb');
+    assert.notEqual(machine.service('MainPID').MainPID, pid, 'the newer one runs');
+    assert.ok(isServed(machine));
+    machine.apt('remove', 'ringcast');
+    assert.equal(machine.run('ss', '-Hltn', 'sport', '=', ':8080'), '', 'nobody listens any more');
+    machine.apt('purge', 'ringcast');
+    assert.equal(machine.run('find', '/etc', '/usr', '/var/lib', '/run', '-name', '*ringcast*', '-not', '-path',
+      '/run/systemd/system/*'), '');
+    assert.equal(machine.run('systemctl', 'list-units', '--all', '--plain', '--no-legend', 'ringcast*'), '');
+  } finally {
+    await machine.end();
+  }
 }
 
 for (const suite of sized([], ['bookworm', 'trixie'])) {
