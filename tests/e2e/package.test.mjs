@@ -74,6 +74,7 @@ function newerOf(deb, version) {
   writeFileSync(control, readFileSync(control, 'utf8').replace(/^Version: .*$/m, `Version: ${version}`));
   writeFileSync(config, `${readFileSync(config, 'utf8')}\n# of ${version}\n`);
   tool('dpkg-deb', '-b', tree, file);
+  rmSync(tree, { recursive: true });
   return file;
 }
 
