@@ -21,7 +21,7 @@ const BOOT = `
   mount -t devpts -o newinstance,ptmxmode=0666 none dev/pts && ln -s pts/ptmx dev/ptmx && ln -s /proc/self/fd dev/fd
   mount -t tmpfs -o mode=1777 none dev/shm
   ip link set lo up
-  mkdir -p before && pivot_root . before && umount -l before
+  mkdir -p before && pivot_root . before && umount -l before && mount --make-rshared /
   exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --log-target=console`;
 
 const CLEAN = ['env', '-i', 'HOME=/root', 'LC_ALL=C.UTF-8', 'DEBIAN_FRONTEND=noninteractive',

@@ -164,7 +164,18 @@ async function liveAndDie(suite) {
 
 const isServed = (machine) => machine.try('curl', '-sf', 'http://127.0.0.1:8080/up').status === 0;
 
+/* Lines of the unit that are other ones here. */
+function override(machine, lines) {
+  machine.run('sh', '-c', 'mkdir -p "$0" && printf "$1" > "$0/test.conf" && systemctl daemon-reload',
+    '/run/systemd/system/ringcast.service.d', `[Service]\n${lines}`);
+}
+
+/* With a secret from systemd, which gives it to the server alone. */
 async function reloadIt(machine) {
+  override(machine, 'SetCredential=shop:topsecret\\n');
+  machine.run('sh', '-c', 'printf "[app 1]\\nkey = k\\nsecret = @/run/credentials/ringcast.service/shop\\n" > "$0"',
+    '/etc/ringcast/conf.d/app.conf');
+  machine.run('systemctl', 'restart', 'ringcast');
   const { MainPID: pid } = machine.service('MainPID');
   machine.run('sed', '-i', 's/^#ping_ms = .*/ping_ms = 20s/', `/${CONFIG}`);
   machine.run('systemctl', 'reload', 'ringcast');
@@ -172,14 +183,11 @@ async function reloadIt(machine) {
   assert.equal(values[0].value, '20s');
   machine.run('sed', '-i', 's/^ping_ms = .*/ping_ms = often/', `/${CONFIG}`);
   assert.notEqual(machine.try('systemctl', 'reload', 'ringcast').status, 0);
+  const journal = machine.run('journalctl', '-u', 'ringcast', '-o', 'cat');
+  assert.match(journal, /ctl: refused, .*ping_ms: "often" is not a time/);
   machine.run('sed', '-i', 's/^ping_ms = .*/ping_ms = 20s/', `/${CONFIG}`);
   assert.deepEqual(machine.service('MainPID', 'ActiveState'), { MainPID: pid, ActiveState: 'active' });
-}
-
-/* The unit's own times, made shorter. */
-function override(machine, lines) {
-  machine.run('sh', '-c', 'mkdir -p "$0" && printf "$1" > "$0/test.conf" && systemctl daemon-reload',
-    '/run/systemd/system/ringcast.service.d', `[Service]\n${lines}`);
+  machine.run('rm', '/etc/ringcast/conf.d/app.conf');
 }
 
 /* One that stands still is ended and started again, and so is one that crashes. */
