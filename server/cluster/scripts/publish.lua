@@ -18,94 +18,94 @@
 --       13... records, up to 64. Each begins with its token of 16 bytes, by which a repeat finds it.
 --
 -- Answers the id of each record, in order: those of records that were there already, by their token or their receipt,
--- are the old ones, and nothing is done for these. Where a receipt was there, '=' stands in front. Ids are EPOCH-OFFSET;
--- EPOCH-0 is the entry with which an epoch begins, whatever its fields are, and no message. A message has the fields t,
--- ms by this server's clock, and d, the record.
+-- are the old ones, and nothing is done for these. Where a receipt was there, '=' stands in front. Ids are
+-- EPOCH-OFFSET; EPOCH-0 is the entry with which an epoch begins, whatever its fields are, and no message. A message has
+-- the fields t, ms by this server's clock, and d, the record.
 -- Pushes 'ID T COUNT ' and the new records: ID is the first one's, the others follow it without a gap. The last event
 -- is kept in this form, too.
 -- Errors, with nothing done: LATE, after the deadline. FAR, look_from lies too many entries back. And the server's own:
 -- OOM, READONLY, MISCONF, NOREPLICAS...
 
-local call = redis.call
+-- Not obvious: there are no functions in it, nor a table for a record alone, since Lua would make them anew in each
+-- call.
+
+local call, sub = redis.call, string.sub
 local FIRST = 13
 local stream, count = KEYS[1], #ARGV - FIRST + 1
 local time = call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local now = string.format('%.0f', now_ms)
-local n, hint, maxlen, marks, look_from = tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[10], ARGV[11]
 if now_ms > tonumber(ARGV[1]) then return redis.error_reply('LATE after its deadline, nothing is done') end
-
+local now, n, hint, maxlen, marks = string.format('%.0f', now_ms), tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[10]
 local ids = {}
 
--- Looks behind look_from for records that are there already; false: they may lie further on.
-local function look()
+-- A repeat looks for the records that are there already, page by page.
+if ARGV[11] ~= '' then
   local wanted, missing, left = {}, count, tonumber(ARGV[12])
-  for i = 1, count do wanted[string.sub(ARGV[FIRST - 1 + i], 1, 16)] = i end
-  local from = look_from == '-' and '-' or '(' .. look_from
-  while true do
-    local entries = call('XRANGE', stream, from, '+', 'COUNT', math.min(256, left))
+  for i = 1, count do wanted[sub(ARGV[FIRST - 1 + i], 1, 16)] = i end
+  local from = ARGV[11] == '-' and '-' or '(' .. ARGV[11]
+  while from do
+    local page = math.min(256, left)
+    local entries = call('XRANGE', stream, from, '+', 'COUNT', page)
     for _, entry in ipairs(entries) do
       local record = entry[2][4]
-      local i = record and wanted[string.sub(record, 1, 16)]
-      if i and not ids[i] and string.sub(entry[1], -2) ~= '-0' then
+      local i = record and wanted[sub(record, 1, 16)]
+      if i and not ids[i] and sub(entry[1], -2) ~= '-0' then
         ids[i] = entry[1]
         missing = missing - 1
       end
     end
-    if missing == 0 or #entries < math.min(256, left) then return true end
     left = left - #entries
-    if left == 0 then return false end
-    from = '(' .. entries[#entries][1]
+    from = missing > 0 and #entries == page and '(' .. entries[page][1]
+    if from and left == 0 then return redis.error_reply('FAR too many entries to look through') end
   end
 end
 
 local epoch     -- once it is known
-
--- Begins an epoch if there is none that goes on, or if it has to be larger than this one.
-local function find_epoch(least)
-  local last = call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
-  epoch = last and string.match(last[1], '^%d+') or '0'
-  if tonumber(epoch) >= n and tonumber(epoch) > least then return end
-  epoch = string.format('%.0f', math.max(now_ms, n, least + 1))
-  call('XADD', stream, epoch .. '-0', 'k', '')
-end
-
--- The first record goes into the hinted epoch, if that is the stream's.
-local function add_first(record)
-  local least = 0
-  if tonumber(hint) >= n then
-    local id = redis.pcall('XADD', stream, 'NOMKSTREAM', 'MAXLEN', '~', maxlen, hint .. '-*', 't', now, 'd', record)
-    if type(id) == 'string' then
-      if string.sub(id, -2) ~= '-0' then
-        epoch = hint
-        return id
-      end
-      least = tonumber(hint)     -- of a stream that was lost: its epoch must not begin twice
-    end
-  end
-  find_epoch(least)
-  return call('XADD', stream, 'MAXLEN', '~', maxlen, epoch .. '-*', 't', now, 'd', record)
-end
-
-if look_from ~= '' and not look() then return redis.error_reply('FAR too many entries to look through') end
-
-local fresh, first, last, receipt = {}, nil, nil, 2
+local fresh, alone, together = 0, nil, nil     -- how many records are new; the first, as bytes; all, as a table
+local first, last, receipt = nil, nil, 2
 for i = 1, count do
-  local record, mark, key = ARGV[FIRST - 1 + i], 0, nil
+  local record, mark, key, id = ARGV[FIRST - 1 + i], 0, nil, nil
   if marks ~= '' then mark = string.byte(marks, i) - 48 end
   if mark % 2 == 1 then
     receipt = receipt + 1
     key = KEYS[receipt]
-    if not ids[i] then
-      local old = call('GET', key)
-      ids[i] = old and '=' .. old or nil
-    end
+    local old = not ids[i] and call('GET', key)
+    if old then ids[i] = '=' .. old end
   end
   if not ids[i] then
-    local id = epoch and call('XADD', stream, epoch .. '-*', 't', now, 'd', record) or add_first(record)
+    if epoch then
+      id = call('XADD', stream, epoch .. '-*', 't', now, 'd', record)
+    else
+      local least = 0     -- the epoch has to be larger
+      if tonumber(hint) >= n then
+        id = redis.pcall('XADD', stream, 'NOMKSTREAM', 'MAXLEN', '~', maxlen, hint .. '-*', 't', now, 'd', record)
+        if type(id) == 'table' then     -- an error: the stream has a larger epoch
+          id = nil
+        elseif not id or sub(id, -2) == '-0' then     -- it was lost: the hinted epoch must not begin twice
+          least, id = tonumber(hint), nil
+        else
+          epoch = hint
+        end
+      end
+      if not id then
+        local newest = call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+        epoch = newest and string.match(newest[1], '^%d+') or '0'
+        if tonumber(epoch) < n or tonumber(epoch) <= least then
+          epoch = string.format('%.0f', math.max(now_ms, n, least + 1))
+          call('XADD', stream, epoch .. '-0', 'k', '')
+        end
+        id = call('XADD', stream, 'MAXLEN', '~', maxlen, epoch .. '-*', 't', now, 'd', record)
+      end
+    end
     ids[i] = id
     first = first or id
-    fresh[#fresh + 1] = record
+    fresh = fresh + 1
+    if fresh == 1 then
+      alone = record
+    else
+      together = together or { alone }
+      together[fresh] = record
+    end
     if key then call('SET', key, id, 'PX', ARGV[8]) end
     if mark >= 2 then last = id .. ' ' .. now .. ' 1 ' .. record end
   end
@@ -113,5 +113,8 @@ end
 
 if last then call('SET', KEYS[2], last, 'PX', ARGV[9]) end
 if ARGV[7] ~= '0' then call('PEXPIRE', stream, ARGV[7]) end
-if first then call(ARGV[6], ARGV[5], first .. ' ' .. now .. ' ' .. #fresh .. ' ' .. table.concat(fresh)) end
+if first then
+  if together then alone = table.concat(together) end
+  call(ARGV[6], ARGV[5], first .. ' ' .. now .. ' ' .. fresh .. ' ' .. alone)
+end
 return ids
