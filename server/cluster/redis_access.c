@@ -3,6 +3,7 @@
 
 #include "core/secret.h"
 #include "net/tls/tls_call.h"
+#include "server/config/redis_url.h"
 #include "server/system/text_file.h"
 
 #include <stdio.h>
@@ -51,22 +52,30 @@ static enum rc read_password(struct redis_access *access, const char *name, char
     return rc;
 }
 
-static enum rc read_files(struct redis_access *access, const struct redis_access_files *files, bool with_tls,
-                          char *reason_r, size_t reason_size)
+static bool wants_tls(const struct options *options)
 {
-    enum rc rc = RC_OK;
-    if (is_named(files->password)) rc = read_password(access, files->password, reason_r, reason_size);
-    if (rc != RC_OK || !with_tls) return rc;
-    if (is_named(files->cert) != is_named(files->key)) {
-        snprintf(reason_r, reason_size, "one of --redis-cert and --redis-key is given without the other; give both");
-        return RC_EINVAL;
+    for (uint32_t i = 0; i < options->redis.count; i++) {
+        struct redis_url url;
+        char reason[1];
+        if (redis_url_read(options->redis.items[i], &url, reason, sizeof reason) == RC_OK && url.is_tls) return true;
     }
-    const struct tls_trust_files trusted = {.ca = files->ca, .cert = files->cert, .key = files->key};
+    return false;
+}
+
+static enum rc read_files(struct redis_access *access, const struct options *options, char *reason_r,
+                          size_t reason_size)
+{
+    const struct tls_trust_files trusted = {
+        .ca = options->redis_ca, .cert = options->redis_cert, .key = options->redis_key};
+    enum rc rc = RC_OK;
+    if (is_named(options->redis_password_file))
+        rc = read_password(access, options->redis_password_file, reason_r, reason_size);
+    if (rc != RC_OK || !wants_tls(options)) return rc;
     return tls_trust_new(&access->trust, &trusted, reason_r, reason_size);
 }
 
-enum rc redis_access_new(struct redis_access **access_r, const struct redis_access_files *files, bool with_tls,
-                         char *reason_r, size_t reason_size)
+enum rc redis_access_new(struct redis_access **access_r, const struct options *options, char *reason_r,
+                         size_t reason_size)
 {
     *access_r = NULL;
     struct redis_access *access = calloc(1, sizeof *access);
@@ -74,7 +83,7 @@ enum rc redis_access_new(struct redis_access **access_r, const struct redis_acce
         snprintf(reason_r, reason_size, "out of memory");
         return RC_ENOMEM;
     }
-    enum rc rc = read_files(access, files, with_tls, reason_r, reason_size);
+    enum rc rc = read_files(access, options, reason_r, reason_size);
     if (rc == RC_OK)
         *access_r = access;
     else

@@ -6,6 +6,7 @@
 
 #include "core/rc.h"
 #include "core/text.h"
+#include "server/config/options.h"
 
 #include <stddef.h>
 
@@ -14,18 +15,11 @@ struct tls_trust;
 
 enum { REDIS_PASSWORD_BYTES_MAX = 4096 };
 
-/* Files; "" or NULL: none. */
-struct redis_access_files {
-    const char *password; /* its first line */
-    const char *ca;       /* PEM: who may have signed a server's certificate; none: those that the system trusts */
-    const char *cert;     /* PEM, with its key: what servers are shown that ask for one */
-    const char *key;
-};
-
-/* `with_tls`: a rediss:// is among the addresses; otherwise the files of TLS are not read. RC_OK; RC_ENOENT, RC_EINVAL,
- * RC_ENOMEM, RC_EKERNEL and a reason that names file, cause and cure, never what is in it. Waits for the disk. */
-enum rc redis_access_new(struct redis_access **access_r, const struct redis_access_files *files, bool with_tls,
-                         char *reason_r, size_t reason_size);
+/* By redis_password_file and, if one of the addresses in redis is of TLS, by redis_ca, redis_cert and redis_key. RC_OK;
+ * RC_ENOENT, RC_EINVAL, RC_ENOMEM, RC_EKERNEL and a reason that names file, cause and cure, never what is in it. Waits
+ * for the disk. */
+enum rc redis_access_new(struct redis_access **access_r, const struct options *options, char *reason_r,
+                         size_t reason_size);
 /* Accepts NULL. */
 void redis_access_free(struct redis_access *access);
 

@@ -1,6 +1,7 @@
 /* server/config/option_value.c - values of options from text: strict, so that a slip is told and not guessed around. */
 #include "server/config/option_value.h"
 
+#include "server/config/redis_url.h"
 #include "server/system/log_journal.h"
 
 #include <errno.h>
@@ -283,6 +284,18 @@ static enum rc token_list_read(const char *text, struct option_bounds bounds, vo
     return text_list_read(text, bounds, value, error);
 }
 
+/* What is refused is not quoted: there may be a password in it. */
+static enum rc redis_list_read(const char *text, struct option_bounds bounds, void *value, struct option_error *error)
+{
+    const struct text_list *list = value;
+    struct redis_url url;
+    if (redis_url_read(text, &url, error->text, error->size) != RC_OK) return RC_EINVAL;
+    for (uint32_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], text) == 0)
+            return option_refuse(error, OPTION_SHOWN " is there twice; give it once", text);
+    return text_list_read(text, bounds, value, error);
+}
+
 static uint32_t text_list_count(const void *value)
 {
     return ((const struct text_list *)value)->count;
@@ -436,6 +449,11 @@ const struct option_type option_type_file_list = {.read = text_list_read,
                                                   .count = text_list_count,
                                                   .fini = text_list_fini,
                                                   .separators = ","};
+const struct option_type option_type_redis_list = {.read = redis_list_read,
+                                                   .write = option_text_list_write,
+                                                   .count = text_list_count,
+                                                   .fini = text_list_fini,
+                                                   .separators = " \t\r\n"}; /* in one URL there may be commas */
 const struct option_type option_type_address_list = {
     .read = address_list_read, .write = address_list_write, .count = address_list_count, .fini = address_list_fini};
 const struct option_type option_type_control_list = {

@@ -44,6 +44,7 @@ typedef char *option_text;       /* owned; "" when empty; the bounds are those o
 typedef struct text_list option_text_list;
 typedef struct text_list option_token_list; /* names as HTTP has them, of at most OPTION_TOKEN_BYTES_MAX */
 typedef struct text_list option_file_list;  /* of paths, which may have blanks */
+typedef struct text_list option_redis_list; /* redis://, see server/config/redis_url.h; no two are the same */
 typedef struct address_list option_address_list;
 typedef struct address_list option_control_list; /* unix:PATH too */
 
@@ -91,7 +92,7 @@ void option_text_list_write(FILE *out, const void *value, uint32_t entry);
 extern const struct option_type option_type_count, option_type_power_of_two, option_type_bytes, option_type_ms,
     option_type_bool, option_type_action, option_type_report, option_type_level, option_type_tls_version,
     option_type_log_format, option_type_log_target, option_type_text, option_type_text_list, option_type_token_list,
-    option_type_file_list, option_type_address_list, option_type_control_list;
+    option_type_file_list, option_type_redis_list, option_type_address_list, option_type_control_list;
 
 /* For readers of types that stand elsewhere. */
 #define OPTION_SHOWN "\"%.60s\"" /* how an error quotes what was given: enough to recognise it, never a screenful */

@@ -267,6 +267,64 @@ static enum rc check_tls(const struct options *options, struct option_error erro
     return RC_OK;
 }
 
+/* What keys and names of Redis are made of, for which some characters mean something. */
+static enum rc check_word(const struct options *options, enum option_id id, const char *word,
+                          struct option_error error)
+{
+    static const char good[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-";
+    char given[OPTION_GIVEN_BYTES_MAX];
+    if (word[strspn(word, good)] == '\0') return RC_OK;
+    return option_refuse(&error,
+                         "%s: " OPTION_SHOWN " has other characters than letters, digits and . _ -; give it without",
+                         option_spell_given(options, id, 0, true, given), word);
+}
+
+/* What is for Redis needs one, and what is for TLS one that speaks it. */
+static enum rc check_redis_files(const struct options *options, struct option_error error)
+{
+    static const enum option_id files[] = {OPTION_redis_ca, OPTION_redis_cert, OPTION_redis_key,
+                                           OPTION_redis_password_file};
+    char given[OPTION_GIVEN_BYTES_MAX];
+    bool has_tls = false;
+    for (uint32_t i = 0; i < options->redis.count; i++)
+        has_tls = has_tls || strncmp(options->redis.items[i], "rediss", strlen("rediss")) == 0;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        bool is_for_tls = files[i] != OPTION_redis_password_file;
+        if (!is_filled(options, files[i]) || (options->redis.count > 0 && (has_tls || !is_for_tls))) continue;
+        return option_refuse(&error, "%s: of no use without %s",
+                             option_spell_given(options, files[i], 0, true, given),
+                             is_for_tls ? "TLS; give --redis rediss://HOST:PORT" : "--redis; give that too");
+    }
+    if (is_filled(options, OPTION_redis_cert) != is_filled(options, OPTION_redis_key))
+        return option_refuse(&error, "--redis-cert and --redis-key belong together; give both, or none");
+    return RC_OK;
+}
+
+static enum rc check_cluster(const struct options *options, struct option_error error)
+{
+    char given[OPTION_GIVEN_BYTES_MAX];
+    enum rc rc = check_redis_files(options, error);
+    if (rc == RC_OK) rc = check_word(options, OPTION_redis_prefix, options->redis_prefix, error);
+    if (rc == RC_OK) rc = check_word(options, OPTION_node, options->node, error);
+    if (rc != RC_OK) return rc;
+    if (options->redis_lease / 2 < options->redis_silent_ms_max)
+        return option_refuse(&error,
+                             "%s: shorter than twice --redis-silent-ms-max, so it would end before a silent "
+                             "Redis is noticed; give more",
+                             option_spell_given(options, OPTION_redis_lease, 0, true, given));
+    if (options->redis_away_ms_max > 0 && options->redis_away_ms_max < options->redis_silent_ms_max)
+        return option_refuse(&error,
+                             "%s: shorter than --redis-silent-ms-max, so any silence would close all "
+                             "connections; give more, or 0",
+                             option_spell_given(options, OPTION_redis_away_ms_max, 0, true, given));
+    if (options->redis.count > 0 && options->redis_queue_bytes_max / 2 < options->message_bytes_max)
+        return option_refuse(&error,
+                             "%s: not enough for two of the largest messages; give more, or a smaller "
+                             "--message-bytes-max",
+                             option_spell_given(options, OPTION_redis_queue_bytes_max, 0, true, given));
+    return RC_OK;
+}
+
 static void make_printable(char *text)
 {
     for (; *text != '\0'; text++)
@@ -321,6 +379,7 @@ static enum rc check(struct options *options, struct option_error error)
     if (rc == RC_OK) rc = check_addresses(options, error);
     if (rc == RC_OK) rc = check_tls(options, error);
     if (rc == RC_OK) rc = check_history(options, error);
+    if (rc == RC_OK) rc = check_cluster(options, error);
     return rc == RC_OK ? app_list_complete(&options->app, &error) : rc;
 }
 

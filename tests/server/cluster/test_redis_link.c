@@ -123,7 +123,7 @@ Test(redis_link, is_read_only_by_whoever_receives, .timeout = 20)
 
 /* ---- the greeting ---- */
 
-static const char *text_file(const char *text, char name[64])
+static char *text_file(const char *text, char name[64])
 {
     snprintf(name, 64, "/tmp/ringcast_redis_link_XXXXXX");
     int fd = mkstemp(name);
@@ -137,8 +137,8 @@ static struct redis_access *access_of(const char *password)
 {
     char name[64], reason[300];
     struct redis_access *access;
-    const struct redis_access_files files = {.password = text_file(password, name)};
-    cr_assert_eq(redis_access_new(&access, &files, false, reason, sizeof reason), RC_OK, "%s", reason);
+    const struct options options = {.redis_password_file = text_file(password, name)};
+    cr_assert_eq(redis_access_new(&access, &options, reason, sizeof reason), RC_OK, "%s", reason);
     unlink(name);
     return access;
 }

@@ -50,6 +50,14 @@ Test(options, without_any_given_are_the_defaults, .timeout = 10)
     cr_expect_str_eq(options.data_dir, "");
     cr_expect_eq(options.store_sync, true);
     cr_expect_eq(options.store_jobs_max, 10000);
+    cr_expect_eq(options.redis.count, 0);
+    cr_expect_str_eq(options.redis_prefix, "ringcast");
+    cr_expect_eq(options.redis_queue_bytes_max, 64 * MIB);
+    cr_expect_eq(options.redis_publish_ms_max, 2000);
+    cr_expect_eq(options.redis_silent_ms_max, 3000);
+    cr_expect_eq(options.redis_lease, 15000);
+    cr_expect_eq(options.redis_away_ms_max, 0);
+    cr_expect_eq(options.redis_wait, true);
     cr_expect_eq(options.repeat_keys_max, 100000);
     cr_expect_eq(options.lobby_echo, false);
     cr_expect_eq(options.shards, 0);
@@ -330,6 +338,31 @@ Test(options, mistakes_in_flags_are_told_with_their_cure, .timeout = 10)
          "--history: \"a\" is durable, but there is no directory to store it in; give --data-dir too"},
         {{"--history=a", "--history=b* durable=yes"},
          "--history: \"b*\" is durable, but there is no directory to store it in; give --data-dir too"},
+        {{"--redis=127.0.0.1:6379"},
+         "--redis: it begins with none of redis://, rediss://, unix:, redis+sentinel://, redis+cluster://; give one, "
+         "as "
+         "in redis://127.0.0.1:6379"},
+        {{"--redis=redis://me:hunter2@h"},
+         "--redis: it has a password, which whoever lists processes can read; put that in a file of its own and name "
+         "it with --redis-password-file"},
+        {{"--redis=redis://h", "--redis=redis://h"}, "--redis: \"redis://h\" is there twice; give it once"},
+        {{"--redis-password-file=a"}, "--redis-password-file: of no use without --redis; give that too"},
+        {{"--redis=redis://h", "--redis-ca=a"}, "--redis-ca: of no use without TLS; give --redis rediss://HOST:PORT"},
+        {{"--redis=rediss://h", "--redis-cert=a"},
+         "--redis-cert and --redis-key belong together; give both, or none"},
+        {{"--redis-prefix=a{b}"},
+         "--redis-prefix: \"a{b}\" has other characters than letters, digits and . _ -; give it without"},
+        {{"--redis-prefix="}, "--redis-prefix: \"\" has 0 characters; give 1 to 64"},
+        {{"--node=a b"}, "--node: \"a b\" has other characters than letters, digits and . _ -; give it without"},
+        {{"--redis-lease=9s", "--redis-silent-ms-max=5s"},
+         "--redis-lease: shorter than twice --redis-silent-ms-max, so it would end before a silent Redis is noticed; "
+         "give more"},
+        {{"--redis-away-ms-max=2s"},
+         "--redis-away-ms-max: shorter than --redis-silent-ms-max, so any silence would close all connections; give "
+         "more, or 0"},
+        {{"--redis=unix:/r", "--message-bytes-max=64MiB"},
+         "--redis-queue-bytes-max: not enough for two of the largest messages; give more, or a smaller "
+         "--message-bytes-max"},
         {{"--webhook-events-max=0"}, "--webhook-events-max: \"0\" is out of bounds; give 1 to 10000000"},
         {{"--origin="}, "--origin: the value is empty; leave the option out instead"},
         {{"--origin=https://example.com/"},

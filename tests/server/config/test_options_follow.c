@@ -60,10 +60,12 @@ static const char *other_value(enum option_id id)
     if (type == &option_type_bool) return strcmp(row->value_default, "yes") == 0 ? "no" : "yes";
     if (type == &option_type_level) return "debug";
     if (type == &option_type_address_list || type == &option_type_control_list) return "127.0.0.1:0";
+    if (id == OPTION_redis) return "rediss://h";
     if (type == &option_type_origin_list) return "https://example.com";
     if (type == &option_type_text || option_type_is_list(type)) return "some";
     uint64_t value = row->bounds.min > 0 ? row->bounds.min : 1;
     if (id == OPTION_store_disk_bytes_max) value = 64 * MIB;
+    if (id == OPTION_redis_away_ms_max) value = 60000;
     snprintf(text, sizeof text, "%llu", (unsigned long long)value);
     return text;
 }
@@ -79,6 +81,11 @@ static const char *file_of(enum option_id id, const char *value, char text[512])
         used += snprintf(text + used, 512, "listen=127.0.0.1:1\n");
     if (is_tls && (value == NULL || id != OPTION_tls_cert)) used += snprintf(text + used, 512, "cert=a\n");
     if (is_tls && (value == NULL || id != OPTION_tls_key)) snprintf(text + used, 512, "key=a\n");
+    bool is_for_redis = id == OPTION_redis_password_file || id == OPTION_redis_ca || id == OPTION_redis_cert ||
+                        id == OPTION_redis_key;
+    if (is_for_redis) used += snprintf(text + used, 512, "redis=rediss://h\n");
+    if (is_for_redis && (value == NULL || id != OPTION_redis_cert)) used += snprintf(text + used, 512, "cert=a\n");
+    if (is_for_redis && (value == NULL || id != OPTION_redis_key)) snprintf(text + used, 512, "key=a\n");
     return text;
 }
 
