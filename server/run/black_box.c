@@ -168,8 +168,9 @@ static void tell_connection(const struct shard *shard, uint32_t slot)
 
 static void tell_counts(struct safe_line *line, const struct shard *shard)
 {
-    safe_line_text(line, "shard ");
-    safe_line_number(line, shard->index);
+    bool is_control = shard->index >= shard->hub.homes; /* as shard_name() says, which a handler of signals may not */
+    safe_line_text(line, is_control ? "control" : "shard ");
+    if (!is_control) safe_line_number(line, shard->index);
     safe_line_text(line, ": ");
     safe_line_number(line, counter_get(&shard->counters, COUNTER_turns));
     safe_line_text(line, " turns, ");

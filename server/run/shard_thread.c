@@ -234,9 +234,8 @@ static void end(struct shard *shard)
 static void *run(void *argument)
 {
     struct shard *shard = argument;
-    char name[16];
-    snprintf(name, sizeof name, "shard %u", shard->index);
-    log_thread_init(name);
+    char name[SHARD_NAME_BYTES];
+    log_thread_init(shard_name(shard, name));
     crash_thread_init();
     black_box_board(shard);
     enum rc rc = begin(shard);
@@ -254,12 +253,11 @@ static void *run(void *argument)
 
 enum rc shard_thread_start(struct shard *shard, char *reason_r, size_t reason_size)
 {
-    char name[16];
+    char name[SHARD_NAME_BYTES];
     sem_init(&shard->thread.has_begun, 0, 0);
     int failed = pthread_create(&shard->thread.id, NULL, run, shard);
     if (failed != 0) {
-        snprintf(name, sizeof name, "shard %u", shard->index);
-        refusal_of_thread(name, failed, reason_r, reason_size);
+        refusal_of_thread(shard_name(shard, name), failed, reason_r, reason_size);
         return RC_EKERNEL;
     }
     shard->thread.is_there = true;

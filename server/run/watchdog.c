@@ -65,17 +65,18 @@ static void say(struct safe_line *line)
 
 static void tell(struct watchdog *watchdog, const struct shard *shard, struct watched *watched, bool is_resting)
 {
+    char name[SHARD_NAME_BYTES];
     uint32_t at_hand = ck_pr_load_32(&shard->trace.at_hand);
     uint64_t used_ms = cpu_ms(watched) - watched->cpu_ms;
     watched->is_told = true;
     counter_add(&watchdog->counters, COUNTER_turns_stuck, 1);
     if (!log_is_on(LOG_LEVEL_WARN)) return;
     if (is_resting) {
-        log_warn("shard %u does not wake up: it has slept for %llu ms", shard->index,
+        log_warn("%s does not wake up: it has slept for %llu ms", shard_name(shard, name),
                  (unsigned long long)watched->still_ms);
     } else {
-        log_warn("shard %u has been in one turn for %llu ms, of which its thread computed for %llu ms", shard->index,
-                 (unsigned long long)watched->still_ms, (unsigned long long)used_ms);
+        log_warn("%s has been in one turn for %llu ms, of which its thread computed for %llu ms",
+                 shard_name(shard, name), (unsigned long long)watched->still_ms, (unsigned long long)used_ms);
     }
     if (at_hand > 0) log_warn("it serves connection %u; what it did last:", at_hand - 1);
     if (at_hand == 0) log_warn("it serves no connection; what it did last:");
@@ -84,7 +85,8 @@ static void tell(struct watchdog *watchdog, const struct shard *shard, struct wa
 
 static void tell_end(const struct shard *shard, const struct watched *watched)
 {
-    log_warn("shard %u goes on, after %llu ms", shard->index, (unsigned long long)watched->still_ms);
+    char name[SHARD_NAME_BYTES];
+    log_warn("%s goes on, after %llu ms", shard_name(shard, name), (unsigned long long)watched->still_ms);
 }
 
 static void look_at(struct watchdog *watchdog, const struct shard *shard, struct watched *watched, uint64_t passed_ms)

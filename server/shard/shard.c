@@ -19,6 +19,13 @@ void shard_signal(struct shard *shard)
     (void)written;
 }
 
+const char *shard_name(const struct shard *shard, char name_r[SHARD_NAME_BYTES])
+{
+    bool is_control = shard->index >= shard->hub.homes;
+    snprintf(name_r, SHARD_NAME_BYTES, is_control ? "control" : "shard %u", shard->index);
+    return name_r;
+}
+
 /* ---- channels and apps ---- */
 
 struct channel *shard_make_channel(struct shard *shard, const struct name *name)

@@ -246,6 +246,11 @@ struct shard {
     struct trace trace;  /* any thread may read */
 };
 
+#define SHARD_NAME_BYTES 24
+/* "shard 3", as the log calls its thread; "control" of the one that serves --control alone. Any thread. Returns
+ * name_r. */
+const char *shard_name(const struct shard *shard, char name_r[SHARD_NAME_BYTES]);
+
 /* Any thread: makes the shard look at the stage. */
 void shard_signal(struct shard *shard);
 

@@ -11,7 +11,7 @@ import { after, test } from 'node:test';
 import { APP, Peer, appArgs, call, channelAuth, userAuth } from './channels.mjs';
 import { newGuest, post } from './guests.mjs';
 import { RawClient, text } from './raw.mjs';
-import { startServer } from './server.mjs';
+import { freePort, startServer } from './server.mjs';
 import { Inbox, atEnd, connect, leave, serverTest, sized, until, within } from './support.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'ringcast-log-'));
@@ -76,6 +76,17 @@ for (const [format, read] of Object.entries(FORMS)) {
     assert.deepEqual([reset.protocol, reset.app, Number(reset.bytes_in)], ['http', undefined, 0]);
   });
 }
+
+test('the thread of the control addresses has a name of its own', async () => {
+  const port = await freePort();
+  const server = await startServer(['--shards', '2', '--control', `127.0.0.1:${port}`, '--log-format', 'json',
+    '--log-connections', '1']);
+  await fetch(`http://127.0.0.1:${port}/live`, { headers: { Connection: 'close' } });
+  const [end] = await until(() => { const all = ends(FORMS.json(server.stderr())); return all.length > 0 && all; },
+    'its end');
+  assert.equal(end.thread, 'control');
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+});
 
 serverTest('one of so many is told, and none unless asked', ['--shards', '1', '--log-connections', '5'],
   async (server) => {

@@ -98,8 +98,12 @@ static void prepare(void)
 {
     static const struct component component = {.name = "lobby"};
     for (uint32_t i = 0; i < 2; i++) {
-        shards[i] = (struct shard){
-            .index = i, .slots_max = SLOTS, .connections = connections, .outboxes = outboxes, .now_ms = 5000};
+        shards[i] = (struct shard){.index = i,
+                                   .hub.homes = 2,
+                                   .slots_max = SLOTS,
+                                   .connections = connections,
+                                   .outboxes = outboxes,
+                                   .now_ms = 5000};
         trace_note(&shards[i].trace, (struct trace_event){.kind = TRACE_SENDS, .number = 100 + i});
     }
     connections[3] = (struct connection){.state = CONNECTION_OPEN,

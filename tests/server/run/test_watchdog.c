@@ -43,6 +43,7 @@ void __wrap_log_write(enum log_level level, const char *format, ...)
 static void start(void)
 {
     shards[1].index = 1;
+    shards[0].hub.homes = shards[1].hub.homes = 2;
     watchdog = watchdog_new(shards, 2, LIMIT_MS, now_ms);
     cr_assert_not_null(watchdog);
 }
