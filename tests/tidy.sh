@@ -12,9 +12,6 @@ cd "${1:-$(dirname "$0")/..}"
 # Rows of .def tables that may stand unused: the constant, then why. A row without reason, or no longer needed, is an
 # offence itself.
 exceptions='
-.redis_publish_ms_max is for the thread that publishes, which is to come
-.redis_replicas is for it, too
-.redis_wait is for the start of that thread
 '
 
 found=0

@@ -37,6 +37,8 @@ struct cluster;
  * are enough) says what and the cure. */
 enum rc cluster_start(struct cluster **cluster_r, const struct options *options, const int *wake, uint32_t shards,
                       char *reason_r, size_t reason_size);
+/* Waits until the connections are up, so long at most. RC_OK, or RC_ECLUSTER and why they are not. */
+enum rc cluster_await(const struct cluster *cluster, uint64_t ms, char *reason_r, size_t reason_size);
 /* Shards have stopped. Sends what was asked for if that can be done at once, gives up the rest (RC_ECLUSTER), and ends
  * the thread; the answers can still be received. Accepts NULL. */
 void cluster_stop(struct cluster *cluster);

@@ -27,9 +27,11 @@ enum cluster_kind {
     CLUSTER_ENTER,   /* this node has readers of the channel: tell what comes. Asked again: make it have a position */
     CLUSTER_LEAVE,   /* it has none any more */
     CLUSTER_READ,    /* what was kept */
+    CLUSTER_PEOPLE,  /* members, numbers of subscribers, questions of backends: server/cluster/people_job.h */
     /* Told unasked: */
-    CLUSTER_MESSAGES, /* the next messages of a channel, in their order */
-    CLUSTER_LOST,     /* what was known of it is over: it goes on at another position */
+    CLUSTER_MESSAGES,    /* the next messages of a channel, in their order */
+    CLUSTER_LOST,        /* what was known of it is over: it goes on at another position */
+    CLUSTER_PEOPLE_TOLD, /* of members, numbers and users: server/cluster/people_event.h; free() gives it back */
 };
 
 struct cluster_item { /* jobs and events both begin with it */
@@ -85,6 +87,7 @@ struct cluster_event {
                                  * it has none */
     struct message **messages; /* MESSAGES; the event's references */
     uint32_t messages_count;
+    uint64_t bytes; /* what it takes; the cluster's */
 };
 
 /* Drops what the answer holds. */

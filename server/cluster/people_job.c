@@ -14,5 +14,6 @@ struct people_job *people_job_new(const struct people_job *as)
     job->app = text_copy(&to, as->app);
     job->user_id = text_copy(&to, as->user_id);
     job->info = text_copy(&to, as->info);
+    job->job.item.kind = CLUSTER_PEOPLE;
     return job;
 }

@@ -220,19 +220,21 @@ static enum rc check_addresses(const struct options *options, struct option_erro
     return rc;
 }
 
-/* What is to be durable needs a place, and a place something to be durable. */
+/* What is to be durable needs a place, which with other nodes is their Redis, and a place something to be durable. */
 static enum rc check_history(struct options *options, struct option_error error)
 {
     char given[OPTION_GIVEN_BYTES_MAX];
     const struct history_rule *durable = history_rule_durable(&options->history);
     bool has_directory = options->data_dir[0] != '\0';
-    if (durable != NULL && !has_directory)
+    if (durable != NULL && !has_directory && options->redis.count == 0)
         return option_refuse(
             &error, "%s: " OPTION_SHOWN " is durable, but there is no directory to store it in; give --data-dir too",
             option_spell_given(options, OPTION_history, (uint32_t)(durable - options->history.items), true, given),
             durable->pattern);
     if (durable == NULL && has_directory)
         option_warn(options, "--data-dir is not used, because no rule of --history is durable: give one durable=yes");
+    if (options->redis.count > 0 && has_directory)
+        option_warn(options, "--data-dir is not used, because with --redis histories are kept there");
     if (options->store_disk_bytes_max > 0 && options->store_disk_bytes_max < STORE_DISK_BYTES_MIN)
         return option_refuse(&error, "%s: too little for a database to work; give 64MiB or more, or 0 for no bound",
                              option_spell_given(options, OPTION_store_disk_bytes_max, 0, true, given));

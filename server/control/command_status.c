@@ -1,4 +1,5 @@
 /* server/control/command_status.c - what the server is, and how it is. */
+#include "server/cluster/cluster.h"
 #include "server/connection/door.h"
 #include "server/control/command.h"
 #include "server/control/commands.h"
@@ -71,6 +72,10 @@ void command_status(struct shard *shard, struct connection *connection, const st
     yyjson_mut_obj_add_uint(document, root, "shards", shard->exchange->shards_count - 1); /* without this one */
     add_sizes(document, root, shard);
     yyjson_mut_obj_add_str(document, root, "store", shard->store == NULL ? "none" : trouble == NULL ? "ok" : trouble);
+    if (shard->cluster != NULL) {
+        const char *away = cluster_trouble(shard->cluster);
+        yyjson_mut_obj_add_str(document, root, "cluster", away == NULL ? "ok" : away);
+    }
     yyjson_mut_obj_add_str(document, root, "log_level", log_level_name(log_get_level()));
     command_say(shard, connection, document);
 }

@@ -3,6 +3,7 @@
 
 #include "core/json_text.h"
 #include "core/text.h"
+#include "server/cluster/cluster.h"
 #include "server/connection/door.h"
 #include "server/http/answer.h"
 #include "server/shard/exchange.h"
@@ -43,9 +44,11 @@ uint32_t ready_find_reasons(struct shard *shard, struct ready_reason reasons_r[R
     assert(owner_is_me(&shard->owner));
     const struct door *door = &shard->doors->public;
     const char *trouble = shard->store != NULL ? store_trouble(shard->store) : NULL;
+    const char *away = shard->cluster != NULL ? cluster_trouble(shard->cluster) : NULL;
     uint32_t count = 0;
     if (shard_is_draining(shard)) reasons_r[count++] = (struct ready_reason){"draining", "the server is stopping"};
     if (trouble != NULL) reasons_r[count++] = (struct ready_reason){"store", trouble};
+    if (away != NULL) reasons_r[count++] = (struct ready_reason){"cluster", away};
     if (ck_pr_load_64(&door->connections_open) >= door->connections_max)
         reasons_r[count++] = (struct ready_reason){"connections_full", "--connections-max clients are there"};
     if (is_short_of_memory(shard))

@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#define READY_REASONS_MAX 4
+#define READY_REASONS_MAX 5
 
 struct connection;
 struct http_request;

@@ -3,6 +3,7 @@
 
 #include "net/http.h"
 #include "net/http_request.h"
+#include "server/cluster/cluster.h"
 #include "server/config/app.h"
 #include "server/connection/connection.h"
 #include "server/http/api_answer.h"
@@ -117,17 +118,22 @@ bool api_judge(struct shard *shard, struct connection *connection, const struct 
     return false;
 }
 
-/* {"store":"ok"}; red while the store cannot write, and while the server drains. */
+/* {"store":"ok"}, and with other nodes ,"cluster":"ok"; red while one of them is in trouble, and while the server
+ * drains. */
 static void answer_health(struct shard *shard, struct connection *connection)
 {
-    char body[200];
+    char body[600];
     bool is_draining = shard_is_draining(shard);
     const struct store *store = shard->store;
     const char *trouble = store != NULL ? store_trouble(store) : NULL;
     const char *state = store == NULL ? "none" : trouble == NULL ? "ok" : trouble;
-    int count = snprintf(body, sizeof body, "{\"store\":\"%s\"%s}", state, /* SQLite's words need no escapes */
-                         is_draining ? ",\"draining\":true" : "");
-    api_answer(shard, connection, trouble == NULL && !is_draining ? 200 : 503, API_JSON,
+    const char *away = shard->cluster != NULL ? cluster_trouble(shard->cluster) : NULL;
+    int count = snprintf(body, sizeof body, "{\"store\":\"%s\"", state); /* neither SQLite's words need escapes */
+    if (shard->cluster != NULL)                                          /* nor these */
+        count +=
+            snprintf(body + count, sizeof body - (size_t)count, ",\"cluster\":\"%s\"", away == NULL ? "ok" : away);
+    count += snprintf(body + count, sizeof body - (size_t)count, "%s}", is_draining ? ",\"draining\":true" : "");
+    api_answer(shard, connection, trouble == NULL && away == NULL && !is_draining ? 200 : 503, API_JSON,
                (struct text){body, (size_t)count});
 }
 

@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "net/listener.h"
 #include "net/ring.h"
+#include "server/cluster/cluster.h"
 #include "server/config/address.h"
 #include "server/config/config.h"
 #include "server/config/history_rule.h"
@@ -246,6 +247,7 @@ void server_fini(struct server *server)
     watchdog_free(server->watchdog);
     webhooks_free(server->webhooks);
     store_free(server->store);
+    cluster_free(server->cluster);
     if (server->shards != NULL) exchange_fini(&server->exchange, &server->shards[0].counters);
     for (uint32_t i = 0; server->shards != NULL && i < server->shards_count; i++) {
         shard_thread_fini(&server->shards[i]);
@@ -284,28 +286,47 @@ static enum rc start_webhooks(struct server *server, struct config *config, char
     return rc;
 }
 
-static enum rc start_store(struct server *server, char *reason_r, size_t reason_size)
+static enum rc start_store(struct server *server, const int *wake, char *reason_r, size_t reason_size)
+{
+    if (history_rule_durable(&server->options->history) == NULL) return RC_OK;
+    enum rc rc = store_start(&server->store, server->options, wake, server->shards_count, reason_r, reason_size);
+    if (rc == RC_OK) counter_sets_add(&server->counted, store_counters(server->store));
+    return rc;
+}
+
+static enum rc start_cluster(struct server *server, const int *wake, char *reason_r, size_t reason_size)
+{
+    const struct options *options = server->options;
+    enum rc rc = cluster_start(&server->cluster, options, wake, server->shards_count, reason_r, reason_size);
+    if (rc != RC_OK) return rc;
+    counter_sets_add(&server->counted, cluster_counters(server->cluster));
+    if (options->redis_wait) return RC_OK;
+    return cluster_await(server->cluster, options->redis_silent_ms_max, reason_r, reason_size);
+}
+
+/* Where what is published is kept: with other nodes in Redis, of which this one's store would know only a part. */
+static enum rc start_keeper(struct server *server, char *reason_r, size_t reason_size)
 {
     int wake[SHARDS_MAX];
-    if (history_rule_durable(&server->options->history) == NULL) return RC_OK;
-    for (uint32_t i = 0; i < server->shards_count; i++) {
+    for (uint32_t i = 0; i < server->shards_count; i++)
         wake[i] = server->shards[i].signal_descriptor;
-    }
-    return store_start(&server->store, server->options, wake, server->shards_count, reason_r, reason_size);
+    if (server->options->redis.count > 0) return start_cluster(server, wake, reason_r, reason_size);
+    return start_store(server, wake, reason_r, reason_size);
 }
 
 enum rc server_start(struct server *server, char *reason_r, size_t reason_size)
 {
     enum rc started = start_webhooks(server, server->config, reason_r, reason_size);
-    if (started == RC_OK) started = start_store(server, reason_r, reason_size);
+    if (started == RC_OK) started = start_keeper(server, reason_r, reason_size);
     if (started != RC_OK) {
         webhooks_stop(server->webhooks);
+        cluster_stop(server->cluster);
         return started;
     }
-    if (server->store != NULL) counter_sets_add(&server->counted, store_counters(server->store));
     for (uint32_t i = 0; i < server->shards_count; i++) {
         server->shards[i].webhooks = server->webhooks;
         server->shards[i].store = server->store;
+        server->shards[i].cluster = server->cluster;
         enum rc rc = shard_thread_start(&server->shards[i], reason_r, reason_size);
         if (rc == RC_OK) continue;
         server_set_stage(server, SERVER_STOPPED);
@@ -366,6 +387,7 @@ void server_join(struct server *server)
     watchdog_stop(server->watchdog);
     webhooks_stop(server->webhooks); /* their counters stay until server_fini() */
     store_stop(server->store);
+    cluster_stop(server->cluster);
 }
 
 /* ---- other options ---- */

@@ -25,6 +25,7 @@ struct server {
     struct exchange exchange;
     struct webhooks *webhooks;          /* NULL: no app has one */
     struct store *store;                /* NULL: no channel is durable */
+    struct cluster *cluster;            /* NULL: there are no other nodes */
     struct certificates *certificates;  /* NULL: no TLS */
     struct counters counters;           /* the main thread's */
     struct counter_sets counted;        /* by all threads */

@@ -30,6 +30,7 @@
 
 struct app;
 struct channel_log;
+struct cluster;
 struct config;
 struct connection;
 struct door;
@@ -239,6 +240,7 @@ struct shard {
     const struct counter_sets *counted;  /* by all threads */
     uint64_t *app_connections;           /* atomic, by the app's index: channel connections that are open */
     struct store *store;                 /* NULL: no channel is durable */
+    struct cluster *cluster;             /* NULL: there are no other nodes */
     struct webhooks *webhooks;           /* NULL: no app has one */
     struct tls_ticket_keys *ticket_keys; /* NULL: no TLS */
 

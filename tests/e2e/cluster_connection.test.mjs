@@ -1,0 +1,124 @@
+/* tests/e2e/cluster_connection.test.mjs - a node and its Redis: it waits for one that is not there, says what is wrong
+ * while it is away or stands still, and comes back by itself. */
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { startRedis } from './redis.mjs';
+import { freePort, startServer } from './server.mjs';
+import { assertQuiet, runClosers, until } from './support.mjs';
+
+const TEST_MS = 60_000;
+const SILENT = ['--redis-silent-ms-max', '500ms'];
+
+const nodeArgs = (redis, more = []) => ['--shards', '1', '--redis', `redis://127.0.0.1:${redis.port}`, ...more];
+
+async function health(server) {
+  const response = await fetch(`${server.url}/health`);
+  return { status: response.status, cluster: (await response.json()).cluster };
+}
+
+const untilHealth = (server, status, text) =>
+  until(async () => {
+    const now = await health(server);
+    return now.status === status && text.test(now.cluster) ? now : null;
+  }, `/health to be ${status} and to say ${text}`);
+
+function connectionTest(title, body) {
+  test(title, { timeout: TEST_MS }, async () => {
+    try {
+      await body();
+    } finally {
+      runClosers();
+    }
+  });
+}
+
+/* The server ends well, and has said nothing else of level error. */
+async function endWell(server) {
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  assertQuiet(server.stderr());
+}
+
+connectionTest('a Redis that comes later is found, one that goes is told, and found when it is back', async () => {
+  const port = await freePort();
+  const server = await startServer(nodeArgs({ port }));
+  await untilHealth(server, 503, /^Redis: refuses connections; is it running/);
+  const redis = await startRedis({ port });
+  await untilHealth(server, 200, /^ok$/);
+  await redis.kill();
+  await untilHealth(server, 503, /^Redis: (closed|reset|refuses)/);
+  await redis.start({ isEmpty: true });
+  await untilHealth(server, 200, /^ok$/);
+  await endWell(server);
+  const lives = server.stderr().match(/connected, version \d+\.\d+\.\d+/g);
+  assert.equal(lives.length, 2, server.stderr());
+  assert.match(server.stderr(), /it has been started anew since/);
+});
+
+connectionTest('a Redis that stands still is left, and found again when it goes on', async () => {
+  const redis = await startRedis();
+  const server = await startServer(nodeArgs(redis, SILENT));
+  await untilHealth(server, 200, /^ok$/);
+  redis.freeze();
+  await untilHealth(server, 503, /^Redis: does not answer/);
+  redis.thaw();
+  await untilHealth(server, 200, /^ok$/);
+  await endWell(server);
+});
+
+connectionTest('connections that are there and deaf are left: what is published has to come back', async () => {
+  const redis = await startRedis();
+  const admin = await redis.connect();
+  const server = await startServer(nodeArgs(redis, SILENT));
+  await untilHealth(server, 200, /^ok$/);
+  await admin.call('CLIENT', 'PAUSE', '1500', 'WRITE'); /* PUBLISH waits, reads are answered */
+  await until(() => /does not answer/.test(server.stderr()), 'the silence to be told');
+  await untilHealth(server, 200, /^ok$/);
+  await endWell(server);
+});
+
+connectionTest('both connections are closed when one is, and come back', async () => {
+  const redis = await startRedis();
+  const admin = await redis.connect();
+  const server = await startServer(nodeArgs(redis));
+  await untilHealth(server, 200, /^ok$/);
+  for (const [type, lives] of [['pubsub', 2], ['normal', 3]]) {
+    await admin.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes');
+    await until(() => server.stderr().match(/connected, version/g).length === lives, `connection ${lives}`);
+    await untilHealth(server, 200, /^ok$/);
+  }
+  await endWell(server);
+  assert.doesNotMatch(server.stderr(), /started anew/, 'it was the same all the time');
+});
+
+connectionTest('--redis-wait=no ends at once with the reason, and so does what cannot be', async () => {
+  const port = await freePort();
+  const refused = (...args) => {
+    const all = ['--listen', `127.0.0.1:${port}`, '--shards', '1', ...args];
+    const { status, stderr } = spawnSync(process.env.RINGCAST, all, { encoding: 'utf8' });
+    assert.notEqual(status, 0, stderr);
+    return stderr;
+  };
+  assert.match(refused('--redis', `redis://127.0.0.1:${await freePort()}`, '--redis-wait=no', ...SILENT),
+    /Redis: refuses connections; is it running/);
+  const redis = await startRedis({ config: ['requirepass open-sesame'] });
+  assert.match(refused('--redis', `redis://127.0.0.1:${redis.port}`, '--redis-wait=no', ...SILENT),
+    /Redis: refuses this user or password/);
+  const file = join(redis.folder, 'password');
+  writeFileSync(file, 'open-sesame\n', { mode: 0o600 });
+  const server = await startServer(nodeArgs(redis, ['--redis-wait=no', '--redis-password-file', file]));
+  assert.deepEqual(await health(server), { status: 200, cluster: 'ok' });
+  await endWell(server);
+  assert.doesNotMatch(server.stderr(), /open-sesame/);
+});
+
+connectionTest('a policy that throws away is warned of', async () => {
+  const redis = await startRedis({ config: ['maxmemory 20mb', 'maxmemory-policy allkeys-lru'] });
+  const server = await startServer(nodeArgs(redis, ['--history', 'a-* durable=yes']));
+  await until(() => /maxmemory-policy allkeys-lru/.test(server.stderr()), 'the warning');
+  await until(() => /set appendonly yes/.test(server.stderr()), 'the warning that a restart costs all');
+  await endWell(server);
+});
