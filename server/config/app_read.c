@@ -46,8 +46,9 @@ enum rc app_copy(struct app *to, const struct app *from)
 {
     *to = (struct app){.index = from->index, .given = from->given, .is_gone = from->is_gone};
     to->has_bare_secret = from->has_bare_secret;
-    bool is_whole =
-        VALUE_COPY(&to->id, &from->id) & VALUE_COPY(&to->key, &from->key) & VALUE_COPY(&to->secret, &from->secret);
+    bool is_whole = VALUE_COPY(&to->id, &from->id);
+    is_whole &= VALUE_COPY(&to->key, &from->key); /* all of them, so that each is there to be given back */
+    is_whole &= VALUE_COPY(&to->secret, &from->secret);
 #define APP_SETTING(type, name, ...) is_whole &= VALUE_COPY(&to->name, &from->name);
 #include "server/config/app_setting.def"
 #undef APP_SETTING
