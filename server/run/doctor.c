@@ -27,6 +27,7 @@
 
 enum { EXIT_OTHER = 1, EXIT_OPTION = 2, EXIT_IO_URING = 3 };
 
+#define SERVICE_FILE    "/etc/ringcast/ringcast.conf" /* of the package's unit */
 #define REASON_BYTES    1024
 #define WS_BYTES        (5 * KIB)  /* of a connection, most of it the kernel's socket */
 #define TLS_BYTES       (23 * KIB) /* the same, and a record that has not come whole */
@@ -74,8 +75,11 @@ static void look_at_options(const struct options *options, struct findings *find
         finding_warn(findings, "options", "", "", "%.*s", (int)length, line);
         line += length + (line[length] == '\n');
     }
-    finding_add(findings, "options", "", "", "%u apps, %u rules of history, %u files", options->app.count,
+    finding_add(findings, "options", "", "", "apps: %u, rules of history: %u, files: %u", options->app.count,
                 options->history.count, options->files.count);
+    if (options->files.count == 0 && access(SERVICE_FILE, F_OK) == 0)
+        finding_warn(findings, "options", "these are not the options of the service", "--config " SERVICE_FILE,
+                     "no file is read, and the service has " SERVICE_FILE);
     look_at_apps(options, findings);
 }
 

@@ -125,6 +125,7 @@ async function liveAndDie(suite) {
   install(tree, deb);
   assert.equal(ofConfig(tree), 'root:ringcast 640');
   assert.equal(inTree(tree, 'stat', '-c', '%U:%G %a', '/var/lib/ringcast').trim(), 'ringcast:ringcast 700');
+  assert.match(inTree(tree, 'ringcast', 'check'), /^warning +options +no file is read.*\n.*\n +cure: --config \/etc/m);
   assert.match(inTree(tree, 'ringcast', '-vv'), /^TLS +X25519 and P-256 by nettle, ECDSA on P-256 by nettle/m);
 
   const first = newerOf(deb, '1000.1');
