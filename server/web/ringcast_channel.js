@@ -318,7 +318,17 @@ export class Channel extends Emitter {
     this.position = { epoch, offset: known };
   }
 
+  /* What is kept of the channel has begun anew, on a server among others: something may be missing. */
+  #lost({ offset, epoch }) {
+    if (this.state !== 'subscribed' || this.position === null) return undefined;
+    this.#replayEnd = 0;
+    if (Number.isInteger(offset)) this.#moveTo(epoch, offset);
+    else this.position = null;
+    return this._emit('gap', { position: this.position });
+  }
+
   #told(event, data) {
+    if (event === 'pusher_internal:ringcast_position') return this.#lost(data);
     const isJoin = event === 'pusher_internal:member_added';
     if (!isJoin && event !== 'pusher_internal:member_removed') return this._emit(event, data);
     if (this.state !== 'subscribed') return undefined;    /* the list with the success will be newer */
