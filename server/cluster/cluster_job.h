@@ -64,7 +64,7 @@ struct cluster_job {
                                * the newest that is kept. Not set: there is none */
     struct message *kept; /* ENTER's answer: a cache channel's last event; the asker's reference; NULL: none */
 
-    struct position from; /* READ: those behind this offset, if it is of this epoch; of another or "" all there are */
+    struct position from; /* READ: those behind this offset; all, if its epoch is set and is not the one there */
     uint64_t before;      /* READ: and before this one; UINT64_MAX: to the end */
     uint32_t count_max;
     uint64_t bytes_max;        /* at least one message, though */

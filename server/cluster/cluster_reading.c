@@ -162,11 +162,11 @@ static bool take_newest(struct cluster_reading *reading, const struct cluster_re
     }
     reading->newest = newest->id;
     job->position = stream_id_position(&newest->id);
-    bool is_same =
-        position_is_set(&job->from) && stream_id_of_position(&job->from, &from) && from.epoch == newest->id.epoch;
-    reading->since = is_same ? from.offset : 0;
+    bool is_same = stream_id_of_position(&job->from, &from) && from.epoch == newest->id.epoch;
+    if (!position_is_set(&job->from)) is_same = true; /* of whichever there is */
+    reading->since = is_same ? job->from.offset : 0;
     reading->before = job->before;
-    reading->is_broken = (position_is_set(&job->from) && !is_same) || reading->since > newest->id.offset;
+    reading->is_broken = !is_same || reading->since > newest->id.offset;
     reading->step = READING_OLDEST;
     return false;
 }
