@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+struct broker;
 struct channel;
 struct channel_log;
 struct history_rule;
@@ -48,6 +49,8 @@ struct roster {
     const struct history_rule *rule; /* of its history; NULL: it keeps none */
     struct channel_log *log;         /* its history (server/home/channel_log.h); NULL: not in use */
     uint64_t log_due_ms;             /* when that has something to do, as it says; UINT64_MAX: never */
+
+    struct broker *broker; /* its place at the cluster (server/home/broker.h); NULL: it is not read from there */
 
     struct traffic traffic; /* what is published in it */
 

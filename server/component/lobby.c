@@ -116,8 +116,12 @@ static void lobby_on_subscribed(struct shard *shard, struct connection *connecti
 
 static void lobby_on_refused(struct shard *shard, struct connection *connection, const struct join *join)
 {
-    (void)join; /* the home is out of memory: nothing else keeps anyone out of a room */
-    connection_finish(shard, connection, CLOSE_NO_MEMORY);
+    if (join->rc == RC_ECLUSTER) {
+        connection_open(shard, connection); /* its page is told of closes, not of refusals */
+        if (connection->state == CONNECTION_OPEN) connection_close(shard, connection, CLOSE_NO_CLUSTER);
+    } else { /* nothing else but memory keeps anyone out of a room */
+        connection_finish(shard, connection, CLOSE_NO_MEMORY);
+    }
 }
 
 static void lobby_on_message(struct shard *shard, struct connection *connection, const struct payload *payload)

@@ -5,6 +5,7 @@
 #include "core/channel.h"
 #include "core/channel_type.h"
 #include "core/join.h"
+#include "core/message.h"
 #include "core/query.h"
 #include "net/query_string.h"
 #include "net/upgrade.h"
@@ -357,12 +358,26 @@ static void pusher_on_subscribed(struct shard *shard, struct connection *connect
 static void pusher_on_refused(struct shard *shard, struct connection *connection, const struct join *join)
 {
     struct command command = {.shard = shard, .connection = connection, .pusher = connection->pusher};
-    if (join->form == FORM_WATCH || channel_type_of(name_text(&join->channel)).is_user) {
+    if (join->rc == RC_ECLUSTER) {
+        connection_close(shard, connection, CLOSE_NO_CLUSTER); /* it subscribes to all again where it comes back */
+    } else if (join->form == FORM_WATCH || channel_type_of(name_text(&join->channel)).is_user) {
         connection_close(shard, connection, CLOSE_NO_MEMORY); /* nothing else refuses these */
     } else {
         pusher_subscribe_refused(&command, join);
     }
     heard_answer(shard, connection);
+}
+
+void pusher_unpublished(struct shard *shard, struct message *message)
+{
+    assert(owner_is_me(&shard->owner));
+    const struct publisher *publisher = &message->publisher;
+    struct connection *connection = &shard->connections[publisher->slot];
+    struct command command = {.shard = shard, .connection = connection, .pusher = connection->pusher};
+    if (connection->life == publisher->life && connection->state == CONNECTION_OPEN)
+        pusher_error(&command, CODE_CLIENT_EVENT,
+                     "Client event rejected: it could not be published to all nodes, try again later");
+    message_drop(&shard->counters, message);
 }
 
 void pusher_answered(struct shard *shard, struct query *query)

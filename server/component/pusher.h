@@ -11,6 +11,7 @@
 #include "server/component/pusher_command.h"
 #include "server/connection/component.h"
 
+struct message;
 struct name;
 struct query;
 
@@ -21,5 +22,7 @@ bool pusher_has_app(const struct connection *connection, uint16_t *app_r);
 
 /* From a home: the answer to what a client asked. Takes over the query. */
 void pusher_answered(struct shard *shard, struct query *query);
+/* From a home: a client's event could not be published, and nobody waits for an answer. Takes over a reference. */
+void pusher_unpublished(struct shard *shard, struct message *message);
 /* From a home: closes all who are signed in as the user of this channel. */
 void pusher_terminate(struct shard *shard, const struct name *user_channel);

@@ -20,7 +20,8 @@ void connection_ask(struct shard *shard, struct connection *connection);
 void connection_answered(struct shard *shard, struct connection *connection);
 /* REQUEST -> JOINING: the component will call receive_opened(). */
 void connection_join(struct shard *shard, struct connection *connection);
-/* JOINING -> OPEN: answers 101. Only receive_opened() calls this, and goes on with what came meanwhile. */
+/* JOINING -> OPEN: answers 101. Called by receive_opened(), which goes on with what came meanwhile, and by who closes
+ * it at once. */
 void connection_open(struct shard *shard, struct connection *connection);
 
 /* Says something: queues a batch and flushes it this turn. Takes over the caller's reference. A NULL batch (it could

@@ -25,18 +25,19 @@ static struct channel_log *log_new(struct shard *shard, struct roster *roster)
     const struct history_rule *rule = roster->rule;
     struct channel_log *log = malloc(sizeof *log);
     if (log == NULL) return NULL;
-    bool is_unseen = !channel_log_is_seen(shard, roster);
+    bool is_of_cluster = shard->cluster != NULL, is_unseen = !is_of_cluster && !channel_log_is_seen(shard, roster);
     *log = (struct channel_log){
         .roster = roster,
         .rule = rule,
         .state = rule->durable && !is_unseen ? LOG_UNREAD : LOG_READY,
+        .is_end = rule->durable || is_of_cluster,
         .is_unseen = is_unseen,
         .used_ms = shard->now_ms,
     };
     log->waiting_end = &log->waiting;
     if (is_unseen) {
         channel_log_choose_epoch_unseen(shard, &roster->channel->name, log->window.last.epoch);
-    } else if (!rule->durable) {
+    } else if (!rule->durable && !is_of_cluster) {
         channel_log_choose_epoch(log->window.last.epoch);
     }
     channel_log_begin(shard, log);

@@ -6,6 +6,8 @@
  * When the store fails, who can be told is told (RC_ESTORE, RC_EFULL) and nothing goes out; what nobody waits for goes
  * out without an offset, and readers who were not further than that are told recovered:false when they come back, also
  * after a restart if the store has worked for a second before it.
+ * Where there are other nodes the order, offsets and epochs are the cluster's (server/home/broker.h): the log has only
+ * a window, no store, and is there while the channel is read.
  * Threads:   the home shard.
  * Ownership: the roster's; freed here, when nobody needs it any more. Jobs at the store are the shard's.
  * Strangers choose names: a log of which nothing was ever to be kept asks the store nothing, and goes with its last

@@ -39,6 +39,7 @@ struct channel_log {
     uint64_t save_at_ms;        /* the next try to tell it */
     bool is_saving;             /* it is being told */
     enum channel_log_state state;
+    bool is_end;                 /* the window is only the end of what is kept: the store, or the cluster, has more */
     struct log_job *last_append; /* at the store, the one asked last; NULL: none */
     bool is_torn;                /* something went out unkept while the window was not known */
     uint32_t jobs;

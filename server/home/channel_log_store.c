@@ -288,23 +288,11 @@ static void loss_noted(struct shard *shard, struct log_job *job)
     channel_log_set_timer(shard, log);
 }
 
-/* What the store has for a reader, as one run of frames; NULL: out of memory, or not all that is wanted. */
+/* What the store has for a reader; NULL: out of memory, or not all that is wanted. */
 static struct message *run_of(struct shard *shard, const struct store_job *job)
 {
-    uint64_t bytes = 0;
     if (job->since + 1 < job->first) return NULL;
-    for (uint32_t i = 0; i < job->messages_count; i++) {
-        bytes += job->messages[i]->frame_bytes[FORM_EVENT];
-    }
-    struct message *run = message_new_of(&shard->counters, job->channel, FORM_EVENT, (uint32_t)bytes);
-    if (run == NULL) return NULL;
-    uint8_t *to = message_frame(run, FORM_EVENT);
-    run->offset = job->since;
-    for (uint32_t i = 0; i < job->messages_count; i++) {
-        to = message_put_frame(job->messages[i], FORM_EVENT, to);
-        run->offset = job->messages[i]->offset;
-    }
-    return run;
+    return channel_log_run_of(shard, job->channel, job->since, job->messages, job->messages_count);
 }
 
 static void replay_read(struct shard *shard, struct log_job *job)

@@ -21,7 +21,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define DURABLE_MESSAGES_MAX 1000             /* of a durable channel that stay in memory: the store has the rest */
+#define DURABLE_MESSAGES_MAX 1000             /* of a channel that stay in memory, when the rest is elsewhere */
 #define DURABLE_IDLE_MS      (60 * 1000)      /* then a durable channel without subscribers is left to the store */
 #define LOOK_MS              (60 * 60 * 1000) /* so often at least: a clock that was set makes old what was not */
 
@@ -54,7 +54,7 @@ struct history_bounds channel_log_bounds(const struct shard *shard, const struct
     assert(owner_is_me(&shard->owner));
     const struct history_rule *rule = log->rule;
     struct history_bounds bounds = {.messages = rule->size, .bytes = rule->bytes, .ttl_ms = rule->ttl};
-    if (!rule->durable) return bounds;
+    if (!log->is_end) return bounds;
     if (bounds.messages > DURABLE_MESSAGES_MAX) bounds.messages = DURABLE_MESSAGES_MAX;
     if (bounds.bytes > shard->options->replay_bytes_max) bounds.bytes = shard->options->replay_bytes_max;
     return bounds;
@@ -73,7 +73,7 @@ static void add(struct shard *shard, struct channel_log *log, struct message *pl
     message_hold(placed, 1);
     if (history_append(&log->window, placed) != RC_OK) {
         message_drop(&shard->counters, placed);
-        while (log->rule->durable && log->window.count > 0) { /* a page must not come from a window with a hole */
+        while (log->is_end && log->window.count > 0) { /* a page must not come from a window with a hole */
             history_forget_oldest(&log->window, &shard->counters);
         }
         history_skip(&log->window, placed->offset); /* readers get it; who resumes will be told that it is missing */
@@ -169,10 +169,49 @@ enum rc channel_log_kept(struct shard *shard, struct channel_log *log, struct me
     struct roster *roster = log->roster;
     channel_log_bound(shard, log);
     if (was_empty || grows_old_by(shard, log, placed)) channel_log_set_timer(shard, log);
-    if (placed->origin == ORIGIN_ROOM) home_tell_room_message(shard, placed, position.epoch);
+    if (placed->origin == ORIGIN_ROOM) home_tell_room_message(shard, placed, &position);
     enum rc rc = home_deliver(shard, roster->channel, placed);
     home_answer_publish(shard, query, receipt, RC_OK, &position); /* last: who is answered may publish the next */
     return rc;
+}
+
+void channel_log_move(struct shard *shard, struct channel_log *log, const struct position *position)
+{
+    assert(owner_is_me(&shard->owner));
+    assert(shard->cluster != NULL);
+    while (log->window.count > 0) {
+        history_forget_oldest(&log->window, &shard->counters);
+    }
+    log->window.last = *position;
+    log->window.forgotten = log->given = position->offset;
+    log->window.ahead = 0;
+    channel_log_count(shard, log);
+    channel_log_set_timer(shard, log);
+}
+
+void channel_log_take_placed(struct shard *shard, struct channel_log *log, struct message *placed, const char *epoch)
+{
+    assert(owner_is_me(&shard->owner));
+    assert(placed->offset > 0);
+    if (!position_is_of(&log->window.last, epoch)) {
+        struct position before = {.offset = placed->offset - 1};
+        memcpy(before.epoch, epoch, sizeof before.epoch);
+        channel_log_move(shard, log, &before);
+    }
+    assert(placed->offset > log->window.last.offset);
+    bool was_empty = log->window.count == 0;
+    add(shard, log, placed);
+    log->given = placed->offset;
+    channel_log_trim(shard, log);
+    channel_log_touch(shard, log);
+    channel_log_bound(shard, log);
+    if (was_empty || grows_old_by(shard, log, placed)) channel_log_set_timer(shard, log);
+}
+
+void channel_log_reach(struct channel_log *log, const struct position *position)
+{
+    struct position *last = &log->window.last;
+    if (position_is_of(last, position->epoch) && position->offset > last->offset) last->offset = position->offset;
 }
 
 /* Of a channel for whose log there was no memory it must at least not seem that nothing was ever said. */
@@ -212,6 +251,26 @@ void channel_log_refuse_now(struct shard *shard, struct channel_log *log, enum r
     }
     message_drop(&shard->counters, message);
     home_answer_publish(shard, query, receipt, rc, &nowhere);
+}
+
+/* ---- what was missed ---- */
+
+struct message *channel_log_run_of(struct shard *shard, const struct name *channel, uint64_t since,
+                                   struct message *const messages[], uint32_t count)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        bytes += messages[i]->frame_bytes[FORM_EVENT];
+    }
+    struct message *run = message_new_of(&shard->counters, channel, FORM_EVENT, (uint32_t)bytes);
+    if (run == NULL) return NULL;
+    uint8_t *to = message_frame(run, FORM_EVENT);
+    run->offset = since;
+    for (uint32_t i = 0; i < count; i++) {
+        to = message_put_frame(messages[i], FORM_EVENT, to);
+        run->offset = messages[i]->offset;
+    }
+    return run;
 }
 
 /* ---- what waits ---- */

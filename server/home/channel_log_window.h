@@ -13,6 +13,7 @@
 struct letter;
 struct message;
 struct name;
+struct position;
 struct query;
 struct receipt;
 struct roster;
@@ -42,12 +43,23 @@ void channel_log_set_timer(struct shard *shard, struct channel_log *log);
 void channel_log_trim(struct shard *shard, struct channel_log *log);
 /* The message with the next offset; NULL: out of memory. Leaves *message the caller's, which may be another one. */
 struct message *channel_log_place(struct shard *shard, struct channel_log *log, struct message **message);
-/* The bounds of the window: a durable channel's is only the end of what the store has. */
+/* The bounds of the window, which are others where it is only the end of what is kept. */
 struct history_bounds channel_log_bounds(const struct shard *shard, const struct channel_log *log);
 /* A message, which has its offset, is kept for good: it goes into the window and to the readers, and whoever waits is
  * answered. Takes over everything. */
 enum rc channel_log_kept(struct shard *shard, struct channel_log *log, struct message *placed, struct query *query,
                          struct receipt *receipt);
+/* Where there are other nodes: what is in the window is over, and the channel goes on from this position, which may be
+ * none. */
+void channel_log_move(struct shard *shard, struct channel_log *log, const struct position *position);
+/* There: the next message, which has its place in this epoch, comes into the window. Borrows it. */
+void channel_log_take_placed(struct shard *shard, struct channel_log *log, struct message *placed, const char *epoch);
+/* There: all up to this position has come; what has no message there was no new one. */
+void channel_log_reach(struct channel_log *log, const struct position *position);
+/* What a reader has missed, as one run of event frames, whose offset is the last one's; `since`: there is none. NULL:
+ * out of memory. */
+struct message *channel_log_run_of(struct shard *shard, const struct name *channel, uint64_t since,
+                                   struct message *const messages[], uint32_t count);
 /* What the store knows of the channel, or that it knows nothing: the log is READY. */
 void channel_log_fill(struct shard *shard, struct channel_log *log, struct store_job *job);
 /* Sends a message that nobody waits for to the readers, unkept. Takes over a reference; log may be NULL. */

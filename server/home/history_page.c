@@ -7,7 +7,9 @@
 #include "core/query.h"
 #include "core/roster.h"
 #include "core/span.h"
+#include "server/cluster/cluster_job.h"
 #include "server/config/history_rule.h"
+#include "server/home/broker_read.h"
 #include "server/home/channel_log.h"
 #include "server/home/channel_log_store.h"
 #include "server/home/home_roster.h"
@@ -45,10 +47,10 @@ static enum rc append_item(struct span **span, const struct message *message, bo
     return rc == RC_OK ? span_append_text(span, text_of("}")) : rc;
 }
 
-static enum rc write_page(struct query *query, const struct channel_log *log, const struct page *page)
+/* `last`: where the channel's history stands. */
+static enum rc write_page(struct query *query, const struct position *last, const struct page *page)
 {
     char head[160];
-    const struct position *last = &log->window.last;
     const char *complete = query->page.is_from_end ? ""
                            : page->is_complete     ? "\"complete\":true,"
                                                    : "\"complete\":false,";
@@ -109,17 +111,17 @@ static enum rc write_range(struct query *query, const struct channel_log *log, s
     page.is_complete = query->page.since >= window->forgotten && is_whole(&query->page, log);
     page.has_more = range.end < window->count;
     if (query->page.is_from_end) {
-        bool is_stored = log->rule->durable && window->forgotten > 0;
+        bool is_stored = log->is_end && window->forgotten > 0;
         page.has_more = range.first > 0 || is_stored;
     }
-    return write_page(query, log, &page);
+    return write_page(query, &window->last, &page);
 }
 
 /* Has the window all that is asked for, or is there nothing but the window? */
 static bool is_in_window(const struct channel_log *log, const struct query_page *asked, struct range range)
 {
     const struct history *window = &log->window;
-    if (!log->rule->durable || window->forgotten == 0) return true;
+    if (!log->is_end || window->forgotten == 0) return true;
     if (!asked->is_from_end) return asked->since >= window->forgotten;
     return range.first > 0 || range.end - range.first >= asked->limit;
 }
@@ -138,20 +140,61 @@ static enum rc page_stored(const struct channel_log *log, struct query *query, c
     } else if (page.count > 0) {
         page.has_more = page.messages[page.count - 1]->offset < log->window.last.offset;
     }
-    return write_page(query, log, &page);
+    return write_page(query, &log->window.last, &page);
 }
 
 /* ---- either ---- */
 
+/* Offsets of another epoch mean nothing in this one: all of it is new. */
+static void look_at_epoch(struct query_page *asked, const struct position *last)
+{
+    asked->is_of_other_epoch = asked->epoch[0] != '\0' && !position_is_of(last, asked->epoch);
+    if (asked->is_of_other_epoch) asked->since = 0;
+}
+
 static enum rc answer(struct shard *shard, struct channel_log *log, struct query *query)
 {
     struct query_page *asked = &query->page;
-    /* Offsets of another epoch mean nothing in this one: all of it is new. */
-    asked->is_of_other_epoch = asked->epoch[0] != '\0' && !position_is_of(&log->window.last, asked->epoch);
-    if (asked->is_of_other_epoch) asked->since = 0;
+    look_at_epoch(asked, &log->window.last);
     struct range range = choose(shard, &log->window, asked);
     if (is_in_window(log, asked, range)) return write_range(query, log, range);
     enum rc rc = channel_log_read(shard, log, query, page_stored);
+    return rc == RC_OK ? RC_PENDING : rc;
+}
+
+/* ---- from the cluster ---- */
+
+static enum rc page_of_cluster(struct query *query, const struct cluster_job *job)
+{
+    struct query_page *asked = &query->page;
+    struct page page = {.messages = job->messages, .count = job->messages_count};
+    const struct position *last = &job->position;
+    if (job->rc != RC_OK) return job->rc;
+    look_at_epoch(asked, last);
+    bool is_there = asked->since <= last->offset && asked->since + 1 >= job->first;
+    page.is_complete = !asked->is_of_other_epoch && is_there;
+    if (page.count > 0 && asked->is_from_end) {
+        page.has_more = page.messages[0]->offset > job->first;
+    } else if (page.count > 0) {
+        page.has_more = page.messages[page.count - 1]->offset < last->offset;
+    }
+    return write_page(query, last, &page);
+}
+
+/* The window, if the channel is read here and all is in it. */
+static enum rc answer_in_cluster(struct shard *shard, struct query *query)
+{
+    const struct channel *channel = hub_find(&shard->hub, &query->name);
+    struct channel_log *log = channel != NULL ? channel->roster->log : NULL;
+    struct query_page *asked = &query->page;
+    if (log != NULL && position_is_set(&log->window.last)) {
+        struct query_page as_asked = *asked;
+        look_at_epoch(asked, &log->window.last);
+        struct range range = choose(shard, &log->window, asked);
+        if (is_in_window(log, asked, range)) return write_range(query, log, range);
+        *asked = as_asked;
+    }
+    enum rc rc = broker_read_page(shard, query, page_of_cluster);
     return rc == RC_OK ? RC_PENDING : rc;
 }
 
@@ -160,6 +203,7 @@ enum rc history_page(struct shard *shard, struct query *query)
     assert(owner_is_me(&shard->owner));
     struct channel_log *log;
     if (shard_rule(shard, &query->name) == NULL) return RC_ENOENT;
+    if (shard->cluster != NULL) return answer_in_cluster(shard, query);
     struct channel *channel = shard_make_channel(shard, &query->name);
     if (channel == NULL) return RC_ENOMEM;
     enum rc rc = channel_log_open(shard, channel->roster, &log);

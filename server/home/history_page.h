@@ -14,5 +14,6 @@ struct query;
 struct shard;
 
 /* Fills in the answer to a QUERY_HISTORY. RC_PENDING: it is answered later, and taken over. RC_ENOENT: the channel
- * keeps no history. RC_ESTORE, RC_EFULL: the store cannot say now. RC_ENOMEM. */
+ * keeps no history. RC_ESTORE, RC_ECLUSTER, RC_EFULL: the store, or the cluster, cannot say now.
+ * RC_ENOMEM. */
 enum rc history_page(struct shard *shard, struct query *query);

@@ -14,6 +14,9 @@
 #include "core/roster.h"
 #include "server/config/app.h"
 #include "server/config/history_rule.h"
+#include "server/home/broker.h"
+#include "server/home/broker_job.h"
+#include "server/home/broker_read.h"
 #include "server/home/channel_log.h"
 #include "server/home/channel_log_store.h"
 #include "server/home/home_event.h"
@@ -108,15 +111,19 @@ static void dismiss(struct shard *shard, struct roster *roster, uint32_t from, e
     roster_remove(roster, from, form);
     home_follow_left(shard, roster, from);
     if (user_id.at != NULL && presence_leave(roster->presence, user_id)) members_changed(shard, roster);
-    if (form == FORM_WATCH) return;
+    if (form == FORM_WATCH) {
+        broker_look(shard, roster);
+        return;
+    }
     if (roster_subscribers(roster) == 0) {
         home_tell_members(shard, roster); /* backends hear of the last member before they hear that it was the last */
         home_tell_occupied(shard, roster, false);
     }
     if (roster->type.is_user && roster->counts[FORM_EVENT] == 0) home_tell_user(shard, roster, false);
     count_changed(shard, roster);
-    if (roster->log == NULL || roster_subscribers(roster) > 0) return;
-    if (channel_log_left(shard, roster->log)) home_set_timer(shard, roster);
+    bool is_last = roster->log != NULL && roster_subscribers(roster) == 0;
+    if (is_last && channel_log_left(shard, roster->log)) home_set_timer(shard, roster);
+    broker_look(shard, roster);
 }
 
 /* Answers a join with its greeting. Who could not be greeted is out again, and knows it. */
@@ -150,6 +157,7 @@ static enum rc look_up(struct shard *shard, struct roster *roster, struct join *
 {
     struct channel_log *log;
     const struct position *from = &join->recover.from;
+    if (shard->cluster != NULL) return broker_look_up(shard, roster, join);
     enum rc rc = channel_log_open(shard, roster, &log);
     if (rc == RC_PENDING) {
         rc = channel_log_wait(shard, log, &(struct letter){.join = join, .kind = LETTER_SUBSCRIBE});
@@ -173,6 +181,7 @@ void home_subscribe(struct shard *shard, uint32_t from, struct join *join)
     if (join->rc == RC_PENDING) return;
     if (join->rc == RC_OK) join->rc = admit(shard, channel->roster, join);
     if (join->rc != RC_OK) {
+        if (channel != NULL) broker_look(shard, channel->roster);
         if (channel != NULL) home_drop_if_unused(shard, channel);
         answer(shard, join);
     } else if (is_member(join) && home_settle_later(shard, channel->roster)) {
@@ -292,6 +301,7 @@ void home_end(struct shard *shard)
     uint32_t bucket = 0;
     struct channel *channel = NULL;
     channel_log_end(shard);
+    broker_job_end(shard);
     receipts_free(shard->home.receipts);
     shard->home.receipts = NULL;
     while ((channel = hub_next(&shard->hub, &bucket, channel)) != NULL) {
@@ -303,6 +313,7 @@ void home_end(struct shard *shard)
         }
         home_forget_kept(shard, roster);
         if (roster->log != NULL) channel_log_free(shard, roster->log);
+        broker_free(shard, roster);
         timer_clear(&shard->home.timers, &roster->timer);
     }
 }

@@ -33,17 +33,37 @@ static enum rc hand_out(struct shard *shard, struct channel *channel, struct mes
     return rc;
 }
 
-/* `channel`: NULL if nobody uses it. */
-static void note_published(struct shard *shard, struct channel *channel, const struct message *message)
+/* Of all forms; none: query_new_behind(). */
+static uint32_t bytes_of(const struct message *message)
 {
-    uint32_t bytes = 0; /* of all forms; none: query_new_behind() */
+    uint32_t bytes = 0;
     for (enum form form = 0; form < FORMS_MAX; form++) {
         bytes += message->frame_bytes[form];
     }
+    return bytes;
+}
+
+/* `channel`: NULL if nobody uses it. */
+static void note_ordered(struct shard *shard, struct channel *channel, const struct message *message, uint32_t bytes)
+{
+    home_follow_ordered(shard, channel, message);
+    if (channel != NULL) traffic_count(&channel->roster->traffic, shard->now_ms, bytes);
+}
+
+static void note_published(struct shard *shard, struct channel *channel, const struct message *message)
+{
+    uint32_t bytes = bytes_of(message);
     if (bytes > 0) counter_add(&shard->counters, COUNTER_messages_published, 1);
-    if (bytes > 0) home_follow_ordered(shard, channel, message);
-    if (bytes > 0 && channel != NULL) traffic_count(&channel->roster->traffic, shard->now_ms, bytes);
+    if (bytes > 0) note_ordered(shard, channel, message, bytes);
     if (message->origin == ORIGIN_CLIENT) home_tell_client_event(shard, message);
+}
+
+static enum rc deliver(struct shard *shard, struct channel *channel, struct message *message)
+{
+    if (message->is_kept) home_keep_last(shard, channel, message);
+    bool is_raw = message_has(message, FORM_RAW) && !message_has(message, FORM_EVENT);
+    if (is_raw && channel->roster->counts[FORM_EVENT] > 0) message = event_of_raw(&shard->counters, message);
+    return hand_out(shard, channel, message);
 }
 
 enum rc home_deliver(struct shard *shard, struct channel *channel, struct message *message)
@@ -51,10 +71,15 @@ enum rc home_deliver(struct shard *shard, struct channel *channel, struct messag
     assert(owner_is_me(&shard->owner));
     assert(channel->roster != NULL);
     note_published(shard, channel, message);
-    if (message->is_kept) home_keep_last(shard, channel, message);
-    bool is_raw = message_has(message, FORM_RAW) && !message_has(message, FORM_EVENT);
-    if (is_raw && channel->roster->counts[FORM_EVENT] > 0) message = event_of_raw(&shard->counters, message);
-    return hand_out(shard, channel, message);
+    return deliver(shard, channel, message);
+}
+
+enum rc home_deliver_placed(struct shard *shard, struct channel *channel, struct message *message)
+{
+    assert(owner_is_me(&shard->owner));
+    assert(channel->roster != NULL);
+    note_ordered(shard, channel, message, bytes_of(message));
+    return deliver(shard, channel, message);
 }
 
 enum rc home_pass_on(struct shard *shard, struct channel *channel, struct message *message, struct query *query,

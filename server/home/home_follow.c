@@ -64,10 +64,11 @@ void home_follow_refused(struct shard *shard, const struct message *message, enu
 {
     assert(owner_is_me(&shard->owner));
     if (!follow_is_on(shard, &message->channel)) return;
-    const char *why = rc == RC_PENDING  ? "it was published before, with the same key"
-                      : rc == RC_ENOMEM ? "there is no memory"
-                      : rc == RC_EFULL  ? "too much waits to be kept"
-                                        : "the store cannot be used";
+    const char *why = rc == RC_PENDING    ? "it was published before, with the same key"
+                      : rc == RC_ENOMEM   ? "there is no memory"
+                      : rc == RC_EFULL    ? "too much waits to be kept"
+                      : rc == RC_ECLUSTER ? "the cluster cannot be reached"
+                                          : "the store cannot be used";
     follow_tell(shard, "\"step\":\"refused\",\"because\":\"%s\"", why);
 }
 

@@ -57,7 +57,8 @@ static bool recover(const struct shard *shard, const struct roster *roster, cons
 {
     const struct channel_log *log = roster->log;
     if (!join->recover.is_asked || roster->rule == NULL) return false;
-    if (log == NULL || log->state != LOG_READY) { /* nobody can say where it stands */
+    bool is_known = log != NULL && log->state == LOG_READY && position_is_set(&log->window.last);
+    if (!is_known) { /* nobody can say where it stands */
         if (position_is_set(&join->recover.from)) greeting->success.data = text_of("{\"recovered\":false}");
         return false;
     }

@@ -3,6 +3,7 @@
 
 #include "core/channel.h"
 #include "core/message.h"
+#include "core/position.h"
 #include "core/roster.h"
 #include "server/config/app.h"
 #include "server/protocol/socket_id.h"
@@ -70,7 +71,7 @@ void home_tell_client_event(struct shard *shard, const struct message *message)
                  });
 }
 
-void home_tell_room_message(struct shard *shard, const struct message *message, const char *epoch)
+void home_tell_room_message(struct shard *shard, const struct message *message, const struct position *position)
 {
     assert(owner_is_me(&shard->owner));
     if (!app_has_webhook(shard_app(shard, message->channel.app), WEBHOOK_room_message)) return;
@@ -83,7 +84,7 @@ void home_tell_room_message(struct shard *shard, const struct message *message, 
                      .data = part_of(message, message->data),
                      .socket_id = socket_id_write(memory, publisher->random, publisher->shard, publisher->slot,
                                                   publisher->life),
-                     .epoch = text_of(epoch),
-                     .offset = message->offset,
+                     .epoch = text_of(position->epoch),
+                     .offset = position->offset,
                  });
 }

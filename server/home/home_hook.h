@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct message;
+struct position;
 struct roster;
 struct shard;
 
@@ -23,5 +24,5 @@ void home_tell_occupied(struct shard *shard, const struct roster *roster, bool i
 void home_tell_miss(struct shard *shard, struct roster *roster);
 /* A client's event goes to its readers. */
 void home_tell_client_event(struct shard *shard, const struct message *message);
-/* A message of a room has its place in the history of this epoch. */
-void home_tell_room_message(struct shard *shard, const struct message *message, const char *epoch);
+/* A message of a room has this place in its channel's history. */
+void home_tell_room_message(struct shard *shard, const struct message *message, const struct position *position);

@@ -44,6 +44,11 @@ static void bound_kept(struct shard *shard, const struct roster *newest)
 
 void home_keep_last(struct shard *shard, struct channel *channel, struct message *message)
 {
+    home_keep_event(shard, channel, message, shard_app(shard, message->channel.app)->cache_ms);
+}
+
+void home_keep_event(struct shard *shard, struct channel *channel, struct message *message, uint64_t ms)
+{
     assert(owner_is_me(&shard->owner));
     assert(message_has(message, FORM_EVENT));
     struct roster *roster = channel->roster;
@@ -52,7 +57,7 @@ void home_keep_last(struct shard *shard, struct channel *channel, struct message
     roster->kept = message;
     TAILQ_INSERT_TAIL(&shard->home.kept, roster, kept_entry);
     counter_add(&shard->counters, COUNTER_cache_bytes, kept_bytes(message));
-    roster->kept_until_ms = shard->now_ms + shard_app(shard, message->channel.app)->cache_ms;
+    roster->kept_until_ms = shard->now_ms + ms;
     roster->is_miss_told = false;
     home_set_timer(shard, roster);
     bound_kept(shard, roster);

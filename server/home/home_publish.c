@@ -9,6 +9,7 @@
 #include "core/roster.h"
 #include "net/frame.h"
 #include "server/config/history_rule.h"
+#include "server/home/broker_publish.h"
 #include "server/home/channel_log.h"
 #include "server/home/channel_log_store.h"
 #include "server/home/home_answer.h"
@@ -110,17 +111,27 @@ static bool waits_for_log(struct shard *shard, const struct channel *channel, st
     return log != NULL && log->state == LOG_READING && wait_for_log(shard, log, message, query) == RC_OK;
 }
 
-/* Counts an invitation; true: it is one too many for this guest, who still finds the channel in its list. It is counted
- * where the guest is known: nobody else's invitations make that forgotten. */
-static bool is_invited_too_often(const struct shard *shard, struct channel *channel)
+/* It is counted where the guest is known: nobody else's invitations make that forgotten. */
+bool home_is_too_much(struct shard *shard, struct channel *channel, const struct message *message)
 {
-    if (channel == NULL) return false; /* it is not signed in: nobody hears */
+    assert(owner_is_me(&shard->owner));
+    if (message->origin != ORIGIN_GUEST || channel == NULL) return false;
     struct roster *roster = channel->roster;
     if (shard->now_ms >= roster->invited_ms + INVITATIONS_MS) {
         roster->invited_ms = shard->now_ms;
         roster->invited = 0;
     }
-    return ++roster->invited > INVITATIONS_MAX;
+    if (++roster->invited <= INVITATIONS_MAX) return false;
+    counter_add(&shard->counters, COUNTER_invitations_dropped, 1);
+    return true;
+}
+
+/* Where there are other nodes, which take part in the order. */
+static enum rc publish_to_cluster(struct shard *shard, struct message *message, struct query *query)
+{
+    const struct history_rule *rule = shard_rule(shard, &message->channel);
+    bool is_for_history = rule != NULL && is_for_log(rule, message);
+    return broker_publish(shard, message, query, is_for_history ? rule : NULL);
 }
 
 enum rc home_publish(struct shard *shard, struct message *message, struct query *query)
@@ -129,8 +140,8 @@ enum rc home_publish(struct shard *shard, struct message *message, struct query 
     assert(hub_home(&shard->hub, &message->channel) == shard->index);
     struct channel *channel = hub_find(&shard->hub, &message->channel);
     home_follow_published(shard, message);
-    if (message->origin == ORIGIN_GUEST && is_invited_too_often(shard, channel)) {
-        counter_add(&shard->counters, COUNTER_invitations_dropped, 1);
+    if (shard->cluster != NULL) return publish_to_cluster(shard, message, query);
+    if (home_is_too_much(shard, channel, message)) {
         message_drop(&shard->counters, message);
         return RC_OK;
     }

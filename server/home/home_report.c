@@ -6,6 +6,7 @@
 #include "core/roster.h"
 #include "core/span.h"
 #include "server/config/history_rule.h"
+#include "server/home/broker_state.h"
 #include "server/home/channel_log_state.h"
 #include "server/home/home_answer.h"
 #include "server/shard/shard.h"
@@ -39,6 +40,15 @@ static const char *state_name(enum channel_log_state state)
     __builtin_unreachable();
 }
 
+/* NULL: there are no other nodes. */
+static const char *cluster_state(const struct shard *shard, const struct roster *roster)
+{
+    if (shard->cluster == NULL) return NULL;
+    const struct broker *broker = roster->broker;
+    if (broker == NULL || broker->state == BROKER_OUT) return "not read here";
+    return broker->state == BROKER_IN ? "read here" : "being entered";
+}
+
 static enum rc append_history(struct query *query, const struct roster *roster)
 {
     const struct channel_log *log = roster->log;
@@ -69,5 +79,7 @@ enum rc home_report(const struct shard *shard, struct query *query)
         span_print(&query->text, "\"home\":%u,\"subscribers\":%u,\"members\":%u,\"has_last_event\":%s", shard->index,
                    roster_subscribers(roster), home_users_of(roster), roster->kept != NULL ? "true" : "false");
     if (rc == RC_OK) rc = append_shards(query, roster);
+    const char *state = cluster_state(shard, roster);
+    if (rc == RC_OK && state != NULL) rc = span_print(&query->text, ",\"cluster\":\"%s\"", state);
     return rc == RC_OK ? append_history(query, roster) : rc;
 }

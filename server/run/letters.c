@@ -93,6 +93,9 @@ enum rc letters_take_one(struct shard *shard, uint32_t from, const struct letter
         pusher_terminate(shard, &letter->message->channel);
         message_drop(&shard->counters, letter->message);
         break;
+    case LETTER_UNPUBLISHED:
+        pusher_unpublished(shard, letter->message);
+        break;
     case LETTER_ANSWER:
         take_answer(shard, letter->query);
         break;

@@ -327,6 +327,7 @@ enum rc server_start(struct server *server, char *reason_r, size_t reason_size)
         server->shards[i].webhooks = server->webhooks;
         server->shards[i].store = server->store;
         server->shards[i].cluster = server->cluster;
+        if (server->cluster != NULL) shard_take_rules(&server->shards[i]); /* none is of the store */
         enum rc rc = shard_thread_start(&server->shards[i], reason_r, reason_size);
         if (rc == RC_OK) continue;
         server_set_stage(server, SERVER_STOPPED);

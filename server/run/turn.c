@@ -5,6 +5,7 @@
 #include "core/trace.h"
 #include "net/ring.h"
 #include "server/channel/fan_out.h"
+#include "server/cluster/cluster.h"
 #include "server/connection/accept.h"
 #include "server/connection/arrival.h"
 #include "server/connection/connection.h"
@@ -18,6 +19,7 @@
 #include "server/control/trail.h"
 #include "server/home/channel_log_store.h"
 #include "server/home/home.h"
+#include "server/home/home_cluster.h"
 #include "server/run/drain.h"
 #include "server/run/letters.h"
 #include "server/run/take_config.h"
@@ -331,6 +333,7 @@ bool turn_run(struct shard *shard)
     trail_look(shard);               /* does an operator still follow what is told? */
     orders_look(shard);              /* what operators had the main thread do */
     channel_log_take_answers(shard); /* what the store has committed -> to its readers */
+    home_take_cluster(shard);        /* what all nodes have published -> to its readers */
     turn_run_timers(shard);
     shut_apps(shard);
     sweeps_go_on(shard);
@@ -343,6 +346,7 @@ bool turn_run(struct shard *shard)
     post_ring_doorbells(shard); /* closing told a home that somebody left; a request came behind a handshake */
     turn_wake_webhooks(shard);
     if (shard->store != NULL) store_wake(shard->store, shard->index);
+    if (shard->cluster != NULL) cluster_wake(shard->cluster, shard->index);
     turn_trim(shard, is_calm);
     log_tell_left_out();
     turn_count(shard);

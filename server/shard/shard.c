@@ -51,8 +51,10 @@ void shard_take_rules(struct shard *shard)
     const struct history_rule_list *rules = &shard->options->history;
     assert(rules->count <= HISTORY_RULES_MAX);
     struct history_rule *places = shard->rule_places[shard->rule_half];
-    for (uint32_t i = 0; i < rules->count; i++)
+    for (uint32_t i = 0; i < rules->count; i++) {
         places[i] = rules->items[i];
+        if (shard->cluster != NULL) places[i].durable = false;
+    }
     shard->rules = (struct history_rule_list){.items = places, .count = rules->count};
 }
 

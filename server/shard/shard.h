@@ -29,8 +29,10 @@
 #include <sys/queue.h>
 
 struct app;
+struct broker;
 struct channel_log;
 struct cluster;
+struct cluster_job;
 struct config;
 struct connection;
 struct door;
@@ -164,7 +166,10 @@ struct shard {
         TAILQ_HEAD(, store_job) store_jobs; /* under way at the store, */
         uint64_t behind_count;              /* and messages that are not kept, but go out behind them */
         uint64_t behind_bytes;
-        struct receipts *receipts; /* of publishes with a key; NULL: there was none yet */
+        TAILQ_HEAD(, cluster_job) cluster_jobs; /* under way at the cluster, */
+        TAILQ_HEAD(, broker) leavers;           /* channels that could not be left yet, */
+        uint32_t entered;                       /* and how many were entered: the serial of the last */
+        struct receipts *receipts;              /* of publishes with a key; NULL: there was none yet */
     } home;
     struct {                  /* http/ */
         char date[32];        /* of answers, */
@@ -260,7 +265,8 @@ void shard_signal(struct shard *shard);
 struct channel *shard_make_channel(struct shard *shard, const struct name *name);
 void shard_drop_channel_if_unused(struct shard *shard, struct channel *channel);
 
-/* The options' rules of history, whose patterns are those of before, are the shard's from now on. */
+/* The options' rules of history, whose patterns are those of before, are the shard's from now on; with a cluster, which
+ * keeps what is kept, none is of the store. */
 void shard_take_rules(struct shard *shard);
 /* The same with other patterns. The rules of before stay where they are until the next time. */
 void shard_take_other_rules(struct shard *shard);

@@ -14,8 +14,8 @@ export const redisArgs = (redis) => ['--redis', `redis://127.0.0.1:${redis.port}
 
 /* A node that keeps its port through its lives. */
 export class Node {
-  constructor(redis, args) {
-    this.args = [...appArgs(), '--shards', '2', ...redisArgs(redis), ...args];
+  constructor(redis, args, settings) {
+    this.args = [...appArgs(settings), '--shards', '2', ...redisArgs(redis), ...args];
     atEnd(() => this.kill());
   }
 
@@ -56,8 +56,9 @@ export class Node {
   }
 }
 
-export function startNodes(redis, count, args = []) {
-  return Promise.all(Array.from({ length: count }, () => new Node(redis, args).start()));
+/* `settings`: of the app. */
+export function startNodes(redis, count, args = [], settings = '') {
+  return Promise.all(Array.from({ length: count }, () => new Node(redis, args, settings).start()));
 }
 
 const oneOf = (nodes, random) => {

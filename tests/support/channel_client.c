@@ -132,7 +132,7 @@ static void read_position(yyjson_val *object, struct position *position_r)
     memcpy(position_r->epoch, json_text(epoch).at, EPOCH_BYTES);
 }
 
-static void take_answer_of_history(struct place *place, yyjson_val *root)
+static void take_answer_of_history(struct place *place, yyjson_val *root, bool is_loss)
 {
     yyjson_val *recovered;
     struct position told;
@@ -141,13 +141,24 @@ static void take_answer_of_history(struct place *place, yyjson_val *root)
     cr_assert(is_told || !position_is_set(&told));
     place->is_recovered = is_told && yyjson_is_true(recovered);
     /* Without a position: the log could not be read. */
-    cr_assert(!is_told || position_is_set(&told) || (!place->is_recovered && position_is_set(&place->asked_from)));
+    bool may_be_unknown = is_loss || position_is_set(&place->asked_from);
+    cr_assert(!is_told || position_is_set(&told) || (!place->is_recovered && may_be_unknown));
     place->replay_end = told.offset;
     place->position = told;
     if (!place->is_recovered) return;
     cr_assert(position_is_set(&place->asked_from) && position_is_of(&told, place->asked_from.epoch));
     cr_assert_leq(place->asked_from.offset, told.offset, "%s: recovered from the future", place->channel);
     place->position = place->asked_from;
+}
+
+/* What was known of the channel's history is over. */
+static void take_loss(struct place *place, const char *data)
+{
+    yyjson_doc *document;
+    cr_assert_eq(json_read(text_of(data), &document, NULL), RC_OK);
+    take_answer_of_history(place, yyjson_doc_get_root(document), true);
+    cr_assert_not(place->is_recovered);
+    yyjson_doc_free(document);
 }
 
 static void take_success(struct place *place, const char *data)
@@ -165,7 +176,7 @@ static void take_success(struct place *place, const char *data)
         cr_assert_eq(json_member(yyjson_doc_get_root(document), "presence", &presence), RC_OK);
         take_snapshot(place, presence);
     }
-    take_answer_of_history(place, yyjson_doc_get_root(document));
+    take_answer_of_history(place, yyjson_doc_get_root(document), false);
     bool is_plain = strcmp(data, "{}") == 0 || strcmp(data, "{\"recovered\":false}") == 0;
     cr_assert(is_presence || position_is_set(&place->position) || is_plain);
     yyjson_doc_free(document);
@@ -212,6 +223,8 @@ static void take_channel_event(struct channel_client *self, const struct heard_e
     }
     cr_assert(place->state != PLACE_ASKED || place->was_left, "%s on %s came before the success", heard->event,
               heard->channel);
+    bool is_loss = strcmp(heard->event, "pusher_internal:ringcast_position") == 0;
+    if (is_loss && place->state == PLACE_IN) take_loss(place, heard->data);
     if (place->state != PLACE_IN || place->members == NULL) return;
     if (strcmp(heard->event, "pusher_internal:member_added") == 0) take_member(self, place, heard->data, true);
     if (strcmp(heard->event, "pusher_internal:member_removed") == 0) take_member(self, place, heard->data, false);

@@ -186,7 +186,7 @@ void backend_read_whole(uint32_t channel)
     page.channel = channel;
     page.is_from_end = true;
     uint64_t first = 0;
-    bool may_lack = crowd_is_scarce && !book_channels[channel].is_durable;
+    bool may_lack = crowd_is_scarce && !book_is_durable(channel);
     while (read_page(&page)) {
         if (first > 0 && !may_lack) {
             cr_assert_eq(book_next(channel, crowd_page_told.epoch, crowd_page_told.last), first,
@@ -195,7 +195,7 @@ void backend_read_whole(uint32_t channel)
         page.before = first = crowd_page_told.first;
         if (!crowd_page_told.has_more) break;
     }
-    if (book_channels[channel].is_durable) {
+    if (book_is_durable(channel)) {
         uint64_t due = oldest_due(channel, crowd_page_told.epoch);
         cr_assert(due == UINT64_MAX || (first > 0 && first <= due), "%s: %lu is lost, the oldest is %lu",
                   book_channels[channel].name, due, first);

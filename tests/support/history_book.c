@@ -57,7 +57,7 @@ struct stretches {
     uint32_t count;
 };
 
-static bool is_lenient;
+static bool is_lenient, is_in_cluster;
 static uint32_t life;
 static struct note notes[NOTES_MAX];
 static uint32_t notes_count;
@@ -78,9 +78,20 @@ void book_begin(bool lenient)
         free(epochs[i].numbers);
     }
     is_lenient = lenient;
+    is_in_cluster = false;
     life = epochs_count = gaps.count = resumes.count = tears.count = 0;
     notes_count = 1;
     memset(torn_at, 0, sizeof torn_at);
+}
+
+void book_in_cluster(void)
+{
+    is_in_cluster = true;
+}
+
+bool book_is_durable(uint32_t channel)
+{
+    return book_channels[channel].is_durable && !is_in_cluster;
 }
 
 uint32_t book_life(void)
@@ -176,7 +187,7 @@ static void note_place(uint32_t epoch, uint64_t offset, uint32_t number)
 void book_told(uint32_t channel, const struct position *position, uint32_t number)
 {
     struct note *note = &notes[number];
-    bool is_durable = book_channels[channel].is_durable;
+    bool is_durable = book_is_durable(channel);
     cr_assert_eq(note->channel, channel);
     cr_assert_not(note->is_refused, "%08x was refused", number);
     note_place(epoch_of(channel, position->epoch), position->offset, number);
@@ -194,7 +205,7 @@ void book_told(uint32_t channel, const struct position *position, uint32_t numbe
 
 uint64_t book_next(uint32_t channel, const char *epoch, uint64_t offset)
 {
-    if (!book_channels[channel].is_durable) return offset + 1;
+    if (!book_is_durable(channel)) return offset + 1;
     const struct fake_stored *next = fake_store_next(book_channels[channel].name, epoch, offset);
     return next != NULL ? next->offset : UINT64_MAX;
 }

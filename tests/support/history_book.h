@@ -24,6 +24,10 @@ extern const uint32_t book_channels_count;
 
 /* Forgets everything. is_lenient: the server will be short of memory, and may not remember keys. */
 void book_begin(bool is_lenient);
+/* No store has anything: other nodes keep what is kept (tests/support/fake_cluster.h). */
+void book_in_cluster(void);
+/* Does the store know the truth about it? */
+bool book_is_durable(uint32_t channel);
 /* The server starts once more. is_rested: the store worked, and had time to, before it stopped. */
 void book_next_life(bool is_rested);
 uint32_t book_life(void);

@@ -4,6 +4,7 @@
 #include "net/frame.h"
 #include "server/home/channel_log.h"
 #include "server/system/log.h"
+#include "tests/support/fake_cluster.h"
 #include "tests/support/fake_store.h"
 
 #include <criterion/criterion.h>
@@ -30,7 +31,7 @@ struct guest {
 
 static struct seat seats[SEATS];
 static struct guest raw[RAW];
-static bool is_rested;
+static bool is_rested, is_in_cluster;
 
 /* Warnings and errors of the server are what we cause. */
 void __wrap_log_write(enum log_level level, const char *format, ...);
@@ -194,6 +195,18 @@ static void act(struct seat *seat, uint32_t channel)
     }
 }
 
+/* On another node. */
+static void act_elsewhere(uint32_t channel)
+{
+    const struct book_channel *of = &book_channels[channel];
+    if (fake_random(20) == 0) {
+        fake_cluster_lose(of->name, fake_random(2));
+    } else {
+        fake_cluster_publish(of->name, answers_data(book_new(channel, BOOK_BACKEND, false), channel),
+                             of->rule != NULL);
+    }
+}
+
 void crowd_run(uint32_t steps)
 {
     for (; steps > 0; steps--) {
@@ -216,6 +229,7 @@ void crowd_act(uint32_t actions, void (*run)(uint32_t steps))
             break;
         case 4:
             if (fake_random(40) == 0) scenario_pass(&crowd_scenario, fake_random(3) ? 3000 : 70000);
+            if (is_in_cluster) act_elsewhere(channel);
             break;
         default:
             act(&seats[fake_random(SEATS)], channel);
@@ -228,7 +242,9 @@ void crowd_act(uint32_t actions, void (*run)(uint32_t steps))
 void crowd_settle(void)
 {
     struct fake_store_settings settings = fake_store_settings;
+    struct fake_cluster_settings cluster_settings = fake_cluster_settings;
     fake_store_settings = (struct fake_store_settings){0};
+    fake_cluster_settings = (struct fake_cluster_settings){0};
     scenario_settle(&crowd_scenario);
     backend_hear();
     for (uint32_t i = 0; i < SEATS; i++) {
@@ -241,6 +257,7 @@ void crowd_settle(void)
         if (book_channels[channel].rule != NULL) backend_read_whole(channel);
     }
     fake_store_settings = settings;
+    fake_cluster_settings = cluster_settings;
 }
 
 static void let_store_work(void)
@@ -319,7 +336,7 @@ static void start(uint64_t seed, uint32_t shards)
 {
     static char rules[16][200];
     char count[8];
-    const char *flags[32] = {"--app",
+    const char *flags[36] = {"--app",
                              CHANNEL_APP " client_events_per_second=100000 channels_max=1000",
                              "--shards",
                              count,
@@ -341,18 +358,36 @@ static void start(uint64_t seed, uint32_t shards)
         flags[used++] = "--history";
         flags[used++] = rules[i];
     }
+    if (is_in_cluster) {
+        flags[used++] = "--redis";
+        flags[used++] = "redis://127.0.0.1:1";
+    }
     scenario_start(&crowd_scenario, seed, flags);
 }
 
-void crowd_begin(uint64_t seed, uint32_t shards, bool is_lenient)
+static void begin(uint64_t seed, uint32_t shards, bool is_lenient)
 {
     fake_store_forget();
+    fake_cluster_forget();
     book_begin(is_lenient);
+    if (is_in_cluster) book_in_cluster();
     memset(seats, 0, sizeof seats);
     answers_forget();
     crowd_is_scarce = is_lenient;
     everybody_is_gone();
     start(seed, shards);
+}
+
+void crowd_begin(uint64_t seed, uint32_t shards, bool is_lenient)
+{
+    is_in_cluster = false;
+    begin(seed, shards, is_lenient);
+}
+
+void crowd_begin_in_cluster(uint64_t seed, uint32_t shards, bool is_lenient)
+{
+    is_in_cluster = true;
+    begin(seed, shards, is_lenient);
 }
 
 void crowd_stop(void)

@@ -14,6 +14,8 @@ extern struct scenario crowd_scenario;
 
 /* A server on an empty store, and nobody there yet. */
 void crowd_begin(uint64_t seed, uint32_t shards, bool is_lenient);
+/* The same on a node among others, which publish too and lose what they keep now and then. */
+void crowd_begin_in_cluster(uint64_t seed, uint32_t shards, bool is_lenient);
 /* That many things happen, each followed by a few steps. */
 void crowd_act(uint32_t actions, void (*run)(uint32_t steps));
 void crowd_run(uint32_t steps);

@@ -155,6 +155,8 @@ void case_begin(const char *const flags[])
     TAILQ_INIT(&case_home->home.logs);
     TAILQ_INIT(&case_home->home.empty_logs);
     TAILQ_INIT(&case_home->home.store_jobs);
+    TAILQ_INIT(&case_home->home.cluster_jobs);
+    TAILQ_INIT(&case_home->home.leavers);
     name_filter_init(&case_home->home.seen, 4096);
     name_filter_init(&stored, 4096);
     timer_wheel_init(&case_home->home.timers, now_ms);

@@ -5,6 +5,7 @@
 
 #include "core/bytes.h"
 #include "net/frame.h"
+#include "server/cluster/cluster.h"
 #include "server/store/store.h"
 
 #include <criterion/criterion.h>
@@ -73,12 +74,13 @@ void scenario_pass(struct scenario *scenario, uint64_t ms)
 
 uint64_t scenario_counter(const struct scenario *scenario, enum counter counter)
 {
-    const struct counters *sets[SHARDS_MAX + 1];
+    const struct counters *sets[SHARDS_MAX + 2];
     uint32_t count = 0;
     for (; count < scenario->server.shards_count; count++) {
         sets[count] = &scenario->server.shards[count].counters;
     }
     if (scenario->server.store != NULL) sets[count++] = store_counters(scenario->server.store);
+    if (scenario->server.cluster != NULL) sets[count++] = cluster_counters(scenario->server.cluster);
     return counters_sum(sets, count, counter);
 }
 
