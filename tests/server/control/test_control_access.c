@@ -90,7 +90,7 @@ Test(control_access, a_wrong_token_is_none, .init = begin, .timeout = 10)
         "Authorization:\r\n",
         "Authorization: Bearer \"s3cret\"\r\n",
         "Proxy-Authorization: Bearer s3cret\r\n",
-        GOOD GOOD,
+        (GOOD GOOD),
         "Authorization: Bearer x\r\n" GOOD,
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
