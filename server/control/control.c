@@ -26,7 +26,7 @@ static struct control_refusal judge(const struct shard *shard, const struct conn
         return (struct control_refusal){
             404,
             "Nothing is here: this address has the HTTP API (/apps/ID/...), /up, /health, /live, /ready, /metrics, "
-            "/stats and the dashboard (/).",
+            "/stats, /top and the dashboard (/).",
             NULL};
     struct control_refusal refusal = control_access_judge(shard, connection, request, path->access);
     if (refusal.status != 0) return refusal;

@@ -1,7 +1,10 @@
-/* server/web/dashboard.js - asks for /stats once a second and shows what has changed. Rates are over the last two
- * seconds, quantiles over the last ten, curves over the last two minutes. */
+/* server/web/dashboard.js - asks for /stats once a second, for /top every two, and shows what has changed. Rates are
+ * over the last two seconds, of channels over the last 8 to 16, quantiles over the last ten, curves over the last two
+ * minutes. */
 
 const EVERY_MS = 1000;
+const TOP_EVERY = 2;                       /* of these */
+const TOP_ROWS = 10;
 const SAMPLES = 120;
 const RATE_SAMPLES = 2;
 const QUANTILE_SAMPLES = 10;
@@ -11,6 +14,8 @@ const root = document.documentElement;
 const find = (id) => document.getElementById(id);
 const samples = [];                        /* of /stats, the oldest first */
 let isPaused = false;
+let isTopAsked = false;
+let asked = 0;                             /* so often for /stats */
 
 /* --- words -------------------------------------------------------------------------------------------------------- */
 
@@ -187,6 +192,15 @@ function showApps() {
   showRows(find('apps'), rows);
 }
 
+function showTop({ channels, connections }) {
+  showRows(find('channels'), channels.slice(0, TOP_ROWS).map(({ channel, app, subscribers, ...rates }) =>
+    [channel, app, number(subscribers), rate(rates.messages_per_second), bytes(rates.bytes_per_second)]));
+  find('channels').nextElementSibling.hidden = channels.length > 0;
+  showRows(find('readers'), connections.slice(0, TOP_ROWS).map(({ connection, app, protocol, ...reader }) =>
+    [connection, app, protocol, bytes(reader.waiting_bytes), span(reader.silent_ms)]));
+  find('readers').closest('section').hidden = connections.length === 0;
+}
+
 /* Entries are [name, text, mark]; the mark, "wait" or "bad", is for what an operator should look at. */
 function showList(id, entries) {
   const list = find(id);
@@ -308,13 +322,27 @@ async function askForToken(answer) {
   setState('refused', 'not allowed');
 }
 
-async function ask() {
+function get(path) {
   const token = sessionStorage.getItem(TOKEN);
   const headers = token === null ? {} : { Authorization: `Bearer ${token}` };
-  const answer = await fetch('/stats', { headers, cache: 'no-store', signal: AbortSignal.timeout(5 * EVERY_MS) });
+  return fetch(path, { headers, cache: 'no-store', signal: AbortSignal.timeout(5 * EVERY_MS) });
+}
+
+/* All threads answer that, so it may come late, or not at all while the others' numbers say why. */
+async function askTop() {
+  if (isTopAsked) return;
+  isTopAsked = true;
+  const answer = await get('/top').catch(() => null);
+  if (answer?.ok) await answer.json().then(showTop, () => {});
+  isTopAsked = false;
+}
+
+async function ask() {
+  const answer = await get('/stats');
   if (answer.status === 401 || answer.status === 403) return askForToken(answer);
   if (!answer.ok) throw new Error(`${answer.status}`);
   take(await answer.json());
+  if (asked++ % TOP_EVERY === 0) askTop();
   return show();
 }
 

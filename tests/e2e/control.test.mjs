@@ -151,6 +151,7 @@ test('what is told of the server is for its own machine, or for who has the toke
     await withServer(['--control', `0.0.0.0:${port}`, ...args], async () => {
       const here = { port, host: '127.0.0.1' }, hereWithout = args.length > 0 ? without : 200;
       for (let i = 0; i < 3; i++) assert.equal((await get(here, '/stats')).status, hereWithout);
+      assert.equal((await get(here, '/top')).status, hereWithout);
       for (const path of ['/live', '/ready', '/']) assert.equal((await get(here, path)).status, 200, path);
       assert.equal((await get(here, '/stats', withToken('right'))).status, 200);
       const proxied = await get(here, '/stats', { headers: { 'X-Forwarded-For': '192.0.2.1' } });

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { launchBrowser } from './browser.mjs';
 import { appArgs, openPeers } from './channels.mjs';
 import { freePort, startServer } from './server.mjs';
-import { until } from './support.mjs';
+import { connect, leave, until } from './support.mjs';
 import { HERE, ca, makePair, pairArgs } from './tls.mjs';
 
 let browser, server, control;
@@ -16,7 +16,8 @@ before(async () => {
   browser = await launchBrowser();
   control = `http://127.0.0.1:${await freePort()}`;
   const soon = makePair('soon', { names: HERE, issuer: ca, days: 5 });
-  server = await startServer(['--control', new URL(control).host, '--shards', '2', ...appArgs(),
+  server = await startServer(['--control', new URL(control).host, '--shards', '2',
+    ...appArgs(), '--outbox-bytes-max', '64MiB',
     '--tls-listen', `127.0.0.1:${await freePort()}`, ...pairArgs(soon)]);
 });
 
@@ -74,6 +75,32 @@ test('it shows what happens, as it happens', async () => {
   await page.context().close();
 });
 
+test('it shows the busiest channels, and for whom most waits', async () => {
+  const page = await openPage();
+  await stateIs(page, 'running');
+  const speakers = await Promise.all(['busy', 'calm'].map((room) => connect(server, `/room/${room}`)));
+  const [stuck] = await openPeers(server, 1);
+  await stuck.subscribe('busy');
+  stuck.client._socket.pause();
+  const readers = page.locator('#readers tbody');
+  await until(async () => {
+    for (let i = 0; i < 50; i++) speakers[0].send('x'.repeat(60_000));
+    speakers[1].send('x');
+    const names = await page.locator('#channels tbody th').allTextContents();
+    return names[0] === 'busy' && names[1] === 'calm' && await readers.isVisible();
+  }, 'both channels, and who does not read', { poll: 100 });
+  const row = await page.locator('#channels tbody tr').first().locator('td').allTextContents();
+  assert.deepEqual(row.slice(0, 2), ['1001', '2']);
+  assert.match(row[2], /^[\d.,]+K?$/);
+  assert.match(row[3], /^[\d.]+ [KM]iB$/);
+  assert.equal(await readers.locator('th').first().textContent(), stuck.socketId);
+  assert.deepEqual(page.problems, []);
+  stuck.client.terminate();
+  await leave(...speakers);
+  await until(async () => !await readers.isVisible(), 'nobody to be waited for');
+  await page.context().close();
+});
+
 test('the keyboard stops it and lets it go on', async () => {
   const page = await openPage();
   await stateIs(page, 'running');
@@ -94,7 +121,8 @@ test('the keyboard stops it and lets it go on', async () => {
 test('every part has a name, and every table its heads', async () => {
   const page = await openPage();
   await stateIs(page, 'running');
-  for (const name of ['Now', 'Threads', 'Why connections ended', 'Apps', 'History and store', 'Webhooks', 'TLS'])
+  for (const name of ['Now', 'Threads', 'Busiest channels', 'Why connections ended', 'Apps', 'History and store',
+    'Webhooks', 'TLS'])
     await page.getByRole('region', { name, exact: true }).first().waitFor();
   for (const table of await page.locator('table').all()) {
     assert.equal(await table.locator('thead th:not([scope=col])').count(), 0);
