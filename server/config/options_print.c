@@ -3,6 +3,7 @@
 
 #include "server/config/option_set.h"
 #include "server/config/setting.h"
+#include "server/system/harmless.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -123,15 +124,27 @@ struct printing {
     char section[SECTION_BYTES]; /* of the line before */
 };
 
+/* What somebody gave, as no terminal obeys it. Returns the bytes written. */
+static int print_given(FILE *out, const char *before, const char *text, const char *behind)
+{
+    size_t size = 4 * strlen(text) + 1; /* \xNN for each byte */
+    char *line = malloc(size);
+    if (line == NULL) return 0;
+    int bytes = fprintf(out, "%s%s%s", before, harmless_text(line, size, text), behind);
+    free(line);
+    return bytes;
+}
+
 /* A line, and in front of a section's first one its name. */
 static void print_shown(void *context, const struct option_shown *shown)
 {
     struct printing *printing = context;
-    if (strcmp(printing->section, shown->section) != 0) fprintf(printing->out, "\n[%s]\n", shown->section);
+    if (strcmp(printing->section, shown->section) != 0) print_given(printing->out, "\n[", shown->section, "]\n");
     snprintf(printing->section, sizeof printing->section, "%s", shown->section);
     int column = fprintf(printing->out, "%s =", shown->name);
-    if (shown->value != NULL) column += fprintf(printing->out, " %s", shown->value);
-    fprintf(printing->out, "%*s # %s\n", column < SOURCE_COLUMN ? SOURCE_COLUMN - column : 0, "", shown->source);
+    if (shown->value != NULL) column += print_given(printing->out, " ", shown->value, "");
+    fprintf(printing->out, "%*s", column < SOURCE_COLUMN ? SOURCE_COLUMN - column : 0, "");
+    print_given(printing->out, " # ", shown->source, "\n");
 }
 
 void options_print(const struct options *options, FILE *out)
@@ -140,7 +153,7 @@ void options_print(const struct options *options, FILE *out)
     struct showing to = {.show = print_shown, .context = &printing};
     fprintf(out, "# ringcast %s: every value, and where it is from\n", RINGCAST_VERSION);
     for (uint32_t i = 0; i < options->files.count; i++)
-        fprintf(out, "# read: %s\n", options->files.items[i]);
+        print_given(out, "# read: ", options->files.items[i], "\n");
     for (enum section section = SECTION_none + 1; section < SECTIONS_COUNT; section++) {
         if (section == SECTION_app && options->sources[OPTION_app] == OPTION_DEFAULT)
             fputs("\n# no app is given: the server makes one of its own for the rooms\n", out);

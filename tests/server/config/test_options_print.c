@@ -75,6 +75,22 @@ Test(options_print, has_every_value_with_its_source_and_no_secret)
     options_fini(&options);
 }
 
+Test(options_print, no_terminal_obeys_what_was_given)
+{
+    struct options options;
+    write_file("\033c.conf", "[limits]\nping_ms=90s\n");
+    cr_assert_eq(read_all(&options, WORDS("--data-dir=a\033[2Jb\xff", "--config=\033c.conf"), NULL), RC_OK, "%s",
+                 error);
+    char *text = print(&options);
+    cr_expect(has_line(text, "data_dir = a\\x1b[2Jb\\xff", "--data-dir, restart"), "%s", text);
+    cr_expect(has_line(text, "ping_ms = 90s", "\\x1bc.conf:2"), "%s", text);
+    cr_expect_not_null(strstr(text, "# read: \\x1bc.conf\n"));
+    cr_expect_null(strchr(text, '\033'));
+    cr_expect_null(strchr(text, '\xff'));
+    free(text);
+    options_fini(&options);
+}
+
 /* Takes the # away in front of sections and values; other comments stay. */
 static void uncomment(char *text)
 {
