@@ -1,5 +1,6 @@
 /* server/control/command_status.c - what the server is, and how it is. */
 #include "server/cluster/cluster.h"
+#include "server/config/app.h"
 #include "server/connection/door.h"
 #include "server/control/command.h"
 #include "server/control/commands.h"
@@ -36,6 +37,14 @@ static void add_readiness(yyjson_mut_doc *document, yyjson_mut_val *root, struct
     }
 }
 
+static uint32_t count_apps(const struct shard *shard)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < shard->options->app.count; i++)
+        count += !shard->options->app.items[i].is_gone;
+    return count;
+}
+
 static void add_sizes(yyjson_mut_doc *document, yyjson_mut_val *root, const struct shard *shard)
 {
     const struct doors *doors = shard->doors;
@@ -43,7 +52,7 @@ static void add_sizes(yyjson_mut_doc *document, yyjson_mut_val *root, const stru
     yyjson_mut_obj_add_uint(document, connections, "clients", ck_pr_load_64(&doors->public.connections_open));
     yyjson_mut_obj_add_uint(document, connections, "clients_max", doors->public.connections_max);
     yyjson_mut_obj_add_uint(document, connections, "control", ck_pr_load_64(&doors->control.connections_open));
-    yyjson_mut_obj_add_uint(document, root, "apps", shard->options->app.count);
+    yyjson_mut_obj_add_uint(document, root, "apps", count_apps(shard));
     yyjson_mut_obj_add_uint(document, root, "subscriptions", sum(shard, COUNTER_subscriptions));
     yyjson_mut_val *messages = yyjson_mut_obj_add_obj(document, root, "messages");
     yyjson_mut_obj_add_uint(document, messages, "received", sum(shard, COUNTER_messages_received));

@@ -260,6 +260,19 @@ test('reload tells what has changed, or what is wrong', async () => {
   assert.equal((await server.stop()).code, 0);
 });
 
+test('an app that a reload took away is none of the apps any more', async () => {
+  const file = join(folder, 'apps.conf');
+  const write = (...ids) => writeFileSync(file, [`[server]\ncontrol = unix:${path}`,
+    ...ids.map((id) => `[app ${id}]\nkey = key-of-${id}\nsecret = secret-of-${id}`), ''].join('\n'), { mode: 0o600 });
+  write('a', 'b');
+  const server = await startServer(['--config', file]);
+  assert.equal((await json('status')).apps, 2);
+  write('a');
+  await json('reload');
+  assert.equal((await json('status')).apps, 1);
+  assert.equal((await server.stop()).code, 0);
+});
+
 test('drain stops as SIGTERM does, stop at once, both with 0', async () => {
   for (const [command, state] of [['drain', 'draining'], ['stop', 'stopping']]) {
     const server = await startServer(['--control', `unix:${path}`]);
