@@ -120,16 +120,21 @@ enum rc listener_adopt(int descriptor, struct sockaddr_storage *address_r, char 
 {
     int family = get(descriptor, SO_DOMAIN);
     bool is_listener = get(descriptor, SO_TYPE) == SOCK_STREAM && get(descriptor, SO_ACCEPTCONN) == 1;
-    if (!is_listener || (family != AF_INET && family != AF_INET6)) {
-        snprintf(reason_r, reason_size, "is no TCP socket that listens");
+    bool is_tcp = family == AF_INET || family == AF_INET6;
+    socklen_t bytes = sizeof *address_r;
+    if (!is_listener || (!is_tcp && family != AF_UNIX)) {
+        snprintf(reason_r, reason_size, "is no TCP socket that listens, nor a unix one");
         return RC_EINVAL;
     }
-    socklen_t bytes = sizeof *address_r;
     memset(address_r, 0, sizeof *address_r);
     if (fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0) return refuse("fcntl", errno, reason_r, reason_size);
-    if (set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1) != 0) return refuse("setsockopt", errno, reason_r, reason_size);
-    if (getsockname(descriptor, (struct sockaddr *)address_r, &bytes) == 0) return RC_OK;
-    return refuse("getsockname", errno, reason_r, reason_size);
+    if (is_tcp && set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1) != 0)
+        return refuse("setsockopt", errno, reason_r, reason_size);
+    if (getsockname(descriptor, (struct sockaddr *)address_r, &bytes) != 0)
+        return refuse("getsockname", errno, reason_r, reason_size);
+    if (is_tcp || ((const struct sockaddr_un *)address_r)->sun_path[0] == '/') return RC_OK;
+    snprintf(reason_r, reason_size, "is a unix socket without a whole path");
+    return RC_EINVAL;
 }
 
 enum rc listener_share(int descriptor, int *descriptor_r, char *reason_r, size_t reason_size)

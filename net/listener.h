@@ -25,7 +25,7 @@ enum rc listener_claim(struct sockaddr_storage *address, int *descriptor_r, char
 void listener_clear(const struct sockaddr_storage *address);
 
 /* A socket that somebody else has made, and that listens: sets what connections inherit, and that it closes on exec.
- * RC_EINVAL: it is no TCP socket that listens; RC_EKERNEL. */
+ * RC_EINVAL: it is none of TCP that listens, and no unix socket with a file; RC_EKERNEL. */
 enum rc listener_adopt(int descriptor, struct sockaddr_storage *address_r, char *reason_r, size_t reason_size);
 
 /* One more descriptor of a listening socket: connections go to whoever of those who accept is first. RC_EKERNEL. */

@@ -60,22 +60,38 @@ static void choose_option(struct options *options, struct passed *passed)
 
 /* ---- taking them ---- */
 
+static socklen_t bytes_of(const struct sockaddr_storage *address)
+{
+    if (address->ss_family == AF_UNIX) return sizeof(struct sockaddr_un);
+    return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+}
+
+/* Clients come over TCP. */
+static enum rc adopt_listener(const struct options *options, struct passed *passed, char *why_r, size_t why_size)
+{
+    enum rc rc = listener_adopt(passed->descriptor, &passed->address.storage, why_r, why_size);
+    bool is_unix = rc == RC_OK && passed->address.storage.ss_family == AF_UNIX;
+    if (!is_unix || passed->list == &options->control) return rc;
+    snprintf(why_r, why_size, "is a unix socket, as only --control takes one");
+    return RC_EINVAL;
+}
+
 static enum rc adopt(struct options *options, struct passed *passed, char *reason_r, size_t reason_size)
 {
     char why[200];
     choose_option(options, passed);
-    enum rc rc = listener_adopt(passed->descriptor, &passed->address.storage, why, sizeof why);
+    enum rc rc = adopt_listener(options, passed, why, sizeof why);
     if (rc != RC_OK) {
         snprintf(
             reason_r, reason_size,
             "descriptor %d, passed by the service manager for --%s, %s: in its socket unit name an address and a "
-            "port, ListenStream=127.0.0.1:8080, and leave Accept= away",
-            passed->descriptor, passed->option, why);
+            "port, ListenStream=127.0.0.1:8080%s, and leave Accept= away",
+            passed->descriptor, passed->option, why,
+            passed->list == &options->control ? " (or a path, /run/ringcast/control.sock)" : "");
         return rc;
     }
     passed->address.passed = passed->descriptor;
-    passed->address.bytes =
-        passed->address.storage.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    passed->address.bytes = bytes_of(&passed->address.storage);
     if (passed->list != &options->tls_listen || options->tls_listen.count > 0) return RC_OK;
     snprintf(reason_r, reason_size,
              "descriptor %d, passed by the service manager, is to take the place of --tls-listen, and there is none: "

@@ -2,8 +2,9 @@
  * sd_listen_fds(3).
  *
  * They take the places of the addresses of their option, which their name says (FileDescriptorName=): listen,
- * tls_listen or control; under any other name that is listen. What comes while no server runs waits in them. A socket
- * has one queue, so all threads behind its door accept from it; SO_REUSEPORT is not needed.
+ * tls_listen or control; under any other name that is listen. That of control may be a unix socket, whose file stays
+ * the manager's. What comes while no server runs waits in them. A socket has one queue, so all threads behind its door
+ * accept from it; SO_REUSEPORT is not needed.
  * Threads:   the main thread, before the server is made. */
 #pragma once
 

@@ -107,11 +107,11 @@ static void drop_claims(struct door *door)
     door->claims = NULL;
 }
 
-/* Files that listeners have left. */
+/* Files that listeners of ours have left. */
 static void clear_addresses(const struct address_list *addresses)
 {
     for (uint32_t i = 0; i < addresses->count; i++) {
-        listener_clear(&addresses->items[i].storage);
+        if (addresses->items[i].passed == 0) listener_clear(&addresses->items[i].storage);
     }
 }
 

@@ -1,6 +1,8 @@
 """tests/e2e/manager.py - plays systemd for a program: hears what it tells, and passes it sockets that it listens on.
 
-    manager.py [--watchdog USEC] [--abstract] [--notify SOCKET] [--socket NAME=HOST:PORT]... -- PROGRAM ARGUMENT...
+    manager.py [--watchdog USEC] [--abstract] [--notify SOCKET] [--socket NAME=WHERE]... -- PROGRAM ARGUMENT...
+
+WHERE is HOST:PORT, or the path of a unix socket.
 
 Writes a line of JSON for the program's process, for what each passed socket is bound to, for each datagram, and for the
 program's end; the program's own output goes to stderr. With --notify the program is told another socket than ours. A
@@ -30,8 +32,19 @@ def notify_socket(is_abstract):
     return manager, "@" + path if is_abstract else path
 
 
+def unix_listener(name, path):
+    passed = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    passed.bind(path)
+    os.chmod(path, 0o660)
+    passed.listen(128)
+    say(socket=name, port=0)
+    return name, passed
+
+
 def listener(text):
     name, address = text.split("=", 1)
+    if address.startswith("/"):
+        return unix_listener(name, address)
     host, port = address.rsplit(":", 1)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     passed = socket.socket(family, socket.SOCK_STREAM)

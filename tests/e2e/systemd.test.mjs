@@ -2,7 +2,9 @@
  * sockets that it is passed. */
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { startManaged } from './manager.mjs';
 import { request, RawClient } from './raw.mjs';
@@ -116,6 +118,41 @@ test('a passed socket that is none is told with what to do', { timeout: TEST_MS 
   assertRefused(await start(passing('x', '')), 1, /LISTEN_FDS=x/);
   const meantForOthers = await start('export LISTEN_PID=1 LISTEN_FDS=1; exec "$0" "$@"', '--version');
   assert.equal(meantForOthers.code, 0);
+});
+
+test('operators are served on a passed unix socket, whose file stays', { timeout: TEST_MS }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ringcast-passed-')), path = join(folder, 'control.sock');
+  const server = startManaged(['--listen', '127.0.0.1:0', '--control', 'unix:/nowhere/at/all'],
+    ['--socket', `control=${path}`]);
+  const ctl = (...args) => run(['ctl', '-s', path, ...args]);
+  try {
+    for (let round = 0; round < 2; round++) {
+      await heardUpTo(server, /^READY=1/);
+      const status = await ctl('--json', 'status');
+      assert.equal(status.code, 0, status.stderr);
+      assert.equal(JSON.parse(status.stdout).pid, server.pid);
+      assert.equal((await ctl('stop')).code, 0);
+      assert.equal(await server.ends.next('the end'), 0, server.stderr());
+      assert.ok(existsSync(path), 'the file is the manager\'s');
+      if (round === 0) server.again();
+    }
+    assertQuiet(server.stderr());
+  } finally {
+    server.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('a passed unix socket is for operators alone', { timeout: TEST_MS }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ringcast-passed-'));
+  const server = startManaged([], ['--socket', `listen=${join(folder, 'listen.sock')}`]);
+  try {
+    assert.equal(await server.ends.next('the end'), 1);
+    assert.match(server.stderr(), /descriptor 3, .* for --listen, is a unix socket, as only --control takes one: /);
+  } finally {
+    server.close();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('a passed socket for TLS wants certificates', { timeout: TEST_MS }, async () => {

@@ -8,8 +8,10 @@
 #include <net/if.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static struct sockaddr_storage loopback(int family, uint16_t port)
@@ -243,6 +245,34 @@ Test(listener, a_socket_that_listens_is_adopted_and_shared, .timeout = 10)
     close(passed);
 }
 
+static int unix_listener(const char *path, socklen_t bytes)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (path != NULL) memcpy(address.sun_path, path, strlen(path));
+    unlink(address.sun_path);
+    cr_assert_eq(bind(descriptor, (struct sockaddr *)&address, bytes), 0);
+    cr_assert_eq(listen(descriptor, 10), 0);
+    return descriptor;
+}
+
+Test(listener, a_unix_socket_with_a_whole_path_is_adopted, .timeout = 5)
+{
+    char path[64];
+    struct sockaddr_storage address;
+    snprintf(path, sizeof path, "/tmp/ringcast-test-listener-%d", (int)getpid());
+    int passed = unix_listener(path, sizeof(struct sockaddr_un));
+    int nameless = unix_listener(NULL, sizeof(sa_family_t)); /* the kernel gives it an abstract name */
+    cr_assert_eq(listener_adopt(passed, &address, reason, sizeof reason), RC_OK, "%s", reason);
+    cr_expect_eq(address.ss_family, AF_UNIX);
+    cr_expect_str_eq(((struct sockaddr_un *)&address)->sun_path, path);
+    cr_expect_eq(listener_adopt(nameless, &address, reason, sizeof reason), RC_EINVAL);
+    cr_expect_str_eq(reason, "is a unix socket without a whole path");
+    unlink(path);
+    close(passed);
+    close(nameless);
+}
+
 Test(listener, what_does_not_listen_for_tcp_is_not_adopted, .timeout = 10)
 {
     struct sockaddr_storage address;
@@ -252,7 +282,7 @@ Test(listener, what_does_not_listen_for_tcp_is_not_adopted, .timeout = 10)
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         reason[0] = '\0';
         cr_expect_eq(listener_adopt(others[i], &address, reason, sizeof reason), RC_EINVAL, "row %zu", i);
-        cr_expect_str_eq(reason, "is no TCP socket that listens");
+        cr_expect_str_eq(reason, "is no TCP socket that listens, nor a unix one");
         close(others[i]);
     }
 }
