@@ -90,6 +90,13 @@ static enum rc take_secret(const char *name, char *text, size_t bytes, void *val
                          name, SECRET_BYTES_MAX);
 }
 
+static _Thread_local const struct secret_watch *watch;
+
+void secret_watch_set(const struct secret_watch *wanted)
+{
+    watch = wanted;
+}
+
 static enum rc read_secret_file(const char *name, void *value, struct option_error *error)
 {
     char *text;
@@ -102,6 +109,7 @@ static enum rc read_secret_file(const char *name, void *value, struct option_err
                              "the file named behind @ cannot be read; give its whole path (a secret that begins "
                              "with @ has to stand in a file)");
     if (rc != RC_OK) return RC_EINVAL;
+    if (watch != NULL) watch->seen(watch->context, name);
     rc = take_secret(name, text, bytes, value, error);
     text_file_free(text, bytes);
     return rc;

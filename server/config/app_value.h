@@ -21,6 +21,13 @@ typedef char *option_app_token;
 /* 1 to 128 printable characters without blank, or @FILE: what is in that file, without blanks and newlines around it;
  * "" when not given. Owned, overwritten when given back, never shown. */
 typedef char *option_secret;
+/* Who wants to know of each file that a secret is read from, by the thread that reads options; NULL: nobody. The struct
+ * stays the caller's. */
+struct secret_watch {
+    void (*seen)(void *context, const char *name);
+    void *context;
+};
+void secret_watch_set(const struct secret_watch *watch);
 /* http:// or https://; "" when not given. Owned; a password in it is never shown. */
 typedef char *option_web_address;
 

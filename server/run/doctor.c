@@ -5,6 +5,7 @@
 #include "net/ring.h"
 #include "net/socket_file.h"
 #include "net/tls/tls.h"
+#include "server/config/app_value.h"
 #include "server/config/options_read.h"
 #include "server/connection/peer.h"
 #include "server/run/become_user.h"
@@ -32,6 +33,7 @@ enum { EXIT_OTHER = 1, EXIT_OPTION = 2, EXIT_IO_URING = 3 };
 #define WS_BYTES        (5 * KIB)  /* of a connection, most of it the kernel's socket */
 #define TLS_BYTES       (23 * KIB) /* the same, and a record that has not come whole */
 #define CIFS_FILESYSTEM 0xff534d42
+#define EVERYBODY       "everybody may read %s"
 
 /* ---- configuration ---- */
 
@@ -46,13 +48,43 @@ static void find_lines(struct findings *findings, const char *error)
     }
 }
 
-/* A file with secrets in it, which not only its owner and group may read. */
+/* May not only its owner and group read it? Told once for each file. */
+static bool is_open(const char *name, const struct findings *findings)
+{
+    char what[FINDING_WHAT_BYTES];
+    struct stat status;
+    if (stat(name, &status) != 0 || (status.st_mode & S_IROTH) == 0) return false;
+    snprintf(what, sizeof what, EVERYBODY, name);
+    for (uint32_t i = 0; i < findings->count; i++)
+        if (strcmp(findings->items[i].what, what) == 0) return false;
+    return true;
+}
+
+/* A configuration with secrets in it. */
 static void look_at_secrets(const char *name, struct findings *findings)
 {
-    struct stat status;
-    if (stat(name, &status) != 0 || (status.st_mode & S_IROTH) == 0) return;
-    finding_warn(findings, "secrets", "whoever has an app's secret may publish and read everything of it",
-                 "chmod 640 and a group of ringcast's, or secret=@FILE", "everybody may read %s", name);
+    if (is_open(name, findings))
+        finding_warn(findings, "secrets", "whoever has an app's secret may publish and read everything of it",
+                     "chmod 640 and a group of ringcast's, or secret=@FILE", EVERYBODY, name);
+}
+
+/* A file that is one. */
+static void look_at_secret_file(void *findings, const char *name)
+{
+    if (is_open(name, findings))
+        finding_warn(findings, "secrets", "whoever has the secret may do what it is for",
+                     "chmod 640 and a group of ringcast's", EVERYBODY, name);
+}
+
+static void look_at_keys(const struct options *options, struct findings *findings)
+{
+    for (uint32_t i = 0; i < options->tls_key.count; i++)
+        if (is_open(options->tls_key.items[i], findings))
+            finding_warn(findings, "secrets", "whoever has the key of a certificate may pose as this server",
+                         "chmod 640 and a group of ringcast's", EVERYBODY, options->tls_key.items[i]);
+    if (is_open(options->tls_ticket_keys, findings))
+        finding_warn(findings, "secrets", "whoever has the keys of tickets may go on with the sessions of clients",
+                     "chmod 640 and a group of ringcast's", EVERYBODY, options->tls_ticket_keys);
 }
 
 /* Those of a file stand one behind the other. */
@@ -81,6 +113,7 @@ static void look_at_options(const struct options *options, struct findings *find
         finding_warn(findings, "options", "these are not the options of the service", "--config " SERVICE_FILE,
                      "no file is read, and the service has " SERVICE_FILE);
     look_at_apps(options, findings);
+    look_at_keys(options, findings);
 }
 
 /* ---- kernel and memory ---- */
@@ -355,8 +388,12 @@ void doctor_check(int argc, char *const argv[], char *const envp[], struct findi
 {
     char error[OPTIONS_ERROR_BYTES];
     struct options options;
+    const struct secret_watch watch = {.seen = look_at_secret_file, .context = findings};
     *findings = (struct findings){0};
-    if (options_read(&options, argc, argv, envp, error, sizeof error) != RC_OK) {
+    secret_watch_set(&watch);
+    enum rc rc = options_read(&options, argc, argv, envp, error, sizeof error);
+    secret_watch_set(NULL);
+    if (rc != RC_OK) {
         find_lines(findings, error);
         return;
     }

@@ -105,7 +105,7 @@ Test(doctor, secrets_that_everybody_may_read_are_worth_a_warning)
     write_file("key", "topsecret\n");
     write_file("apps", "1:k:@key webhook=http://h/\n2:l:@key webhook=http://me:word@h/\n");
     write_file("a.conf", "[apps]\nfile=apps\n[app 3]\nkey=m\nsecret=@key\n");
-    cr_assert(chmod("apps", 0644) == 0 && chmod("a.conf", 0644) == 0);
+    cr_assert(chmod("apps", 0644) == 0 && chmod("a.conf", 0644) == 0 && chmod("key", 0640) == 0);
     check(WORDS("--listen=127.0.0.1:0", "--config=a.conf"));
     cr_expect_not_null(found(FINDING_WARNING, "secrets", "everybody may read apps"));
     cr_expect_null(found(FINDING_WARNING, "secrets", "everybody may read a.conf"));
@@ -118,6 +118,37 @@ Test(doctor, secrets_that_everybody_may_read_are_worth_a_warning)
     write_file("a.conf", "[app 3]\nkey=m\nsecret=@key\nwebhook_header=Authorization: Bearer x\n");
     check(WORDS("--listen=127.0.0.1:0", "--config=a.conf"));
     cr_expect_not_null(found(FINDING_WARNING, "secrets", "everybody may read a.conf"));
+}
+
+static uint32_t told_of_secrets(void)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < findings.count; i++)
+        count += strcmp(findings.items[i].about, "secrets") == 0;
+    return count;
+}
+
+Test(doctor, files_that_are_secrets_and_that_everybody_may_read_are_worth_a_warning)
+{
+    static const char *const files[] = {"key", "old", "token", "tls.key", "tickets"};
+    write_file("key", "topsecret\n");
+    write_file("old", "oldsecret\n");
+    write_file("token", "t0ken\n");
+    write_file("tls.key", "");
+    write_file("tickets", "");
+    write_file("a.conf", "[server]\ncontrol_token=@token\n[app 1]\nkey=m\nsecret=@key\nprevious_secret=@old\n"
+                         "[app 2]\nkey=n\nsecret=@key\n");
+    const char *const *given = WORDS("--listen=127.0.0.1:0", "--config=a.conf", "--tls-listen=127.0.0.1:0",
+                                     "--tls-cert=a.conf", "--tls-key=tls.key", "--tls-ticket-keys=tickets");
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        for (size_t k = 0; k < sizeof files / sizeof files[0]; k++)
+            cr_assert_eq(chmod(files[k], i == k ? 0644 : 0640), 0);
+        check(given);
+        char what[64];
+        snprintf(what, sizeof what, "everybody may read %s", files[i]);
+        cr_expect_not_null(found(FINDING_WARNING, "secrets", what), "%s", files[i]);
+        cr_expect_eq(told_of_secrets(), 1, "%s", files[i]);
+    }
 }
 
 Test(doctor, each_warning_of_the_options_is_a_finding)
