@@ -6,6 +6,7 @@
 #include "server/connection/arrival.h"
 #include "server/connection/connection_state.h"
 #include "server/connection/door.h"
+#include "server/connection/peer.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
 
@@ -28,36 +29,6 @@ static bool is_full(const struct shard *shard)
     return open_now(shard) >= shard->door->connections_max;
 }
 
-/* ---- where they come from ---- */
-
-static enum accept_peer peer_by_listener(const struct address *address)
-{
-    if (address_path(address) != NULL) return ACCEPT_FROM_SOCKET;
-    return address_is_loopback(address) ? ACCEPT_FROM_MACHINE : ACCEPT_FROM_ELSEWHERE;
-}
-
-/* Has each connection to be asked? */
-static bool asks_for_peer(const struct shard *shard, uint32_t listener)
-{
-    return shard->accept.from != NULL &&
-           peer_by_listener(door_address(shard->door, listener)) == ACCEPT_FROM_ELSEWHERE;
-}
-
-static void note_peer(struct shard *shard, uint32_t slot, uint32_t listener)
-{
-    if (shard->accept.peers == NULL) return;
-    struct address from = {.storage = shard->accept.from[listener].address};
-    enum accept_peer peer = peer_by_listener(door_address(shard->door, listener));
-    bool is_here = peer == ACCEPT_FROM_ELSEWHERE && address_is_loopback(&from);
-    shard->accept.peers[slot] = (uint8_t)(is_here ? ACCEPT_FROM_MACHINE : peer);
-}
-
-enum accept_peer accept_peer(const struct shard *shard, const struct connection *connection)
-{
-    assert(owner_is_me(&shard->owner) && shard->accept.peers != NULL);
-    return (enum accept_peer)shard->accept.peers[shard_slot(shard, connection)];
-}
-
 /* ---- accepting ---- */
 
 /* Is the socket another's, who passed it to us and goes on to listen? */
@@ -77,7 +48,7 @@ static void start(struct shard *shard, uint32_t listener)
         return;
     }
     shard->accept.is_accepting[listener] = true;
-    if (asks_for_peer(shard, listener) && !shard->is_stopping) {
+    if (shard->accept.from != NULL && !shard->is_stopping) {
         ring_accept_from(shard->ring, shard->accept.listeners[listener], listener, &shard->accept.from[listener]);
     } else if (one_by_one) {
         ring_accept_one(shard->ring, shard->accept.listeners[listener], listener);
@@ -215,7 +186,8 @@ void accept_completed(struct shard *shard, const struct completion *completion)
     uint32_t listener = completion->slot;
     assert(listener < door_addresses_count(shard->door) && shard->accept.is_accepting[listener]);
     if (completion->result >= 0) {
-        note_peer(shard, (uint32_t)completion->result, listener);
+        if (shard->accept.from != NULL)
+            peer_came(shard, (uint32_t)completion->result, listener, &shard->accept.from[listener].address);
         welcome(shard, (uint32_t)completion->result, listener);
     }
     if (completion->more) return;

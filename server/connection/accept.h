@@ -4,23 +4,14 @@
  * is closed. It tries again every 100 ms and begins when a fiftieth of the places is free.
  * Over TLS they come in one by one, and not at all while ACCEPT_HELLOS_MAX wait for their handshake to begin: a herd
  * that comes faster than handshakes are computed waits in the backlog, where it costs nothing.
- * Behind a door that wants to know where its connections come from, they come one by one too, unless the listener's own
- * address says it: a unix socket, or one of loopback. */
+ * Behind a door that wants to know where its connections come from, they come one by one too, each with its address. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct completion;
-struct connection;
 struct shard;
-
-/* Where a connection comes from. */
-enum accept_peer {
-    ACCEPT_FROM_ELSEWHERE, /* or it is not known */
-    ACCEPT_FROM_MACHINE,   /* this one */
-    ACCEPT_FROM_SOCKET,    /* the unix socket, whose mode says who may open it */
-};
 
 #define ACCEPT_HELLOS_MAX 256 /* a second's work or less */
 
@@ -35,9 +26,6 @@ void accept_more(struct shard *shard);
 void accept_stop(struct shard *shard);
 /* Has accepting stopped for good? Only then is the port free for whoever starts next. */
 bool accept_has_stopped(const struct shard *shard);
-
-/* Of a shard whose door wants to know. */
-enum accept_peer accept_peer(const struct shard *shard, const struct connection *connection);
 
 /* An ACCEPT completed. */
 void accept_completed(struct shard *shard, const struct completion *completion);

@@ -89,7 +89,9 @@ void arrival_begin(struct shard *shard, uint32_t slot, uint32_t listener)
     assert(owner_is_me(&shard->owner));
     struct connection *connection = &shard->connections[slot];
     connection_accepted(shard, slot, door_is_secure(shard->door, listener));
-    if (!peer_ask(shard, connection, listener)) go_on(shard, connection);
+    if (peer_ask(shard, connection, listener)) return;
+    if (shard->door->wants_peers) log_address(shard, connection);
+    go_on(shard, connection);
 }
 
 void arrival_told(struct shard *shard, struct connection *connection, int32_t result)

@@ -18,7 +18,7 @@ struct door {
     const struct address_list *addresses;
     const struct address_list *tls_addresses; /* listeners stand behind those of `addresses`; NULL: none */
     int *claims;                              /* the first socket of each address, until a shard has it; then -1 */
-    bool wants_peers;   /* to know where its connections come from (server/connection/accept.h) */
+    bool wants_peers;   /* of each accept, with any kernel (server/connection/peer.h) */
     uint32_t slots_max; /* of each shard behind it */
     uint64_t connections_max;
     bool asks_peers;               /* who is at the other end: somebody wants to know, and the kernel tells */

@@ -28,7 +28,8 @@ bool peer_is_needed(const struct options *options)
 
 enum rc peers_init(struct shard *shard)
 {
-    if (!shard->door->asks_peers && !shard->door->has_proxy_header) return RC_OK;
+    const struct door *door = shard->door;
+    if (!door->asks_peers && !door->has_proxy_header && !door->wants_peers) return RC_OK;
     shard->peers.table = memory_reserve(shard->slots_max, sizeof shard->peers.table[0]);
     return shard->peers.table != NULL ? RC_OK : RC_ENOMEM;
 }
@@ -48,7 +49,7 @@ bool peer_ask(struct shard *shard, const struct connection *connection, uint32_t
 {
     assert(owner_is_me(&shard->owner));
     struct peer *peer = peer_of(shard, connection);
-    if (peer == NULL) return false;
+    if (peer == NULL || shard->door->wants_peers) return false;
     uint32_t bytes = door_address(shard->door, listener)->bytes;
     bool is_ip = bytes <= sizeof peer->asked;
     *peer = (struct peer){.is_asked = shard->door->asks_peers && is_ip};
@@ -63,6 +64,33 @@ static void come_from(const struct shard *shard, struct peer *peer, const struct
     peer->ip = peer->end = *ip;
     peer->port = peer->end_port = port;
     peer->is_trusted = ip_networks_have(&shard->options->trusted_proxies, ip);
+}
+
+/* As far as the listener says it. */
+static enum peer_origin origin_by_listener(const struct address *address)
+{
+    if (address_path(address) != NULL) return PEER_SOCKET;
+    return address_is_loopback(address) ? PEER_MACHINE : PEER_ELSEWHERE;
+}
+
+void peer_came(struct shard *shard, uint32_t slot, uint32_t listener, const struct sockaddr_storage *from)
+{
+    assert(owner_is_me(&shard->owner) && shard->door->wants_peers);
+    struct peer *peer = &shard->peers.table[slot];
+    const struct address address = {.storage = *from};
+    struct ip ip;
+    uint16_t port;
+    *peer = (struct peer){.origin = origin_by_listener(door_address(shard->door, listener))};
+    if (peer->origin == PEER_SOCKET || !ip_of_socket(from, &ip, &port)) return;
+    come_from(shard, peer, &ip, port);
+    peer->is_by_proxy = peer->is_trusted;
+    if (address_is_loopback(&address)) peer->origin = PEER_MACHINE;
+}
+
+enum peer_origin peer_origin(const struct shard *shard, const struct connection *connection)
+{
+    assert(owner_is_me(&shard->owner) && shard->door->wants_peers);
+    return peer_of(shard, connection)->origin;
 }
 
 void peer_told(struct shard *shard, const struct connection *connection, int32_t result)

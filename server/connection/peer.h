@@ -1,7 +1,8 @@
 /* server/connection/peer.h - who is at the other end of a connection: its client's address.
  *
  * In a table of its own by slot, 40 bytes each, which is there only where somebody wants to know: struct connection has
- * no room for it. The kernel is asked when a connection is accepted, since accepts that go on and on cannot tell it.
+ * no room for it. The kernel is asked when a connection is accepted, since accepts that go on and on cannot tell it;
+ * behind a door whose accepts tell (server/connection/accept.h) it is known by then, with any kernel.
  * Behind a proxy that is trusted (--trusted-proxies) the client is who its X-Forwarded-For says, with each request.
  * Threads: the shard's. */
 #pragma once
@@ -18,6 +19,13 @@ struct options;
 struct proxy_header;
 struct shard;
 
+/* Where a connection comes from. */
+enum peer_origin {
+    PEER_ELSEWHERE, /* or it is not known */
+    PEER_MACHINE,   /* this one */
+    PEER_SOCKET,    /* the unix socket, whose mode says who may open it */
+};
+
 struct peer {
     union {
         struct sockaddr_in6 asked; /* is_asked: where the kernel writes it; of IPv4 it is a struct sockaddr_in */
@@ -31,11 +39,12 @@ struct peer {
     bool has_header : 1;     /* whose beginning has been read */
     bool is_asked : 1;
     bool is_known : 1;
-    bool is_counted : 1;  /* server/connection/admission.h */
-    bool is_by_proxy : 1; /* the socket's other end is a trusted proxy's, which may send a header; */
-    bool is_trusted : 1;  /* and so is whom the header names: X-Forwarded-For is not its client's own */
-    bool says_tls : 1;    /* the header says whether its client speaks TLS with the proxy, */
-    bool has_tls : 1;     /* and it does */
+    bool is_counted : 1;         /* server/connection/admission.h */
+    bool is_by_proxy : 1;        /* the socket's other end is a trusted proxy's, which may send a header; */
+    bool is_trusted : 1;         /* and so is whom the header names: X-Forwarded-For is not its client's own */
+    bool says_tls : 1;           /* the header says whether its client speaks TLS with the proxy, */
+    bool has_tls : 1;            /* and it does */
+    enum peer_origin origin : 8; /* where accepts tell: of the socket's other end, whatever a proxy says */
 };
 
 _Static_assert(sizeof(struct peer) == 40, "what peer.h says");
@@ -47,10 +56,15 @@ struct peer *peer_of(const struct shard *shard, const struct connection *connect
 bool peer_is_wanted(const struct options *options);
 bool peer_is_needed(const struct options *options);
 
-/* Makes the table, if the shard's door asks for peers, or proxies tell it. RC_ENOMEM. */
+/* Makes the table, if the shard's door asks for peers, or its accepts tell them, or proxies. RC_ENOMEM. */
 enum rc peers_init(struct shard *shard);
 void peers_fini(struct shard *shard);
 
+/* A new connection is about to begin, behind a door whose accepts tell of it: where it comes from, zeroed if that is
+ * not known, and at which listener of the door it came in. */
+void peer_came(struct shard *shard, uint32_t slot, uint32_t listener, const struct sockaddr_storage *from);
+/* Of a connection behind such a door. */
+enum peer_origin peer_origin(const struct shard *shard, const struct connection *connection);
 /* A new connection, which came in at this listener of its door. True: the kernel is asked, and peer_told() follows. */
 bool peer_ask(struct shard *shard, const struct connection *connection, uint32_t listener);
 /* The kernel has answered. */

@@ -3,7 +3,7 @@
 
 #include "net/digest.h"
 #include "net/ip.h"
-#include "server/connection/accept.h"
+#include "server/connection/peer.h"
 #include "server/shard/shard.h"
 
 #include <assert.h>
@@ -41,9 +41,9 @@ static struct control_refusal judge_token(const struct shard *shard, const struc
 
 /* A proxy on this machine asks for anybody. Not all say that they are one, so once there is a token it has to be shown
  * from here too. */
-static bool is_of_machine(const struct shard *shard, enum accept_peer peer, const struct http_request *request)
+static bool is_of_machine(const struct shard *shard, enum peer_origin peer, const struct http_request *request)
 {
-    if (peer != ACCEPT_FROM_MACHINE || shard->options->control_token[0] != '\0') return false;
+    if (peer != PEER_MACHINE || shard->options->control_token[0] != '\0') return false;
     return http_request_header_count(request, "x-forwarded-for") == 0 &&
            http_request_header_count(request, "forwarded") == 0 && http_request_header_count(request, "via") == 0;
 }
@@ -61,10 +61,10 @@ static bool is_of_other_site(const struct http_request *request)
     return !text_is_nocase(name, "localhost");
 }
 
-static struct control_refusal judge_local(const struct shard *shard, enum accept_peer peer,
+static struct control_refusal judge_local(const struct shard *shard, enum peer_origin peer,
                                           const struct http_request *request)
 {
-    if (peer == ACCEPT_FROM_SOCKET) return (struct control_refusal){0};
+    if (peer == PEER_SOCKET) return (struct control_refusal){0};
     if (!is_of_machine(shard, peer, request)) return judge_token(shard, request);
     if (!is_of_other_site(request)) return (struct control_refusal){0};
     return (struct control_refusal){
@@ -79,14 +79,14 @@ struct control_refusal control_access_judge(const struct shard *shard, const str
                                             const struct http_request *request, enum control_access access)
 {
     assert(owner_is_me(&shard->owner));
-    enum accept_peer peer = accept_peer(shard, connection);
+    enum peer_origin peer = peer_origin(shard, connection);
     switch (access) {
     case CONTROL_ANYBODY:
         return (struct control_refusal){0};
     case CONTROL_LOCAL:
         return judge_local(shard, peer, request);
     case CONTROL_SOCKET:
-        if (peer == ACCEPT_FROM_SOCKET) return (struct control_refusal){0};
+        if (peer == PEER_SOCKET) return (struct control_refusal){0};
         return (struct control_refusal){
             403, "Commands are taken on the unix socket alone (--control unix:PATH), where ringcast ctl gives them.",
             NULL};

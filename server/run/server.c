@@ -226,7 +226,6 @@ enum rc server_init(struct server *server, struct options *options, uint32_t slo
                           .wants_peers = true,
                           .slots_max = CONTROL_SLOTS,
                           .connections_max = CONTROL_SLOTS - CONTROL_SLOTS / 16,
-                          .asks_peers = asks_peers,
                           .serve = control_receive,
                           .refuse = request_refuse},
     };

@@ -85,8 +85,7 @@ static enum rc make_listeners(struct shard *shard, char *reason_r, size_t reason
     }
     if (shard->door->wants_peers) {
         shard->accept.from = calloc(count, sizeof shard->accept.from[0]);
-        shard->accept.peers = calloc(shard->slots_max, sizeof shard->accept.peers[0]);
-        if (shard->accept.from == NULL || shard->accept.peers == NULL) return RC_ENOMEM;
+        if (shard->accept.from == NULL) return RC_ENOMEM;
     }
     for (uint32_t i = 0; i < count; i++) {
         enum rc rc = make_listener(shard, i, reason_r, reason_size);
@@ -180,7 +179,6 @@ void shard_thread_fini(struct shard *shard)
     free(shard->follow);
     free(shard->accept.is_accepting);
     free(shard->accept.from);
-    free(shard->accept.peers);
     free(shard->channel.active);
     free(shard->home.settling);
     flush_chunk_free(shard->flush.chunk);

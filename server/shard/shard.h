@@ -199,8 +199,8 @@ struct shard {
     struct {                    /* connection/ */
         int *listeners;         /* one descriptor for each of the door's addresses; -1 once closed */
         uint8_t *is_accepting;  /* an ACCEPT is under way */
-        struct ring_peer *from; /* by listener: where the connection comes from that its ACCEPT brings; and */
-        uint8_t *peers;         /* by slot: enum accept_peer. NULL, both: the door does not want to know */
+        struct ring_peer *from; /* by listener: where the connection comes from that its ACCEPT brings; NULL: the
+                                 * door does not want to know */
         bool has_unaccepted;    /* a TLS listener has no ACCEPT, since enough hellos wait */
         bool is_held;           /* at connections_max, or the kernel was short of something */
         uint32_t told_count;    /* refusals that were told, */

@@ -3,8 +3,9 @@
 
 #include "core/bytes.h"
 #include "net/http.h"
-#include "server/connection/accept.h"
 #include "server/connection/connection_state.h"
+#include "server/connection/door.h"
+#include "server/connection/peer.h"
 #include "server/shard/shard.h"
 
 #include <criterion/criterion.h>
@@ -13,13 +14,14 @@
 static char token[] = "s3cret", none[] = "";
 static struct options options;
 static struct connection connections[1];
-static uint8_t peers[1];
+static struct peer peers[1];
+static struct door door = {.wants_peers = true};
 static struct shard shard;
 static struct http_reader reader;
 
 static void begin(void)
 {
-    shard = (struct shard){.options = &options, .connections = connections, .accept.peers = peers};
+    shard = (struct shard){.options = &options, .connections = connections, .peers.table = peers, .door = &door};
     owner_take(&shard.owner);
     options.control_token = token;
 }
@@ -36,9 +38,9 @@ static const struct http_request *read_request(const char *headers)
     return http_reader_request(&reader);
 }
 
-static unsigned judge(enum accept_peer peer, const char *headers, enum control_access access)
+static unsigned judge(enum peer_origin peer, const char *headers, enum control_access access)
 {
-    peers[0] = (uint8_t)peer;
+    peers[0].origin = peer;
     struct control_refusal refusal = control_access_judge(&shard, &connections[0], read_request(headers), access);
     cr_expect_eq(refusal.status != 0, refusal.sentence != NULL);
     cr_expect_eq(refusal.status == 401, refusal.headers != NULL);
@@ -51,12 +53,12 @@ static unsigned judge(enum accept_peer peer, const char *headers, enum control_a
 Test(control_access, is_by_where_a_peer_comes_from, .init = begin, .timeout = 10)
 {
     static const struct {
-        enum accept_peer peer;
+        enum peer_origin peer;
         unsigned anybody, local, socket;
     } cases[] = {
-        {ACCEPT_FROM_ELSEWHERE, 0, 401, 403},
-        {ACCEPT_FROM_MACHINE, 0, 401, 403},
-        {ACCEPT_FROM_SOCKET, 0, 0, 0},
+        {PEER_ELSEWHERE, 0, 401, 403},
+        {PEER_MACHINE, 0, 401, 403},
+        {PEER_SOCKET, 0, 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cr_expect_eq(judge(cases[i].peer, "", CONTROL_ANYBODY), cases[i].anybody);
@@ -67,12 +69,12 @@ Test(control_access, is_by_where_a_peer_comes_from, .init = begin, .timeout = 10
 
 Test(control_access, a_token_opens_what_is_local_and_never_commands, .init = begin, .timeout = 10)
 {
-    cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, GOOD, CONTROL_LOCAL), 0);
-    cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, GOOD, CONTROL_SOCKET), 403);
-    cr_expect_eq(judge(ACCEPT_FROM_MACHINE, GOOD, CONTROL_SOCKET), 403);
-    cr_expect_eq(judge(ACCEPT_FROM_MACHINE, GOOD, CONTROL_LOCAL), 0);
-    cr_expect_eq(judge(ACCEPT_FROM_MACHINE, "Authorization: Bearer wrong\r\n", CONTROL_LOCAL), 401);
-    cr_expect_eq(judge(ACCEPT_FROM_SOCKET, "Authorization: Bearer wrong\r\n", CONTROL_LOCAL), 0);
+    cr_expect_eq(judge(PEER_ELSEWHERE, GOOD, CONTROL_LOCAL), 0);
+    cr_expect_eq(judge(PEER_ELSEWHERE, GOOD, CONTROL_SOCKET), 403);
+    cr_expect_eq(judge(PEER_MACHINE, GOOD, CONTROL_SOCKET), 403);
+    cr_expect_eq(judge(PEER_MACHINE, GOOD, CONTROL_LOCAL), 0);
+    cr_expect_eq(judge(PEER_MACHINE, "Authorization: Bearer wrong\r\n", CONTROL_LOCAL), 401);
+    cr_expect_eq(judge(PEER_SOCKET, "Authorization: Bearer wrong\r\n", CONTROL_LOCAL), 0);
 }
 
 Test(control_access, a_wrong_token_is_none, .init = begin, .timeout = 10)
@@ -94,16 +96,16 @@ Test(control_access, a_wrong_token_is_none, .init = begin, .timeout = 10)
         "Authorization: Bearer x\r\n" GOOD,
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-        cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, wrong[i], CONTROL_LOCAL), 401, "%s", wrong[i]);
-    cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, "authorization: bearer   s3cret\r\n", CONTROL_LOCAL), 0);
+        cr_expect_eq(judge(PEER_ELSEWHERE, wrong[i], CONTROL_LOCAL), 401, "%s", wrong[i]);
+    cr_expect_eq(judge(PEER_ELSEWHERE, "authorization: bearer   s3cret\r\n", CONTROL_LOCAL), 0);
 }
 
 Test(control_access, without_a_token_no_header_opens_anything, .init = begin, .timeout = 10)
 {
     options.control_token = none;
-    cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, "", CONTROL_LOCAL), 403);
-    cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, "Authorization: Bearer \r\n", CONTROL_LOCAL), 403);
-    cr_expect_eq(judge(ACCEPT_FROM_ELSEWHERE, "Authorization: Bearer\r\n", CONTROL_LOCAL), 403);
+    cr_expect_eq(judge(PEER_ELSEWHERE, "", CONTROL_LOCAL), 403);
+    cr_expect_eq(judge(PEER_ELSEWHERE, "Authorization: Bearer \r\n", CONTROL_LOCAL), 403);
+    cr_expect_eq(judge(PEER_ELSEWHERE, "Authorization: Bearer\r\n", CONTROL_LOCAL), 403);
 }
 
 Test(control_access, without_a_token_the_machine_is_told_and_no_proxy_on_it, .init = begin, .timeout = 10)
@@ -112,11 +114,11 @@ Test(control_access, without_a_token_the_machine_is_told_and_no_proxy_on_it, .in
                                           "Forwarded: for=192.0.2.1\r\n", "via: 1.1 proxy\r\n",
                                           "Via: a\r\nVia: b\r\n"};
     options.control_token = none;
-    cr_expect_eq(judge(ACCEPT_FROM_MACHINE, "Accept: */*\r\n", CONTROL_LOCAL), 0);
+    cr_expect_eq(judge(PEER_MACHINE, "Accept: */*\r\n", CONTROL_LOCAL), 0);
     for (size_t i = 0; i < sizeof proxied / sizeof proxied[0]; i++) {
-        cr_expect_eq(judge(ACCEPT_FROM_MACHINE, proxied[i], CONTROL_LOCAL), 403, "%s", proxied[i]);
-        cr_expect_eq(judge(ACCEPT_FROM_SOCKET, proxied[i], CONTROL_LOCAL), 0, "%s", proxied[i]);
-        cr_expect_eq(judge(ACCEPT_FROM_MACHINE, proxied[i], CONTROL_ANYBODY), 0, "%s", proxied[i]);
+        cr_expect_eq(judge(PEER_MACHINE, proxied[i], CONTROL_LOCAL), 403, "%s", proxied[i]);
+        cr_expect_eq(judge(PEER_SOCKET, proxied[i], CONTROL_LOCAL), 0, "%s", proxied[i]);
+        cr_expect_eq(judge(PEER_MACHINE, proxied[i], CONTROL_ANYBODY), 0, "%s", proxied[i]);
     }
 }
 
@@ -125,11 +127,11 @@ static void check_hosts(const char *const hosts[], size_t count, unsigned status
     for (size_t i = 0; i < count; i++) {
         host = hosts[i];
         options.control_token = none;
-        cr_expect_eq(judge(ACCEPT_FROM_MACHINE, "", CONTROL_LOCAL), status, "%s", host);
-        cr_expect_eq(judge(ACCEPT_FROM_MACHINE, "", CONTROL_ANYBODY), 0, "%s", host);
-        cr_expect_eq(judge(ACCEPT_FROM_SOCKET, "", CONTROL_LOCAL), 0, "%s", host);
+        cr_expect_eq(judge(PEER_MACHINE, "", CONTROL_LOCAL), status, "%s", host);
+        cr_expect_eq(judge(PEER_MACHINE, "", CONTROL_ANYBODY), 0, "%s", host);
+        cr_expect_eq(judge(PEER_SOCKET, "", CONTROL_LOCAL), 0, "%s", host);
         options.control_token = token;
-        cr_expect_eq(judge(ACCEPT_FROM_MACHINE, GOOD, CONTROL_LOCAL), 0, "%s", host);
+        cr_expect_eq(judge(PEER_MACHINE, GOOD, CONTROL_LOCAL), 0, "%s", host);
     }
 }
 
