@@ -58,26 +58,31 @@ static int position_text(const struct position *position, char to[POSITION_BYTES
                     (unsigned long long)position->offset, position->epoch);
 }
 
-/* What stands before the data, and behind it. */
-static size_t before_bytes(const struct event *event)
-{
-    size_t bytes = strlen("{\"event\":\"\",\"data\":\"") + string_bytes(event, event->name);
-    if (event->channel.at != NULL) bytes += strlen(",\"channel\":\"\"") + json_text_bytes(event->channel);
-    return bytes;
-}
+/* How long the strings become, which is looked for once; and with that what stands before the data, and all of it. */
+struct measured {
+    size_t name, data, user_id;
+    size_t before;
+    size_t payload;
+};
 
-static size_t behind_bytes(const struct event *event)
+static struct measured measure(const struct event *event)
 {
     char position[POSITION_BYTES_MAX];
-    size_t bytes = strlen("\"}");
-    if (event->user_id.at != NULL) bytes += strlen(",\"user_id\":\"\"") + string_bytes(event, event->user_id);
-    if (event->position != NULL) bytes += (size_t)position_text(event->position, position) - strlen("}");
-    return bytes;
+    struct measured measured = {.name = string_bytes(event, event->name), .data = data_bytes(event)};
+    measured.before = strlen("{\"event\":\"\",\"data\":\"") + measured.name;
+    if (event->channel.at != NULL) measured.before += strlen(",\"channel\":\"\"") + json_text_bytes(event->channel);
+    measured.payload = measured.before + measured.data + strlen("\"}");
+    if (event->user_id.at != NULL) {
+        measured.user_id = string_bytes(event, event->user_id);
+        measured.payload += strlen(",\"user_id\":\"\"") + measured.user_id;
+    }
+    if (event->position != NULL) measured.payload += (size_t)position_text(event->position, position) - strlen("}");
+    return measured;
 }
 
-static size_t payload_bytes(const struct event *event)
+static size_t frame_bytes(const struct measured *measured)
 {
-    return before_bytes(event) + data_bytes(event) + behind_bytes(event);
+    return header_bytes(measured->payload) + measured->payload;
 }
 
 static char *write_payload(const struct event *event, char *to)
@@ -103,14 +108,20 @@ static char *write_payload(const struct event *event, char *to)
 
 size_t event_frame_bytes(const struct event *event)
 {
-    size_t payload = payload_bytes(event);
-    return header_bytes(payload) + payload;
+    struct measured measured = measure(event);
+    return frame_bytes(&measured);
+}
+
+static uint8_t *write_frame(const struct event *event, const struct measured *measured, uint8_t *to)
+{
+    to += frame_header_write(to, FRAME_TEXT, measured->payload);
+    return (uint8_t *)write_payload(event, (char *)to);
 }
 
 uint8_t *event_frame_write(const struct event *event, uint8_t *to)
 {
-    to += frame_header_write(to, FRAME_TEXT, payload_bytes(event));
-    return (uint8_t *)write_payload(event, (char *)to);
+    struct measured measured = measure(event);
+    return write_frame(event, &measured, to);
 }
 
 /* ---- messages ---- */
@@ -129,39 +140,38 @@ static struct message_part part_of(size_t at, size_t bytes)
     return (struct message_part){.at = (uint32_t)at, .bytes = (uint32_t)(bytes + strlen("\"\""))};
 }
 
-static void write_event_frame(struct message *message, const struct event *event)
+static void write_event_frame(struct message *message, const struct event *event, const struct measured *measured)
 {
-    uint8_t *frame = message_frame(message, FORM_EVENT);
-    event_frame_write(event, frame);
-    size_t header = header_bytes(payload_bytes(event)), before = before_bytes(event), data = data_bytes(event);
-    message->event_name = part_of(header + strlen("{\"event\":"), string_bytes(event, event->name));
-    message->data = part_of(header + before - strlen("\""), data);
-    if (event->user_id.at == NULL) return;
-    message->user_id =
-        part_of(header + before + data + strlen("\",\"user_id\":"), string_bytes(event, event->user_id));
+    size_t header = header_bytes(measured->payload), behind = header + measured->before + measured->data;
+    write_frame(event, measured, message_frame(message, FORM_EVENT));
+    message->event_name = part_of(header + strlen("{\"event\":"), measured->name);
+    message->data = part_of(header + measured->before - strlen("\""), measured->data);
+    if (event->user_id.at != NULL) message->user_id = part_of(behind + strlen("\",\"user_id\":"), measured->user_id);
 }
 
 struct message *event_message(struct counters *counters, const struct name *channel, const struct event *event)
 {
     struct event own = of_channel(event, channel);
-    struct message *message = message_new_of(counters, channel, FORM_EVENT, (uint32_t)event_frame_bytes(&own));
-    if (message != NULL) write_event_frame(message, &own);
+    struct measured measured = measure(&own);
+    struct message *message = message_new_of(counters, channel, FORM_EVENT, (uint32_t)frame_bytes(&measured));
+    if (message != NULL) write_event_frame(message, &own, &measured);
     return message;
 }
 
 struct message *event_message_raw(struct counters *counters, const struct name *channel, const struct event *event)
 {
     struct event own = of_channel(event, channel);
+    struct measured measured = measure(&own);
     uint32_t sizes[FORMS_MAX] = {
         [FORM_RAW] = (uint32_t)(header_bytes(event->data.count) + event->data.count),
-        [FORM_EVENT] = (uint32_t)event_frame_bytes(&own),
+        [FORM_EVENT] = (uint32_t)frame_bytes(&measured),
     };
     struct message *message = message_new(counters, channel, sizes);
     if (message == NULL) return NULL;
     uint8_t *raw = message_frame(message, FORM_RAW);
     raw += frame_header_write(raw, FRAME_TEXT, event->data.count);
     if (event->data.count > 0) memcpy(raw, event->data.at, event->data.count);
-    write_event_frame(message, &own);
+    write_event_frame(message, &own, &measured);
     return message;
 }
 
