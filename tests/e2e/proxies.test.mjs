@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
@@ -12,8 +13,8 @@ import { APP, appArgs, backend, listen, Peer, pusherClient, subscribe } from './
 import { chat } from './chat.mjs';
 import { LIBRARIES, programOf, ROOT } from './program.mjs';
 import { run } from './run.mjs';
-import { freePort } from './server.mjs';
-import { serverTest, until } from './support.mjs';
+import { freePort, startServer } from './server.mjs';
+import { connectMany, counters, leave, refusal, runClosers, serverTest, until } from './support.mjs';
 import { ca, curl, ECDSA, folder, openssl, Tool, trustAuthority } from './tls.mjs';
 
 trustAuthority();
@@ -41,7 +42,12 @@ function start(name, ...args) {
     programOf(name), ...args]);
 }
 
-/* ---- the three: at = { port, plainPort, serverPort } ---- */
+/* ---- the three: at = { port, plainPort, serverPort }, and the otherPort of a second server ---- */
+
+const FILES = { nginx: 'nginx.conf', haproxy: 'haproxy.cfg', caddy: 'Caddyfile' };
+
+/* As each of the files says. */
+const trustArgs = (name) => ['--trusted-proxies', /\btrusted_proxies = ([\d.]+\d)/.exec(shipped(FILES[name]))[1]];
 
 function nginx(at) {
   const site = write('nginx/site.conf', replaced(shipped('nginx.conf'), [
@@ -50,6 +56,7 @@ function nginx(at) {
     [/\/etc\/letsencrypt\/live\/chat\.example\.com\/fullchain\.pem/, ECDSA.cert],
     [/\/etc\/letsencrypt\/live\/chat\.example\.com\/privkey\.pem/, ECDSA.key],
     [/chat\.example\.com/, 'localhost'],
+    ...(at.otherPort ? [[/# server 127\.0\.0\.2:8080;/, `server 127.0.0.1:${at.otherPort};`]] : []),
   ]));
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `${kind}_temp_path ${folder}/nginx/${kind};`).join(' ');
@@ -65,6 +72,7 @@ function haproxy(at) {
     [/crt \S+/, `crt ${pem}`], [/server ringcast1 127\.0\.0\.1:8080/, `server ringcast1 127.0.0.1:${at.serverPort}`],
     [/server certbot 127\.0\.0\.1:8888/, `server certbot 127.0.0.1:${at.certbotPort}`],
     [/^ *maxconn 40000$/, ''],    /* it wants as many descriptors */
+    ...(at.otherPort ? [[/# server ringcast2 127\.0\.0\.2:8080/, `server ringcast2 127.0.0.1:${at.otherPort}`]] : []),
   ]));
   return start('haproxy', '-db', '-f', file);
 }
@@ -103,17 +111,23 @@ async function channelsThrough(secure) {
   assert.deepEqual(Object.keys(channels.channels), ['private-news']);
 }
 
+/* The proxy, with these further ports, and the server as it is through that. */
+async function inFrontOf(server, name, proxyOf, more) {
+  const at = { port: await freePort(), plainPort: await freePort(), serverPort: server.port, ...more };
+  const proxy = proxyOf(at);
+  await begun(proxy, at);
+  const url = `https://127.0.0.1:${at.port}`, authority = openssl('x509', '-in', ca.cert);
+  const secure = { ...server, port: at.port, url, ca: authority };
+  await until(async () => /^HTTP\/[\d.]+ 200/.test((await curl(secure, '/up')).output), `/up through ${name}`);
+  return { at, proxy, secure };
+}
+
 for (const [name, proxyOf] of Object.entries({ nginx, haproxy, caddy })) {
-  serverTest(`${name}: rooms, channels and the HTTP API`, appArgs('tls_only=yes'), async (server) => {
+  const args = [...appArgs('tls_only=yes'), ...trustArgs(name)];
+  serverTest(`${name}: rooms, channels and the HTTP API`, args, async (server) => {
     const certbot = http.createServer((request, response) => response.end('token')).listen(0, '127.0.0.1');
     await once(certbot, 'listening');
-    const at = { port: await freePort(), plainPort: await freePort(), serverPort: server.port,
-      certbotPort: certbot.address().port };
-    const proxy = proxyOf(at);
-    await begun(proxy, at);
-    const url = `https://127.0.0.1:${at.port}`, authority = openssl('x509', '-in', ca.cert);
-    const secure = { ...server, port: at.port, url, ca: authority };
-    await until(async () => /^HTTP\/[\d.]+ 200/.test((await curl(secure, '/up')).output), `/up through ${name}`);
+    const { at, proxy, secure } = await inFrontOf(server, name, proxyOf, { certbotPort: certbot.address().port });
     await chat(`wss://127.0.0.1:${at.port}/room/a`, { ca: secure.ca, servername: 'localhost' });
     await channelsThrough(secure);
     assert.equal((await Peer.refused(server, `/app/${APP.key}?protocol=7`)).code, 4000, 'not through the proxy');
@@ -130,6 +144,62 @@ for (const [name, proxyOf] of Object.entries({ nginx, haproxy, caddy })) {
     certbot.close();
     proxy.child.kill('SIGTERM');
     await proxy.done();
+  });
+}
+
+/* Whom it has keeps the one in its drain. */
+const drains = (server) => refusal(server, '/').then(({ status }) => status === 503, () => false);
+
+for (const [name, proxyOf] of Object.entries({ nginx, haproxy })) {
+  serverTest(`${name}: who comes while one of two servers drains, or has ended, is let in by the other`,
+    [...trustArgs(name), '--drain-ms', '3s'], async (server) => {
+      const other = await startServer(trustArgs(name));
+      try {
+        const { proxy, secure } = await inFrontOf(server, name, proxyOf,
+          { otherPort: other.port, certbotPort: await freePort() });
+        const stay = await connectMany(server, 8);
+        const before = await connectMany(secure, 8);
+        assert.ok(before.length === 8 && (await counters(other)).connections_open > 0, 'both are in use');
+        process.kill(server.pid, 'SIGTERM');
+        await until(async () => await drains(server), 'it to drain', { poll: 20 });
+        const newcomers = await connectMany(secure, 16);
+        assert.ok(stay.some((client) => client.readyState === client.OPEN), 'it drains still');
+        await Promise.all(stay.map((client) => client.ended));
+        await server.ended;
+        newcomers.push(...await connectMany(secure, 16));
+        await leave(...newcomers);
+        proxy.child.kill('SIGTERM');
+        await proxy.done();
+        runClosers();
+        assert.equal((await other.stop()).code, 0);
+        return server.ended;
+      } finally {
+        await other.kill();
+      }
+    });
+}
+
+for (const [name, proxyOf] of Object.entries({ nginx, haproxy })) {
+  test(`${name}: after a 503 another server is asked, but no publish twice`, async () => {
+    const asked = [];
+    const servers = [0, 1].map(() => http.createServer((request, response) => {
+      if (request.url !== '/up') asked.push(request.method);
+      response.writeHead(request.url === '/up' ? 200 : 503).end('no\n');
+    }).listen(0, '127.0.0.1'));
+    await Promise.all(servers.map((server) => once(server, 'listening')));
+    const [port, otherPort] = servers.map((server) => server.address().port);
+    const { proxy, secure } = await inFrontOf({ port }, name, proxyOf, { otherPort, certbotPort: await freePort() });
+    for (const method of ['POST', 'GET']) {
+      const to = { port: secure.port, host: '127.0.0.1', ca: secure.ca, servername: 'localhost', agent: false };
+      const sent = https.request({ ...to, method, path: '/apps/1/x' }).end(method === 'POST' ? '{}' : undefined);
+      const [answer] = await once(sent, 'response');
+      answer.resume();
+      assert.ok(answer.statusCode >= 500);
+    }
+    assert.deepEqual(asked.slice(0, 3), ['POST', 'GET', 'GET']);
+    proxy.child.kill('SIGTERM');
+    await proxy.done();
+    for (const server of servers) server.close().closeAllConnections();
   });
 }
 
