@@ -13,7 +13,7 @@ static const struct {
 } files[] = {{"mailbox", bench_mailbox},     {"frame", bench_frame},   {"utf8", bench_utf8},
              {"json_text", bench_json_text}, {"encode", bench_encode}, {"presence", bench_presence},
              {"fan_out", bench_fan_out},     {"flush", bench_flush},   {"metrics", bench_metrics},
-             {"aead", bench_aead},           {"tls", bench_tls}};
+             {"cluster", bench_cluster},     {"aead", bench_aead},     {"tls", bench_tls}};
 
 #define FILES_MAX (sizeof files / sizeof files[0])
 

@@ -12,5 +12,6 @@ void bench_encode(struct bench *bench);
 void bench_fan_out(struct bench *bench);
 void bench_flush(struct bench *bench);
 void bench_metrics(struct bench *bench);
+void bench_cluster(struct bench *bench);
 void bench_aead(struct bench *bench);
 void bench_tls(struct bench *bench);
