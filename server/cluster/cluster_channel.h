@@ -91,7 +91,7 @@ struct cluster_channel {
 
 enum cluster_told_kind {
     CLUSTER_TOLD_ENTERED,  /* the entrance is done; the channel's place is `position` */
-    CLUSTER_TOLD_LEFT,     /* the home left while its entrance waited */
+    CLUSTER_TOLD_LEFT,     /* the entrance that waited is over, as the home left or gave it up */
     CLUSTER_TOLD_MESSAGES, /* the next ones, in order; may be none, then the place alone has moved */
     CLUSTER_TOLD_LOST, /* something may be missing: what was known is over, and the channel goes on at `position` */
 };

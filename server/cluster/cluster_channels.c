@@ -256,19 +256,40 @@ static void begin_grace(struct cluster_channels *channels, struct cluster_channe
     if (channels->grace_count > channels->limits.grace_max) end_grace(channels, TAILQ_FIRST(&channels->grace));
 }
 
-void cluster_channels_leave(struct cluster_channels *channels, const struct name *name, uint64_t now_ms)
+static void tell_left(struct cluster_channels *channels, struct cluster_channel *channel)
 {
-    channels->context.now_ms = now_ms;
-    struct cluster_channel *channel = cluster_channels_find(channels, name);
-    if (channel == NULL || !is_wanted(channel)) return;
-    bool was_waiting = channel->is_waiting;
-    channel->is_waiting = channel->is_told = channel->is_loss_due = false;
-    struct cluster_told told = {.kind = CLUSTER_TOLD_LEFT};
-    if (was_waiting) channels->context.tell(channels->context.self, channel, &told);
+    const struct cluster_told told = {.kind = CLUSTER_TOLD_LEFT};
+    if (!channel->is_waiting) return;
+    channel->is_waiting = false;
+    channels->context.tell(channels->context.self, channel, &told);
+}
+
+static void leave(struct cluster_channels *channels, struct cluster_channel *channel)
+{
+    channel->is_told = channel->is_loss_due = false;
+    tell_left(channels, channel);
     if (channel->state == CHANNEL_OUT)
         drop_if_unused(channels, channel);
     else if (channel->state != CHANNEL_LEAVING)
         begin_grace(channels, channel);
+}
+
+void cluster_channels_leave(struct cluster_channels *channels, const struct name *name, uint64_t now_ms)
+{
+    channels->context.now_ms = now_ms;
+    struct cluster_channel *channel = cluster_channels_find(channels, name);
+    if (channel != NULL && is_wanted(channel)) leave(channels, channel);
+}
+
+void cluster_channels_give_up(struct cluster_channels *channels, const struct name *name, uint64_t now_ms)
+{
+    channels->context.now_ms = now_ms;
+    struct cluster_channel *channel = cluster_channels_find(channels, name);
+    if (channel == NULL || !channel->is_waiting) return;
+    if (channel->is_told)
+        tell_left(channels, channel);
+    else
+        leave(channels, channel);
 }
 
 /* ---- names ---- */

@@ -50,6 +50,8 @@ void cluster_channels_enter(struct cluster_channels *channels, struct cluster_ch
                             const struct cluster_entering *entering, uint64_t now_ms);
 /* Is told LEFT if it was not yet told ENTERED, then nothing more. */
 void cluster_channels_leave(struct cluster_channels *channels, const struct name *name, uint64_t now_ms);
+/* An entrance that waits is told LEFT: then the home has left, unless it had entered before. */
+void cluster_channels_give_up(struct cluster_channels *channels, const struct name *name, uint64_t now_ms);
 /* NULL: not in the table. Good until the next call. */
 struct cluster_channel *cluster_channels_find(const struct cluster_channels *channels, const struct name *name);
 /* All of them, in any order: NULL begins, NULL is behind the last. Nothing else is called meanwhile. */

@@ -211,6 +211,11 @@ void cluster_reader_ask(struct cluster_reader *reader, struct cluster_job *job, 
     }
 }
 
+void cluster_reader_end_entering(struct cluster_reader *reader, const struct name *name, uint64_t now_ms)
+{
+    cluster_channels_give_up(reader->channels, name, now_ms);
+}
+
 static void give_up_reading(struct cluster_reader *reader, struct cluster_reading *reading)
 {
     struct cluster_job *job = reading->job;

@@ -62,6 +62,9 @@ const struct cluster_channels *cluster_reader_channels(const struct cluster_read
 
 /* CLUSTER_ENTER, CLUSTER_LEAVE or CLUSTER_READ. */
 void cluster_reader_ask(struct cluster_reader *reader, struct cluster_job *job, uint64_t now_ms);
+/* Whoever waits to enter this channel has waited for too long, and comes back with RC_ECLUSTER. A home that was told
+ * ENTERED before stays in. */
+void cluster_reader_end_entering(struct cluster_reader *reader, const struct name *name, uint64_t now_ms);
 /* All jobs come back with RC_ECLUSTER; calls that were sent are not answered any more. */
 void cluster_reader_give_up(struct cluster_reader *reader);
 

@@ -119,7 +119,7 @@ static void done(void *self, struct cluster_job *job)
 {
     struct cluster_work *work = self;
     if (job->item.kind == CLUSTER_ENTER) forget_entering(work, job);
-    if (job->item.shard != WORK_OWN_SHARD) work->put(work->self, &job->item);
+    work->put(work->self, &job->item);
 }
 
 static void tell(void *self, struct cluster_event *event)
@@ -435,10 +435,8 @@ static void end_entering(struct cluster_work *work, uint64_t before_ms)
 {
     for (uint32_t i = work->entering_count; i > 0; i--) {
         const struct cluster_job *job = i <= work->entering_count ? work->entering[i - 1] : NULL;
-        if (job == NULL || job->asked_ms >= before_ms) continue;
-        struct cluster_job leave = {
-            .item = {.kind = CLUSTER_LEAVE, .shard = WORK_OWN_SHARD}, .app = job->app, .channel = job->channel};
-        cluster_reader_ask(work->reader, &leave, work->now_ms);
+        if (job != NULL && job->asked_ms < before_ms)
+            cluster_reader_end_entering(work->reader, job->channel, work->now_ms);
     }
 }
 

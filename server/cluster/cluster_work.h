@@ -17,8 +17,7 @@ struct cluster_job;
 struct cluster_work;
 struct counters;
 
-#define WORK_ENTER_MS  5000       /* how long an entrance waits for Redis */
-#define WORK_OWN_SHARD UINT32_MAX /* of jobs that no home has asked */
+#define WORK_ENTER_MS 5000 /* how long an entrance waits for Redis */
 
 struct cluster_work_settings {
     struct redis_target target;

@@ -90,12 +90,8 @@ static bool did(struct sim *sim)
 
 /* ---- homes ---- */
 
-bool sim_enter(struct sim *sim, uint32_t node, uint32_t channel, bool is_opened)
+static void enter(struct sim *sim, uint32_t node, uint32_t channel, bool is_opened)
 {
-    struct sim_reader *reader = &sim->nodes[node].readers[channel];
-    if (reader->is_wanted) return false;
-    *reader = (struct sim_reader){.is_wanted = true, .has_seen = reader->has_seen};
-    memset(reader->has_seen, 0, sim->texts_max);
     struct name name = name_of_channel(channel);
     bool is_numbered = channel != SIM_CHANNELS - 1;
     const struct cluster_entering entering = {.serial = ++sim->serial,
@@ -103,7 +99,34 @@ bool sim_enter(struct sim *sim, uint32_t node, uint32_t channel, bool is_opened)
                                               .is_cached = channel == 1 || (!is_numbered && is_opened),
                                               .is_opened = is_numbered && is_opened};
     struct cluster_channel *entered = cluster_channels_get(sim->nodes[node].channels, &name);
+    sim->nodes[node].readers[channel].is_waiting = true;
     cluster_channels_enter(sim->nodes[node].channels, entered, &entering, sim->now_ms);
+}
+
+bool sim_enter(struct sim *sim, uint32_t node, uint32_t channel, bool is_opened)
+{
+    struct sim_reader *reader = &sim->nodes[node].readers[channel];
+    if (reader->is_wanted) return false;
+    *reader = (struct sim_reader){.is_wanted = true, .has_seen = reader->has_seen};
+    memset(reader->has_seen, 0, sim->texts_max);
+    enter(sim, node, channel, is_opened);
+    return did(sim);
+}
+
+bool sim_enter_again(struct sim *sim, uint32_t node, uint32_t channel)
+{
+    if (!sim->nodes[node].readers[channel].is_in) return false;
+    enter(sim, node, channel, true);
+    return did(sim);
+}
+
+bool sim_give_up(struct sim *sim, uint32_t node, uint32_t channel)
+{
+    struct sim_reader *reader = &sim->nodes[node].readers[channel];
+    if (!reader->is_waiting) return false;
+    struct name name = name_of_channel(channel);
+    cluster_channels_give_up(sim->nodes[node].channels, &name, sim->now_ms);
+    if (reader->is_waiting) sim_fault(sim, "given up, and not told so");
     return did(sim);
 }
 
@@ -113,7 +136,7 @@ bool sim_leave(struct sim *sim, uint32_t node, uint32_t channel)
     if (!reader->is_wanted) return false;
     struct name name = name_of_channel(channel);
     cluster_channels_leave(sim->nodes[node].channels, &name, sim->now_ms);
-    if (!reader->is_in) sim_fault(sim, "left, and not told so");
+    if (reader->is_waiting) sim_fault(sim, "left, and not told so");
     *reader = (struct sim_reader){.has_seen = reader->has_seen};
     return did(sim);
 }

@@ -31,6 +31,10 @@ void sim_free(struct sim *sim);
 
 /* Of the channel without history `is_opened` says that it is a cache channel. */
 bool sim_enter(struct sim *sim, uint32_t node, uint32_t channel, bool is_opened);
+/* A home that is in wants a place. */
+bool sim_enter_again(struct sim *sim, uint32_t node, uint32_t channel);
+/* A home that waits has waited for too long. */
+bool sim_give_up(struct sim *sim, uint32_t node, uint32_t channel);
 bool sim_leave(struct sim *sim, uint32_t node, uint32_t channel);
 /* So many messages in one call, by a node of those that publish; placed or, `is_placed` false, only passed on. */
 bool sim_publish(struct sim *sim, uint32_t publisher, uint32_t channel, uint32_t count, bool is_placed);

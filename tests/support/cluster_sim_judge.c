@@ -66,13 +66,17 @@ void sim_judge_told(struct sim *sim, struct sim_node *node, const struct cluster
     struct sim_reader *reader = &node->readers[channel];
     if (!reader->is_wanted) sim_fault(sim, "%s is told though its home has left", channel_words[channel]);
     if (told->kind == CLUSTER_TOLD_ENTERED) {
-        if (reader->is_in) sim_fault(sim, "entered twice");
+        if (!reader->is_waiting) sim_fault(sim, "entered though it did not wait");
+        if (!reader->is_in) reader->entered_clock = sim->clock;
+        if (reader->is_in && reader->position.epoch > 0 && !stream_id_equals(&told->position, &reader->position))
+            sim_fault(sim, "entered again, at another place");
         reader->is_in = true;
-        reader->entered_clock = sim->clock;
+        reader->is_waiting = false;
         reader->position = told->position;
     } else if (told->kind == CLUSTER_TOLD_LEFT) {
-        if (reader->is_in) sim_fault(sim, "left though it was in");
-        reader->is_in = true;
+        if (!reader->is_waiting) sim_fault(sim, "left though it did not wait");
+        reader->is_waiting = false;
+        reader->is_wanted = reader->is_in;
     } else if (!reader->is_in) {
         sim_fault(sim, "told something before it was in");
     } else if (told->kind == CLUSTER_TOLD_LOST) {
@@ -91,7 +95,7 @@ static void judge_reader(struct sim *sim, uint32_t node, uint32_t channel)
 {
     struct sim_reader *reader = &sim->nodes[node].readers[channel];
     if (!reader->is_wanted) return;
-    if (!reader->is_in) {
+    if (!reader->is_in || reader->is_waiting) {
         sim_fault(sim, "node %u waits for %s for ever", node, channel_words[channel]);
         return;
     }

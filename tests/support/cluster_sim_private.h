@@ -52,6 +52,7 @@ struct sim_name {
 struct sim_reader { /* a home's channel */
     bool is_wanted;
     bool is_in;
+    bool is_waiting; /* to be told that it is in, once more perhaps */
     struct stream_id position;
     uint64_t entered_clock;
     uint64_t lost_clock;

@@ -211,6 +211,64 @@ Test(cluster_channels, pushes_for_which_there_is_no_room_are_read_instead, .time
     expect_sound(sim);
     cr_expect_eq(sim_messages(sim, 0, 0), 43);
     cr_expect_eq(sim_losses(sim, 0, 0), 0);
+    cr_expect_eq(count_of(sim, COUNTER_cluster_audits_failed), 0, "no audit was needed for that");
+    sim_free(sim);
+}
+
+/* The channel is read anew, and its question is on the way. */
+static void fall_behind(struct sim *sim, uint32_t channel)
+{
+    sim_unsubscribe_unasked(sim, 0, channel);
+    sim_node_takes_push(sim, 0);
+    sim_send(sim, 0);
+    sim_redis_takes_names(sim, 0);
+    sim_node_takes_push(sim, 0);
+    sim_send(sim, 0);
+    while (sim_redis_takes_question(sim, 0))
+        continue;
+}
+
+/* Method: two other channels take all the room that there is for pushes that wait, and one gives its share back. */
+Test(cluster_channels, a_push_that_was_dropped_between_two_that_were_kept_is_read, .timeout = 5)
+{
+    struct sim *sim = sim_new(SIM_SOUND, 1, 200);
+    for (uint32_t i = 0; i < 3; i++) {
+        sim_enter(sim, 0, i, false);
+        sim_settle(sim);
+        sim_publish(sim, 0, i, 1, true);
+    }
+    sim_settle(sim);
+    for (uint32_t i = 3; i-- > 0;)
+        fall_behind(sim, i);
+    for (uint32_t i = 0; i < 80; i++) {
+        sim_publish(sim, 0, 1 + i % 2, 1, true);
+        sim_node_takes_push(sim, 0);
+    }
+    sim_publish(sim, 0, 0, 1, true);
+    sim_node_takes_push(sim, 0);
+    cr_expect_eq(sim_channel(sim, 0, 0)->kept_bytes, 0, "there was no room");
+    while (sim_channel(sim, 0, 2)->kept_bytes > 0 && sim_node_takes_answer(sim, 0))
+        continue; /* what the third had kept is handed out */
+    sim_publish(sim, 0, 0, 1, true);
+    sim_node_takes_push(sim, 0);
+    cr_expect_gt(sim_channel(sim, 0, 0)->kept_bytes, 0);
+    expect_sound(sim);
+    cr_expect_eq(sim_messages(sim, 0, 0), 3);
+    cr_expect_eq(sim_losses(sim, 0, 0), 0);
+    sim_free(sim);
+}
+
+/* Method: Redis' clock was set back before the stream was lost. */
+Test(cluster_channels, an_epoch_that_is_smaller_is_no_old_one, .timeout = 5)
+{
+    struct sim *sim = one_reader(2000);
+    struct stream_id at = sim_channel(sim, 0, 0)->position;
+    uint32_t text = 1;
+    struct cluster_entry entry = {.id = {at.epoch - 1000, 1}, .record = {(const char *)&text, sizeof text}};
+    struct name name = sim_channel(sim, 0, 0)->name;
+    cluster_channels_push(sim_channels(sim, 0), &name, &entry, 1, 2000000);
+    cr_expect_eq(sim_losses(sim, 0, 0), 1);
+    cr_expect_eq(sim_channel(sim, 0, 0)->position.epoch, at.epoch - 1000);
     sim_free(sim);
 }
 
@@ -246,6 +304,21 @@ Test(cluster_channels, a_place_is_made_only_for_who_wants_one, .timeout = 5)
     cr_expect_not(sim_is_in(sim, 0, 0), "it is still subscribed, but there is no place yet");
     expect_sound(sim);
     cr_expect_neq(sim_channel(sim, 0, 0)->position.epoch, 0);
+    sim_free(sim);
+}
+
+Test(cluster_channels, a_home_that_is_in_and_waits_in_vain_for_a_place_stays_in, .timeout = 5)
+{
+    struct sim *sim = sim_new(SIM_SOUND, 1, 20);
+    sim_enter(sim, 0, 0, false);
+    sim_settle(sim);
+    sim_end_b(sim, 0);
+    sim_enter_again(sim, 0, 0);
+    sim_give_up(sim, 0, 0);
+    sim_settle(sim);
+    sim_publish(sim, 0, 0, 2, true);
+    expect_sound(sim);
+    cr_expect_eq(sim_messages(sim, 0, 0), 2);
     sim_free(sim);
 }
 

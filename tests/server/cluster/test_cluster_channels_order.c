@@ -97,6 +97,16 @@ static bool home_enters_for_a_place(struct sim *sim)
     return sim_enter(sim, 0, 0, true);
 }
 
+static bool home_asks_for_a_place(struct sim *sim)
+{
+    return sim_enter_again(sim, 0, 0);
+}
+
+static bool home_gives_up(struct sim *sim)
+{
+    return sim_give_up(sim, 0, 0);
+}
+
 static bool grace_ends(struct sim *sim)
 {
     return sim_wait(sim, 11000);
@@ -127,6 +137,10 @@ static const struct alphabet alphabets[] = {
      11,
      {publish_two, b_goes_on, b_comes, a_goes_on, a_comes, home_leaves, home_enters, home_enters_for_a_place,
       grace_ends, is_unsubscribed, b_ends}},
+    {"and what a home asks once more",
+     5,
+     8,
+     {b_goes_on, b_comes, a_goes_on, a_comes, home_asks_for_a_place, home_gives_up, home_enters, b_ends}},
 };
 
 #define STEPS_MAX 12

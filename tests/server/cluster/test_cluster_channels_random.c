@@ -42,7 +42,13 @@ static void something_moves(struct sim *sim, uint64_t *state)
 static void somebody_acts(struct sim *sim, uint64_t *state)
 {
     uint32_t node = random_below(state, SIM_NODES), channel = random_below(state, SIM_CHANNELS);
-    switch (random_below(state, 8)) {
+    switch (random_below(state, 10)) {
+    case 8:
+        sim_enter_again(sim, node, channel);
+        break;
+    case 9:
+        sim_give_up(sim, node, channel);
+        break;
     case 0:
         sim_leave(sim, node, channel);
         break;
