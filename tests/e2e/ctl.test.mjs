@@ -103,7 +103,7 @@ test('log-level changes what is logged from now on', async () => {
     await until(() => / debug shard \d+: connection /.test(server.stderr()), 'a line of debug');
     client.terminate();
     assert.deepEqual(await json('log-level', 'error'), { log_level: 'error', was: 'debug' });
-    assert.match(server.stderr(), /the level of the log is error now, it was debug/);
+    await until(() => /the level of the log is error now, it was debug/.test(server.stderr()), 'the line that says so');
     await refused(['log-level', 'loud'], 1, /"loud" is no level; give error, warn, info or debug/);
     assert.equal((await json('status')).log_level, 'error');
     await json('log-level', 'info');
@@ -198,7 +198,7 @@ test('top shows the busiest channels, and for whom most waits', async () => {
     assert.ok(top.channels[0].messages_per_second > top.channels[1].messages_per_second);
     assert.equal(top.connections[0].connection, stuck.socketId);
     assert.ok(top.connections[0].waiting_bytes > 0);
-    assert.equal((await json('connection', stuck.socketId)).is_blocked, true);
+    await until(async () => (await json('connection', stuck.socketId)).is_blocked, 'its socket to be full');
     stuck.client.terminate();
   });
 });
