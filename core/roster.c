@@ -94,5 +94,5 @@ bool interest_wants(const struct interest *interest, const struct message *messa
 bool roster_is_needed(const struct roster *roster)
 {
     return has_any(roster->counts) || roster->kept != NULL || roster->is_settling || roster->log != NULL ||
-           roster->broker != NULL;
+           roster->broker != NULL || roster->people != NULL;
 }

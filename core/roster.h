@@ -20,6 +20,7 @@ struct broker;
 struct channel;
 struct channel_log;
 struct history_rule;
+struct home_people;
 struct join;
 struct message;
 struct presence;
@@ -51,6 +52,8 @@ struct roster {
     uint64_t log_due_ms;             /* when that has something to do, as it says; UINT64_MAX: never */
 
     struct broker *broker; /* its place at the cluster (server/home/broker.h); NULL: it is not read from there */
+
+    struct home_people *people; /* over all nodes (server/home/home_people.h); NULL: there is no other node */
 
     struct traffic traffic; /* what is published in it */
 

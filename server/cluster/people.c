@@ -92,7 +92,8 @@ static void part(struct people *people, const struct people_job *job)
 {
     struct people_channel *channel = people_channel_find(&people->table, &job->name);
     if (channel == NULL || channel->members == NULL) return;
-    cluster_members_part(channel->members, job->user_id);
+    if (job->user_id.count > 0) cluster_members_part(channel->members, job->user_id);
+    else cluster_members_part_all(channel->members);
     people_activate(people, channel);
 }
 

@@ -11,6 +11,7 @@ struct people_job *people_job_new(const struct people_job *as)
     *job = *as;
     char *to = (char *)(job + 1);
     job->name.text = text_copy(&to, name_text(&as->name)).at;
+    job->job.channel = &job->name;
     job->app = text_copy(&to, as->app);
     job->user_id = text_copy(&to, as->user_id);
     job->info = text_copy(&to, as->info);

@@ -12,7 +12,7 @@
 
 enum people_wish {
     PEOPLE_JOIN,  /* the user has its first connection on this node */
-    PEOPLE_PART,  /* and has none any more */
+    PEOPLE_PART,  /* and has none any more; "": nobody has */
     PEOPLE_COUNT, /* so many subscribers are on this node now */
     PEOPLE_QUERY, /* the answer to this query, as it is for all nodes; rc is the job's: RC_ECLUSTER, RC_ENOMEM */
 };
@@ -20,7 +20,7 @@ enum people_wish {
 struct query;
 
 struct people_job {
-    struct cluster_job job; /* first; item, entry and rc are used */
+    struct cluster_job job; /* first; of it item, entry, channel and rc are used */
     enum people_wish wish;
     struct name name;
     struct text app; /* its id */

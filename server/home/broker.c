@@ -11,6 +11,7 @@
 #include "server/home/channel_log.h"
 #include "server/home/channel_log_bound.h"
 #include "server/home/home_kept.h"
+#include "server/home/home_people_state.h"
 #include "server/home/home_roster.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
@@ -127,6 +128,7 @@ static bool leave(struct shard *shard, struct broker *broker)
     be_leaver(shard, broker, false);
     if (roster->log != NULL) channel_log_forget(shard, roster->log);
     home_forget_kept(shard, roster);
+    home_people_forget(roster);
     home_set_timer(shard, roster);
     return true;
 }

@@ -21,9 +21,13 @@
 #include "server/home/channel_log_store.h"
 #include "server/home/home_event.h"
 #include "server/home/home_follow.h"
+#include "server/home/home_answer.h"
 #include "server/home/home_greeting.h"
 #include "server/home/home_hook.h"
 #include "server/home/home_kept.h"
+#include "server/home/home_people.h"
+#include "server/home/home_people_job.h"
+#include "server/home/home_people_state.h"
 #include "server/home/home_roster.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
@@ -32,14 +36,14 @@
 #include <stdlib.h>
 
 #define COUNT_AT_ONCE_MAX  100                /* more subscribers are told their number only once in COUNT_EVERY_MS */
-#define SNAPSHOT_BYTES_MAX (64 * 1024 * 1024) /* of members, whatever members_max and member_bytes_max permit */
 
 /* ---- the turn's end ---- */
 
 static void count_changed(struct shard *shard, struct roster *roster)
 {
     const struct app *app = shard_app(shard, roster->channel->name.app);
-    if (roster->type.is_presence || roster->type.is_user) return;
+    if (shard->cluster != NULL) home_people_changed(shard, roster);
+    if (shard->cluster != NULL || roster->type.is_presence || roster->type.is_user) return;
     bool is_wanted = app->subscription_counts || app_has_webhook(app, WEBHOOK_subscription_count);
     if (is_wanted && home_settle_later(shard, roster)) roster->has_count_changed = true;
 }
@@ -47,7 +51,7 @@ static void count_changed(struct shard *shard, struct roster *roster)
 static void tell_count(struct shard *shard, struct roster *roster)
 {
     if (!roster->has_count_changed) return;
-    bool is_crowd = roster_subscribers(roster) > COUNT_AT_ONCE_MAX;
+    bool is_crowd = home_subscribers(roster) > COUNT_AT_ONCE_MAX;
     if (!is_crowd || roster->told_ms == 0 || shard->now_ms >= roster->told_ms + COUNT_EVERY_MS) {
         roster->has_count_changed = false;
         roster->told_ms = shard->now_ms;
@@ -81,13 +85,28 @@ static enum rc admit_member(struct shard *shard, struct roster *roster, const st
     const struct app *app = shard_app(shard, join->channel.app);
     if (roster->presence == NULL && (roster->presence = presence_new()) == NULL) return RC_ENOMEM;
     bool is_full = presence_count(roster->presence) >= app->members_max;
-    if (presence_snapshot_bytes(roster->presence) > SNAPSHOT_BYTES_MAX) is_full = true;
+    if (presence_snapshot_bytes(roster->presence) > HOME_SNAPSHOT_BYTES_MAX) is_full = true;
     if (is_full && !presence_has(roster->presence, join->user_id)) return RC_EFULL;
     return presence_join(roster->presence, join->user_id, join->user_info);
 }
 
+/* Where there are other nodes they are told of who came, and tell it; nothing of it is told here. */
+static enum rc admit_among_nodes(struct shard *shard, struct roster *roster, struct join *join)
+{
+    enum rc rc = home_people_changed(shard, roster);
+    if (rc == RC_OK && is_member(join)) rc = home_people_admit(shard, roster, join);
+    if (rc != RC_OK) return rc;
+    if (roster_add(roster, join->from, join->form) != RC_OK) {
+        if (is_member(join)) home_people_dismiss(shard, roster, join->user_id);
+        return RC_ENOMEM;
+    }
+    join->roster = roster;
+    return RC_OK;
+}
+
 static enum rc admit(struct shard *shard, struct roster *roster, struct join *join)
 {
+    if (shard->cluster != NULL) return admit_among_nodes(shard, roster, join);
     enum rc member = is_member(join) ? admit_member(shard, roster, join) : RC_PENDING;
     if (rc_is_error(member)) return member;
     bool was_occupied = roster_subscribers(roster) > 0, was_online = roster->counts[FORM_EVENT] > 0;
@@ -110,16 +129,22 @@ static void dismiss(struct shard *shard, struct roster *roster, uint32_t from, e
     assert(roster->counts[form] > 0);
     roster_remove(roster, from, form);
     home_follow_left(shard, roster, from);
-    if (user_id.at != NULL && presence_leave(roster->presence, user_id)) members_changed(shard, roster);
+    if (shard->cluster != NULL) {
+        if (user_id.at != NULL) home_people_dismiss(shard, roster, user_id);
+    } else if (user_id.at != NULL && presence_leave(roster->presence, user_id)) {
+        members_changed(shard, roster);
+    }
     if (form == FORM_WATCH) {
+        if (shard->cluster != NULL) home_people_changed(shard, roster);
         broker_look(shard, roster);
         return;
     }
-    if (roster_subscribers(roster) == 0) {
+    if (shard->cluster == NULL && roster_subscribers(roster) == 0) {
         home_tell_members(shard, roster); /* backends hear of the last member before they hear that it was the last */
         home_tell_occupied(shard, roster, false);
     }
-    if (roster->type.is_user && roster->counts[FORM_EVENT] == 0) home_tell_user(shard, roster, false);
+    bool is_offline = roster->type.is_user && roster->counts[FORM_EVENT] == 0;
+    if (is_offline && shard->cluster == NULL) home_tell_user(shard, roster, false);
     count_changed(shard, roster);
     bool is_last = roster->log != NULL && roster_subscribers(roster) == 0;
     if (is_last && channel_log_left(shard, roster->log)) home_set_timer(shard, roster);
@@ -184,6 +209,8 @@ void home_subscribe(struct shard *shard, uint32_t from, struct join *join)
         if (channel != NULL) broker_look(shard, channel->roster);
         if (channel != NULL) home_drop_if_unused(shard, channel);
         answer(shard, join);
+    } else if (shard->cluster != NULL && home_people_wait(shard, channel->roster, join)) {
+        return;
     } else if (is_member(join) && home_settle_later(shard, channel->roster)) {
         join->next = channel->roster->joiners;
         channel->roster->joiners = join;
@@ -244,11 +271,11 @@ static void greet_joiners(struct shard *shard, struct roster *roster)
             greet_now(shard, roster, join);
             continue;
         }
-        bool is_same = members == presence_count(roster->presence) && recover_equals(&join->recover, &made_for);
+        bool is_same = members == home_users_of(roster) && recover_equals(&join->recover, &made_for);
         if (greeting == NULL || !is_same) {
             if (greeting != NULL) message_drop(&shard->counters, greeting);
             made_for = join->recover;
-            members = presence_count(roster->presence);
+            members = home_users_of(roster);
             home_tell_members(shard, roster); /* who is not in this one is told of to those who had the last */
             rc = home_greeting(shard, roster, join, &greeting);
             is_recovered = join->is_recovered;
@@ -259,12 +286,14 @@ static void greet_joiners(struct shard *shard, struct roster *roster)
     if (greeting != NULL) message_drop(&shard->counters, greeting);
 }
 
-static void settle(struct shard *shard, struct roster *roster)
+/* False: it is to be settled again. */
+static bool settle(struct shard *shard, struct roster *roster)
 {
     assert(roster->is_settling);
     home_tell_members(shard, roster);
     greet_joiners(shard, roster);
     tell_count(shard, roster);
+    return home_people_settle(shard, roster);
 }
 
 void home_settle(struct shard *shard)
@@ -273,10 +302,10 @@ void home_settle(struct shard *shard)
     /* Settling one may concern another, which then stands behind it in the list. */
     for (uint32_t i = 0; i < shard->home.settling_count; i++) {
         struct roster *roster = shard->home.settling[i];
-        settle(shard, roster); /* marked as settling meanwhile, so that it cannot go */
+        bool is_settled = settle(shard, roster); /* marked as settling meanwhile, so that it cannot go */
         roster->is_settling = false;
         bool has_changes = roster->presence != NULL && presence_has_changes(roster->presence);
-        if (has_changes || roster->joiners != NULL) home_settle_later(shard, roster);
+        if (has_changes || roster->joiners != NULL || !is_settled) home_settle_later(shard, roster);
         home_drop_if_unused(shard, roster->channel);
     }
     shard->home.settling_count = 0;
@@ -291,6 +320,10 @@ void home_timer(struct shard *shard, struct roster *roster)
     if (roster->kept != NULL && roster->kept_until_ms <= shard->now_ms) home_forget_kept(shard, roster);
     if (roster->log != NULL) channel_log_run(shard, roster->log);
     tell_count(shard, roster);
+    for (struct join *late = home_people_late(shard, roster), *next; late != NULL; late = next) {
+        next = late->next;
+        greet(shard, roster, late, RC_ECLUSTER, NULL);
+    }
     home_set_timer(shard, roster);
     home_drop_if_unused(shard, roster->channel);
 }
@@ -302,6 +335,7 @@ void home_end(struct shard *shard)
     struct channel *channel = NULL;
     channel_log_end(shard);
     broker_job_end(shard);
+    home_people_end(shard);
     receipts_free(shard->home.receipts);
     shard->home.receipts = NULL;
     while ((channel = hub_next(&shard->hub, &bucket, channel)) != NULL) {
@@ -314,6 +348,7 @@ void home_end(struct shard *shard)
         home_forget_kept(shard, roster);
         if (roster->log != NULL) channel_log_free(shard, roster->log);
         broker_free(shard, roster);
+        home_people_free(shard, roster);
         timer_clear(&shard->home.timers, &roster->timer);
     }
 }

@@ -8,6 +8,8 @@
 #include "core/receipts.h"
 #include "core/roster.h"
 #include "core/span.h"
+#include "server/home/home_people_job.h"
+#include "server/home/home_people_state.h"
 #include "server/shard/post.h"
 #include "server/shard/shard.h"
 
@@ -36,13 +38,22 @@ static enum rc append_kept(const struct shard *shard, struct query *query, const
     return rc == RC_OK ? span_append_text(&query->text, text_of(ttl)) : rc;
 }
 
-enum rc home_answer_channel(const struct shard *shard, struct query *query)
+/* Is it for the cluster to say? A publish is asked for facts only if it wants them. */
+static bool is_elsewhere(const struct shard *shard, const struct channel *channel, const struct query *query)
+{
+    if (shard->cluster == NULL || (channel != NULL && home_people_is_known(channel->roster))) return false;
+    unsigned people = QUERY_INFO_USER_COUNT | QUERY_INFO_SUBSCRIPTION_COUNT;
+    return query->kind == QUERY_CHANNEL || (query->info & people) != 0;
+}
+
+enum rc home_answer_channel(struct shard *shard, struct query *query)
 {
     assert(owner_is_me(&shard->owner));
     const struct channel *channel = hub_find(&shard->hub, &query->name);
+    if (is_elsewhere(shard, channel, query)) return home_people_ask(shard, query);
     if (channel == NULL) return RC_OK;
     const struct roster *roster = channel->roster;
-    query->facts.subscription_count = roster_subscribers(roster);
+    query->facts.subscription_count = (uint32_t)home_subscribers(roster);
     query->facts.user_count = home_users_of(roster);
     bool wants_kept = (query->info & QUERY_INFO_CACHE) && roster->kept != NULL;
     return wants_kept ? append_kept(shard, query, roster) : RC_OK;
@@ -54,7 +65,7 @@ void home_query_published(struct shard *shard, struct query *query, enum rc rc)
 {
     assert(owner_is_me(&shard->owner));
     if (rc == RC_OK) rc = home_answer_channel(shard, query);
-    home_query_done(shard, query, rc);
+    if (rc != RC_PENDING) home_query_done(shard, query, rc);
 }
 
 void home_query_done(struct shard *shard, struct query *query, enum rc rc)

@@ -17,8 +17,8 @@ struct shard;
 
 /* The members of a presence channel; 0: it is none. */
 uint32_t home_users_of(const struct roster *roster);
-/* Fills in what is to be told of a channel. */
-enum rc home_answer_channel(const struct shard *shard, struct query *query);
+/* Fills in what is to be told of a channel. RC_PENDING: the cluster is asked, and has the query. */
+enum rc home_answer_channel(struct shard *shard, struct query *query);
 
 /* Sends the answer back. Takes over the query. */
 void home_query_done(struct shard *shard, struct query *query, enum rc rc);

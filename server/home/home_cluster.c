@@ -6,6 +6,8 @@
 #include "core/roster.h"
 #include "server/cluster/cluster.h"
 #include "server/cluster/cluster_job.h"
+#include "server/cluster/people_event.h"
+#include "server/cluster/people_job.h"
 #include "server/home/broker.h"
 #include "server/home/broker_job.h"
 #include "server/home/broker_publish.h"
@@ -14,6 +16,8 @@
 #include "server/home/channel_log.h"
 #include "server/home/channel_log_window.h"
 #include "server/home/home_deliver.h"
+#include "server/home/home_people.h"
+#include "server/home/home_people_job.h"
 #include "server/home/home_publish.h"
 #include "server/protocol/event.h"
 #include "server/shard/post.h"
@@ -22,7 +26,6 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* The channel that the event is about; NULL: it is not read any more, or anew. */
 static struct channel *channel_of(const struct shard *shard, const struct cluster_event *event)
@@ -93,6 +96,15 @@ static void take_lost(struct shard *shard, const struct cluster_event *event)
     if (was_known) tell_lost(shard, channel, &event->position);
 }
 
+/* ---- people ---- */
+
+static void take_people(struct shard *shard, struct people_event *event)
+{
+    struct cluster_event of = {.channel = &event->channel, .serial = event->serial};
+    struct channel *channel = event->kind != PEOPLE_NEWS ? channel_of(shard, &of) : NULL;
+    home_people_told(shard, channel != NULL ? channel->roster : NULL, event);
+}
+
 /* ---- all of it ---- */
 
 static void take(struct shard *shard, struct cluster_item *item)
@@ -124,11 +136,12 @@ static void take(struct shard *shard, struct cluster_item *item)
         take_lost(shard, event);
         cluster_event_free(&shard->counters, event);
         return;
-    case CLUSTER_PEOPLE_TOLD:
-        free(item);
-        return;
     case CLUSTER_PEOPLE:
-        break; /* never asked */
+        home_people_back(shard, (struct people_job *)item);
+        return;
+    case CLUSTER_PEOPLE_TOLD:
+        take_people(shard, (struct people_event *)item);
+        return;
     }
     __builtin_unreachable();
 }
@@ -139,6 +152,7 @@ void home_take_cluster(struct shard *shard)
     struct cluster_item *item;
     if (shard->cluster == NULL) return;
     broker_leave_again(shard);
+    home_people_run(shard);
     while (!post_deliveries_wait(shard) && (item = cluster_receive(shard->cluster, shard->index)) != NULL) {
         take(shard, item);
     }

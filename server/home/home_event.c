@@ -10,6 +10,7 @@
 #include "server/config/app.h"
 #include "server/home/home_deliver.h"
 #include "server/home/home_hook.h"
+#include "server/home/home_people_state.h"
 #include "server/protocol/event.h"
 #include "server/shard/shard.h"
 #include "server/system/log.h"
@@ -57,14 +58,15 @@ void home_tell_members(struct shard *shard, struct roster *roster)
 {
     assert(owner_is_me(&shard->owner));
     struct presence_change change;
+    bool is_alone = shard->cluster == NULL; /* else one node tells backends, for all */
     while (roster->presence != NULL && presence_take_change(roster->presence, &change)) {
         if (change.has_left) {
             tell_member(shard, roster, "pusher_internal:member_removed", &change, false);
-            home_tell_backend(shard, roster, WEBHOOK_member_removed, change.user_id, 0);
+            if (is_alone) home_tell_backend(shard, roster, WEBHOOK_member_removed, change.user_id, 0);
         }
         if (change.has_joined) {
             tell_member(shard, roster, "pusher_internal:member_added", &change, true);
-            home_tell_backend(shard, roster, WEBHOOK_member_added, change.user_id, 0);
+            if (is_alone) home_tell_backend(shard, roster, WEBHOOK_member_added, change.user_id, 0);
         }
     }
 }
@@ -75,12 +77,13 @@ void home_tell_count(struct shard *shard, struct roster *roster)
 {
     assert(owner_is_me(&shard->owner));
     char data[48];
-    uint32_t count = roster_subscribers(roster);
+    uint32_t count = (uint32_t)home_subscribers(roster);
     int bytes = snprintf(data, sizeof data, "{\"subscription_count\":%u}", count);
     if (shard_app(shard, roster->channel->name.app)->subscription_counts) {
         struct event event = {.name = text_of("pusher_internal:subscription_count"), .data = {data, (size_t)bytes}};
         publish_event(shard, roster, &event);
     }
+    if (shard->cluster != NULL) return;
     home_tell_backend(shard, roster, WEBHOOK_subscription_count, (struct text){0}, count);
 }
 

@@ -33,6 +33,13 @@ void home_tell_backend(struct shard *shard, const struct roster *roster, enum we
         &(struct webhook_event){.kind = kind, .channel = name_text(name), .user_id = user_id, .count = count});
 }
 
+void home_tell_news(struct shard *shard, struct text app, struct webhook_event *event)
+{
+    assert(owner_is_me(&shard->owner));
+    const struct app *found = app_of_id(&shard->options->app, app);
+    if (found != NULL) tell_webhook(shard, found->index, event);
+}
+
 void home_tell_occupied(struct shard *shard, const struct roster *roster, bool is_occupied)
 {
     assert(owner_is_me(&shard->owner));

@@ -18,6 +18,8 @@ struct shard;
 /* Tells of something in the roster's channel, unless it is a user's. user_id may be empty. */
 void home_tell_backend(struct shard *shard, const struct roster *roster, enum webhook_kind kind, struct text user_id,
                        uint32_t count);
+/* Tells of what this node alone tells for all nodes, in an app of that id, if there is one. */
+void home_tell_news(struct shard *shard, struct text app, struct webhook_event *event);
 /* The first subscriber came, the last one left. */
 void home_tell_occupied(struct shard *shard, const struct roster *roster, bool is_occupied);
 /* Somebody came to a cache channel that keeps nothing: once until it does. */

@@ -10,6 +10,8 @@
 #include "server/home/history_page.h"
 #include "server/home/home_answer.h"
 #include "server/home/home_deliver.h"
+#include "server/home/home_people_job.h"
+#include "server/home/home_people_state.h"
 #include "server/home/home_publish.h"
 #include "server/home/home_report.h"
 #include "server/shard/shard.h"
@@ -19,13 +21,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static enum rc answer_users(const struct shard *shard, struct query *query)
+static enum rc answer_users(struct shard *shard, struct query *query)
 {
     const struct channel *channel = hub_find(&shard->hub, &query->name);
     uint32_t index = 0;
     struct text user_id;
     const char *before = "{\"id\":";
     enum rc rc = RC_OK;
+    bool is_known = channel != NULL && home_people_is_known(channel->roster);
+    if (shard->cluster != NULL && !is_known) return home_people_ask(shard, query);
     if (channel == NULL || channel->roster->presence == NULL) return RC_OK;
     while (rc == RC_OK && presence_next(channel->roster->presence, &index, &user_id)) {
         rc = span_append_text(&query->text, text_of(before));
@@ -98,6 +102,23 @@ static enum rc answer_channels(struct shard *shard, struct query *query)
     return RC_PENDING;
 }
 
+/* One home asks for all of them. */
+static enum rc ask_for_channels(struct shard *shard, struct query *query)
+{
+    return shard->index == 0 ? home_people_ask(shard, query) : RC_OK;
+}
+
+/* On all nodes. */
+static enum rc terminate(struct shard *shard, struct message *message, struct query *query)
+{
+    if (shard->cluster != NULL) {
+        message_drop(&shard->counters, message);
+        return home_people_ask(shard, query);
+    }
+    home_terminate(shard, message);
+    return RC_OK;
+}
+
 /* Fills in the answer. RC_PENDING: it comes later. */
 static enum rc answer(struct shard *shard, struct query *query)
 {
@@ -112,10 +133,9 @@ static enum rc answer(struct shard *shard, struct query *query)
     case QUERY_USERS:
         return answer_users(shard, query);
     case QUERY_CHANNELS:
-        return answer_channels(shard, query);
+        return shard->cluster == NULL ? answer_channels(shard, query) : ask_for_channels(shard, query);
     case QUERY_TERMINATE:
-        home_terminate(shard, message);
-        return RC_OK;
+        return terminate(shard, message, query);
     case QUERY_HISTORY:
         return history_page(shard, query);
     case QUERY_REPORT:

@@ -3,6 +3,7 @@
 
 #include "core/channel.h"
 #include "core/roster.h"
+#include "server/home/home_people_state.h"
 #include "server/shard/shard.h"
 
 #include <assert.h>
@@ -33,6 +34,8 @@ void home_set_timer(struct shard *shard, struct roster *roster)
         due_ms = roster->told_ms + COUNT_EVERY_MS;
     }
     if (roster->log != NULL && roster->log_due_ms < due_ms) due_ms = roster->log_due_ms;
+    uint64_t people_ms = home_people_due_ms(roster);
+    if (people_ms < due_ms) due_ms = people_ms;
     if (due_ms == UINT64_MAX) {
         timer_clear(&shard->home.timers, &roster->timer);
     } else {

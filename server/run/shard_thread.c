@@ -145,6 +145,8 @@ enum rc shard_thread_init(struct shard *shard, uint32_t homes_count, struct tls_
     name_filter_init(&shard->home.seen, shard->options->history_bytes_max / 8);
     TAILQ_INIT(&shard->home.store_jobs);
     TAILQ_INIT(&shard->home.cluster_jobs);
+    TAILQ_INIT(&shard->home.people_asked);
+    TAILQ_INIT(&shard->home.people_waiting);
     TAILQ_INIT(&shard->home.leavers);
     snprintf(reason_r, reason_size, "out of memory: start fewer --shards or lower --connections-max");
     enum rc rc = make_tables(shard, homes_count);

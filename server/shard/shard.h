@@ -167,6 +167,7 @@ struct shard {
         uint64_t behind_count;              /* and messages that are not kept, but go out behind them */
         uint64_t behind_bytes;
         TAILQ_HEAD(, cluster_job) cluster_jobs; /* under way at the cluster, */
+        TAILQ_HEAD(people_job_list, cluster_job) people_asked, people_waiting; /* and about people; for room there */
         TAILQ_HEAD(, broker) leavers;           /* channels that could not be left yet, */
         uint32_t entered;                       /* and how many were entered: the serial of the last */
         struct receipts *receipts;              /* of publishes with a key; NULL: there was none yet */

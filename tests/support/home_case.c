@@ -156,6 +156,8 @@ void case_begin(const char *const flags[])
     TAILQ_INIT(&case_home->home.empty_logs);
     TAILQ_INIT(&case_home->home.store_jobs);
     TAILQ_INIT(&case_home->home.cluster_jobs);
+    TAILQ_INIT(&case_home->home.people_asked);
+    TAILQ_INIT(&case_home->home.people_waiting);
     TAILQ_INIT(&case_home->home.leavers);
     name_filter_init(&case_home->home.seen, 4096);
     name_filter_init(&stored, 4096);

@@ -3,11 +3,14 @@
 
 #include "core/name.h"
 #include "server/cluster/cluster.h"
+#include "server/cluster/people_event.h"
+#include "server/cluster/people_job.h"
 #include "server/home/home_cluster.h"
 #include "server/protocol/event.h"
 #include "tests/support/home_case.h"
 
 #include <criterion/criterion.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,6 +21,41 @@ static struct cluster_job *asked[JOBS_MAX];
 static struct cluster_item *told[JOBS_MAX];
 static uint32_t asked_count, told_count;
 
+/* ---- people ---- */
+
+static char people[4096];
+static struct people_job *people_query;
+
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void say(const char *format, ...)
+{
+    size_t at = strlen(people);
+    va_list list;
+    va_start(list, format);
+    vsnprintf(people + at, sizeof people - at, format, list);
+    va_end(list);
+}
+
+/* Those that only tell are never answered, which the home does not wait for. */
+static void note_people(struct people_job *job)
+{
+    static const char *const words[] = {"join", "part", "count", "query"};
+    cr_assert(text_is(job->app, "1001"));
+    say("%s:%.*s", words[job->wish], (int)job->name.length, job->name.text);
+    if (job->wish == PEOPLE_COUNT) say("=%llu", (unsigned long long)job->count);
+    if (job->user_id.at != NULL) say("/%.*s", (int)job->user_id.count, job->user_id.at);
+    say(" ");
+    if (job->wish == PEOPLE_QUERY) people_query = job;
+}
+
+const char *case_people(void)
+{
+    static char text[sizeof people];
+    memcpy(text, people, sizeof text);
+    people[0] = '\0';
+    return text;
+}
+
 /* ---- what the home asks ---- */
 
 enum rc cluster_ask(struct cluster *cluster, uint32_t shard, struct cluster_job *job)
@@ -26,6 +64,10 @@ enum rc cluster_ask(struct cluster *cluster, uint32_t shard, struct cluster_job 
     cr_assert_eq(shard, case_home->index);
     cr_assert_eq(job->item.shard, shard);
     if (case_cluster_is_full) return RC_EFULL;
+    if (job->item.kind == CLUSTER_PEOPLE) {
+        note_people((struct people_job *)job);
+        return RC_OK;
+    }
     cr_assert_lt(asked_count, JOBS_MAX);
     asked[asked_count++] = job;
     return RC_OK;
@@ -134,6 +176,55 @@ void case_tell_lost(uint32_t serial, const char *channel, uint64_t offset, const
     tell(&event->item);
 }
 
+void case_people_reply(enum rc rc, uint32_t subscribers, uint32_t users)
+{
+    struct people_job *job = people_query;
+    cr_assert_not_null(job);
+    people_query = NULL;
+    job->query->facts.subscription_count = subscribers;
+    job->query->facts.user_count = users;
+    case_reply(&job->job, rc);
+}
+
+static void tell_people(uint32_t serial, const char *channel, struct people_event *as)
+{
+    as->item = (struct cluster_item){.kind = CLUSTER_PEOPLE_TOLD, .shard = case_home->index};
+    as->channel = name_of(0, text_of(channel));
+    as->serial = serial;
+    tell(&people_event_new(as)->item);
+}
+
+void case_people_tell(uint32_t serial, const char *channel, const char *changes, bool is_last)
+{
+    struct people_change list[32];
+    char infos[32][64];
+    struct people_event event = {.kind = PEOPLE_MEMBERS, .is_last = is_last, .changes = list};
+    for (const char *at = changes; *at != '\0'; at = strchr(at, ' ') + 1) {
+        struct text user_id = text_between(at + 1, strchr(at, ' '));
+        char *info = infos[event.changes_count];
+        snprintf(info, 64, "{\"name\":\"%.*s\"}", (int)user_id.count, user_id.at);
+        list[event.changes_count++] = (struct people_change){*at == '-', *at == '+', user_id, text_of(info)};
+    }
+    tell_people(serial, channel, &event);
+}
+
+void case_people_sum(uint32_t serial, const char *channel, uint64_t sum)
+{
+    tell_people(serial, channel, &(struct people_event){.kind = PEOPLE_SUM, .count = sum});
+}
+
+void case_people_terminate(uint32_t serial, const char *channel)
+{
+    tell_people(serial, channel, &(struct people_event){.kind = PEOPLE_TERMINATE});
+}
+
+void case_people_news(const char *app, enum webhook_kind kind, const char *channel, const char *user_id)
+{
+    tell_people(
+        0, channel,
+        &(struct people_event){.kind = PEOPLE_NEWS, .app = text_of(app), .news = kind, .user_id = text_of(user_id)});
+}
+
 /* ---- life ---- */
 
 void case_begin_in_cluster(const char *const flags[])
@@ -146,6 +237,8 @@ void case_begin_in_cluster(const char *const flags[])
 void case_end_in_cluster(void)
 {
     asked_count = 0;
+    people[0] = '\0';
+    people_query = NULL;
     cr_expect_eq(told_count, 0);
     case_end();
     case_cluster_is_full = false;

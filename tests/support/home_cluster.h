@@ -8,6 +8,7 @@
 #include "core/join.h"
 #include "core/message.h"
 #include "server/cluster/cluster_job.h"
+#include "server/config/app.h"
 
 /* case_begin() and case_end(), of a node among others. */
 void case_begin_in_cluster(const char *const flags[]);
@@ -40,3 +41,15 @@ void case_tell_lost(uint32_t serial, const char *channel, uint64_t offset, const
  * was. */
 struct join *case_enter(uint32_t from, const char *channel, enum form form, uint64_t offset, const char *epoch,
                         uint32_t *serial_r);
+
+/* What it was asked about people since this was looked at: "join:presence-a/ann part:... count:a=2 query:a ".
+ * Static. */
+const char *case_people(void);
+/* The last query among it, which is to be answered by this. */
+void case_people_reply(enum rc rc, uint32_t subscribers, uint32_t users);
+/* Members of the channel: "+ann -ben "; a member's info is {"name":"ID"}. */
+void case_people_tell(uint32_t serial, const char *channel, const char *changes, bool is_last);
+void case_people_sum(uint32_t serial, const char *channel, uint64_t sum);
+void case_people_terminate(uint32_t serial, const char *channel);
+/* Backends of the app are to be told. */
+void case_people_news(const char *app, enum webhook_kind kind, const char *channel, const char *user_id);

@@ -53,6 +53,7 @@ Test(broker, the_first_reader_enters_and_all_wait_for_the_answer_in_their_order,
     expect_nothing_asked();
     case_leave(four);
     case_reply(case_asked(CLUSTER_LEAVE, "room"), RC_OK);
+    case_settle();
     cr_expect_eq(case_home->hub.count, 0);
     case_end_in_cluster();
 }
@@ -61,7 +62,11 @@ Test(broker, who_watches_a_user_reads_its_channel, .timeout = 10)
 {
     case_begin_in_cluster(CASE_FLAGS(""));
     struct join *watcher = case_ask(1, "#server-to-user-ann", FORM_WATCH, NULL);
-    case_reply(case_asked(CLUSTER_ENTER, "#server-to-user-ann"), RC_OK);
+    struct cluster_job *enter = case_asked(CLUSTER_ENTER, "#server-to-user-ann");
+    uint32_t serial = enter->serial;
+    case_reply(enter, RC_OK);
+    case_people_sum(serial, "#server-to-user-ann", 0);
+    case_settle();
     expect_joined(1, watcher, RC_OK);
     case_leave(watcher);
     case_reply(case_asked(CLUSTER_LEAVE, "#server-to-user-ann"), RC_OK);
@@ -97,7 +102,10 @@ Test(broker, members_wait_too_and_the_answer_has_them_all, .timeout = 10)
     case_begin_in_cluster(CASE_FLAGS(""));
     struct join *ann = case_ask(1, "presence-a", FORM_EVENT, "ann"),
                 *ben = case_ask(1, "presence-a", FORM_EVENT, "ben");
-    case_reply(case_asked(CLUSTER_ENTER, "presence-a"), RC_OK);
+    struct cluster_job *enter = case_asked(CLUSTER_ENTER, "presence-a");
+    uint32_t serial = enter->serial;
+    case_reply(enter, RC_OK);
+    case_people_tell(serial, "presence-a", "+ann +ben ", true);
     case_settle();
     case_heard(1); /* that they came, which concerns who is there already */
     case_heard(1);
@@ -214,6 +222,7 @@ Test(broker, all_who_waited_may_be_gone_when_the_answer_comes, .timeout = 10)
     expect_joined(1, one, RC_OK);
     case_give(1, (struct letter){.join = one, .kind = LETTER_UNSUBSCRIBE}); /* the answer has found nobody */
     case_reply(case_asked(CLUSTER_LEAVE, "room"), RC_OK);
+    case_settle();
     cr_expect_eq(case_home->hub.count, 0);
     case_end_in_cluster();
 }

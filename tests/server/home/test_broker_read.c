@@ -161,6 +161,7 @@ Test(broker_read, the_last_reader_may_leave_meanwhile, .timeout = 10)
     reply_numbers(read, 1, 5, 11);
     expect_said(join, "at 11 whole: 5 6 7 8 9 10 11");
     case_reply(case_asked(CLUSTER_LEAVE, "room"), RC_OK);
+    case_settle();
     cr_expect_eq(case_home->hub.count, 0);
     case_end_in_cluster();
 }
