@@ -92,8 +92,10 @@ static void part(struct people *people, const struct people_job *job)
 {
     struct people_channel *channel = people_channel_find(&people->table, &job->name);
     if (channel == NULL || channel->members == NULL) return;
-    if (job->user_id.count > 0) cluster_members_part(channel->members, job->user_id);
-    else cluster_members_part_all(channel->members);
+    if (job->user_id.count > 0)
+        cluster_members_part(channel->members, job->user_id);
+    else
+        cluster_members_part_all(channel->members);
     people_activate(people, channel);
 }
 
@@ -178,8 +180,8 @@ bool people_push(struct people *people, const struct name *name, struct text tex
 
 static void forget(struct people *people, struct people_channel *channel)
 {
-    if (channel->members == NULL) return;
-    cluster_members_forgotten(channel->members, people->now_ms + cluster_lease_ms(people->lease));
+    channel->is_put_back = channel->told > 0 && channel->count > 0;
+    if (channel->members != NULL) cluster_members_forgotten(channel->members, people->patience_ms);
 }
 
 void people_open(struct people *people, bool is_other_generation, uint64_t now_ms)
@@ -190,7 +192,9 @@ void people_open(struct people *people, bool is_other_generation, uint64_t now_m
     people->retry_ms = 0;
     people->check_ms = now_ms + PEOPLE_DEADLINE_MS + PEOPLE_RETRY_MS; /* what was sent before may be done till then */
     cluster_lease_reset(people->lease);
-    if (is_other_generation) for_each(people, forget);
+    if (!is_other_generation) return;
+    people->patience_ms = now_ms + cluster_lease_ms(people->lease);
+    for_each(people, forget);
 }
 
 static void lose(struct people *people, struct people_channel *channel)
@@ -346,7 +350,8 @@ void people_run(struct people *people, uint64_t now_ms)
     if (is_due && !renew(people)) people->retry_ms = now_ms + PEOPLE_RETRY_MS;
     if (!people->has_lease) return;
     if (now_ms >= people->check_ms) {
-        people->check_ms = UINT64_MAX;
+        if (now_ms >= people->patience_ms) people->patience_ms = 0;
+        people->check_ms = people->patience_ms > 0 ? people->patience_ms : UINT64_MAX;
         for_each(people, check);
     }
     expire(people);

@@ -43,6 +43,7 @@ struct people_channel {
     bool is_sum_wanted : 1;
     bool is_count_unsure : 1; /* what was told may have been lost */
     bool is_count_under_way : 1;
+    bool is_put_back : 1; /* Redis was lost, which had its number: no news to backends when it is told again */
 };
 
 TAILQ_HEAD(people_channel_list, people_channel);

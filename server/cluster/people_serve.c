@@ -44,6 +44,8 @@ static bool tell_changes(struct people *people, struct people_channel *channel)
 bool people_tell_sum(struct people *people, struct people_channel *channel, uint64_t sum)
 {
     if (!channel->is_read || (channel->has_sum && channel->sum == sum)) return true;
+    /* Fewer are not told before all nodes have had the time to put theirs back: then it is read again. */
+    if (people->patience_ms > 0 && channel->has_sum && sum < channel->sum) return true;
     struct people_event event = {.kind = PEOPLE_SUM, .count = sum};
     if (!tell_home(people, channel, &event)) return false;
     channel->has_sum = true;
@@ -202,6 +204,9 @@ static void take_count(struct people_request *request, const redisReply *reply)
         channel->is_count_unsure = true;
         return;
     }
+    bool is_news = !channel->is_put_back;
+    channel->is_put_back = false;
+    if (!is_news) return;
     people_tell_sums(people, channel->app, &channel->name, (uint64_t)reply->element[0]->integer,
                      (uint64_t)reply->element[1]->integer);
 }

@@ -45,12 +45,13 @@ struct people {
     struct timer_wheel timers;
     struct script_call call;
     uint64_t now_ms;
-    uint64_t clock_ms; /* Redis's clock minus ours */
-    uint64_t check_ms; /* all is to be looked at once more then; UINT64_MAX: no need */
-    uint64_t retry_ms; /* nothing is sent before: it could not be */
-    uint32_t names;    /* how many the node has had */
-    bool is_open;      /* there are connections, */
-    bool has_lease;    /* and the lease was renewed over them */
+    uint64_t clock_ms;    /* Redis's clock minus ours */
+    uint64_t check_ms;    /* all is to be looked at once more then; UINT64_MAX: no need */
+    uint64_t patience_ms; /* Redis was lost: other nodes tell it of theirs till then; 0: no need */
+    uint64_t retry_ms;    /* nothing is sent before: it could not be */
+    uint32_t names;       /* how many the node has had */
+    bool is_open;         /* there are connections, */
+    bool has_lease;       /* and the lease was renewed over them */
     bool is_stopping;
     bool is_retiring;
     bool has_retired;

@@ -117,6 +117,9 @@ describe('people over several nodes', { concurrency: true, timeout: TEST_MS }, (
       `member_added ${CHANNEL} ben`, `member_removed ${CHANNEL} ann`, `member_removed ${CHANNEL} ben`], 'each once');
     await room.leave();
     for (const node of nodes) assert.deepEqual((await node.stop()).end, { code: 0, signal: null });
+    const probe = await redis.connect();
+    const left = (await probe.call('KEYS', '*')).filter((key) => !key.includes(':g:'));
+    assert.deepEqual(left, [], 'who stops leaves nothing behind');
   });
 
   test('who watches a user hears of all nodes, and a user is disconnected on all', { timeout: TEST_MS }, async () => {
@@ -193,6 +196,7 @@ describe('people over several nodes', { concurrency: true, timeout: TEST_MS }, (
     const { nodes, told, backends } = await startCluster(redis, 2);
     const ann = news(await join(nodes[0], 'ann')), ben = news(await join(nodes[1], 'ben'));
     await ann.until('+ben');
+    await told.until(`channel_occupied ${CHANNEL}`);
     await redis.kill();
     await redis.start({ isEmpty: true });
     const probe = await redis.connect();
@@ -213,5 +217,6 @@ describe('people over several nodes', { concurrency: true, timeout: TEST_MS }, (
       assert.equal(await told.count(`member_removed ${CHANNEL} ${user}`), 0);
       assert.equal(await told.count(`member_added ${CHANNEL} ${user}`), 1, 'no news to backends');
     }
+    assert.equal(await told.count(`channel_occupied ${CHANNEL}`), 1);
   });
 });
