@@ -194,7 +194,7 @@ function showApps() {
 
 function showTop({ channels, connections }) {
   showRows(find('channels'), channels.slice(0, TOP_ROWS).map(({ channel, app, subscribers, ...rates }) =>
-    [channel, app, number(subscribers), rate(rates.messages_per_second), bytes(rates.bytes_per_second)]));
+    [channel, rate(rates.messages_per_second), bytes(rates.bytes_per_second), number(subscribers), app]));
   find('channels').nextElementSibling.hidden = channels.length > 0;
   showRows(find('readers'), connections.slice(0, TOP_ROWS).map(({ connection, app, protocol, ...reader }) =>
     [connection, app, protocol, bytes(reader.waiting_bytes), span(reader.silent_ms)]));
