@@ -2,7 +2,9 @@
  * control groups of its own. Needs root. */
 
 import { spawn, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { until } from './support.mjs';
 
 /* A control group of its own, whichever version the machine has mounted; then all namespaces but the one of users. */
@@ -32,10 +34,12 @@ function childOf(pid) {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
 }
 
+/* False: the last of its processes is still there. */
 function removeGroup(name) {
-  const script = `groups=$(mktemp -d) && mount -t cgroup2 none "$groups" && find "$groups/${name}" -depth -type d \\
-    -exec rmdir {} +; umount "$groups" && rmdir "$groups"`;
-  spawnSync('unshare', ['--mount', 'sh', '-c', script]);
+  const script = `groups=$(mktemp -d) && mount -t cgroup2 none "$groups" || exit
+    find "$groups/${name}" -depth -type d -exec rmdir {} +; code=$?
+    umount "$groups" && rmdir "$groups" && exit $code`;
+  return spawnSync('unshare', ['--mount', 'sh', '-c', script]).status === 0;
 }
 
 /* Boots it, which has to have systemd and iproute2. */
@@ -95,14 +99,15 @@ export class Booted {
     return Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2)));
   }
 
-  /* A program of this machine on the tree's network. */
+  /* A program of this machine, with the packages of this folder, on the tree's network. */
   spawnOnNetwork(...command) {
-    return spawn('nsenter', ['-t', `${this.pid}`, '-n', ...command], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const cwd = dirname(fileURLToPath(import.meta.url));
+    return spawn('nsenter', ['-t', `${this.pid}`, '-n', ...command], { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
   }
 
   async end() {
     this.child.kill('SIGKILL');
     await this.ended;
-    removeGroup(this.group);
+    await until(() => removeGroup(this.group), 'its control group to be empty');
   }
 }

@@ -65,7 +65,7 @@ test('it shows what happens, as it happens', async () => {
   assert.deepEqual(rows, ['0', '1', 'control']);
   for (const peer of peers) await peer.leave();
   await until(async () => (await page.locator('#closed').textContent()).includes('peer closed'), 'why they have gone');
-  await until(async () => /^\d+ (µs|ms)$/.test(await page.locator('#threads tbody tr').last().locator('td').nth(2)
+  await until(async () => /^[\d.]+ (µs|ms)$/.test(await page.locator('#threads tbody tr').last().locator('td').nth(2)
     .textContent()), 'the time of a turn');
   assert.match(await valueOf(page, 'Memory'), /^[\d.]+ MiB$/);
   assert.match(await page.locator('#tiles path').first().getAttribute('d'), /^M[\d. L]+$/);
