@@ -19,6 +19,7 @@
 #include "server/run/certificates.h"
 #include "server/run/doctor.h"
 #include "server/run/limits.h"
+#include "server/run/migrate.h"
 #include "server/run/obey.h"
 #include "server/run/passed_sockets.h"
 #include "server/run/reload.h"
@@ -364,6 +365,19 @@ static int check(int argc, char **argv)
     return status == 0 && is_strict && findings.warnings > 0 ? EXIT_OTHER : status;
 }
 
+/* ringcast migrate [OPTION]... */
+static int migrate(int argc, char **argv)
+{
+    int status = EXIT_STOPPED;
+    if (take_flag(&argc, argv, "--help")) {
+        migrate_help(stdout);
+    } else {
+        status = migrate_run(argc, argv, environ, stdout, stderr);
+    }
+    int written = finish_answer();
+    return status != 0 ? status : written;
+}
+
 int main(int argc, char **argv)
 {
     char error[OPTIONS_ERROR_BYTES];
@@ -371,6 +385,7 @@ int main(int argc, char **argv)
     if (!choose_key(error, sizeof error)) return complain(EXIT_OTHER, error);
     if (argc > 1 && strcmp(argv[1], "ctl") == 0) return ctl_run(argc - 1, argv + 1, environ);
     if (argc > 1 && strcmp(argv[1], "check") == 0) return check(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "migrate") == 0) return migrate(argc - 1, argv + 1);
     if (argc == 2 && strcmp(argv[1], "-vv") == 0) {
         build_info_print(stdout);
         return finish_answer();

@@ -27,7 +27,8 @@
 #define CLUSTER_PREFIX_BYTES_MAX 64
 #define CLUSTER_APP_BYTES_MAX    64                                               /* of an app's id */
 #define CLUSTER_TAG_BYTES_MAX    (CLUSTER_APP_BYTES_MAX + 1 + 3 * NAME_BYTES_MAX) /* A:C */
-#define CLUSTER_NODE_BYTES       16                                               /* of a node's name: hex */
+#define CLUSTER_TAG_ALONE        "one" /* TAG of a Redis that is no cluster */
+#define CLUSTER_NODE_BYTES       16    /* of a node's name: hex */
 #define CLUSTER_KEY_BYTES_MAX \
     (CLUSTER_PREFIX_BYTES_MAX + sizeof ":k:{}:" + CLUSTER_TAG_BYTES_MAX + RECEIPT_KEY_BYTES_MAX)
 

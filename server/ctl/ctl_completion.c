@@ -18,7 +18,7 @@ static const char head[] = "# ringcast ctl completion bash: completes the comman
                            "        esac\n"
                            "    done\n"
                            "    case $words in\n"
-                           "    '') words='check ctl' ;;\n";
+                           "    '') words='check ctl migrate' ;;\n";
 
 static const char tail[] = "    *) words='' ;;\n"
                            "    esac\n"

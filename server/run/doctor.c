@@ -11,7 +11,6 @@
 #include "server/run/become_user.h"
 #include "server/run/certificates.h"
 #include "server/run/doctor_machine.h"
-#include "server/run/doctor_redis.h"
 #include "server/run/limits.h"
 #include "server/run/server.h"
 #include "server/store/store_directory.h"
@@ -383,7 +382,6 @@ static void look(struct options *options, struct findings *findings)
     look_at_addresses(options, findings);
     look_at_certificates(options, findings);
     look_at_store(options, findings);
-    doctor_look_at_redis(options, findings);
 }
 
 void doctor_check(int argc, char *const argv[], char *const envp[], struct findings *findings)
