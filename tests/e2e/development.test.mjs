@@ -29,7 +29,8 @@ function checkout(name = 'checkout') {
   const above = mkdtempSync(join(tmpdir(), 'ringcast-deploy-'));
   const top = join(above, name);
   for (const folder of ['deploy', 'build/release/bin', 'bin']) mkdirSync(join(top, folder), { recursive: true });
-  for (const file of ['run', 'common.sh', 'relative']) copyFileSync(join(DEPLOY, file), join(top, 'deploy', file));
+  const files = ['run', 'common.sh', 'nodes.sh', 'relative'];
+  for (const file of files) copyFileSync(join(DEPLOY, file), join(top, 'deploy', file));
   chmodSync(join(top, 'deploy/relative'), 0o755);
   program(join(top, 'deploy/deps'), '#!/bin/sh\n');
   writeFileSync(join(top, 'build/release/build.ninja'), '');
@@ -81,6 +82,28 @@ test('the server takes what deploy/run gives it', () => {
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+/* Says what it was given, and ends when both nodes have. */
+const NODE = `#!/bin/bash
+echo "$*" >>"$0.given"
+until (($(wc -l <"$0.given") == 2)); do sleep 0.02; done
+`;
+
+test('with --redis deploy/run starts two nodes, each address of the second one further', (t) => {
+  const { above, top } = checkout();
+  t.after(() => rmSync(above, { recursive: true }));
+  const binary = join(top, 'build/release/bin/ringcast');
+  program(binary, NODE);
+  const url = 'redis://127.0.0.1:7000';
+  const args = ['--redis', url, '--listen=127.0.0.1:9000', '--control', 'unix:/run/c', '--shards', '3'];
+  const { status, stderr } = spawnSync('bash', [join(top, 'deploy/run'), ...args],
+    { env: environmentOf(top), encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  const [first, second] = readFileSync(`${binary}.given`, 'utf8').trimEnd().split('\n').sort();
+  assert.ok(first.startsWith(`${args.join(' ')} --guests --history `), first);
+  assert.equal(second, first.replace(':9000', ':9001').replace('unix:/run/c', 'unix:/run/c-2'));
+  assert.doesNotMatch(first, /--data-dir/, 'history is in Redis');
 });
 
 test('deploy/run says when strangers may fill the disk as fast as they can', () => {
