@@ -14,6 +14,7 @@ import { assertQuiet, connect, leave, runClosers, until } from './support.mjs';
 const TEST_MS = 120_000;
 const SETTINGS = 'client_events=yes client_events_per_second=100000 cache_ms=60s';
 const ARGS = [
+  '--redis-publish-ms-max', '500ms', '--redis-silent-ms-max', '1s',
   '--history', 'cache-* ttl=60s', '--history', '*-kept* size=200 ttl=300s client_events=yes', '--lobby-echo'];
 
 let redis;
@@ -257,6 +258,27 @@ describe('two nodes', () => {
     assert.equal((await backends[1].call('POST', '/batch_events', { body: { batch } })).status, 200);
     for (const peer of peers) assert.deepEqual(await take(peer, 10), numbers(10).map((n) => `${n}:${n}`));
     await Promise.all(peers.map((peer) => peer.leave()));
+  });
+
+  clusterTest('while Redis stands still publishers are told and readers stay; then nothing comes twice', async () => {
+    const channel = 'private-kept-13';
+    const [one, two] = await readers(channel, { recover: true });
+    redis.freeze();
+    const body = { name: 'ev', channel, data: 'late', idempotency_key: 'key 13' };
+    one.send('client-x', { n: 1 }, channel);
+    const answer = await backends[0].call('POST', '/events', { body });
+    assert.deepEqual([answer.status, answer.headers['retry-after']], [503, '1'], answer.body);
+    await one.expectError(4301, /could not be published/);
+    redis.thaw();
+    const { offset } = await backends[1].publish(channel, 'late', { key: 'key 13' });
+    assert.equal(offset, 1, 'neither of the others was published');
+    await backends[0].publish(channel, 'next', { key: 'key 13 b' });
+    for (const peer of [one, two]) {
+      const events = [];
+      while (events.at(-1)?.data !== 'next') events.push(await peer.next());
+      assert.deepEqual(events.filter(({ event }) => event === 'ev').map(({ data }) => data), ['late', 'next']);
+      await peer.leave();
+    }
   });
 
   clusterTest('when Redis has forgotten a channel, its readers are told, and it begins anew', async () => {
