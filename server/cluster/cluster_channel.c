@@ -26,11 +26,8 @@ void cluster_channel_let_in(struct cluster_channel_context *context, struct clus
 void cluster_channel_lose(struct cluster_channel_context *context, struct cluster_channel *channel,
                           struct stream_id place)
 {
-    bool is_known = channel->position.epoch > 0 || place.epoch > 0; /* else there may just be no history */
     channel->position = place;
     channel->is_loss_due = channel->is_unsure = false;
-    if (!channel->is_told) return;
-    counter_add(context->counters, COUNTER_cluster_losses, is_known);
     struct cluster_told told = {.kind = CLUSTER_TOLD_LOST, .position = place};
     cluster_channel_tell(context, channel, &told);
 }

@@ -5,6 +5,7 @@
 #include "server/cluster/backoff.h"
 #include "server/cluster/cluster_key.h"
 #include "server/cluster/redis_error.h"
+#include "server/cluster/redis_master.h"
 #include "server/cluster/script_call.h"
 #include "server/system/log.h"
 
@@ -34,10 +35,12 @@ struct asked {
 struct cluster_pair {
     struct cluster_pair_settings settings;
     struct counters *counters;
+    struct redis_master *master;
     struct redis_link *a, *b;
     enum pair_state state;
     bool is_paused;
-    uint64_t now_ms; /* of this round */
+    bool lacks_master; /* away, because nobody names one */
+    uint64_t now_ms;   /* of this round */
 
     struct asked *asked; /* a ring: who waits for answers over A, the oldest at `first` */
     uint32_t asked_capacity, asked_first, asked_count;
@@ -78,9 +81,11 @@ struct cluster_pair *cluster_pair_new(const struct cluster_pair_settings *settin
     pair->counters = counters;
     pair->asked_capacity = ASKED_MIN;
     pair->asked = malloc(pair->asked_capacity * sizeof pair->asked[0]);
+    pair->master =
+        redis_master_new(settings->url, settings->target.name, settings->target.access, settings->silent_ms_max);
     pair->a = redis_link_new(&settings->target, &limits);
     pair->b = redis_link_new(&settings->target, &limits);
-    if (pair->asked != NULL && pair->a != NULL && pair->b != NULL) {
+    if (pair->asked != NULL && pair->master != NULL && pair->a != NULL && pair->b != NULL) {
         redis_link_expect_pushes(pair->b);
         return pair;
     }
@@ -91,6 +96,7 @@ struct cluster_pair *cluster_pair_new(const struct cluster_pair_settings *settin
 void cluster_pair_free(struct cluster_pair *pair)
 {
     if (pair == NULL) return;
+    redis_master_free(pair->master);
     redis_link_free(pair->a);
     redis_link_free(pair->b);
     free(pair->asked);
@@ -429,16 +435,44 @@ void cluster_pair_poll(const struct cluster_pair *pair, struct pollfd fds[2])
 uint64_t cluster_pair_due_ms(const struct cluster_pair *pair, uint64_t now_ms)
 {
     bool has_input = redis_link_has_input(pair->a) || (redis_link_has_input(pair->b) && !pair->is_paused);
-    if (pair->state == PAIR_AWAY) return pair->open_at_ms;
+    if (pair->state == PAIR_AWAY && pair->open_at_ms < now_ms + LOOK_MS) return pair->open_at_ms;
     return now_ms + (has_input || has_ended(pair) ? 0 : LOOK_MS);
+}
+
+static void miss_master(struct cluster_pair *pair)
+{
+    const char *reason = redis_master_reason(pair->master);
+    pair->lacks_master = true;
+    pair->open_at_ms = pair->now_ms + LOOK_MS;
+    if (reason[0] == '\0' || (pair->told_ms > 0 && pair->now_ms - pair->told_ms < ENDS_TELL_MS)) return;
+    pair->told_ms = pair->now_ms;
+    log_warn("%s", reason);
 }
 
 static void open_links(struct cluster_pair *pair, uint64_t now_ms)
 {
+    struct redis_place place;
+    if (!redis_master_place(pair->master, &place)) {
+        miss_master(pair);
+        return;
+    }
+    pair->lacks_master = false;
+    redis_link_set_place(pair->a, &place);
+    redis_link_set_place(pair->b, &place);
     pair->state = PAIR_OPENING;
     pair->is_paused = false;
     redis_link_open(pair->a, now_ms);
     if (redis_link_end(pair->a) == REDIS_END_NONE) redis_link_open(pair->b, now_ms);
+}
+
+/* A master that was cut off says for a while that it still is one; what goes there meanwhile is lost. */
+static void follow_master(struct cluster_pair *pair)
+{
+    struct redis_place place;
+    redis_master_run(pair->master, pair->now_ms, arc4random());
+    if (pair->state == PAIR_AWAY || !redis_master_place(pair->master, &place)) return;
+    if (memcmp(&place, redis_link_place(pair->a), sizeof place) != 0)
+        cluster_pair_give_up(pair, REDIS_END_ROLE, "the Sentinels name another one");
 }
 
 static void watch(struct cluster_pair *pair)
@@ -450,7 +484,9 @@ static void watch(struct cluster_pair *pair)
 
 void cluster_pair_run(struct cluster_pair *pair, const struct pollfd fds[2], uint64_t now_ms)
 {
+    bool is_later = now_ms > pair->now_ms;
     pair->now_ms = now_ms;
+    if (is_later) follow_master(pair);
     if (pair->state == PAIR_AWAY && now_ms < pair->open_at_ms) return;
     if (pair->state == PAIR_AWAY) {
         open_links(pair, now_ms);
@@ -499,5 +535,6 @@ const struct redis_server *cluster_pair_server(const struct cluster_pair *pair)
 
 const char *cluster_pair_trouble(const struct cluster_pair *pair)
 {
+    if (pair->lacks_master) return "Redis: no Sentinel says who its master is; the log says why";
     return pair->state == PAIR_UP ? NULL : troubles[pair->end];
 }

@@ -8,7 +8,8 @@
  * Coming up it asks for the server's time, loads the scripts and agrees with the other nodes on a generation: a number
  * that all have for one life of the server, and a larger one for the next (scripts/generation.lua). Each second it
  * asks for time and role again, and publishes to a channel of its own over A what has to come back on B: a connection
- * that is there and deaf shows by nothing else.
+ * that is there and deaf shows by nothing else. Where there are Sentinels, they say which server it is; when they name
+ * another one, both connections are given up.
  * Threads:   one. Ownership: replies are its own; who is told looks at them.
  * Errors:    a connection that ends takes the other along. All questions are then answered with NULL, before `went`. */
 #pragma once
@@ -32,9 +33,10 @@ struct counters;
 typedef void cluster_pair_answer(void *self, void *about, const redisReply *reply);
 
 struct cluster_pair_settings {
-    struct redis_target target;
-    struct text prefix; /* outlives it, */
-    const char *node;   /* as does this: the node's name */
+    const struct redis_url *url; /* copied: which server, or who says so */
+    struct redis_target target;  /* as whom; its place is that of the url, or the one that was named */
+    struct text prefix;          /* outlives it, */
+    const char *node;            /* as does this: the node's name */
     uint64_t silent_ms_max;
     size_t reply_bytes_max;
     void *self; /* the first argument of these: */

@@ -51,6 +51,7 @@ enum rc cluster_settings_of(const struct options *options, struct cluster_settin
     if (rc != RC_OK) return rc;
     write_name(options, settings_r->name, sizeof settings_r->name);
     settings_r->work = (struct cluster_work_settings){
+        .url = url,
         .target = {.place = url->places[0],
                    .is_tls = url->is_tls,
                    .database = url->database,

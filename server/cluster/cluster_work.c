@@ -342,6 +342,7 @@ static struct cluster_reader *make_reader(struct cluster_work *work, const struc
 static struct cluster_pair *make_pair(struct cluster_work *work, const struct cluster_work_settings *settings)
 {
     const struct cluster_pair_settings pair = {
+        .url = settings->url,
         .target = settings->target,
         .prefix = text_of(settings->prefix),
         .node = work->node_name,

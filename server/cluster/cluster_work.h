@@ -20,6 +20,7 @@ struct counters;
 #define WORK_ENTER_MS 5000 /* how long an entrance waits for Redis */
 
 struct cluster_work_settings {
+    const struct redis_url *url; /* copied */
     struct redis_target target;
     const char *prefix; /* outlives it */
     uint64_t queue_bytes_max;

@@ -107,9 +107,17 @@ void redis_link_stop(struct redis_link *link, enum redis_end end, const char *de
     let_go(link);
 }
 
+/* Two that speak different things often say nothing about it. */
+static const char *guess(const struct redis_link *link)
+{
+    if (link->state == REDIS_LINK_SHAKING) return "in the TLS handshake: does this port speak TLS?";
+    if (link->state == REDIS_LINK_GREETING && !link->target.is_tls) return "at once: does this port want rediss://?";
+    return "";
+}
+
 static void stop_as_wire(struct redis_link *link)
 {
-    redis_link_stop(link, link->wire.end, link->wire.detail);
+    redis_link_stop(link, link->wire.end, link->wire.detail[0] != '\0' ? link->wire.detail : guess(link));
 }
 
 /* ---- opening ---- */
@@ -296,7 +304,9 @@ void redis_link_watch(struct redis_link *link, uint64_t now_ms, uint64_t silent_
         return;
     case REDIS_LINK_SHAKING:
     case REDIS_LINK_GREETING:
-        if (is_over(link->began_ms, now_ms, silent_ms_max)) redis_link_stop(link, REDIS_END_SILENT, "");
+        if (is_over(link->began_ms, now_ms, silent_ms_max)) {
+            redis_link_stop(link, REDIS_END_SILENT, link->state == REDIS_LINK_SHAKING ? guess(link) : "");
+        }
         return;
     case REDIS_LINK_OPEN:
         break;

@@ -327,6 +327,29 @@ static enum rc check_cluster(const struct options *options, struct option_error 
     return RC_OK;
 }
 
+/* What means something else where there are other nodes. */
+static void warn_of_nodes(struct options *options)
+{
+    enum {
+#define HISTORY_SETTING(type, name, ...) ROW_##name,
+#include "server/config/history_setting.def"
+#undef HISTORY_SETTING
+    };
+    if (options->redis.count == 0) return;
+    if (options->app.count == 0)
+        option_warn(options,
+                    "--redis without --app: each node makes an app of its own, so what has to do with guests "
+                    "is not for all of them; give all nodes the same --app");
+    for (uint32_t i = 0; i < options->history.count; i++) {
+        const struct history_rule *rule = &options->history.items[i];
+        if ((rule->given & (UINT64_C(1) << ROW_bytes)) == 0) continue;
+        option_warn(options,
+                    "--history %s: with --redis, bytes= only bounds what each node holds in its memory; a "
+                    "channel keeps by size= and ttl=",
+                    rule->pattern);
+    }
+}
+
 static void make_printable(char *text)
 {
     for (; *text != '\0'; text++)
@@ -382,6 +405,7 @@ static enum rc check(struct options *options, struct option_error error)
     if (rc == RC_OK) rc = check_tls(options, error);
     if (rc == RC_OK) rc = check_history(options, error);
     if (rc == RC_OK) rc = check_cluster(options, error);
+    if (rc == RC_OK) warn_of_nodes(options);
     return rc == RC_OK ? app_list_complete(&options->app, &error) : rc;
 }
 

@@ -11,6 +11,7 @@
 #include "server/run/become_user.h"
 #include "server/run/certificates.h"
 #include "server/run/doctor_machine.h"
+#include "server/run/doctor_redis.h"
 #include "server/run/limits.h"
 #include "server/run/server.h"
 #include "server/store/store_directory.h"
@@ -382,6 +383,7 @@ static void look(struct options *options, struct findings *findings)
     look_at_addresses(options, findings);
     look_at_certificates(options, findings);
     look_at_store(options, findings);
+    doctor_look_at_redis(options, findings);
 }
 
 void doctor_check(int argc, char *const argv[], char *const envp[], struct findings *findings)

@@ -5,8 +5,10 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { startRedis } from './redis.mjs';
 import { run } from './run.mjs';
 import { freePort, startServer } from './server.mjs';
+import { runClosers } from './support.mjs';
 import { pairArgs, pairOf } from './tls.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'ringcast-check-'));
@@ -113,4 +115,55 @@ test('a server that runs is no fault: it may be the one that is checked', async 
   } finally {
     await server.kill();
   }
+});
+
+/* ---- Redis ------------------------------------------------------------------------------------------------------- */
+
+const LISTEN = ['--listen', '127.0.0.1:0'];
+const redisTest = (title, body) => test(title, async () => {
+  try {
+    await body();
+  } finally {
+    runClosers();
+  }
+});
+
+redisTest('a Redis is opened as by a node, and nothing is written there', async () => {
+  const redis = await startRedis({ config: ['appendonly yes'] });
+  const { code, of } = await check([...LISTEN, '--redis', `redis://127.0.0.1:${redis.port}`]);
+  assert.equal(code, 0);
+  const findings = of('redis');
+  assert.deepEqual(findings.map(({ level }) => level), ['good'], JSON.stringify(findings));
+  assert.match(findings[0].what, /^127\.0\.0\.1:\d+: version \d+\.\d+\.\d+, a master with 0 replicas$/);
+  const client = await redis.connect();
+  assert.equal(await client.call('DBSIZE'), 0);
+});
+
+redisTest('what a Redis throws away, lacks, or does not let its user do is told', async () => {
+  const redis = await startRedis({ config: ['maxmemory 20mb', 'maxmemory-policy allkeys-lru',
+    'user node on >secret ~ringcast:* &other:* +@all -xadd -script'] });
+  const password = join(folder, 'password');
+  writeFileSync(password, 'secret\n');
+  const args = [...LISTEN, '--redis', `redis://node@127.0.0.1:${redis.port}`, '--redis-password-file', password,
+    '--redis-replicas', '1', '--history', 'a durable=yes', '--data-dir', join(folder, 'redis-data')];
+  const { code, of } = await check(args);
+  assert.equal(code, 0);
+  const warned = of('redis').filter(({ level }) => level === 'warning').map(({ what }) => what);
+  assert.equal(warned.length, 4, JSON.stringify(warned));
+  assert.match(warned[0], /maxmemory-policy is allkeys-lru$/);
+  assert.match(warned[1], /appendonly is no$/);
+  assert.match(warned[2], /has 0 replicas, and redis_replicas is 1$/);
+  assert.match(warned[3], /names of prefix ringcast: PUBLISH SCRIPT XADD SUBSCRIBE$/);
+});
+
+redisTest('a Redis that is not there is a warning, and with --redis-wait=no a fault', async () => {
+  const args = [...LISTEN, '--redis', `redis://127.0.0.1:${await freePort()}`];
+  for (const [more, code, level] of [[[], 0, 'warning'], [['--redis-wait=no'], 1, 'fault']]) {
+    const answer = await check([...args, ...more]);
+    assert.deepEqual([answer.code, answer.of('redis').map((finding) => finding.level)], [code, [level]]);
+    assert.match(answer.of('redis')[0].what, /refuses connections; is it running/);
+  }
+  const sentinel = await check([...LISTEN, '--redis', `redis+sentinel://127.0.0.1:${await freePort()}/main`,
+    '--redis-silent-ms-max', '500ms']);
+  assert.match(sentinel.of('redis')[0].what, /^sentinel 127\.0\.0\.1:\d+ refuses connections/);
 });

@@ -129,7 +129,8 @@ export class ChannelReader {
       this.returns += 1;
       const isGap = payload.recovered === false && this.#position !== null;
       if (isGap) this.#notes.told();
-      if (this.#position === null || isGap) this.#position = { epoch: payload.epoch, offset: payload.offset };
+      const told = payload.epoch === undefined ? null : { epoch: payload.epoch, offset: payload.offset };
+      if (this.#position === null || isGap) this.#position = told;
     } else if (offset !== undefined) {
       this.#position = { epoch, offset };
       this.#notes.got(this.#position, data);

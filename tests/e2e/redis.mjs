@@ -222,7 +222,7 @@ export class RedisClient {
     this.#reader = new ReplyReader(isBinary);
     this.messages = new Inbox();
     this.strays = new Inbox();
-    this.ended = once(socket, 'close').then(() => this.#over());
+    this.ended = new Promise((resolve) => { socket.once('close', resolve); }).then(() => this.#over());
     socket.on('error', () => {});    /* 'close' follows */
     socket.on('data', (bytes) => {
       this.#reader.feed(bytes);

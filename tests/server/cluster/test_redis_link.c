@@ -271,7 +271,7 @@ Test(redis_link, ends_as_the_server_ends_it, .timeout = 20)
     const struct linger hard = {.l_onoff = 1};
     setsockopt(peer.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     redis_peer_hang_up(&peer);
-    await_end(link, REDIS_END_RESET, "reset the connection");
+    await_end(link, REDIS_END_RESET, "(at once: does this port want rediss://?)");
     redis_link_free(link);
     redis_peer_stop(&peer);
 }

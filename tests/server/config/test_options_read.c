@@ -72,12 +72,37 @@ Test(options_read, warnings_have_a_bound_and_say_that_there_are_more)
     options_fini(&options);
 }
 
+Test(options_read, what_means_something_else_with_other_nodes_is_worth_a_warning)
+{
+    static const char bytes[] =
+        "--history a*: with --redis, bytes= only bounds what each node holds in its memory; a "
+        "channel keeps by size= and ttl=";
+    static const char app[] =
+        "--redis without --app: each node makes an app of its own, so what has to do with guests "
+        "is not for all of them; give all nodes the same --app";
+    static const struct {
+        const char *words[4];
+        const char *warning;
+    } cases[] = {
+        {{"--redis=redis://h:1", "--app=1001:key:secret", "--history=a* bytes=1MiB"}, bytes},
+        {{"--redis=redis://h:1", "--app=1001:key:secret", "--history=a* size=7"}, ""},
+        {{"--redis=redis://h:1"}, app},
+        {{"--history=a* bytes=1MiB"}, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct options options;
+        cr_assert_eq(read_all(&options, cases[i].words, NULL), RC_OK, "%s", error);
+        cr_expect_str_eq(options.warnings, cases[i].warning, "%s", options.warnings);
+        options_fini(&options);
+    }
+}
+
 Test(options_read, of_a_directory_that_nothing_is_stored_in_are_worth_a_warning)
 {
     static const char unused[] =
         "--data-dir is not used, because no rule of --history is durable: give one durable=yes";
     static const struct {
-        const char *words[3];
+        const char *words[4];
         const char *warning;
     } cases[] = {
         {{"--data-dir=/tmp"}, unused},
@@ -85,6 +110,9 @@ Test(options_read, of_a_directory_that_nothing_is_stored_in_are_worth_a_warning)
         {{"--data-dir=/tmp", "--history=* durable=yes"}, ""},
         {{"--history=*"}, ""},
         {{"--data-dir="}, ""},
+        {{"--redis=redis://h:1", "--app=1001:key:secret", "--data-dir=/tmp"},
+         "--data-dir is not used, because no rule of --history is durable: give one durable=yes\n"
+         "--data-dir is not used, because with --redis histories are kept there"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct options options;
