@@ -2,22 +2,20 @@
 #include "server/cluster/cluster_settings.h"
 
 #include "server/cluster/cluster_key.h"
+#include "server/config/node_name.h"
 #include "server/config/options.h"
 #include "server/config/redis_url.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-/* The name for CLIENT LIST, without blanks. */
+/* The name for CLIENT LIST. */
 static void write_name(const struct options *options, char *to, size_t size)
 {
-    char machine[64] = "";
-    gethostname(machine, sizeof machine - 1);
-    snprintf(to, size, "ringcast-%s", options->node[0] != '\0' ? options->node : machine);
-    for (char *at = to; *at != '\0'; at++)
-        if (*at <= ' ' || *at > '~') *at = '-';
+    char node[NODE_NAME_BYTES];
+    node_name_write(options, node);
+    snprintf(to, size, "ringcast-%s", node);
 }
 
 static enum rc refuse(char *reason_r, size_t reason_size, const char *reason)

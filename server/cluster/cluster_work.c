@@ -299,6 +299,15 @@ static enum rc ask_for_people(void *self, const struct text *words, size_t count
 
 /* ---- life ---- */
 
+/* For the other threads: what is wrong. */
+static void set_trouble(struct cluster_work *work)
+{
+    const char *trouble = cluster_pair_trouble(work->pair);
+    if (trouble == NULL) trouble = work->refusal;
+    counter_set(work->counters, COUNTER_cluster_trouble, trouble != NULL);
+    atomic_store(&work->trouble, trouble);
+}
+
 static struct cluster_publish *make_publish(struct cluster_work *work, const struct cluster_work_settings *settings)
 {
     const struct cluster_publish_settings publish = {
@@ -381,7 +390,7 @@ struct cluster_work *cluster_work_new(const struct cluster_work_settings *settin
     work->pair = make_pair(work, settings);
     work->people = make_people(work, settings);
     work->is_durable = settings->is_durable;
-    if (work->pair != NULL) atomic_store(&work->trouble, cluster_pair_trouble(work->pair));
+    if (work->pair != NULL) set_trouble(work);
     if (work->publish != NULL && work->reader != NULL && work->pair != NULL && work->people != NULL) return work;
     cluster_work_free(work);
     return NULL;
@@ -477,8 +486,7 @@ void cluster_work_run(struct cluster_work *work, const struct pollfd fds[2], uin
     }
     cluster_publish_look(work->publish, now_ms);
     cluster_pair_flush(work->pair, now_ms);
-    const char *trouble = cluster_pair_trouble(work->pair);
-    atomic_store(&work->trouble, trouble != NULL ? trouble : work->refusal);
+    set_trouble(work);
 }
 
 void cluster_work_pause(struct cluster_work *work, bool is_paused)

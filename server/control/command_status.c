@@ -1,6 +1,7 @@
 /* server/control/command_status.c - what the server is, and how it is. */
 #include "server/cluster/cluster.h"
 #include "server/config/app.h"
+#include "server/config/node_name.h"
 #include "server/connection/door.h"
 #include "server/control/command.h"
 #include "server/control/commands.h"
@@ -65,6 +66,15 @@ static void add_sizes(yyjson_mut_doc *document, yyjson_mut_val *root, const stru
     yyjson_mut_obj_add_uint(document, bytes, "history", sum(shard, COUNTER_history_bytes));
 }
 
+static void add_node(yyjson_mut_doc *document, yyjson_mut_val *root, const struct shard *shard)
+{
+    char name[NODE_NAME_BYTES];
+    const char *away = shard->cluster != NULL ? cluster_trouble(shard->cluster) : NULL;
+    node_name_write(shard->options, name);
+    yyjson_mut_obj_add_strcpy(document, root, "node", name);
+    yyjson_mut_obj_add_str(document, root, "cluster", shard->cluster == NULL ? "none" : away == NULL ? "ok" : away);
+}
+
 void command_status(struct shard *shard, struct connection *connection, const struct http_request *request)
 {
     assert(owner_is_me(&shard->owner));
@@ -81,10 +91,7 @@ void command_status(struct shard *shard, struct connection *connection, const st
     yyjson_mut_obj_add_uint(document, root, "shards", shard->exchange->shards_count - 1); /* without this one */
     add_sizes(document, root, shard);
     yyjson_mut_obj_add_str(document, root, "store", shard->store == NULL ? "none" : trouble == NULL ? "ok" : trouble);
-    if (shard->cluster != NULL) {
-        const char *away = cluster_trouble(shard->cluster);
-        yyjson_mut_obj_add_str(document, root, "cluster", away == NULL ? "ok" : away);
-    }
+    add_node(document, root, shard);
     yyjson_mut_obj_add_str(document, root, "log_level", log_level_name(log_get_level()));
     command_say(shard, connection, document);
 }

@@ -3,6 +3,7 @@
  * {"ready":true,"reasons":[]}, or 503 and why not, each {"reason":"store","text":"disk I/O error"}:
  *   draining          it stops
  *   store             durable messages cannot be written
+ *   cluster           Redis cannot be used: what is published there is refused, and other nodes hear nothing of it
  *   connections_full  --connections-max clients are there
  *   memory            connections were closed for want of memory, since the last question or ten seconds ago */
 #pragma once

@@ -3,6 +3,7 @@
 
 #include "core/counters.h"
 #include "server/config/app.h"
+#include "server/config/node_name.h"
 #include "server/connection/door.h"
 #include "server/metrics/soketi.h"
 #include "server/shard/exchange.h"
@@ -41,6 +42,14 @@ static const char *shard_label(const struct shard *asker, uint32_t index, char l
 static void tell_build(struct telling *telling)
 {
     exposition_sample(&telling->exposition, "version=\"" RINGCAST_VERSION "\"", 1);
+}
+
+static void tell_node(struct telling *telling)
+{
+    char name[NODE_NAME_BYTES], label[LABEL_BYTES];
+    node_name_write(telling->shard->options, name);
+    snprintf(label, sizeof label, "name=\"%s\"", name);
+    exposition_sample(&telling->exposition, label, 1);
 }
 
 static void tell_start(struct telling *telling)

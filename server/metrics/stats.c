@@ -4,7 +4,9 @@
 #include "core/counters.h"
 #include "core/json_text.h"
 #include "net/utf8.h"
+#include "server/cluster/cluster.h"
 #include "server/config/app.h"
+#include "server/config/node_name.h"
 #include "server/connection/door.h"
 #include "server/metrics/metrics.h"
 #include "server/shard/exchange.h"
@@ -25,6 +27,18 @@ static void write_string(FILE *out, char *text)
         if ((unsigned char)*at >= 0x80) *at = '?';
     char *end = json_text_write(escaped, text_of(text));
     fprintf(out, "\"%.*s\"", (int)(end - escaped), escaped);
+}
+
+/* The sentences are ours. */
+static void write_node(FILE *out, const struct shard *shard)
+{
+    char name[NODE_NAME_BYTES];
+    const char *trouble = shard->cluster != NULL ? cluster_trouble(shard->cluster) : NULL;
+    node_name_write(shard->options, name);
+    fprintf(out, ",\"node\":\"%s\",\"cluster\":\"%s\"", name,
+            shard->cluster == NULL ? "none"
+            : trouble == NULL      ? "ok"
+                                   : trouble);
 }
 
 static void write_head(FILE *out, const struct shard *shard)
@@ -132,6 +146,7 @@ static void write_warnings(FILE *out)
 void stats_write(FILE *out, const struct shard *shard)
 {
     write_head(out, shard);
+    write_node(out, shard);
     fputc(',', out);
     write_counters(out, shard->counted, 0, false);
     write_bounds(out);

@@ -2,6 +2,8 @@
  * for `curl | jq`, and for the page that shows it live.
  *
  *   version, draining, now_ms, begun_ms      since 1970
+ *   node      its name
+ *   cluster   "none", or the Redis that connects it with other nodes: "ok", or what is wrong
  *   process   resident_bytes, virtual_bytes, cpu_ms, descriptors, descriptors_max
  *   limits    shards, connections_max
  *   counters  of all shards and threads together, every one

@@ -235,6 +235,25 @@ function showStore() {
   ]);
 }
 
+/* Of a node that is alone there is nothing to tell. */
+function showCluster() {
+  const { cluster, counters, node } = last();
+  find('cluster').closest('section').hidden = cluster === 'none';
+  if (cluster === 'none') return;
+  showList('cluster', [
+    ['state', cluster === 'ok' ? 'connected' : cluster, cluster !== 'ok' && 'bad'],
+    ['this node', node],
+    ['messages that wait', number(counters.cluster_waiting), counters.cluster_waiting > 1000 && 'wait'],
+    ['of bytes', bytes(counters.cluster_bytes_waiting)],
+    ['calls to publish/s', rate(growth(counter('cluster_calls')))],
+    ['channels that are read', number(counters.cluster_channels)],
+    lately('cluster_refused', 'not published', 'bad'), lately('cluster_dropped', 'dropped, nobody waited', 'bad'),
+    lately('cluster_gaps', 'gaps filled', ''), lately('cluster_lost', 'clients told of a loss'),
+    lately('cluster_pauses', 'too much to deliver'),
+    lately('cluster_audits_failed', 'audits that found a fault', 'bad'),
+  ]);
+}
+
 function showWebhooks() {
   showList('webhooks', [
     ['events that wait', number(last().counters.webhook_events_waiting)],
@@ -306,7 +325,8 @@ function show() {
   find('since').textContent = `, since ${new Date(begun).toLocaleString()}`;
   setState(draining ? 'draining' : 'running', draining ? 'stopping' : 'running');
   TILES.forEach(showTile);
-  for (const part of [showThreads, showClosed, showApps, showStore, showWebhooks, showTls, showTrouble, showWarnings])
+  for (const part of [showThreads, showClosed, showApps, showStore, showCluster, showWebhooks, showTls, showTrouble,
+    showWarnings])
     part();
 }
 

@@ -3,10 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { startRedis } from './redis.mjs';
+import { run } from './run.mjs';
 import { freePort, startServer } from './server.mjs';
 import { assertQuiet, runClosers, until } from './support.mjs';
 
@@ -56,6 +58,34 @@ connectionTest('a Redis that comes later is found, one that goes is told, and fo
   const lives = server.stderr().match(/connected, version \d+\.\d+\.\d+/g);
   assert.equal(lives.length, 2, server.stderr());
   assert.match(server.stderr(), /it has been started anew since/);
+});
+
+connectionTest('what is wrong with Redis is said wherever an operator looks, and its name with it', async () => {
+  const port = await freePort(), control = await freePort(), folder = mkdtempSync(join(tmpdir(), 'ringcast-redis-'));
+  const socket = join(folder, 'control.sock');
+  const server = await startServer(nodeArgs({ port }, ['--node', 'west-1', '--control', `127.0.0.1:${control}`,
+    '--control', `unix:${socket}`]));
+  const ask = (path) => fetch(`http://127.0.0.1:${control}${path}`);
+  const told = async () => {
+    const ready = await ask('/ready'), stats = await (await ask('/stats')).json();
+    const status = JSON.parse((await run(['ctl', '-s', socket, '--json', 'status'])).stdout);
+    const metrics = await (await ask('/metrics')).text();
+    assert.deepEqual([stats.node, status.node], ['west-1', 'west-1']);
+    assert.match(metrics, /^ringcast_node_info\{name="west-1"\} 1$/m);
+    return { code: ready.status, ready: await ready.json(), stats: stats.cluster, status: status.cluster,
+      trouble: Number(/^ringcast_cluster_trouble (\d)$/m.exec(metrics)[1]) };
+  };
+  await untilHealth(server, 503, /^Redis: refuses connections; is it running/);
+  const away = await told(), sentence = away.ready.reasons[0].text;
+  assert.match(sentence, /^Redis: refuses connections; is it running/);
+  assert.deepEqual(away, { code: 503, ready: { ready: false, reasons: [{ reason: 'cluster', text: sentence }] },
+    stats: sentence, status: sentence, trouble: 1 });
+  await startRedis({ port });
+  await untilHealth(server, 200, /^ok$/);
+  assert.deepEqual(await told(),
+    { code: 200, ready: { ready: true, reasons: [] }, stats: 'ok', status: 'ok', trouble: 0 });
+  await endWell(server);
+  rmSync(folder, { recursive: true });
 });
 
 connectionTest('a Redis that stands still is left, and found again when it goes on', async () => {

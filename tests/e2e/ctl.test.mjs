@@ -63,8 +63,8 @@ test('status says what the server is and how it is', async () => {
       const answer = await json('status');
       return answer.messages.received === 1 && answer;
     }, 'a message in the status');
-    assert.deepEqual([status.pid, status.state, status.ready, status.reasons, status.shards, status.apps, status.store],
-      [server.pid, 'running', true, [], 2, 1, 'none']);
+    assert.deepEqual([status.pid, status.state, status.ready, status.reasons, status.shards, status.apps, status.store,
+      status.cluster], [server.pid, 'running', true, [], 2, 1, 'none', 'none']);
     assert.equal(status.connections.clients, 1);
     const { code, stdout } = await ctl('status');
     assert.equal(code, 0);

@@ -101,6 +101,25 @@ test('it shows the busiest channels, and for whom most waits', async () => {
   await page.context().close();
 });
 
+test('a node that is alone tells nothing of others, one with a Redis tells what is wrong with it', async () => {
+  let cluster = 'none';
+  const page = await openPage({}, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...await response.json(), cluster, node: 'west-1' } });
+  });
+  const section = page.locator('#cluster');
+  await stateIs(page, 'running');
+  assert.ok(await section.isHidden());
+  cluster = 'Redis: does not answer';
+  await section.getByText('Redis: does not answer').waitFor();
+  assert.equal(await entry(page, 'cluster', 'this node'), 'west-1');
+  assert.equal(await page.locator('#cluster dd').first().getAttribute('class'), 'bad');
+  cluster = 'ok';
+  await section.getByText('connected', { exact: true }).waitFor();
+  assert.deepEqual(page.problems, []);
+  await page.context().close();
+});
+
 test('the keyboard stops it and lets it go on', async () => {
   const page = await openPage();
   await stateIs(page, 'running');
