@@ -141,6 +141,11 @@ const char *cluster_trouble(const struct cluster *cluster)
     return cluster_work_trouble(cluster->work);
 }
 
+void cluster_look(const struct cluster *cluster, struct cluster_status *status_r)
+{
+    cluster_work_status(cluster->work, status_r);
+}
+
 const struct counters *cluster_counters(const struct cluster *cluster)
 {
     return &cluster->counters;

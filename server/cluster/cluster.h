@@ -31,6 +31,7 @@
 #define CLUSTER_EVENTS_BYTES_MAX (16 * 1024 * 1024)
 
 struct cluster;
+struct cluster_status;
 
 /* Makes the thread, which connects by itself. wake[i] is shard i's signal descriptor, an eventfd; the array is copied.
  * The options live until cluster_free(). RC_EINVAL: an option does not hold; RC_ENOMEM, RC_EKERNEL. reason_r (512 bytes
@@ -54,4 +55,5 @@ struct cluster_item *cluster_receive(struct cluster *cluster, uint32_t shard);
 
 /* Any thread. NULL: all is well, or what is wrong and what helps; static. */
 const char *cluster_trouble(const struct cluster *cluster);
+void cluster_look(const struct cluster *cluster, struct cluster_status *status_r);
 const struct counters *cluster_counters(const struct cluster *cluster);

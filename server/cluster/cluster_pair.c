@@ -527,6 +527,11 @@ uint64_t cluster_pair_redis_ms(const struct cluster_pair *pair, uint64_t now_ms)
     return (uint64_t)((int64_t)now_ms + pair->clock_ms);
 }
 
+const struct redis_place *cluster_pair_place(const struct cluster_pair *pair)
+{
+    return redis_link_place(pair->a);
+}
+
 const struct redis_server *cluster_pair_server(const struct cluster_pair *pair)
 {
     return redis_link_server(pair->a);

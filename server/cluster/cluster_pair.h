@@ -78,6 +78,7 @@ void cluster_pair_load_scripts(struct cluster_pair *pair);
 uint64_t cluster_pair_generation(const struct cluster_pair *pair);
 /* The server's clock, as far as it was told: never ahead of it. */
 uint64_t cluster_pair_redis_ms(const struct cluster_pair *pair, uint64_t now_ms);
+const struct redis_place *cluster_pair_place(const struct cluster_pair *pair);
 const struct redis_server *cluster_pair_server(const struct cluster_pair *pair);
 /* NULL: it is up, or why not and what helps; static. */
 const char *cluster_pair_trouble(const struct cluster_pair *pair);

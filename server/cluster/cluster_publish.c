@@ -347,6 +347,18 @@ void cluster_publish_tick(struct cluster_publish *publish, uint64_t now_ms)
     }
 }
 
+uint64_t cluster_publish_oldest_ms(const struct cluster_publish *publish)
+{
+    uint64_t oldest_ms = 0;
+    const struct cluster_queue *queue;
+    TAILQ_FOREACH(queue, &publish->queues.active, entry)
+    {
+        const struct cluster_job *job = queue->first;
+        if (job != NULL && (oldest_ms == 0 || job->asked_ms < oldest_ms)) oldest_ms = job->asked_ms;
+    }
+    return oldest_ms;
+}
+
 void cluster_publish_give_up(struct cluster_publish *publish)
 {
     struct cluster_queue *queue;

@@ -63,5 +63,7 @@ void cluster_publish_tick(struct cluster_publish *publish, uint64_t now_ms);
 /* All jobs come back: those that wait with RC_ECLUSTER. */
 void cluster_publish_give_up(struct cluster_publish *publish);
 
+/* When the one of those that wait was asked that waits longest; 0: none does. */
+uint64_t cluster_publish_oldest_ms(const struct cluster_publish *publish);
 /* Jobs that have not come back. */
 uint64_t cluster_publish_jobs(const struct cluster_publish *publish);

@@ -7,6 +7,7 @@
 #include "server/cluster/cluster_pair.h"
 #include "server/cluster/cluster_publish.h"
 #include "server/cluster/cluster_reader.h"
+#include "server/cluster/cluster_status.h"
 #include "server/cluster/people.h"
 #include "server/cluster/people_event.h"
 #include "server/cluster/people_job.h"
@@ -16,6 +17,7 @@
 #include "server/system/log.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +61,8 @@ struct cluster_work {
     bool is_durable;
     const char *refusal;           /* why Redis refused what was published last; NULL: it did not */
     _Atomic(const char *) trouble; /* any thread may look */
+    pthread_mutex_t status_lock;   /* of the next; this thread is the only one that writes it */
+    struct cluster_status status;
 };
 
 /* ---- what the connections tell ---- */
@@ -76,6 +80,24 @@ static void look_at_server(const struct cluster_work *work)
         log_warn("--history durable: Redis keeps nothing over a restart; set appendonly yes there");
 }
 
+static void note_connection(struct cluster_work *work)
+{
+    struct cluster_status *status = &work->status;
+    pthread_mutex_lock(&work->status_lock);
+    redis_place_format(cluster_pair_place(work->pair), status->address);
+    snprintf(status->version, sizeof status->version, "%s", cluster_pair_server(work->pair)->version_text);
+    status->generation = cluster_pair_generation(work->pair);
+    status->connected_ms = work->now_ms;
+    pthread_mutex_unlock(&work->status_lock);
+}
+
+static void note_end(struct cluster_work *work)
+{
+    pthread_mutex_lock(&work->status_lock);
+    work->status.connected_ms = 0;
+    pthread_mutex_unlock(&work->status_lock);
+}
+
 static void came(void *self, bool is_other_life)
 {
     struct cluster_work *work = self;
@@ -83,6 +105,7 @@ static void came(void *self, bool is_other_life)
     cluster_publish_set_generation(work->publish, generation, is_other_life);
     cluster_reader_set_generation(work->reader, generation, work->now_ms);
     people_open(work->people, is_other_life, work->now_ms);
+    note_connection(work);
     if (!work->has_looked) look_at_server(work);
     work->has_looked = true;
 }
@@ -94,6 +117,7 @@ static void went(void *self)
     cluster_publish_lost(work->publish, &time);
     cluster_reader_ended(work->reader, work->now_ms);
     people_lost(work->people);
+    note_end(work);
 }
 
 static void pushed(void *self, const redisReply *reply)
@@ -381,6 +405,7 @@ struct cluster_work *cluster_work_new(const struct cluster_work_settings *settin
         arc4random_buf(&work->node, sizeof work->node);
     } while (work->node == 0);
     cluster_node_write(work->node_name, work->node);
+    pthread_mutex_init(&work->status_lock, NULL);
     work->counters = counters;
     work->put = settings->put;
     work->self = settings->self;
@@ -404,6 +429,7 @@ void cluster_work_free(struct cluster_work *work)
     cluster_reader_free(work->reader);
     cluster_publish_free(work->publish);
     free(work->entering);
+    pthread_mutex_destroy(&work->status_lock);
     free(work);
 }
 
@@ -463,12 +489,23 @@ uint64_t cluster_work_due_ms(const struct cluster_work *work, uint64_t now_ms)
     return due_ms < work->tick_ms ? due_ms : work->tick_ms;
 }
 
+static void note_rest(struct cluster_work *work)
+{
+    uint64_t oldest_ms = cluster_publish_oldest_ms(work->publish);
+    pthread_mutex_lock(&work->status_lock);
+    work->status.oldest_ms = oldest_ms;
+    work->status.nodes = people_nodes_count(work->people);
+    memcpy(work->status.lease, people_node(work->people), sizeof work->status.lease);
+    pthread_mutex_unlock(&work->status_lock);
+}
+
 static void tick(struct cluster_work *work)
 {
     uint64_t now_ms = work->now_ms;
     cluster_publish_tick(work->publish, now_ms);
     cluster_reader_tick(work->reader, now_ms, cluster_pair_redis_ms(work->pair, now_ms));
     end_entering(work, now_ms > WORK_ENTER_MS ? now_ms - WORK_ENTER_MS : 0);
+    note_rest(work);
     work->tick_ms = now_ms + TICK_MS;
 }
 
@@ -516,4 +553,11 @@ void cluster_work_end(struct cluster_work *work, uint64_t now_ms)
 const char *cluster_work_trouble(const struct cluster_work *work)
 {
     return atomic_load(&work->trouble);
+}
+
+void cluster_work_status(struct cluster_work *work, struct cluster_status *status_r)
+{
+    pthread_mutex_lock(&work->status_lock);
+    *status_r = work->status;
+    pthread_mutex_unlock(&work->status_lock);
 }

@@ -14,6 +14,7 @@
 
 struct cluster_item;
 struct cluster_job;
+struct cluster_status;
 struct cluster_work;
 struct counters;
 
@@ -56,3 +57,5 @@ void cluster_work_end(struct cluster_work *work, uint64_t now_ms);
 
 /* Any thread. NULL: all is well; static. */
 const char *cluster_work_trouble(const struct cluster_work *work);
+/* Any thread. A few hundredths of a second old. */
+void cluster_work_status(struct cluster_work *work, struct cluster_status *status_r);

@@ -52,6 +52,11 @@ const char *people_node(const struct people *people)
     return cluster_lease_node(people->lease);
 }
 
+uint32_t people_nodes_count(const struct people *people)
+{
+    return people->has_lease ? cluster_lease_running(people->lease) + 1 : 0;
+}
+
 /* ---- channels ---- */
 
 static struct people_channel *channel_of(struct people *people, const struct name *name, struct text app,

@@ -65,3 +65,5 @@ bool people_has_stopped(const struct people *people);
 
 /* The name under which the node has its lease now. */
 const char *people_node(const struct people *people);
+/* How many nodes live, this one among them, by the last renewal; 0: it has no lease. */
+uint32_t people_nodes_count(const struct people *people);

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { appArgs, call, Peer } from './channels.mjs';
 import { startRedis } from './redis.mjs';
 import { run } from './run.mjs';
 import { freePort, startServer } from './server.mjs';
@@ -85,6 +86,43 @@ connectionTest('what is wrong with Redis is said wherever an operator looks, and
   assert.deepEqual(await told(),
     { code: 200, ready: { ready: true, reasons: [] }, stats: 'ok', status: 'ok', trouble: 0 });
   await endWell(server);
+  rmSync(folder, { recursive: true });
+});
+
+connectionTest('ringcast ctl cluster tells of Redis, of the nodes that live, and of what waits', async () => {
+  const redis = await startRedis(), folder = mkdtempSync(join(tmpdir(), 'ringcast-redis-'));
+  const socket = join(folder, 'control.sock'), one = ['--control', `unix:${socket}`, '--node', 'west-1'];
+  const ctl = (...args) => run(['ctl', '-s', socket, ...args]);
+  const cluster = async () => JSON.parse((await ctl('--json', 'cluster')).stdout);
+  const server = await startServer([...nodeArgs(redis, [...appArgs(), ...one, ...SILENT])]);
+  const other = await startServer(nodeArgs(redis, SILENT));
+  const told = await until(async () => {
+    const answer = await cluster();
+    return answer.nodes === 2 && answer;
+  }, 'two nodes to live');
+  assert.deepEqual([told.state, told.node, told.redis.address], ['ok', 'west-1', `127.0.0.1:${redis.port}`]);
+  assert.match(told.redis.version, /^\d+\.\d+\.\d+$/);
+  assert.match(told.lease, /^[0-9a-f]{16}$/);
+  assert.ok(told.redis.generation > 0 && told.redis.connected_seconds >= 0);
+  assert.deepEqual(told.queue, { messages: 0, bytes: 0, oldest_ms: 0 });
+  assert.match((await ctl('cluster')).stdout, /^state +ok\nnode +west-1\n[^]*\nredis\n {2}address +127/);
+  const peer = await Peer.open(server);
+  await peer.subscribe('news');
+  await until(async () => (await cluster()).channels > 0, 'a channel to be read');
+  await redis.kill();
+  await until(async () => (await cluster()).redis.connected_seconds === null, 'the end to be told');
+  const body = JSON.stringify({ name: 'ev', channel: 'news', data: '1' });
+  const published = call(server, 'POST', '/events', { body });
+  await until(async () => {
+    const { queue: { messages, bytes, oldest_ms: ms } } = await cluster();
+    return messages === 1 && bytes > 0 && ms > 0;
+  }, 'a message to wait');
+  assert.match((await cluster()).state, /^Redis: /);
+  assert.equal((await published).status, 503);
+  assert.equal((await cluster()).refused, 1);
+  await peer.leave();
+  await endWell(server);
+  await endWell(other);
   rmSync(folder, { recursive: true });
 });
 

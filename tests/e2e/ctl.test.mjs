@@ -74,6 +74,12 @@ test('status says what the server is and how it is', async () => {
   });
 });
 
+test('cluster says of a node that is alone that it is', async () => {
+  await withServer(['--shards', '1'], async () => {
+    await refused(['cluster'], 1, /This node is alone: --redis connects it with others/);
+  });
+});
+
 test('config get shows values and where they are from, and no secret', async () => {
   const token = join(folder, 'token');
   writeFileSync(token, 'top-s3cret\n');

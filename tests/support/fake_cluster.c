@@ -5,6 +5,7 @@
 #include "core/name.h"
 #include "net/frame.h"
 #include "server/cluster/cluster.h"
+#include "server/cluster/cluster_status.h"
 #include "server/config/history_rule.h"
 #include "server/protocol/event.h"
 #include "server/system/clock.h"
@@ -482,6 +483,12 @@ const char *cluster_trouble(const struct cluster *cluster)
 {
     (void)cluster;
     return fake_cluster_settings.is_failing || fake_cluster_settings.is_away ? "it is away" : NULL;
+}
+
+void cluster_look(const struct cluster *cluster, struct cluster_status *status_r)
+{
+    (void)cluster;
+    *status_r = (struct cluster_status){.nodes = 1};
 }
 
 const struct counters *cluster_counters(const struct cluster *cluster)

@@ -555,3 +555,19 @@ Test(cluster_publish, of_channels_that_are_idle_only_so_many_are_remembered, .ti
     cr_assert_not_null(cluster_queues_find(&queues, &second));
     cluster_queues_fini(&queues);
 }
+
+Test(cluster_publish, it_tells_since_when_the_oldest_waits, .timeout = 10)
+{
+    start(1 << 20, false);
+    struct name other = name_of(0, text_of("other"));
+    cr_expect_eq(cluster_publish_oldest_ms(publish), 0, "nothing does");
+    ask(true);
+    pass(5);
+    cluster_publish_ask(publish, ask_in(&other, 5, true), now.now_ms);
+    cr_expect_eq(cluster_publish_oldest_ms(publish), NOW);
+    struct cluster_publish_call call = send_call();
+    cr_expect_eq(cluster_publish_oldest_ms(publish), NOW, "what was sent waits for its answer");
+    answer_ids(&call, EPOCH, 1, "");
+    cr_expect_eq(cluster_publish_oldest_ms(publish), NOW + 5);
+    stop();
+}
