@@ -57,10 +57,22 @@ static void *make_string(const redisReadTask *task, char *text, size_t count)
     return has_room(reader, count + 1) ? reader->theirs.createString(task, text, count) : NULL;
 }
 
+static int depth_of(const redisReadTask *task)
+{
+    int depth = 1;
+    for (; task->parent != NULL; task = task->parent)
+        depth++;
+    return depth;
+}
+
 static void *make_array(const redisReadTask *task, element_count elements)
 {
     struct redis_reader *reader = task->privdata;
     if (task->type != REDIS_REPLY_ARRAY) return refuse_type(task);
+    if (depth_of(task) > REDIS_DEPTH_MAX) {
+        fail(reader, RC_EPROTO, "arrays nested too deep");
+        return NULL;
+    }
     if ((size_t)elements > reader->bytes_max / sizeof(redisReply *)) {
         fail(reader, RC_ETOOBIG, "more elements than a reply may have");
         return NULL;
@@ -78,6 +90,7 @@ static void *make_integer(const redisReadTask *task, long long integer)
 static void *make_nil(const redisReadTask *task)
 {
     struct redis_reader *reader = task->privdata;
+    if (task->type == REDIS_REPLY_NIL) return refuse_type(task); /* version 2 has it as a string or array of -1 */
     return has_room(reader, 0) ? reader->theirs.createNil(task) : NULL;
 }
 

@@ -1,12 +1,12 @@
 /* server/cluster/redis_reader.h - replies of Redis from its bytes: hiredis' reader, within bounds that it lacks itself,
  * and for version 2 of the protocol alone, whichever hiredis it is.
  *
- * hiredis bounds how deep a reply is nested (7 or 9), and neither how long a line gets, nor how many elements a reply
- * says it has, for which it makes room at once.
+ * hiredis bounds neither how long a line gets, nor how many elements a reply says it has, for which it makes room at
+ * once, nor, in 1.x, how deep they are nested, over which it recurses to free them.
  * Threads:   one.
  * Ownership: replies are the caller's, freeReplyObject() gives them back.
  * Bounds:    what has been read of a reply, and the objects made of it, by bytes_max; a line by
- *            REDIS_LINE_BYTES_MAX. */
+ *            REDIS_LINE_BYTES_MAX; arrays in arrays by REDIS_DEPTH_MAX. */
 #pragma once
 
 #include "core/rc.h"
@@ -15,7 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { REDIS_LINE_BYTES_MAX = 65536 };
+enum {
+    REDIS_LINE_BYTES_MAX = 65536,
+    REDIS_DEPTH_MAX = 7, /* what hiredis 0.14 takes, too */
+};
 
 struct redis_reader;
 

@@ -103,6 +103,16 @@ Test(redis_reader, refuses_what_is_no_reply, .timeout = 20)
     }
 }
 
+Test(redis_reader, takes_arrays_in_arrays_up_to_a_depth, .timeout = 20)
+{
+    char text[100] = "", shown[100];
+    for (int depth = 1; depth <= REDIS_DEPTH_MAX + 1; depth++) {
+        memcpy(text + 4 * (depth - 1), "*1\r\n:1\r\n", sizeof "*1\r\n:1\r\n");
+        cr_expect_eq(read_all(text, strlen(text), 0, shown, sizeof shown),
+                     depth <= REDIS_DEPTH_MAX ? RC_MORE : RC_EPROTO, "%d", depth);
+    }
+}
+
 Test(redis_reader, makes_no_room_for_what_is_only_said_to_come, .timeout = 20)
 {
     static const char *const cases[] = {"*2147483647\r\n", "*100000000\r\n", "*12501\r\n", "*1\r\n*12501\r\n"};
