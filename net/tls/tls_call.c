@@ -12,6 +12,7 @@
 #include <mbedtls/entropy.h>
 #include <mbedtls/error.h>
 #include <mbedtls/ssl.h>
+#include <psa/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -109,6 +110,7 @@ static enum rc read_own(struct tls_trust *trust, const struct tls_trust_files *f
 static enum rc configure(struct tls_trust *trust, const struct tls_trust_files *files, struct tls_reason reason)
 {
     mbedtls_ssl_config *config = &trust->config;
+    if (psa_crypto_init() != PSA_SUCCESS) return tls_refuse(reason, RC_EKERNEL, "mbedTLS cannot be used here.");
     if (mbedtls_ctr_drbg_seed(&trust->rng, mbedtls_entropy_func, &trust->entropy, NULL, 0) != 0)
         return tls_refuse(reason, RC_EKERNEL, "The kernel gives no random numbers.");
     if (mbedtls_ssl_config_defaults(config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,

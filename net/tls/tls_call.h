@@ -2,7 +2,7 @@
  * records, for the few connections that this server makes to others.
  *
  * Servers have to show a certificate that is signed by somebody trusted and made out for their host.
- * Threads:   trust belongs to one thread, with all calls under it. tls_global_init() once, before.
+ * Threads:   trust belongs to one thread, with all calls under it.
  * Ownership: trust outlives its calls; the socket stays the caller's, and is not closed here.
  * Memory:    some 45 KB for each call, as long as it lasts. */
 #pragma once
@@ -26,7 +26,7 @@ struct tls_trust_files {
 #define TLS_TRUST_SYSTEM "/etc/ssl/certs/ca-certificates.crt"
 
 /* RC_ENOENT: a file cannot be read; RC_EINVAL; RC_ENOMEM; RC_EKERNEL: no randomness; and a reason that names the file,
- * cause and cure. Any thread may make it. */
+ * cause and cure. Any thread may make it, the first before there are others that use TLS. */
 enum rc tls_trust_new(struct tls_trust **trust_r, const struct tls_trust_files *files, char *reason_r,
                       size_t reason_size);
 /* Accepts NULL. */
