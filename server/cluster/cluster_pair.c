@@ -159,9 +159,18 @@ static void tell_end(struct cluster_pair *pair, const char *reason, uint64_t now
     log_warn("%s", reason);
 }
 
+/* Redis has ended the subscriptions and nothing else. */
+static bool is_overrun(const struct cluster_pair *pair)
+{
+    enum redis_end end = redis_link_end(pair->b);
+    bool is_ended_there = end == REDIS_END_CLOSED || end == REDIS_END_RESET;
+    return pair->state == PAIR_UP && is_ended_there && redis_link_end(pair->a) == REDIS_END_NONE;
+}
+
 static void go_away(struct cluster_pair *pair, uint64_t now_ms)
 {
     bool was_up = pair->state == PAIR_UP;
+    if (is_overrun(pair)) counter_add(pair->counters, COUNTER_cluster_overruns, 1);
     const struct redis_link *link = redis_link_end(pair->a) != REDIS_END_NONE ? pair->a : pair->b;
     char reason[512];
     snprintf(reason, sizeof reason, "%s", redis_link_reason(link));

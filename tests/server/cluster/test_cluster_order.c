@@ -234,6 +234,7 @@ Test(cluster_order, what_was_missed_while_subscriptions_were_cut_is_filled, .tim
     }
     judge();
     cr_expect_eq(nodes[0].losses + nodes[1].losses, 0);
+    cr_expect_gt(counter_get(&nodes[0].counters, COUNTER_cluster_overruns), 0);
     stop();
 }
 
