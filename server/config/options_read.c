@@ -314,11 +314,6 @@ static enum rc check_cluster(const struct options *options, struct option_error 
                              "%s: shorter than twice --redis-silent-ms-max, so it would end before a silent "
                              "Redis is noticed; give more",
                              option_spell_given(options, OPTION_redis_lease, 0, true, given));
-    if (options->redis_away_ms_max > 0 && options->redis_away_ms_max < options->redis_silent_ms_max)
-        return option_refuse(&error,
-                             "%s: shorter than --redis-silent-ms-max, so any silence would close all "
-                             "connections; give more, or 0",
-                             option_spell_given(options, OPTION_redis_away_ms_max, 0, true, given));
     if (options->redis.count > 0 && options->redis_queue_bytes_max / 2 < options->message_bytes_max)
         return option_refuse(&error,
                              "%s: not enough for two of the largest messages; give more, or a smaller "

@@ -56,7 +56,6 @@ Test(options, without_any_given_are_the_defaults, .timeout = 10)
     cr_expect_eq(options.redis_publish_ms_max, 2000);
     cr_expect_eq(options.redis_silent_ms_max, 3000);
     cr_expect_eq(options.redis_lease, 15000);
-    cr_expect_eq(options.redis_away_ms_max, 0);
     cr_expect_eq(options.redis_wait, true);
     cr_expect_eq(options.repeat_keys_max, 100000);
     cr_expect_eq(options.lobby_echo, false);
@@ -357,9 +356,6 @@ Test(options, mistakes_in_flags_are_told_with_their_cure, .timeout = 10)
         {{"--redis-lease=9s", "--redis-silent-ms-max=5s"},
          "--redis-lease: shorter than twice --redis-silent-ms-max, so it would end before a silent Redis is noticed; "
          "give more"},
-        {{"--redis-away-ms-max=2s"},
-         "--redis-away-ms-max: shorter than --redis-silent-ms-max, so any silence would close all connections; give "
-         "more, or 0"},
         {{"--redis=unix:/r", "--message-bytes-max=64MiB"},
          "--redis-queue-bytes-max: not enough for two of the largest messages; give more, or a smaller "
          "--message-bytes-max"},

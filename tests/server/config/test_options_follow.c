@@ -65,7 +65,6 @@ static const char *other_value(enum option_id id)
     if (type == &option_type_text || option_type_is_list(type)) return "some";
     uint64_t value = row->bounds.min > 0 ? row->bounds.min : 1;
     if (id == OPTION_store_disk_bytes_max) value = 64 * MIB;
-    if (id == OPTION_redis_away_ms_max) value = 60000;
     snprintf(text, sizeof text, "%llu", (unsigned long long)value);
     return text;
 }
