@@ -261,19 +261,26 @@ static void write_channels(struct people_looking *looking)
     }
 }
 
-/* This node's and those of the others. */
-static bool list_nodes(struct people_looking *looking)
+/* Also those whose leases are over: what they had is there until it is swept. */
+static void take_nodes(struct people_looking *looking, struct people_channel *channel, const redisReply *reply)
 {
-    struct people *people = looking->people;
-    uint32_t index = 0;
-    struct text node;
-    looking->nodes = calloc(cluster_lease_running(people->lease) + 1, sizeof looking->nodes[0]);
-    if (looking->nodes == NULL) return false;
-    text_put(looking->nodes[looking->nodes_count++], people_node_of(people));
-    while (cluster_lease_next_running(people->lease, &index, &node)) {
-        text_put(looking->nodes[looking->nodes_count++], node);
+    (void)channel;
+    size_t count = reply->type == REDIS_REPLY_ARRAY ? reply->elements : 0;
+    looking->nodes = calloc(count + 1, sizeof looking->nodes[0]);
+    if (looking->nodes == NULL) looking->rc = RC_ENOMEM;
+    for (size_t i = 0; looking->nodes != NULL && i < count; i++) {
+        struct text node = people_text_of(reply->element[i]);
+        if (node.count > 0 && node.count <= LEASE_NODE_BYTES) text_put(looking->nodes[looking->nodes_count++], node);
     }
-    return true;
+}
+
+/* As Redis has them now: who started since this node's last renewal has channels, too. */
+static void ask_nodes(struct people_looking *looking)
+{
+    char key[CLUSTER_KEY_BYTES_MAX];
+    struct text words[] = {text_of("ZRANGEBYSCORE"), cluster_key_nodes(key, looking->people->prefix), text_of("-inf"),
+                           text_of("+inf")};
+    ask(looking, &(struct look_request){.take = take_nodes}, words, 4);
 }
 
 static bool look_at_channels(struct people_looking *looking)
@@ -304,7 +311,7 @@ static void begin(struct people_looking *looking)
     looking->questions++; /* so that no answer ends it before all was asked */
     switch (looking->job->query->kind) {
     case QUERY_CHANNELS:
-        if (!list_nodes(looking)) looking->rc = RC_ENOMEM;
+        ask_nodes(looking);
         break;
     case QUERY_USERS:
         look_at_members(looking);

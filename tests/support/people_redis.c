@@ -375,6 +375,7 @@ static redisReply *run(const struct people_command *command)
     if (strcmp(words[0], "SREM") == 0) return number(del(words[1], words[2]));
     if (strcmp(words[0], "HGETALL") == 0) return fields_of(words[1], true);
     if (strcmp(words[0], "HKEYS") == 0) return fields_of(words[1], false);
+    if (strcmp(words[0], "ZRANGEBYSCORE") == 0) return fields_of(words[1], false);
     if (strcmp(words[0], "HLEN") == 0) return number(count_of(words[1]));
     if (strcmp(words[0], "PUBLISH") == 0) {
         push(words[1], words[2]);

@@ -316,6 +316,15 @@ Test(people, each_node_answers_for_all, .timeout = 10, .init = begin, .fini = en
     cr_expect_str_eq(answer(0, QUERY_CHANNELS, "roomy", 0), "0 0 0 ");
 }
 
+Test(people, a_list_has_the_channels_of_a_node_that_has_just_begun, .timeout = 10, .init = begin, .fini = end)
+{
+    begin_nodes(1);
+    people_node_begin(1);
+    count(1, &room, 1);
+    people_settle();
+    cr_expect_str_eq(answer(0, QUERY_CHANNELS, "", 0), "0 0 0 \"room\":{}");
+}
+
 /* Until it is swept a dead node's channels are there, but nobody who has left in order. */
 Test(people, a_list_has_no_channel_without_anybody, .timeout = 10, .init = begin, .fini = end)
 {
