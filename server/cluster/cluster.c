@@ -8,6 +8,7 @@
 #include "core/mailbox.h"
 #include "core/message.h"
 #include "net/refusal.h"
+#include "server/cluster/cluster_rules.h"
 #include "server/cluster/cluster_settings.h"
 #include "server/cluster/cluster_work.h"
 #include "server/cluster/script.h"
@@ -53,6 +54,7 @@ struct cluster {
     uint32_t first_client; /* whom the next round begins with; the thread's, as are: */
     struct cluster_work *work;
     struct redis_access *access;
+    char *rules; /* of this node */
     struct counters counters;
     struct worker worker;
 };
@@ -328,6 +330,8 @@ static enum rc start(struct cluster *cluster, const struct options *options, con
     settings.work.self = cluster;
     snprintf(reason_r, reason_size, "redis: out of memory");
     if (scripts_init() != RC_OK) return RC_ENOMEM;
+    if ((cluster->rules = cluster_rules_of(options)) == NULL) return RC_ENOMEM;
+    settings.work.rules = cluster->rules;
     if (make_clients(cluster, wake) != RC_OK) return RC_ENOMEM;
     if (worker_init(&cluster->worker) != RC_OK) {
         snprintf(reason_r, reason_size, "redis: no descriptor is left: raise RLIMIT_NOFILE");
@@ -405,6 +409,7 @@ void cluster_free(struct cluster *cluster)
     free(cluster->clients);
     cluster_work_free(cluster->work);
     redis_access_free(cluster->access);
+    free(cluster->rules);
     worker_fini(&cluster->worker);
     free(cluster);
 }

@@ -394,7 +394,7 @@ static struct people *make_people(struct cluster_work *work, const struct cluste
     const struct people_way way = {.send = ask_for_people, .tell = tell_people, .answer = people_done, .self = work};
     uint64_t number;
     arc4random_buf(&number, sizeof number);
-    return people_new(&way, text_of(settings->prefix), work->node_name, settings->lease_ms, number, monotonic_ms());
+    return people_new(&way, text_of(settings->prefix), settings->rules, settings->lease_ms, number, monotonic_ms());
 }
 
 struct cluster_work *cluster_work_new(const struct cluster_work_settings *settings, struct counters *counters)

@@ -23,7 +23,8 @@ struct counters;
 struct cluster_work_settings {
     const struct redis_url *url; /* copied */
     struct redis_target target;
-    const char *prefix; /* outlives it */
+    const char *prefix; /* outlives it, as does: */
+    const char *rules;  /* server/cluster/cluster_rules.h */
     uint64_t queue_bytes_max;
     uint64_t publish_ms_max;
     uint64_t silent_ms_max;

@@ -2,6 +2,7 @@
 #include "server/cluster/people.h"
 
 #include "server/cluster/cluster_members_read.h"
+#include "server/cluster/cluster_rules.h"
 #include "server/cluster/people_job.h"
 #include "server/cluster/people_look.h"
 #include "server/cluster/people_send.h"
@@ -255,6 +256,35 @@ static bool is_renewal(const redisReply *reply)
            reply->element[0]->type == REDIS_REPLY_INTEGER && reply->element[1]->type == REDIS_REPLY_STRING;
 }
 
+/* What the others say of themselves. */
+static void take_rules(struct people_request *request, const redisReply *reply)
+{
+    struct people *people = request->people;
+    struct text own = text_of(people->about);
+    if (people_has_failed("what nodes say of themselves", reply) || reply->type != REDIS_REPLY_ARRAY) return;
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        struct text node = people_text_of(reply->element[i]), rules = people_text_of(reply->element[i + 1]);
+        if (!cluster_lease_is_running(people->lease, node)) continue;
+        struct text ours = cluster_rules_difference(own, rules), theirs = cluster_rules_difference(rules, own);
+        if (ours.at == NULL && theirs.at == NULL) continue;
+        struct text name = cluster_rules_name(rules), line = theirs.at != NULL ? theirs : ours;
+        log_warn(
+            "cluster: node %.*s has other apps or rules of history than this one: \"%.*s\" is %s alone; give all "
+            "nodes the same",
+            (int)name.count, name.at, (int)line.count, line.at, theirs.at != NULL ? "its" : "this node's");
+    }
+}
+
+/* Once for each connection: who starts compares itself with those who run. */
+static void compare_rules(struct people *people)
+{
+    char key[CLUSTER_KEY_BYTES_MAX];
+    struct people_request *request = people_request_new(people, NULL, take_rules, 0);
+    struct text words[] = {text_of("HGETALL"), cluster_key_nodes_about(key, people->prefix)};
+    if (request != NULL && people_ask(request, words, 2)) return;
+    free(request);
+}
+
 static uint64_t random_number(void)
 {
     uint64_t number = 0;
@@ -279,6 +309,7 @@ static void take_renewal(struct people_request *request, const redisReply *reply
     see(people, reply->element[2], false);
     see(people, reply->element[3], true);
     cluster_lease_renewed_end(people->lease);
+    if (!people->has_lease && !is_renamed) compare_rules(people);
     people->has_lease = !is_renamed;
     if (!is_renamed) return;
     people->names++;

@@ -31,7 +31,8 @@
 struct people;
 struct people_job;
 struct people_way;
-/* `number` is random. NULL: out of memory. */
+/* `about` is what the node says of itself (server/cluster/cluster_rules.h); another node that runs and differs is told
+ * in the log. `number` is random. NULL: out of memory. */
 struct people *people_new(const struct people_way *way, struct text prefix, const char *about, uint64_t lease_ms,
                           uint64_t number, uint64_t now_ms);
 /* All that was sent has been answered, or was lost. Accepts NULL. */

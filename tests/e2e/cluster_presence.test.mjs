@@ -122,6 +122,15 @@ describe('people over several nodes', { concurrency: true, timeout: TEST_MS }, (
     assert.deepEqual(left, [], 'who stops leaves nothing behind');
   });
 
+  test('a node with other rules than those that run says so', { timeout: TEST_MS }, async () => {
+    const redis = await startRedis();
+    const args = ['--redis-prefix', 'rules', '--node', 'one', '--history', 'a size=10'];
+    await new Node(redis, args).start();
+    const other = await new Node(redis, [...args.slice(0, 3), 'other', '--history', 'a size=11']).start();
+    const difference = /node one has other apps or rules of history.*size=10 .* is its alone/;
+    await until(() => difference.test(other.server.stderr()), 'the difference to be named');
+  });
+
   test('who watches a user hears of all nodes, and a user is disconnected on all', { timeout: TEST_MS }, async () => {
     const redis = await startRedis();
     const { nodes, backends } = await startCluster(redis, 2, 'watchlist=yes');
