@@ -291,7 +291,7 @@ static void ask_generation(struct cluster_pair *pair, const char *replid)
     char key[CLUSTER_KEY_BYTES_MAX];
     bool is_same = strcmp(replid, pair->replid) == 0;
     snprintf(pair->replid_asked, sizeof pair->replid_asked, "%s", replid);
-    script_call_generation(&pair->call, cluster_key_generation(key, pair->settings.prefix, text_of("one")),
+    script_call_generation(&pair->call, cluster_key_generation(key, pair->settings.prefix, text_of(CLUSTER_TAG_ALONE)),
                            text_of(pair->replid_asked), is_same ? pair->generation : 0);
     ask_own(pair, pair->call.words, pair->call.words_count, take_generation);
 }

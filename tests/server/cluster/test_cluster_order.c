@@ -168,6 +168,7 @@ static void start_node(struct node *node)
     *node = (struct node){.told_count = 0};
     const struct redis_url url = {.places = {redis.place}, .places_count = 1};
     const struct cluster_work_settings settings = {
+        .rules = "",
         .url = &url,
         .target = {.place = redis.place, .user = "", .name = "test"},
         .prefix = "rc",
