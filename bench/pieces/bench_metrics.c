@@ -88,8 +88,9 @@ static uint64_t scrape(void *context)
 
 static enum rc fill(struct told *told, uint32_t homes)
 {
+    static char node[] = "bench";
     uint32_t count = homes + 1;
-    *told = (struct told){.homes = homes, .counted.shards_count = count};
+    *told = (struct told){.homes = homes, .counted.shards_count = count, .options.node = node};
     told->shards = aligned_alloc(_Alignof(struct shard), count * sizeof(struct shard));
     if (told->shards == NULL) return RC_ENOMEM;
     memset(told->shards, 0, count * sizeof(struct shard));
