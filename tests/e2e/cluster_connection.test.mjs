@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { appArgs, call, Peer } from './channels.mjs';
+import { health, untilHealth } from './cluster_nodes.mjs';
 import { startRedis } from './redis.mjs';
 import { run } from './run.mjs';
 import { freePort, startServer } from './server.mjs';
@@ -17,17 +18,6 @@ const TEST_MS = 60_000;
 const SILENT = ['--redis-silent-ms-max', '500ms'];
 
 const nodeArgs = (redis, more = []) => ['--shards', '1', '--redis', `redis://127.0.0.1:${redis.port}`, ...more];
-
-async function health(server) {
-  const response = await fetch(`${server.url}/health`);
-  return { status: response.status, cluster: (await response.json()).cluster };
-}
-
-const untilHealth = (server, status, text) =>
-  until(async () => {
-    const now = await health(server);
-    return now.status === status && text.test(now.cluster) ? now : null;
-  }, `/health to be ${status} and to say ${text}`);
 
 function connectionTest(title, body) {
   test(title, { timeout: TEST_MS }, async () => {

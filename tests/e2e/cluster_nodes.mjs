@@ -6,11 +6,23 @@ import WebSocket from 'ws';
 import { appArgs, APP } from './channels.mjs';
 import { Backend, newKey } from './kept.mjs';
 import { freePort, startServer } from './server.mjs';
-import { atEnd, webSocketUrl } from './support.mjs';
+import { atEnd, until, webSocketUrl } from './support.mjs';
 
 const RETURN_MS = 200;    /* at most, at random, before a reader or a publisher tries another node */
 
 export const redisArgs = (redis) => ['--redis', `redis://127.0.0.1:${redis.port}`];
+
+/* What a node says at /health of itself and of its Redis. */
+export async function health(node) {
+  const response = await fetch(`${node.url}/health`);
+  return { status: response.status, cluster: (await response.json()).cluster };
+}
+
+export const untilHealth = (node, status, text) =>
+  until(async () => {
+    const now = await health(node);
+    return now.status === status && text.test(now.cluster) ? now : null;
+  }, `/health to be ${status} and to say ${text}`);
 
 /* A node that keeps its port through its lives. */
 export class Node {

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { APP, Peer } from './channels.mjs';
-import { startNodes } from './cluster_nodes.mjs';
+import { health, startNodes } from './cluster_nodes.mjs';
 import { Backend } from './kept.mjs';
 import { startRedis } from './redis.mjs';
 import { assertQuiet, counters, runClosers, sleep, until } from './support.mjs';
@@ -32,8 +32,6 @@ function publishTest(title, args, body) {
     }
   });
 }
-
-const health = async (node) => (await fetch(`${node.url}/health`)).json();
 
 async function allUp(nodes) {
   const states = await Promise.all(nodes.map(health));

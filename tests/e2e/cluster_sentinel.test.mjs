@@ -2,23 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { untilHealth } from './cluster_nodes.mjs';
 import { startRedis } from './redis.mjs';
 import { startServer } from './server.mjs';
 import { assertQuiet, runClosers, until } from './support.mjs';
 
 const TEST_MS = 60_000;
 const PATIENT = ['--redis-silent-ms-max', '20s', '--redis-lease', '60s'];     // longer than a failover takes
-
-async function health(server) {
-  const response = await fetch(`${server.url}/health`);
-  return { status: response.status, cluster: (await response.json()).cluster };
-}
-
-const untilHealth = (server, status, text) =>
-  until(async () => {
-    const now = await health(server);
-    return now.status === status && text.test(now.cluster) ? now : null;
-  }, `/health to be ${status} and to say ${text}`);
 
 const startSentinel = (master) => startRedis({
   isSentinel: true,

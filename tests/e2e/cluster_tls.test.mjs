@@ -4,21 +4,11 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { untilHealth } from './cluster_nodes.mjs';
 import { startRedis } from './redis.mjs';
 import { freePort, startServer } from './server.mjs';
-import { assertQuiet, runClosers, until } from './support.mjs';
+import { assertQuiet, runClosers } from './support.mjs';
 import { ca, makePair, pairOf, pathOf } from './tls.mjs';
-
-async function health(server) {
-  const response = await fetch(`${server.url}/health`);
-  return { status: response.status, cluster: (await response.json()).cluster };
-}
-
-const untilHealth = (server, status, text) =>
-  until(async () => {
-    const now = await health(server);
-    return now.status === status && text.test(now.cluster);
-  }, `/health to be ${status} and to say ${text}`);
 
 test('a Redis over TLS is entered with a certificate, a user and a password, and another one is not', async () => {
   try {
