@@ -65,7 +65,7 @@ struct cluster_pair {
 
 static const char *const troubles[REDIS_ENDS_MAX] = {
     [REDIS_END_NONE] = "Redis is being connected",
-#define REDIS_END(name, word, text) [REDIS_END_##name] = "Redis: " text,
+#define REDIS_END(name, text) [REDIS_END_##name] = "Redis: " text,
 #include "server/cluster/redis_end.def"
 #undef REDIS_END
 };

@@ -397,17 +397,6 @@ void people_run(struct people *people, uint64_t now_ms)
     if (has_left) people->is_retiring = people_retire(people);
 }
 
-uint64_t people_due_ms(struct people *people)
-{
-    if (!people->is_open) return UINT64_MAX;
-    uint64_t due_ms = cluster_lease_due_ms(people->lease);
-    uint64_t timers_ms = timer_wheel_wake_at_ms(&people->timers);
-    if (timers_ms < due_ms) due_ms = timers_ms;
-    if (people->check_ms < due_ms) due_ms = people->check_ms;
-    if (!TAILQ_EMPTY(&people->active) && people->has_lease) due_ms = 0;
-    return due_ms > people->retry_ms ? due_ms : people->retry_ms;
-}
-
 /* ---- the end ---- */
 
 static void leave(struct people *people, struct people_channel *channel)

@@ -7,7 +7,7 @@
  *     people_entered()    pushes of a channel come from here on, for the first time or again: its home is told all
  *     people_push()       a push of it that begins with + - or =
  *     people_open()       the connections are up;  people_lost()  one has ended
- *     people_run()        each round, behind answers and pushes; again at people_due_ms()
+ *     people_run()        each round, behind answers and pushes, and each tick
  *
  * How members go is told in server/cluster/cluster_members.h, how leases do in server/cluster/cluster_lease.h. A
  * number of subscribers is told to Redis when it changes, of one channel at most once a second, at once
@@ -56,8 +56,6 @@ void people_left(struct people *people, const struct name *channel);
 bool people_push(struct people *people, const struct name *channel, struct text push);
 
 void people_run(struct people *people, uint64_t now_ms);
-/* UINT64_MAX: never. */
-uint64_t people_due_ms(struct people *people);
 
 /* Nobody is here any more: takes all of this node's out of Redis. */
 void people_stop(struct people *people);

@@ -9,7 +9,5 @@ enum redis_end {
     REDIS_ENDS_MAX
 };
 
-/* A word for counters: "refused"; "none". */
-const char *redis_end_word(enum redis_end end);
 /* What it means and what helps, to go on with behind whose end it is, without a full stop; "" for none. */
 const char *redis_end_text(enum redis_end end);
