@@ -14,7 +14,8 @@
  *            here, up to CLUSTER_EVENTS_BYTES_MAX; then nothing is read from Redis until it does, and what Redis
  *            drops meanwhile is read later from the channel's history.
  * Failure:   while Redis is away, what is published waits, each for at most redis_publish_ms_max, then it comes back
- *            with RC_ECLUSTER and is not done, now or later. The thread connects again by itself. cluster_trouble()
+ *            with RC_ECLUSTER and is not done, now or later; but for one that was sent, whose answer was lost: that may
+ *            have been done. The thread connects again by itself. cluster_trouble()
  *            says why meanwhile. An answer that was lost is asked for again, so that what was published is there
  *            once.
  */
